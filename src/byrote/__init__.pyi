@@ -1,0 +1,37 @@
+__version__: str
+
+# data
+from .data.corruptions import Corruption as Corruption
+from .data.corruptions import corrupt as corrupt
+from .data.dataset import Dataset as Dataset
+from .data.dataset import Split as Split
+from .data.sources import from_arrays as from_arrays
+from .data.sources import load as load
+
+# errors
+from .errors import StoreError as StoreError
+from .errors import UserError as UserError
+
+# models
+from .models.catalog import build_model as build_model
+
+# report
+from .report.page import write_report as write_report
+
+# runs
+from .runs.executors import Local as Local
+from .runs.run import run as run
+from .runs.store import Store as Store
+
+# studies
+from .studies.randomization import RandomizationStudy as RandomizationStudy
+from .studies.study import Finding as Finding
+from .studies.study import Study as Study
+
+# training
+from .training.engine import train as train
+from .training.outcome import Check as Check
+from .training.outcome import Progress as Progress
+from .training.outcome import TrainOutcome as TrainOutcome
+from .training.spec import Recipe as Recipe
+from .training.spec import TrainSpec as TrainSpec

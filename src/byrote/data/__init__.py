@@ -1,0 +1,1 @@
+"""From a name, a path or arrays to a Dataset; corruptions; preprocessing."""

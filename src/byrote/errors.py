@@ -1,0 +1,11 @@
+"""The exceptions that carry a sentence for the user: what came, what was expected, what to do."""
+
+from __future__ import annotations
+
+
+class UserError(ValueError):
+    """The user's input is wrong. The command line prints the sentence and exits with code 2."""
+
+
+class StoreError(RuntimeError):
+    """The store of runs cannot be read or written as it is. Also exit code 2: its remedy is the user's."""

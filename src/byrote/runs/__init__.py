@@ -1,0 +1,1 @@
+"""Durable storage of finished runs, and the work of making the missing ones."""

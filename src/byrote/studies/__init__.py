@@ -1,0 +1,1 @@
+"""Experiments: which runs to make, how to read them, what they show."""

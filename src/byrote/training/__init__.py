@@ -1,0 +1,1 @@
+"""One run of training: what defines it, the loop, what it leaves behind."""

@@ -1,0 +1,138 @@
+"""TrainOutcome: all that one finished run leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+from byrote.training.spec import TrainSpec
+
+StopReason = Literal["interpolated", "steps", "epochs", "non-finite loss"]
+
+CURVE_COLUMNS = (
+    "epoch",
+    "step",
+    "learning_rate",
+    "train_loss",  # mean over the epoch's batches, train mode, while weights move
+    "running_accuracy",  # likewise, against the labels trained on
+    "running_accuracy_true_labels",
+    "gradient_norm",  # of the epoch's last batch
+    "update_norm",  # of the epoch's last step
+    "distance_from_initialization",
+    "evaluated_train_loss",  # the rest: evaluation mode over the whole set, NaN in epochs not evaluated
+    "train_accuracy",
+    "train_accuracy_true_labels",
+    "test_loss",
+    "test_accuracy",
+)
+EARLY_COLUMNS = (
+    "step",
+    "train_loss",  # mean over the batches since the row before
+    "train_accuracy",
+    "gradient_norm",  # of this step's batch
+    "update_norm",
+    "gradient_cosine",  # between the gradients of this batch and of the batch before
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One self-verification of a run. A failed check blocks every conclusion drawn from the run."""
+
+    name: str
+    passed: bool
+    detail: str
+    """What was measured and what was expected, in one sentence."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainOutcome:
+    """A finished run. Accuracies are fractions; times are in seconds, epochs and optimiser steps."""
+
+    key: str
+    spec: TrainSpec
+    data: str
+    """What figures call the data."""
+    n_train: int
+    n_test: int
+    num_classes: int
+    parameters: int
+    batch_norm: bool
+
+    # Final figures: the last weights, evaluation mode, whole splits, no augmentation.
+    train_loss: float
+    train_accuracy: float
+    train_accuracy_true_labels: float
+    test_loss: float
+    test_accuracy: float
+    ceiling: float
+    """The training accuracy that identical inputs with different labels leave; 1.0 without such."""
+
+    # Fitted: 0.99 of the ceiling; interpolated: all of it.
+    epochs_to_fit: int | None
+    steps_to_fit: int | None
+    epochs_to_interpolate: int | None
+    steps_to_interpolate: int | None
+
+    epochs_run: int
+    steps_run: int
+    stop_reason: StopReason
+    replicas: int
+    """How many networks were trained side by side in this run's group."""
+    seconds: float
+    """Wall-clock time from the group's start until this replica left it."""
+
+    curve: dict[str, np.ndarray]
+    """CURVE_COLUMNS, one entry an epoch."""
+    early: dict[str, np.ndarray]
+    """EARLY_COLUMNS, over the first `dense_steps` steps."""
+    train_predictions: np.ndarray
+    """The class predicted for each training example by the last weights."""
+    test_predictions: np.ndarray
+    checks: tuple[Check, ...]
+    initial_weights: str
+    """Digest of the initial weights: equal for equal models and seeds, whatever the corruption."""
+    environment: dict[str, str]
+    """device, hardware, threads, and the versions of byrote, torch, numpy and python."""
+    initial_state: dict[str, torch.Tensor] | None = None
+    """Weights and buffers before the first step, where the caller asked to keep them."""
+    final_state: dict[str, torch.Tensor] | None = None
+
+    @property
+    def fitted(self) -> bool:
+        return self.steps_to_fit is not None
+
+    @property
+    def interpolated(self) -> bool:
+        return self.steps_to_interpolate is not None
+
+    @property
+    def generalization_gap(self) -> float:
+        """Accuracy on the labels trained on, minus test accuracy on true labels."""
+        return self.train_accuracy - self.test_accuracy
+
+    @property
+    def failed_checks(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if not check.passed)
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """Where a group stands; sent at the end of every epoch, and about twice a second within long ones."""
+
+    specs: tuple[TrainSpec, ...]
+    """The replicas still training, in the order of the arrays below."""
+    epoch: int
+    """Epochs finished."""
+    fraction: float
+    """Share of the current epoch that is done; 0.0 right after an epoch ended."""
+    step: int
+    train_loss: np.ndarray
+    """[R] mean over the batches of the epoch (so far)."""
+    running_accuracy: np.ndarray
+    """[R]"""
+    examples_per_second: float
+    """Over all replicas, since the group started."""

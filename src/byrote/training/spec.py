@@ -1,0 +1,108 @@
+"""TrainSpec: everything that defines one run, and nothing that does not."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from byrote.data.corruptions import INPUT_CORRUPTIONS, LABEL_CORRUPTIONS, Corruption
+
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class Recipe(BaseModel):
+    """How a network is trained. The defaults are the paper's settings on CIFAR-10 for MLPs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    preprocessing: Literal["whiten", "standardize", "none"] = "whiten"
+    """whiten: subtract each image's mean, divide by its adjusted standard deviation; standardize: by the
+    training set's mean and deviation per channel or feature; none: only scale pixels to [0, 1]."""
+    crop: Count | None = None
+    """Side in pixels of the centre crop, if any (the paper's is 28)."""
+    optimizer: str = "sgd"
+    """sgd, any class of torch.optim by its name ("Adam"), FILE.py:NAME or package.module:NAME."""
+    learning_rate: Positive = 0.01
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """Used by sgd alone; other optimisers take theirs through optimizer_options."""
+    optimizer_options: tuple[tuple[str, float | int | bool | str], ...] = ()
+    """Further keyword arguments of the optimizer, as (name, value) pairs."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    decay: Annotated[float, Field(gt=0, le=1)] = 0.95
+    """The learning rate is multiplied by this..."""
+    decay_steps: Count = 391
+    """...every so many optimiser steps (391: one epoch of all of CIFAR-10 at batch 128), whatever n is."""
+    loss: Literal["cross-entropy", "squared-error"] = "cross-entropy"
+    batch_size: Count = 128
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    batch_norm_momentum: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Weight of the newest batch in the running averages; None leaves the model's own."""
+    batch_norm_epsilon: Positive | None = None
+    """None leaves the model's own."""
+    precision: Literal["float32", "bfloat16", "float64"] = "float32"
+    """bfloat16: matrix products and convolutions in bfloat16; weights, sums and losses stay float32."""
+    stop: Literal["at_interpolation", "at_steps"] = "at_interpolation"
+    epochs: Count = 200
+    """The most epochs a run may take under at_interpolation."""
+    steps: Count | None = None
+    """The optimiser steps a run takes under at_steps."""
+    evaluation_spacing: Annotated[float, Field(gt=1)] = 1.3
+    """Ratio of the epochs at which full evaluation runs."""
+    dense_steps: Annotated[int, Field(ge=0)] = 1000
+    """The first steps of training whose gradients are recorded one by one."""
+
+    @model_validator(mode="after")
+    def _stop_rule_is_complete(self) -> Recipe:
+        if (self.stop == "at_steps") != (self.steps is not None):
+            raise ValueError(
+                f"stop={self.stop!r} with steps={self.steps}: at_steps needs a number of steps, "
+                "at_interpolation takes none (its limit is epochs)"
+            )
+        return self
+
+
+class TrainSpec(Recipe):
+    """One run: a model, a corruption of the data, a recipe, and seeds. Frozen, hashable, validated."""
+
+    model: str
+    """A catalogue name ("mlp-3x512"), FILE.py:NAME or package.module:NAME."""
+    corruptions: tuple[Corruption, ...] = ()
+    """Applied in this order to clean data, before preprocessing; () is the paper's "true labels"."""
+    n_train: Count | None = None
+    """Size of the stratified training subset; None takes all."""
+    seed: Seed = 0
+    """Opens the streams of corruption, initial weights, batch order, augmentation and dropout."""
+    data_seed: Seed = 0
+    """Draws the training subset."""
+
+    @field_validator("corruptions")
+    @classmethod
+    def _at_most_one_of_each_kind(cls, corruptions: tuple[Corruption, ...]) -> tuple[Corruption, ...]:
+        for kind, names in (("label", LABEL_CORRUPTIONS), ("input", INPUT_CORRUPTIONS)):
+            found = [corruption.name for corruption in corruptions if corruption.name in names]
+            if len(found) > 1:
+                raise ValueError(f"got {' and '.join(found)}: a run takes at most one {kind} corruption")
+        return corruptions
+
+    @property
+    def corruption(self) -> str:
+        """The column `corruption` of results.csv: "true-labels", "random-labels", "partial-labels+gaussian"."""
+        return "+".join(corruption.name for corruption in self.corruptions) or "true-labels"
+
+    @property
+    def corruption_rate(self) -> float:
+        """The column `corruption_rate`: of the first corruption; 0 on true labels."""
+        return self.corruptions[0].rate if self.corruptions else 0.0
+
+    @property
+    def label_rate(self) -> float:
+        """The chance that a label is redrawn, 0 where labels are true: the x axis of Figures 1b and 1c."""
+        return max((c.rate for c in self.corruptions if c.name in LABEL_CORRUPTIONS), default=0.0)
+
+    def canonical_json(self) -> str:
+        """One text for equal specs, on every machine: what the key of a run hashes."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
