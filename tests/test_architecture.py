@@ -1,0 +1,141 @@
+"""The house keeps its shape: imports point down, names say what files hold, and torch is imported late."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import byrote
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "byrote"
+
+# A part may import itself and every part on a lower floor.
+FLOORS = (
+    {"errors"},
+    {"data", "models"},
+    {"training"},
+    {"theory"},
+    {"studies"},
+    {"runs", "report"},
+    {"cli"},
+    {"__main__"},
+)
+FLOOR = {part: number for number, parts in enumerate(FLOORS) for part in parts}
+
+
+def module_name(path: Path) -> str:
+    """src/byrote/data/dataset.py is byrote.data.dataset, src/byrote/data/__init__.py is byrote.data."""
+    parts = ("byrote", *path.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+WITH_TESTS = [path for path in FILES.values() if path.stem not in ("__init__", "__main__")]
+LIGHT = ["byrote", "byrote.cli", "byrote.data.dataset", "byrote.data.corruptions", "byrote.training.spec"]
+
+
+def part_of(module: str) -> str:
+    """The child of the package that holds the module: "data" for byrote.data.dataset."""
+    return module.removeprefix("byrote").lstrip(".").partition(".")[0]
+
+
+def imports(source: str) -> Iterator[tuple[str, int]]:
+    """Every imported name in full, with its line; lazy and type-checking imports count like all others."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            origin = "." * node.level + (node.module or "")
+            yield from ((f"{origin}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def own_imports(module: str) -> Iterator[tuple[str, str]]:
+    """The modules of this package that a module imports, each with the place of the import."""
+    for name, line in imports(FILES[module].read_text()):
+        place = f"{FILES[module].relative_to(ROOT)}:{line}"
+        assert not name.startswith("."), f"{place}: relative import; write it from byrote on"
+        if name.partition(".")[0] != "byrote" or name == "byrote.__version__":
+            continue
+        target = name if name in FILES else name.rpartition(".")[0]
+        assert target != "byrote", f"{place}: import {name} from the module that defines it"
+        assert target in FILES, f"{place}: no module {target}"
+        yield target, place
+
+
+@pytest.mark.parametrize("module", [name for name in FILES if name != "byrote"])
+def test_imports_point_down(module: str) -> None:
+    part = part_of(module)
+    assert part in FLOOR, f"{part} has no place in the house: DESIGN's arrows name its parts"
+    for target, place in own_imports(module):
+        other = part_of(target)
+        assert other == part or FLOOR[other] < FLOOR[part], f"{place}: {part} must not import {other}"
+
+
+def test_runs_know_a_study_by_its_contract_only() -> None:
+    known = {target for module in FILES if part_of(module) == "runs" for target, _ in own_imports(module)}
+    assert {target for target in known if part_of(target) == "studies"} <= {"byrote.studies.study"}
+
+
+def test_no_module_imports_itself_on_a_detour() -> None:
+    TopologicalSorter({m: {target for target, _ in own_imports(m)} for m in FILES}).prepare()
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import byrote.data.dataset", ["byrote.data.dataset"]),
+        ("from byrote.data import dataset, corruptions", ["byrote.data.dataset", "byrote.data.corruptions"]),
+        ("def f():\n    from ..errors import UserError", ["..errors.UserError"]),
+        ("if TYPE_CHECKING:\n    import torch as t", ["torch"]),
+    ],
+)
+def test_every_way_to_import_is_seen(source: str, found: list[str]) -> None:
+    assert [name for name, _ in imports(source)] == found
+
+
+def test_names_say_what_a_file_holds() -> None:
+    say_nothing = {"utils", "util", "helpers", "helper", "common", "misc"}
+    paths = [path for folder in (PACKAGE, ROOT / "tests", ROOT / "benchmarks") for path in folder.rglob("*")]
+    assert [path for path in paths if path.stem.removeprefix("test_") in say_nothing] == []
+
+
+@pytest.mark.parametrize("path", FILES.values(), ids=FILES)
+def test_a_file_is_one_concept(path: Path) -> None:
+    lines = len(path.read_text().splitlines())
+    assert lines <= 400, f"{path.relative_to(ROOT)} has {lines} lines: it wants to be two concepts"
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in FILES.values() if p.stem not in ("__init__", "__main__")], ids=str
+)
+def test_tests_mirror_the_package(path: Path) -> None:
+    test = ROOT / "tests" / path.relative_to(PACKAGE).with_name(f"test_{path.name}")
+    assert test.is_file(), f"{path.relative_to(ROOT)} has no {test.relative_to(ROOT)}"
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["byrote", "byrote.cli", "byrote.data.dataset", "byrote.data.corruptions", "byrote.training.spec"],
+)
+def test_torch_is_imported_late(module: str) -> None:
+    question = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", question], check=False, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr or f"import {module} imports torch"
+
+
+def public_names() -> list[str]:
+    stub = ast.parse((PACKAGE / "__init__.pyi").read_text())
+    return [a.asname or a.name for node in stub.body if isinstance(node, ast.ImportFrom) for a in node.names]
+
+
+@pytest.mark.parametrize("name", public_names())
+def test_every_public_name_resolves(name: str) -> None:
+    assert getattr(byrote, name).__doc__
+    assert name in byrote.__all__
