@@ -1,0 +1,63 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from byrote.studies.statistics import binomial_interval, mean_interval
+
+values = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=20)
+
+
+@given(values)
+def test_the_mean_lies_in_the_middle_of_its_interval(xs):
+    interval = mean_interval(xs)
+    assert interval.n == len(xs)
+    assert interval.low <= interval.mean <= interval.high
+    assert interval.mean == pytest.approx((interval.low + interval.high) / 2, abs=1e-6)
+
+
+def test_student_t_in_closed_form():
+    # n = 2: t(0.975, 1) = tan(0.475 pi), standard error = half the difference.
+    interval = mean_interval([1.0, 3.0])
+    assert interval.high - interval.mean == pytest.approx(math.tan(0.475 * math.pi))
+
+
+def test_the_interval_covers_the_mean_as_often_as_it_says():
+    samples = np.random.default_rng(0).normal(5, 2, (2000, 4))
+    covered = [i.low <= 5 <= i.high for i in map(mean_interval, samples)]
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("xs", "mean", "n"), [([0.7], 0.7, 1), ([], math.nan, 0), ([1.0, math.nan], math.nan, 2)]
+)
+def test_too_little_to_tell_gives_no_ends(xs, mean, n):
+    interval = mean_interval(xs)
+    assert interval.mean == pytest.approx(mean, nan_ok=True)
+    assert math.isnan(interval.low)
+    assert math.isnan(interval.high)
+    assert interval.n == n
+
+
+def test_equal_values_give_an_interval_of_no_width():
+    interval = mean_interval([0.5, 0.5, 0.5])
+    assert (interval.low, interval.high) == (0.5, 0.5)
+
+
+@given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_in_closed_form(counts):
+    k, n = counts
+    p, z = k / n, stats.norm.ppf(0.975)
+    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half_width = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    interval = binomial_interval(p, n)
+    assert interval.low == pytest.approx(centre - half_width, abs=1e-9)
+    assert interval.high == pytest.approx(centre + half_width, abs=1e-9)
+
+
+@pytest.mark.parametrize(("accuracy", "n"), [(math.nan, 10), (0.0, 0)])
+def test_no_examples_or_no_accuracy_give_nothing(accuracy, n):
+    assert math.isnan(binomial_interval(accuracy, n).mean)
