@@ -19,6 +19,7 @@ PACKAGE = ROOT / "src" / "byrote"
 # A part may import itself and every part on a lower floor.
 FLOORS = (
     {"errors"},
+    {"references", "randomness"},
     {"data", "models"},
     {"training"},
     {"theory"},
