@@ -1,0 +1,100 @@
+"""The slow start on random labels: when a run's loss begins to fall, and its gradients until then.
+
+The claim (section 2.1 of the paper): under random labels the objective takes longer to start falling, because
+prediction errors stay large and are propagated back as large gradients that have nothing in common from one
+batch to the next. Measured here:
+
+- A loss has *started to fall* once its mean over 20 steps is 10% below that of the best constant
+  prediction, which is the entropy of the labels trained on (ln K where classes are equally frequent).
+  Falling back to that level after a bad start is no progress, so it does not depend on the initial weights.
+- Gradients are compared over the *same steps* of runs that share initial weights and batch order: those
+  before the loss under random labels started to fall. A second figure, over the first 20 steps alone, tells
+  gradients that are large from the beginning from those that merely shrink later than under true labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float, Int64
+from scipy import stats
+
+from byrote.training.outcome import TrainOutcome
+
+WINDOW = 20
+"""Steps that a loss is averaged over, so that one lucky batch does not count as a start."""
+FALL = 0.1
+"""The share of the loss at chance that must be gone."""
+
+
+def slow_start_columns(
+    outcomes: Sequence[TrainOutcome], labels: Int64[np.ndarray, " N"], num_classes: int
+) -> dict[str, list[float]]:
+    """Per run, in the order of `outcomes`:
+
+    steps_to_start: optimiser steps until the training loss had started to fall; NaN if it never did. Beyond
+        the first `dense_steps` steps, exact to one epoch.
+    initial_gradient_norm: mean norm of the batch gradients in the first WINDOW steps.
+    early_gradient_norm, early_gradient_cosine: means over the steps before the loss started to fall in the
+        run of the same model and seed on random labels, as far as recorded; NaN without such a run.
+
+    `labels` are the true training labels, whose frequencies give the loss at chance.
+    """
+    frequencies = np.bincount(labels, minlength=num_classes) / len(labels)
+    starts = [_steps_to_start(outcome, frequencies) for outcome in outcomes]
+    waits = {
+        (outcome.spec.model, outcome.spec.seed): np.inf if np.isnan(start) else start
+        for outcome, start in zip(outcomes, starts, strict=True)
+        if outcome.spec.corruption == "random-labels"
+    }
+    early = [_mean_until(o.early, waits.get((o.spec.model, o.spec.seed), np.nan)) for o in outcomes]
+    return {
+        "steps_to_start": starts,
+        "initial_gradient_norm": [_mean_until(o.early, WINDOW)[0] for o in outcomes],
+        "early_gradient_norm": [norm for norm, _ in early],
+        "early_gradient_cosine": [cosine for _, cosine in early],
+    }
+
+
+def _steps_to_start(outcome: TrainOutcome, frequencies: np.ndarray) -> float:
+    early, curve = outcome.early, outcome.curve
+    later = curve["step"] > (early["step"][-1] if len(early["step"]) else 0)
+    steps = np.concatenate([early["step"], curve["step"][later]])
+    losses = np.concatenate([_trailing_mean(early["step"], early["train_loss"]), curve["train_loss"][later]])
+    started = np.flatnonzero(losses <= (1 - FALL) * _loss_at_chance(outcome, frequencies))
+    return float(steps[started[0]]) if started.size else np.nan
+
+
+def _trailing_mean(steps: Float[np.ndarray, " M"], losses: Float[np.ndarray, " M"]) -> Float[np.ndarray, " M"]:
+    """Over the WINDOW steps up to each row; NaN in the first rows, which have fewer behind them."""
+    weights = np.diff(steps, prepend=0)
+    total = np.concatenate([[0.0], np.cumsum(weights * losses)])
+    count = np.concatenate([[0.0], np.cumsum(weights)])
+    first = np.searchsorted(steps, steps - WINDOW, side="right")
+    rows = np.arange(len(steps))
+    means = (total[rows + 1] - total[first]) / (count[rows + 1] - count[first])
+    return np.where(steps >= WINDOW, means, np.nan)
+
+
+def _loss_at_chance(outcome: TrainOutcome, frequencies: np.ndarray) -> float:
+    rate = outcome.spec.label_rate
+    mixed = (1 - rate) * frequencies + rate / len(frequencies)
+    if outcome.spec.loss == "cross-entropy":
+        return float(stats.entropy(mixed))
+    return float(1 - (mixed**2).sum())
+
+
+def _mean_until(early: Mapping[str, np.ndarray], step: float) -> tuple[float, float]:
+    """Means over steps of gradient norm and cosine in the rows up to `step`; NaN where there are none.
+
+    A row stands for the steps since the row before. The first batch has no cosine.
+    """
+    rows = early["step"] <= step
+    weights = np.diff(early["step"], prepend=0)[rows]
+    means = []
+    for name in ("gradient_norm", "gradient_cosine"):
+        values = early[name][rows]
+        known = ~np.isnan(values)
+        means.append(float(np.average(values[known], weights=weights[known])) if known.any() else np.nan)
+    return means[0], means[1]
