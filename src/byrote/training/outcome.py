@@ -30,7 +30,7 @@ CURVE_COLUMNS = (
 )
 EARLY_COLUMNS = (
     "step",
-    "train_loss",  # mean over the batches since the row before
+    "train_loss",  # mean over the batches since the row before, within the epoch
     "train_accuracy",
     "gradient_norm",  # of this step's batch
     "update_norm",

@@ -1,0 +1,329 @@
+"""The one training loop: R replicas of a model at once, each with its own labels, inputs, seed and step size."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from byrote.data.dataset import Dataset
+from byrote.data.randomness import permutation, stream, stream_seed
+from byrote.errors import UserError
+from byrote.training.conditions import labels_digest, make_conditions
+from byrote.training.evaluation import evaluate, loss_per_replica, make_numerics, share_equal, to_numpy, weighted_mean
+from byrote.training.key import network_input_shape, run_key
+from byrote.training.optimizers import ReplicaOptimizer
+from byrote.training.outcome import Progress, StopReason, TrainOutcome
+from byrote.training.planner import is_convolutional, resolve_device
+from byrote.training.recorder import Recorder, StepProbe, is_early_row
+from byrote.training.replica_run import ReplicaRun, build_run, environment, weights_dtype
+from byrote.training.replicas import Replicas, why_not_stackable
+from byrote.training.spec import TrainSpec
+
+_SECONDS_BETWEEN_REPORTS = 0.5
+
+
+def train(
+    specs: Sequence[TrainSpec],
+    data: Dataset,
+    *,
+    device: str = "auto",
+    keep_weights: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_log: Callable[[str], None] | None = None,
+) -> Iterator[TrainOutcome]:
+    """Trains one group of runs side by side and yields each outcome as soon as its replica is done.
+
+    `specs` differ at most in corruptions, seeds, learning rate and weight decay (`plan_groups` makes such groups);
+    `data` is clean and whole: each run takes its own subset, corruption and preprocessing. A group that cannot be
+    stacked is trained one by one, and the log says why.
+
+    Raises:
+        UserError: a model, optimiser or crop that does not go with the data.
+    """
+    log = on_log or (lambda _: None)
+    device = resolve_device(device)
+    specs = tuple(specs)
+    runs = [build_run(spec, data, device, log if position == 0 else None) for position, spec in enumerate(specs)]
+    if len(specs) > 1:
+        shape = network_input_shape(specs[0], data)
+        probe = torch.rand(2, *shape, device=device, dtype=weights_dtype(specs[0]))
+        refusal = why_not_stackable([run.network for run in runs], probe)
+        if refusal:
+            log(f"{specs[0].model}: trained one by one, since a stack of it fails: {refusal}")
+            for spec in specs:
+                yield from train(
+                    (spec,),
+                    data,
+                    device=device,
+                    keep_weights=keep_weights,
+                    on_progress=on_progress,
+                    on_log=on_log,
+                )
+            return
+    yield from _Group(specs, runs, data, device, keep_weights, on_progress or (lambda _: None)).outcomes()
+
+
+@dataclass
+class _Group:
+    specs: tuple[TrainSpec, ...]
+    runs: list[ReplicaRun]
+    data: Dataset
+    device: str
+    keep_weights: bool
+    report: Callable[[Progress], None]
+    active: list[int] = field(init=False)
+    """The runs still training; axis R of all tensors below follows it."""
+    step: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.started = time.perf_counter()
+        self.recipe = self.specs[0]
+        self.dtype = weights_dtype(self.recipe)
+        self.numerics = make_numerics(self.recipe.precision, self.device)
+        self.active = list(range(len(self.specs)))
+        networks = [run.network for run in self.runs]
+        channels_last = is_convolutional(networks[0]) and len(network_input_shape(self.recipe, self.data)) == 3
+        if channels_last:
+            for network in networks:
+                network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        conditions = make_conditions(self.specs, self.data, device=self.device, channels_last=channels_last)
+        self.train_split, self.test_split = conditions.train, conditions.test
+        self.replicas = Replicas(networks)
+        self._verify_output()
+        for position, run in enumerate(self.runs):
+            run.num_examples = self.train_split.num_examples
+            run.most_correct = conditions.most_correct[position]
+            run.labels_at_start = labels_digest(self.train_split, position)
+            run.checks[:0] = conditions.checks[position]
+            if self.keep_weights:
+                run.initial_state = self.replicas.state(position)
+        self.optimizer = ReplicaOptimizer(self.specs, self.replicas.parameters)
+        self.recorder = Recorder(len(self.specs))
+        self.probe = StepProbe(self.replicas.parameters)
+        self.bounds = _batch_bounds(self.train_split.num_examples, self.recipe.batch_size)
+        self.examples_done = 0
+
+    def outcomes(self) -> Iterator[TrainOutcome]:
+        epoch = 0
+        next_evaluation = 1.0
+        while self.active:
+            epoch += 1
+            order = self._batch_order(epoch)
+            with self._reproducibly(epoch):
+                losses, running = self._train_epoch(epoch, order)
+            scheduled = epoch >= next_evaluation
+            while next_evaluation <= epoch:
+                next_evaluation *= self.recipe.evaluation_spacing
+            stops: list[StopReason | None] = [self._stop_without_evaluation(epoch, loss) for loss in losses.tolist()]
+            due = [
+                position
+                for position, run in enumerate(self.active)
+                if scheduled or stops[position] or self.runs[run].is_near_threshold(float(running[position]))
+            ]
+            self._evaluate(due, epoch)
+            for position in due:
+                run = self.runs[self.active[position]]
+                if self.recipe.stop == "at_interpolation" and run.steps_to_interpolate is not None:
+                    stops[position] = "interpolated"
+            self.report(self._progress(epoch, 0.0, losses, running))
+            finished = [self._finish(position, epoch, stop) for position, stop in enumerate(stops) if stop is not None]
+            kept = [position for position, stop in enumerate(stops) if stop is None]
+            if finished and kept:
+                self._keep(kept)
+            self.active = [self.active[position] for position in kept]
+            # Only now: a caller that stops here leaves nothing half done.
+            yield from finished
+
+    def _train_epoch(
+        self, epoch: int, order: Int64[Tensor, "R N"]
+    ) -> tuple[Float[np.ndarray, " R"], Float[np.ndarray, " R"]]:
+        """One epoch, or what is left of the run's steps; returns mean loss and running accuracy."""
+        recipe, parameters = self.recipe, self.replicas.parameters
+        labels = self.train_split.labels.gather(1, order)
+        predictions = torch.full_like(labels, -1)
+        losses: list[Tensor] = []
+        sizes: list[int] = []
+        early_start, seen = 0, 0
+        figures: dict[str, Tensor] = {}
+        last_report = time.perf_counter()
+        for first, last in self.bounds:
+            is_last = last == order.shape[1] or self.step + 1 == recipe.steps
+            early = is_early_row(self.step + 1, recipe.dense_steps)
+            measure = early or is_last
+            inputs = self.train_split.gather(order[:, first:last], self.dtype)
+            with self.numerics():
+                logits = self.replicas(inputs, training=True).to(self.dtype)
+            loss = loss_per_replica(logits, labels[:, first:last], recipe.loss)
+            loss.sum().backward()
+            self.replicas.collect_gradients()
+            if measure or is_early_row(self.step + 2, recipe.dense_steps):
+                figures = self.probe.before_step(
+                    parameters, measure=measure, remember=is_early_row(self.step + 2, recipe.dense_steps)
+                )
+            factor = recipe.decay ** (self.step // recipe.decay_steps)
+            self.optimizer.step(factor)
+            self.replicas.clear_gradients()
+            if measure:
+                figures |= self.probe.after_step(parameters)
+            self.step += 1
+            losses.append(loss.detach())
+            sizes.append(last - first)
+            predictions[:, first:last] = logits.argmax(-1)
+            seen = last
+            if early:
+                window = slice(early_start, len(losses))
+                span = slice(sum(sizes[:early_start]), seen)
+                self.recorder.add_early(
+                    self.active,
+                    {
+                        "step": self.step,
+                        "train_loss": weighted_mean(losses[window], sizes[window]),
+                        "train_accuracy": share_equal(predictions[:, span], labels[:, span]),
+                        **{name: to_numpy(value) for name, value in figures.items()},
+                    },
+                )
+                early_start = len(losses)
+            if time.perf_counter() - last_report > _SECONDS_BETWEEN_REPORTS:
+                last_report = time.perf_counter()
+                running = share_equal(predictions[:, :seen], labels[:, :seen])
+                self.report(self._progress(epoch - 1, seen / order.shape[1], weighted_mean(losses, sizes), running))
+            if is_last:
+                break
+        self.examples_done += seen * len(self.active)
+        mean_loss = weighted_mean(losses, sizes)
+        running = share_equal(predictions[:, :seen], labels[:, :seen])
+        true_labels = self.train_split.true_labels.gather(1, order)
+        self.recorder.add_epoch(
+            self.active,
+            {
+                "epoch": epoch,
+                "step": self.step,
+                "learning_rate": np.array([self.specs[run].learning_rate * factor for run in self.active]),
+                "train_loss": mean_loss,
+                "running_accuracy": running,
+                "running_accuracy_true_labels": share_equal(predictions[:, :seen], true_labels[:, :seen]),
+                "gradient_norm": to_numpy(figures["gradient_norm"]),
+                "update_norm": to_numpy(figures["update_norm"]),
+                "distance_from_initialization": to_numpy(self.probe.distance(parameters)),
+            },
+        )
+        return mean_loss, running
+
+    @contextmanager
+    def _reproducibly(self, epoch: int) -> Iterator[None]:
+        """For modules that draw from torch's global generator, which are never stacked; and for cuDNN."""
+        devices = [self.device] if self.device.startswith("cuda") else []
+        with (
+            torch.random.fork_rng(devices=devices),
+            torch.backends.cudnn.flags(deterministic=True, benchmark=False),
+        ):
+            torch.manual_seed(stream_seed(self.specs[self.active[0]].seed, "dropout", epoch))
+            yield
+
+    def _batch_order(self, epoch: int) -> Int64[Tensor, "R N"]:
+        n = self.train_split.num_examples
+        orders = [
+            permutation(stream(self.specs[run].seed, "batches", epoch), n).astype(np.int64) for run in self.active
+        ]
+        return torch.from_numpy(np.stack(orders)).to(self.device)
+
+    def _stop_without_evaluation(self, epoch: int, loss: float) -> StopReason | None:
+        if not math.isfinite(loss):
+            return "non-finite loss"
+        if self.recipe.stop == "at_steps":
+            return "steps" if self.step == self.recipe.steps else None
+        return "epochs" if epoch == self.recipe.epochs else None
+
+    def _evaluate(self, due: Sequence[int], epoch: int) -> None:
+        """Both splits, for the replicas at positions `due`."""
+        if not due:
+            return
+        trained, tested = (
+            evaluate(self.replicas, split, due, loss=self.recipe.loss, dtype=self.dtype, numerics=self.numerics)
+            for split in (self.train_split, self.test_split)
+        )
+        for position, on_train, on_test in zip(due, trained, tested, strict=True):
+            run = self.runs[self.active[position]]
+            run.note(on_train, on_test, epoch=epoch, step=self.step)
+            self.recorder.amend_epoch(
+                self.active[position],
+                {
+                    "evaluated_train_loss": on_train.loss,
+                    "train_accuracy": on_train.accuracy,
+                    "train_accuracy_true_labels": on_train.accuracy_true_labels,
+                    "test_loss": on_test.loss,
+                    "test_accuracy": on_test.accuracy,
+                },
+            )
+
+    def _finish(self, position: int, epoch: int, stop_reason: StopReason) -> TrainOutcome:
+        index = self.active[position]
+        run = self.runs[index]
+        return TrainOutcome(
+            key=run_key(run.spec, self.data),
+            spec=run.spec,
+            data=self.data.label,
+            n_train=self.train_split.num_examples,
+            n_test=self.test_split.num_examples,
+            num_classes=self.data.num_classes,
+            epochs_run=epoch,
+            steps_run=self.step,
+            stop_reason=stop_reason,
+            replicas=len(self.specs),
+            seconds=time.perf_counter() - self.started,
+            curve=self.recorder.curve(index),
+            early=self.recorder.early(index),
+            environment=environment(self.device),
+            final_state=self.replicas.state(position) if self.keep_weights else None,
+            **run.figures(labels_at_end=labels_digest(self.train_split, position)),
+        )
+
+    def _keep(self, kept: Sequence[int]) -> None:
+        self.replicas.keep(kept)
+        self.optimizer.keep(kept, self.replicas.parameters)
+        self.probe.keep(kept)
+        self.train_split = self.train_split.keep(kept)
+        self.test_split = self.test_split.keep(kept)
+
+    def _verify_output(self) -> None:
+        examples = torch.arange(min(2, self.train_split.num_examples), device=self.device)
+        with torch.no_grad():
+            inputs = self.train_split.gather(examples.expand(len(self.active), -1), self.dtype)
+            logits = self.replicas(inputs, training=False)
+        expected = (len(self.active), len(examples), self.data.num_classes)
+        if tuple(logits.shape) != expected:
+            raise UserError(
+                f"model {self.recipe.model!r} gave outputs of shape {tuple(logits.shape[1:])} for "
+                f"{len(examples)} inputs, expected {expected[1:]}: one row of {expected[2]} class scores an input"
+            )
+
+    def _progress(
+        self, epoch: int, fraction: float, losses: Float[np.ndarray, " R"], running: Float[np.ndarray, " R"]
+    ) -> Progress:
+        n = self.train_split.num_examples
+        done = self.examples_done + int(fraction * n) * len(self.active)
+        return Progress(
+            specs=tuple(self.specs[run] for run in self.active),
+            epoch=epoch,
+            fraction=fraction,
+            step=self.step,
+            train_loss=losses,
+            running_accuracy=running,
+            examples_per_second=done / (time.perf_counter() - self.started),
+        )
+
+
+def _batch_bounds(n: int, batch_size: int) -> list[tuple[int, int]]:
+    """Batches of an epoch; the last is smaller, but never a single example, on which batch norm is undefined."""
+    starts = list(range(0, n, batch_size))
+    if len(starts) > 1 and n - starts[-1] == 1:
+        starts.pop()
+    return list(zip(starts, [*starts[1:], n], strict=True))

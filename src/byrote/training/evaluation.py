@@ -1,0 +1,98 @@
+"""Loss and accuracy over whole splits, in evaluation mode, for every replica."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64, Shaped
+from torch import Tensor
+from torch.nn import functional as F
+
+from byrote.training.conditions import SplitTensors
+from byrote.training.replicas import Replicas
+
+# Examples of all replicas together in one forward pass: their activations stay near the caches.
+_BATCH = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """One replica on one split."""
+
+    loss: float
+    accuracy: float
+    accuracy_true_labels: float
+    num_correct: int
+    predictions: Int64[np.ndarray, " N"]
+
+
+@torch.no_grad()
+def evaluate(
+    replicas: Replicas,
+    split: SplitTensors,
+    members: Sequence[int],
+    *,
+    loss: str,
+    dtype: torch.dtype,
+    numerics: Callable[[], AbstractContextManager[object]],
+) -> list[Evaluation]:
+    """The replicas at positions `members` on all N examples of `split`."""
+    part = split.keep(members)
+    n = part.num_examples
+    predictions = torch.empty_like(part.labels)
+    total = torch.zeros(len(members), dtype=torch.float64)
+    size = max(_BATCH // len(members), 32)
+    for first in range(0, n, size):
+        last = min(first + size, n)
+        examples = torch.arange(first, last, device=part.labels.device).expand(len(members), -1)
+        inputs = part.gather(examples, dtype)
+        with numerics():
+            logits = replicas(inputs, training=False, members=members).to(dtype)
+        total += loss_per_replica(logits, part.labels[:, first:last], loss).cpu().double() * (last - first)
+        predictions[:, first:last] = logits.argmax(-1)
+    correct = (predictions == part.labels).sum(1).tolist()
+    correct_true = (predictions == part.true_labels).sum(1).tolist()
+    return [
+        Evaluation(
+            loss=float(total[position]) / n,
+            accuracy=correct[position] / n,
+            accuracy_true_labels=correct_true[position] / n,
+            num_correct=correct[position],
+            predictions=predictions[position].cpu().numpy(),
+        )
+        for position in range(len(members))
+    ]
+
+
+def make_numerics(precision: str, device: str) -> Callable[[], AbstractContextManager[object]]:
+    """The context of forward passes: automatic bfloat16, or nothing."""
+    if precision == "bfloat16":
+        return lambda: torch.autocast(device.partition(":")[0], dtype=torch.bfloat16)
+    return nullcontext
+
+
+def loss_per_replica(logits: Float[Tensor, "R B K"], labels: Int64[Tensor, "R B"], kind: str) -> Float[Tensor, " R"]:
+    """Mean over the batch; squared error against one-hot targets is summed over the classes."""
+    if kind == "squared-error":
+        targets = F.one_hot(labels, logits.shape[-1]).to(logits.dtype)
+        return ((logits - targets) ** 2).sum(-1).mean(-1)
+    each = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
+    return each.view(labels.shape).mean(1)
+
+
+def to_numpy(values: Shaped[Tensor, " R"]) -> Float[np.ndarray, " R"]:
+    return values.detach().cpu().double().numpy()
+
+
+def share_equal(a: Int64[Tensor, "R B"], b: Int64[Tensor, "R B"]) -> Float[np.ndarray, " R"]:
+    return to_numpy((a == b).sum(1)) / a.shape[1]
+
+
+def weighted_mean(losses: Sequence[Tensor], sizes: Sequence[int]) -> Float[np.ndarray, " R"]:
+    """Of B examples' mean losses `[R]` a batch, weighted by the batches' sizes."""
+    weights = torch.tensor(sizes, dtype=torch.float64) / sum(sizes)
+    return (torch.stack(list(losses)).cpu().double() * weights[:, None]).sum(0).numpy()

@@ -1,0 +1,46 @@
+"""The key of a run: equal for runs that must give the same result, different for all others."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+
+from byrote.data.dataset import Dataset
+from byrote.errors import UserError
+from byrote.models.catalog import build_model
+from byrote.references import is_reference, source_digest
+from byrote.training.spec import TrainSpec
+
+SEMANTICS = 1
+"""Raised whenever a change of ours changes the numbers of a run: older results are then not taken for new ones."""
+
+
+def run_key(spec: TrainSpec, data: Dataset) -> str:
+    """SHA-256 over the spec, the data's arrays, the model's parameters, the user's source, and SEMANTICS."""
+    shape = network_input_shape(spec, data)
+    parts = [
+        str(SEMANTICS),
+        spec.canonical_json(),
+        data.fingerprint,
+        _parameter_shapes(spec.model, shape, data.num_classes, spec.dropout),
+        *(source_digest(name) for name in (spec.model, spec.optimizer) if is_reference(name)),
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def network_input_shape(spec: TrainSpec, data: Dataset) -> tuple[int, ...]:
+    """(C, H, W) after the crop, or (D,)."""
+    if spec.crop is None:
+        return data.input_shape
+    if not data.is_images or min(data.input_shape[1:]) < spec.crop:
+        raise UserError(
+            f"got a centre crop of {spec.crop} for inputs of shape {data.input_shape}, "
+            "expected images at least that large; leave the crop out"
+        )
+    return (data.input_shape[0], spec.crop, spec.crop)
+
+
+@lru_cache(maxsize=256)
+def _parameter_shapes(model: str, input_shape: tuple[int, ...], num_classes: int, dropout: float) -> str:
+    network = build_model(model, input_shape=input_shape, num_classes=num_classes, dropout=dropout)
+    return ";".join(f"{name}{tuple(parameter.shape)}" for name, parameter in network.named_parameters())

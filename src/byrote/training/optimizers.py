@@ -1,0 +1,126 @@
+"""Any optimiser of torch, with a learning rate and a weight decay for each replica."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from byrote.errors import UserError
+from byrote.references import is_reference, load_object
+from byrote.training.spec import TrainSpec
+
+# Each weight's step depends on that weight's gradients alone, so a stack of replicas is one tensor to them.
+ELEMENTWISE = frozenset(
+    ["SGD", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "Adagrad", "Adadelta", "Rprop", "ASGD"],
+)
+_FUSED = frozenset(["SGD", "Adam", "AdamW", "Adagrad"])
+
+
+def optimizer_class(name: str) -> type[torch.optim.Optimizer]:
+    """The class behind a spec's `optimizer`.
+
+    Raises:
+        UserError: no such optimiser, or one whose step needs a closure.
+    """
+    if is_reference(name):
+        found = load_object(name)
+    else:
+        names = {key.lower(): key for key, value in vars(torch.optim).items() if isinstance(value, type)}
+        found = getattr(torch.optim, names.get(name.lower(), ""), None)
+    if not isinstance(found, type) or not issubclass(found, torch.optim.Optimizer):
+        raise UserError(
+            f"got optimizer {name!r}, expected sgd, a class of torch.optim by its name, FILE.py:NAME or "
+            "package.module:NAME of a torch.optim.Optimizer"
+        )
+    if found is torch.optim.LBFGS:
+        raise UserError("got optimizer 'LBFGS', whose steps need a closure; use one that steps on one gradient")
+    return found
+
+
+def is_elementwise(name: str) -> bool:
+    found = optimizer_class(name)
+    return found.__module__.startswith("torch.optim") and found.__name__ in ELEMENTWISE
+
+
+class ReplicaOptimizer:
+    """Steps the stacked parameters `[R, ...]` of all replicas.
+
+    Runs of neighbouring replicas with equal hyper-parameters share one slice of every parameter; each slice is a
+    tensor of its own to the optimiser, with its own state.
+    """
+
+    def __init__(self, specs: Sequence[TrainSpec], parameters: dict[str, Tensor]) -> None:
+        self._specs = list(specs)
+        self._parameters = parameters
+        self._optimizer = self._make()
+
+    def step(self, factor: float) -> None:
+        """One step on the gradients in place, at `factor` times each replica's learning rate; clears them."""
+        for group, (first, last) in zip(self._optimizer.param_groups, self._segments, strict=True):
+            group["lr"] = self._specs[first].learning_rate * factor
+            for part, parameter in zip(group["params"], self._parameters.values(), strict=True):
+                part.grad = None if parameter.grad is None else parameter.grad[first:last]
+        self._optimizer.step()
+        for group in self._optimizer.param_groups:
+            for part in group["params"]:
+                part.grad = None
+
+    def keep(self, kept: Sequence[int], parameters: dict[str, Tensor]) -> None:
+        """Goes on with the replicas `kept`, whose parameters are now `parameters`, and with their state."""
+        whole = [self._joined_state(index) for index in range(len(self._parameters))]
+        rows = torch.tensor(kept)
+        self._specs = [self._specs[replica] for replica in kept]
+        self._parameters = parameters
+        self._optimizer = self._make()
+        for group, (first, last) in zip(self._optimizer.param_groups, self._segments, strict=True):
+            for part, state in zip(group["params"], whole, strict=True):
+                self._optimizer.state[part] = {
+                    key: value[rows.to(value.device)][first:last].clone() if stacked else _copy(value)
+                    for key, (value, stacked) in state.items()
+                }
+
+    def _make(self) -> torch.optim.Optimizer:
+        spec = self._specs[0]
+        found = optimizer_class(spec.optimizer)
+        options: dict[str, Any] = dict(spec.optimizer_options)
+        if spec.optimizer == "sgd":
+            options = {"momentum": spec.momentum, **options}
+        device = next(iter(self._parameters.values())).device.type
+        if found.__module__.startswith("torch.optim") and found.__name__ in _FUSED and device in ("cpu", "cuda"):
+            options = {"fused": True, **options}
+
+        self._segments: list[tuple[int, int]] = []
+        first = 0
+        for _, run in groupby(self._specs, key=lambda spec: (spec.learning_rate, spec.weight_decay)):
+            last = first + len(list(run))
+            self._segments.append((first, last))
+            first = last
+        groups = []
+        for first, last in self._segments:
+            group: dict[str, Any] = {"params": [p.detach()[first:last] for p in self._parameters.values()]}
+            group["lr"] = self._specs[first].learning_rate
+            if self._specs[first].weight_decay:
+                group["weight_decay"] = self._specs[first].weight_decay
+            groups.append(group)
+        try:
+            return found(groups, **options)
+        except (TypeError, ValueError) as error:
+            raise UserError(f"optimizer {spec.optimizer!r} refused its options {options}: {error}") from error
+
+    def _joined_state(self, index: int) -> dict[str, tuple[Any, bool]]:
+        """The state of one parameter over all replicas, and of each entry whether it is stacked along R."""
+        parts = [self._optimizer.state[group["params"][index]] for group in self._optimizer.param_groups]
+        shape = self._optimizer.param_groups[0]["params"][index].shape
+        joined: dict[str, tuple[Any, bool]] = {}
+        for key, value in parts[0].items():
+            stacked = isinstance(value, Tensor) and value.shape == shape
+            joined[key] = (torch.cat([part[key] for part in parts]) if stacked else value, stacked)
+        return joined
+
+
+def _copy(value: Any) -> Any:
+    return value.clone() if isinstance(value, Tensor) else value

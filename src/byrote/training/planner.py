@@ -1,0 +1,154 @@
+"""Which runs are trained side by side: groups fixed by the plan, the data and the device, and by nothing else.
+
+A group's size changes its numbers in the last bits, and later its course. So it must not depend on what the store
+already has, nor on a timing that comes out differently on another day.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+
+from byrote.data.dataset import Dataset
+from byrote.errors import UserError
+from byrote.models.catalog import build_model
+from byrote.training.key import network_input_shape
+from byrote.training.optimizers import is_elementwise
+from byrote.training.spec import INPUT_CORRUPTIONS, TrainSpec
+
+# Measured on two cores with 32 MiB of shared cache (benchmarks/stacking.py): stacks gain while all their
+# weights, gradients and momenta stay in the cache, and 64 networks are enough to hide the cost of each call.
+_STACK_BYTES_CPU = 8 * 2**20
+_MOST_REPLICAS = 64
+_SHARE_OF_MEMORY = 0.25
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that are trained side by side."""
+
+    specs: tuple[TrainSpec, ...]
+    reason: str
+    """Why so many, in one sentence for the log."""
+
+
+def plan_groups(specs: Sequence[TrainSpec], data: Dataset, *, device: str = "auto") -> list[Group]:
+    """Splits `specs` into groups, in the order of their first runs. Equal arguments give equal groups."""
+    device = resolve_device(device)
+    alike: dict[str, list[TrainSpec]] = {}
+    for spec in specs:
+        alike.setdefault(_stack_key(spec), []).append(spec)
+    groups = []
+    for members in alike.values():
+        most, reason = _most_replicas(members, data, device)
+        num_groups = math.ceil(len(members) / most)
+        bounds = [round(index * len(members) / num_groups) for index in range(num_groups + 1)]
+        for first, last in pairwise(bounds):
+            groups.append(Group(tuple(members[first:last]), reason))
+    return groups
+
+
+def resolve_device(device: str) -> str:
+    """ "auto" is the first of cuda, mps, cpu that there is.
+
+    Raises:
+        UserError: a device that is not there.
+    """
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if device == "auto":
+        return next(name for name, there in available.items() if there)
+    if not available.get(device.partition(":")[0], False):
+        there = ", ".join(name for name, is_there in available.items() if is_there)
+        raise UserError(f"got device {device!r}, but here there is only {there}; use auto")
+    return device
+
+
+def resolve_precision(precision: str, device: str) -> str:
+    """ "auto" is bfloat16 where the hardware multiplies it natively, else float32."""
+    if precision != "auto":
+        return precision
+    kind = resolve_device(device).partition(":")[0]
+    if kind == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = kind == "cpu" and "avx512_bf16" in _cpu_flags()
+    return "bfloat16" if native else "float32"
+
+
+def hardware(device: str) -> str:
+    """The device's name, for the record of a run."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    names = [line.partition(":")[2].strip() for line in _cpuinfo().splitlines() if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
+
+
+def is_convolutional(network: torch.nn.Module) -> bool:
+    return any(parameter.ndim >= 4 for parameter in network.parameters())
+
+
+def _stack_key(spec: TrainSpec) -> str:
+    """Equal for runs that may share a stack: their labels, inputs, seeds and these hyper-parameters may differ."""
+    own: dict[str, object] = {"corruptions": (), "seed": 0, "data_seed": 0}
+    if is_elementwise(spec.optimizer):
+        own |= {"learning_rate": 1.0, "weight_decay": 0.0}
+    return spec.model_copy(update=own).canonical_json()
+
+
+def _most_replicas(members: Sequence[TrainSpec], data: Dataset, device: str) -> tuple[int, str]:
+    spec = members[0]
+    if not is_elementwise(spec.optimizer):
+        return (
+            1,
+            f"alone: {spec.optimizer} is not known to treat each weight by itself, and norms would mix replicas",
+        )
+    shape = network_input_shape(spec, data)
+    network = build_model(spec.model, input_shape=shape, num_classes=data.num_classes, dropout=spec.dropout)
+    if device == "cpu" and is_convolutional(network):
+        return 1, "alone: convolutions in stacks are slower on a CPU"
+    # Weights, gradients, momentum, the early record's copies of two gradients and the weights, and the start.
+    replica_bytes = 7 * 4 * sum(parameter.numel() for parameter in network.parameters())
+    num_own_inputs = sum(any(c.name in INPUT_CORRUPTIONS for c in member.corruptions) for member in members)
+    n = min(spec.n_train or len(data.train), len(data.train)) + len(data.test)
+    input_bytes = n * math.prod(shape) * 4 * num_own_inputs / len(members)
+    most = int(_memory(device) * _SHARE_OF_MEMORY / (replica_bytes + input_bytes))
+    reason = "as many as a quarter of the memory holds"
+    if device == "cpu":
+        fits = int(_STACK_BYTES_CPU / (replica_bytes / 7))
+        if fits < 4:
+            return 1, "alone: a stack of networks this wide would leave the CPU's cache"
+        if fits < most:
+            most, reason = fits, "as many as the CPU's cache holds"
+    if most >= _MOST_REPLICAS:
+        most, reason = _MOST_REPLICAS, "more would gain nothing"
+    most = max(most, 1)
+    return most, f"in stacks of up to {most}: {reason}"
+
+
+def _memory(device: str) -> int:
+    """Bytes of the device in all, not those free now: groups must come out the same tomorrow."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_properties(device).total_memory
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return 8 * 2**30
+
+
+@lru_cache(maxsize=1)
+def _cpuinfo() -> str:
+    path = Path("/proc/cpuinfo")
+    return path.read_text() if path.is_file() else ""
+
+
+def _cpu_flags() -> set[str]:
+    lines = [line for line in _cpuinfo().splitlines() if line.startswith("flags")]
+    return set(lines[0].split()) if lines else set()

@@ -1,0 +1,100 @@
+"""What a run remembers of its course: the curve by epochs, and the gradients of its first steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from byrote.training.outcome import CURVE_COLUMNS, EARLY_COLUMNS
+
+_EVERY_STEP_UNTIL = 100
+_SPACING = 10
+
+
+def is_early_row(step: int, dense_steps: int) -> bool:
+    """Whether step (from 1) is recorded by itself: each of the first 100, then every tenth."""
+    return step <= dense_steps and (step <= _EVERY_STEP_UNTIL or step % _SPACING == 0)
+
+
+class Recorder:
+    """Rows of figures `[R]`, kept by run: replicas that leave take their rows along."""
+
+    def __init__(self, num_replicas: int) -> None:
+        self._curves: list[list[dict[str, float]]] = [[] for _ in range(num_replicas)]
+        self._early: list[list[dict[str, float]]] = [[] for _ in range(num_replicas)]
+
+    def add_epoch(self, runs: Sequence[int], figures: dict[str, np.ndarray | float | int]) -> None:
+        _append(self._curves, runs, figures)
+
+    def add_early(self, runs: Sequence[int], figures: dict[str, np.ndarray | float | int]) -> None:
+        _append(self._early, runs, figures)
+
+    def amend_epoch(self, run: int, figures: dict[str, float]) -> None:
+        """Adds the figures of an evaluation to the newest row."""
+        self._curves[run][-1] |= figures
+
+    def curve(self, run: int) -> dict[str, np.ndarray]:
+        return _columns(self._curves[run], CURVE_COLUMNS)
+
+    def early(self, run: int) -> dict[str, np.ndarray]:
+        return _columns(self._early[run], EARLY_COLUMNS)
+
+
+class StepProbe:
+    """Norms of the gradients and of the changes of all weights in chosen steps, `[R]` each."""
+
+    def __init__(self, parameters: dict[str, Tensor]) -> None:
+        self._initial = [parameter.detach().clone() for parameter in parameters.values()]
+        self._before: list[Tensor] = []
+        self._last_gradients: list[Tensor] | None = None
+
+    def before_step(self, parameters: dict[str, Tensor], *, measure: bool, remember: bool) -> dict[str, Tensor]:
+        """Figures of the gradients of this step; `remember` keeps them for the next step's cosine."""
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters.values()]
+        figures: dict[str, Tensor] = {}
+        if measure:
+            self._before = [parameter.detach().clone() for parameter in parameters.values()]
+            norm = _inner(gradients, gradients).sqrt()
+            figures["gradient_norm"] = norm
+            if self._last_gradients is not None:
+                other = _inner(self._last_gradients, self._last_gradients).sqrt()
+                figures["gradient_cosine"] = _inner(gradients, self._last_gradients) / (norm * other)
+        self._last_gradients = gradients if remember else None
+        return figures
+
+    def after_step(self, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
+        moved = [p.detach() - before for p, before in zip(parameters.values(), self._before, strict=True)]
+        self._before = []
+        return {"update_norm": _inner(moved, moved).sqrt()}
+
+    def distance(self, parameters: dict[str, Tensor]) -> Float[Tensor, " R"]:
+        away = [p.detach() - start for p, start in zip(parameters.values(), self._initial, strict=True)]
+        return _inner(away, away).sqrt()
+
+    def keep(self, kept: Sequence[int]) -> None:
+        rows = list(kept)
+        self._initial = [tensor[rows] for tensor in self._initial]
+        if self._last_gradients is not None:
+            self._last_gradients = [tensor[rows] for tensor in self._last_gradients]
+
+
+def _inner(a: Sequence[Tensor], b: Sequence[Tensor]) -> Float[Tensor, " R"]:
+    """Inner products over all weights of each replica."""
+    products = [torch.linalg.vecdot(x.flatten(1), y.flatten(1)) for x, y in zip(a, b, strict=True)]
+    return torch.stack(products).sum(0)
+
+
+def _append(
+    rows: list[list[dict[str, float]]], runs: Sequence[int], figures: dict[str, np.ndarray | float | int]
+) -> None:
+    for position, run in enumerate(runs):
+        row = {name: float(v[position] if isinstance(v, np.ndarray) else v) for name, v in figures.items()}
+        rows[run].append(row)
+
+
+def _columns(rows: list[dict[str, float]], names: Sequence[str]) -> dict[str, np.ndarray]:
+    return {name: np.array([row.get(name, np.nan) for row in rows], dtype=np.float64) for name in names}

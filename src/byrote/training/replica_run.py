@@ -1,0 +1,143 @@
+"""One replica's own record, from its first weights to what its outcome says of it."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import byrote
+from byrote.data.dataset import Dataset
+from byrote.models.catalog import build_model
+from byrote.training.checks import digest, fresh_weights, same_labels
+from byrote.training.evaluation import Evaluation
+from byrote.training.key import network_input_shape
+from byrote.training.outcome import Check
+from byrote.training.planner import hardware
+from byrote.training.replicas import prepare
+from byrote.training.spec import TrainSpec
+
+FIT = 0.99
+"""A run has fitted at this share of the attainable training accuracy."""
+_NEAR = 0.02
+"""Full evaluation runs in every epoch whose running accuracy is at most this far below the next threshold."""
+
+
+@dataclass
+class ReplicaRun:
+    spec: TrainSpec
+    network: torch.nn.Module
+    initial_weights: str
+    batch_norm: bool
+    num_parameters: int
+    checks: list[Check]
+
+    # Set once the group's data are on the device.
+    num_examples: int = 0
+    most_correct: int = 0
+    labels_at_start: str = ""
+    initial_state: dict[str, Tensor] | None = None
+
+    # Follow the evaluations.
+    epochs_to_fit: int | None = None
+    steps_to_fit: int | None = None
+    epochs_to_interpolate: int | None = None
+    steps_to_interpolate: int | None = None
+    train: Evaluation | None = None
+    test: Evaluation | None = None
+
+    @property
+    def ceiling(self) -> float:
+        return self.most_correct / self.num_examples
+
+    def is_near_threshold(self, running_accuracy: float) -> bool:
+        if self.steps_to_interpolate is not None:
+            return False
+        share = 1.0 if self.steps_to_fit is not None else FIT
+        return running_accuracy >= share * self.ceiling - _NEAR
+
+    def note(self, train: Evaluation, test: Evaluation, *, epoch: int, step: int) -> None:
+        """Takes in an evaluation made after `epoch` epochs and `step` steps."""
+        self.train, self.test = train, test
+        if self.steps_to_fit is None and train.num_correct >= FIT * self.most_correct:
+            self.epochs_to_fit, self.steps_to_fit = epoch, step
+        if self.steps_to_interpolate is None and train.num_correct >= self.most_correct:
+            self.epochs_to_interpolate, self.steps_to_interpolate = epoch, step
+
+    def figures(self, labels_at_end: str) -> dict[str, Any]:
+        """The fields of TrainOutcome that are this replica's own."""
+        if self.train is None or self.test is None:
+            raise RuntimeError("a run ended without a full evaluation")
+        kind = np.min_scalar_type(int(max(self.train.predictions.max(), self.test.predictions.max())))
+        return {
+            "parameters": self.num_parameters,
+            "batch_norm": self.batch_norm,
+            "train_loss": self.train.loss,
+            "train_accuracy": self.train.accuracy,
+            "train_accuracy_true_labels": self.train.accuracy_true_labels,
+            "test_loss": self.test.loss,
+            "test_accuracy": self.test.accuracy,
+            "ceiling": self.ceiling,
+            "epochs_to_fit": self.epochs_to_fit,
+            "steps_to_fit": self.steps_to_fit,
+            "epochs_to_interpolate": self.epochs_to_interpolate,
+            "steps_to_interpolate": self.steps_to_interpolate,
+            "train_predictions": self.train.predictions.astype(kind),
+            "test_predictions": self.test.predictions.astype(kind),
+            "checks": (*self.checks, same_labels(self.labels_at_start, labels_at_end)),
+            "initial_weights": self.initial_weights,
+            "initial_state": self.initial_state,
+        }
+
+
+def build_run(spec: TrainSpec, data: Dataset, device: str, log: Callable[[str], None] | None) -> ReplicaRun:
+    def fresh() -> torch.nn.Module:
+        return build_model(
+            spec.model,
+            input_shape=network_input_shape(spec, data),
+            num_classes=data.num_classes,
+            seed=spec.seed,
+            dropout=spec.dropout,
+        )
+
+    network, again = fresh(), fresh()
+    first, second = (_weights_digest(built) for built in (network, again))
+    check = fresh_weights(first, second)
+    if again is network:
+        check = Check(check.name, False, f"model {spec.model!r} gave the same object twice; it must build a new one")
+    notes = prepare(network, seed=spec.seed, momentum=spec.batch_norm_momentum, epsilon=spec.batch_norm_epsilon)
+    for note in notes if log else ():
+        log(f"{spec.model}: {note}")  # type: ignore[misc]
+    return ReplicaRun(
+        spec=spec,
+        network=network.to(device, weights_dtype(spec)),
+        initial_weights=first,
+        batch_norm=any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in network.modules()),
+        num_parameters=sum(parameter.numel() for parameter in network.parameters()),
+        checks=[check],
+    )
+
+
+def weights_dtype(spec: TrainSpec) -> torch.dtype:
+    return torch.float64 if spec.precision == "float64" else torch.float32
+
+
+def _weights_digest(network: torch.nn.Module) -> str:
+    return digest(*(parameter.detach().cpu().numpy() for parameter in network.parameters()))
+
+
+def environment(device: str) -> dict[str, str]:
+    return {
+        "device": device,
+        "hardware": hardware(device),
+        "threads": str(torch.get_num_threads()),
+        "byrote": byrote.__version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }

@@ -1,0 +1,109 @@
+"""R networks of one architecture as one: parameters and buffers stacked along a leading axis (torch.func)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
+
+from byrote.data.randomness import stream_seed
+from byrote.models.dropout import Dropout
+
+
+class Replicas:
+    """R networks. `parameters` and `buffers` have shape `[R, ...]`.
+
+    A single network is called as it is, without vmap: its tensors are viewed under a leading axis of length 1.
+    """
+
+    def __init__(self, networks: Sequence[nn.Module]) -> None:
+        self.alone = len(networks) == 1
+        self.num_replicas = len(networks)
+        self._network = networks[0]
+        if self.alone:
+            self.parameters = {name: p.detach()[None] for name, p in self._network.named_parameters()}
+            self.buffers = {name: b[None] for name, b in self._network.named_buffers()}
+        else:
+            self.parameters, self.buffers = stack_module_state(list(networks))
+        self._leaves = list(self._network.parameters()) if self.alone else list(self.parameters.values())
+
+    def __call__(
+        self, inputs: Float[Tensor, "R B ..."], *, training: bool, members: Sequence[int] | None = None
+    ) -> Float[Tensor, "R B K"]:
+        """Logits. With `members`, only those replicas run, on inputs `[len(members), B, ...]`."""
+        self._network.train(training)
+        if self.alone:
+            return self._network(inputs[0])[None]
+        state = (self.parameters, self.buffers)
+        if members is not None and len(members) < self.num_replicas:
+            rows = list(members)
+            parameters, buffers = ({name: tensor[rows] for name, tensor in part.items()} for part in state)
+            state = (parameters, buffers)
+        return vmap(self._call_one)(*state, inputs)
+
+    def _call_one(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], inputs: Tensor) -> Tensor:
+        return functional_call(self._network, (parameters, buffers), (inputs,))
+
+    def collect_gradients(self) -> None:
+        """After backward: lets `parameters[name].grad` be the gradient `[R, ...]`, also of a single network."""
+        if self.alone:
+            for view, leaf in zip(self.parameters.values(), self._leaves, strict=True):
+                view.grad = None if leaf.grad is None else leaf.grad[None]
+
+    def clear_gradients(self) -> None:
+        for tensor in (*self._leaves, *self.parameters.values()):
+            tensor.grad = None
+
+    def keep(self, kept: Sequence[int]) -> None:
+        """Drops all other replicas."""
+        rows = list(kept)
+        self.parameters = {
+            name: tensor.detach()[rows].requires_grad_(tensor.requires_grad) for name, tensor in self.parameters.items()
+        }
+        self.buffers = {name: tensor[rows] for name, tensor in self.buffers.items()}
+        self._leaves = list(self.parameters.values())
+        self.num_replicas = len(rows)
+
+    def state(self, replica: int) -> dict[str, Tensor]:
+        """A copy, on the CPU, of the weights and buffers that one network would save."""
+        saved = self._network.state_dict().keys()
+        both = {**self.parameters, **self.buffers}
+        return {name: both[name][replica].detach().cpu().clone() for name in saved}
+
+
+def prepare(network: nn.Module, *, seed: int, momentum: float | None, epsilon: float | None) -> list[str]:
+    """Makes a fresh network ready for the engine, in place: keyed dropout, the spec's batch-norm constants.
+
+    Returns sentences for the log.
+    """
+    notes = []
+    swapped = 0
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if type(child) is nn.Dropout:
+                setattr(parent, name, Dropout(child.p))
+                swapped += 1
+    if swapped:
+        notes.append(f"{swapped} nn.Dropout replaced by dropout with a key of its own for each run")
+    dropouts = [module for module in network.modules() if isinstance(module, Dropout)]
+    for position, dropout in enumerate(dropouts):
+        dropout.key.fill_(stream_seed(seed, "dropout", position))
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.momentum = module.momentum if momentum is None else momentum
+            module.eps = module.eps if epsilon is None else epsilon
+    return notes
+
+
+def why_not_stackable(networks: Sequence[nn.Module], inputs: Float[Tensor, "B ..."]) -> str | None:
+    """A trial of one stacked step on copies of two networks: None, or why vmap refuses it."""
+    trial = Replicas([copy.deepcopy(network) for network in networks[:2]])
+    try:
+        trial(torch.stack([inputs, inputs]), training=True).sum().backward()
+    except Exception as error:  # vmap raises whatever the module's own code makes of batched tensors
+        return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+    return None
