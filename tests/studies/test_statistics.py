@@ -31,9 +31,7 @@ def test_the_interval_covers_the_mean_as_often_as_it_says():
     assert np.mean(covered) == pytest.approx(0.95, abs=0.02)
 
 
-@pytest.mark.parametrize(
-    ("xs", "mean", "n"), [([0.7], 0.7, 1), ([], math.nan, 0), ([1.0, math.nan], math.nan, 2)]
-)
+@pytest.mark.parametrize(("xs", "mean", "n"), [([0.7], 0.7, 1), ([], math.nan, 0), ([1.0, math.nan], math.nan, 2)])
 def test_too_little_to_tell_gives_no_ends(xs, mean, n):
     interval = mean_interval(xs)
     assert interval.mean == pytest.approx(mean, nan_ok=True)

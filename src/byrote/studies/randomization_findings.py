@@ -93,7 +93,7 @@ def _obstacle(runs: pd.DataFrame, num_planned: int, *, fitted: bool) -> str | No
 
 
 def _memorises(model: str, runs: pd.DataFrame) -> tuple[bool, str]:
-    n, chance = int(runs["n_train"].iloc[0]), 1 / runs["num_classes"].iloc[0]
+    n, chance = int(runs["n_train"].iloc[0]), 1 / int(runs["num_classes"].iloc[0])
     train, test = runs["train_accuracy"].mean(), runs["test_accuracy"].mean()
     decisive = binomial_interval(test, int(runs["n_test"].iloc[0]), DECISIVE)
     place = "at" if decisive.low <= chance <= decisive.high else "not at"
@@ -146,7 +146,7 @@ def _time_grows(model: str, runs: pd.DataFrame) -> tuple[bool, str]:
 
 
 def _error_rises(model: str, runs: pd.DataFrame) -> tuple[bool, str]:
-    n_test, chance = int(runs["n_test"].iloc[0]), 1 / runs["num_classes"].iloc[0]
+    n_test, chance = int(runs["n_test"].iloc[0]), 1 / int(runs["num_classes"].iloc[0])
     levels = runs.groupby("label_rate")["test_accuracy"].mean()
     decisive = [binomial_interval(accuracy, n_test, DECISIVE) for accuracy in levels]
     rises = all(later.low <= earlier.high for earlier, later in pairwise(decisive))

@@ -51,7 +51,7 @@ def slow_start_columns(
     early = [_mean_until(o.early, waits.get((o.spec.model, o.spec.seed), np.nan)) for o in outcomes]
     return {
         "steps_to_start": starts,
-        "initial_gradient_norm": [_mean_until(o.early, WINDOW)[0] for o in outcomes],
+        "initial_gradient_norm": [_mean_until(o.early, float(WINDOW))[0] for o in outcomes],
         "early_gradient_norm": [norm for norm, _ in early],
         "early_gradient_cosine": [cosine for _, cosine in early],
     }

@@ -1,0 +1,80 @@
+"""Outcomes as training would leave them, with figures that a test chooses."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from byrote.data.dataset import Dataset, Split
+from byrote.training.outcome import CURVE_COLUMNS, EARLY_COLUMNS, Check, TrainOutcome
+from byrote.training.spec import TrainSpec
+
+
+@pytest.fixture(scope="session")
+def data() -> Dataset:
+    """Ten classes, four examples of each in training and in test."""
+    labels = np.repeat(np.arange(10), 4)
+    images = np.arange(40 * 36, dtype=np.int64).reshape(40, 1, 6, 6).astype(np.uint8)
+    split = Split.clean(images, labels)
+    return Dataset("made up", split, split, tuple("abcdefghij"))
+
+
+@pytest.fixture
+def make_outcome() -> Callable[..., TrainOutcome]:
+    return _make_outcome
+
+
+def _make_outcome(
+    spec: TrainSpec,
+    *,
+    steps_to_fit: int | None = 100,
+    test_accuracy: float = 0.1,
+    losses: np.ndarray | None = None,
+    gradient_norm: float = 1.0,
+    cosine: float = 0.5,
+    failed: tuple[str, ...] = (),
+    initial_weights: str = "",
+    n_test: int = 1000,
+    **changes: object,
+) -> TrainOutcome:
+    early_losses = np.full(50, 2.3) if losses is None else np.asarray(losses, dtype=float)
+    steps = np.arange(1.0, len(early_losses) + 1)
+    early = {name: np.full(len(steps), np.nan) for name in EARLY_COLUMNS}
+    early |= {"step": steps, "train_loss": early_losses}
+    early["gradient_norm"] = np.full(len(steps), gradient_norm)
+    early["gradient_cosine"] = np.where(steps > 1, cosine, np.nan)
+    curve = {name: np.full(1, np.nan) for name in CURVE_COLUMNS}
+    curve |= {"step": np.array([len(steps) + 50.0]), "train_loss": np.array([0.01])}
+    fields: dict[str, object] = {
+        "key": f"{spec.model}{spec.corruption}{spec.corruption_rate}{spec.seed}",
+        "spec": spec,
+        "data": "made up",
+        "n_train": spec.n_train or 40,
+        "n_test": n_test,
+        "num_classes": 10,
+        "parameters": 7,
+        "batch_norm": False,
+        "train_loss": 0.01,
+        "train_accuracy": 0.4 if steps_to_fit is None else 1.0,
+        "train_accuracy_true_labels": 1.0,
+        "test_loss": 1.0,
+        "test_accuracy": test_accuracy,
+        "ceiling": 1.0,
+        "epochs_to_fit": steps_to_fit,
+        "steps_to_fit": steps_to_fit,
+        "epochs_to_interpolate": steps_to_fit,
+        "steps_to_interpolate": steps_to_fit,
+        "epochs_run": 200,
+        "steps_run": 200,
+        "stop_reason": "epochs" if steps_to_fit is None else "interpolated",
+        "replicas": 1,
+        "seconds": 1.0,
+        "curve": curve,
+        "early": early,
+        "train_predictions": np.zeros(40, dtype=np.uint8),
+        "test_predictions": np.zeros(n_test, dtype=np.uint8),
+        "checks": tuple(Check(name, False, "made to fail") for name in failed),
+        "initial_weights": initial_weights or f"{spec.model}{spec.seed}",
+        "environment": {},
+    }
+    return TrainOutcome(**(fields | changes))  # type: ignore[arg-type]

@@ -1,0 +1,52 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from byrote.data.dataset import Dataset, Split
+from byrote.studies.figure1 import demo_study, figure1_study
+
+
+def images(side: int, n: int = 3000) -> Dataset:
+    split = Split.clean(np.zeros((n, 1, side, side), dtype=np.uint8), np.arange(n) % 10)
+    return Dataset("made up", split, replace(split), tuple("abcdefghij"))
+
+
+def test_the_demo_has_one_recipe_for_all_and_all_three_figures(data):
+    plan = demo_study(data, seeds=2).plan()
+    assert len({spec.model_dump_json(exclude={"model", "corruptions", "seed"}) for spec in plan}) == 1
+    for model in {spec.model for spec in plan}:
+        own = [spec for spec in plan if spec.model == model and spec.seed == 1]
+        assert {spec.corruption for spec in own} >= {"true-labels", "shuffled-pixels", "gaussian"}
+        assert {spec.label_rate for spec in own} == {0, 0.25, 0.5, 0.75, 1}
+
+
+def test_laptop_scale_shares_the_work_between_models():
+    plan = figure1_study(images(32), "laptop").plan()
+    assert [(spec.model, spec.n_train, spec.learning_rate) for spec in plan] == (
+        [("mlp-3x512", None, 0.01)] * 5 + [("alexnet", 2000, 0.01)] * 5 + [("inception", 1000, 0.1)] * 5
+    )
+    assert [spec.label_rate for spec in plan[:5]] == [0, 0.25, 0.5, 0.75, 1]
+
+
+def test_paper_scale_is_everything():
+    plan = figure1_study(images(32), "paper", seeds=2).plan()
+    # True and random labels are both settings and levels.
+    assert len(plan) == 4 * 2 * (5 + 11 - 2)
+    assert {spec.n_train for spec in plan} == {None}
+    assert {spec.learning_rate for spec in plan if spec.model == "inception"} == {0.1}
+
+
+@pytest.mark.parametrize(("side", "crop"), [(32, 28), (28, None), (8, None)])
+def test_only_larger_images_are_cropped(side, crop):
+    assert {spec.crop for spec in figure1_study(images(side), "laptop").plan()} == {crop}
+
+
+def test_few_examples_are_all_taken(data):
+    assert {spec.n_train for spec in figure1_study(data, "laptop").plan()} == {None}
+
+
+def test_vectors_have_nothing_to_crop():
+    split = Split.clean(np.zeros((40, 6), dtype=np.float32), np.arange(40) % 10)
+    vectors = Dataset("made up", split, split, tuple("abcdefghij"))
+    assert {spec.crop for spec in figure1_study(vectors, "paper").plan()} == {None}
