@@ -1,0 +1,224 @@
+"""run: whatever a study needs and the store lacks."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from byrote.data.dataset import Dataset
+from byrote.errors import StoreError
+from byrote.runs.executors import Executor, Job, Local
+from byrote.runs.store import Store
+from byrote.studies.study import Study
+from byrote.training.engine import train
+from byrote.training.key import run_key
+from byrote.training.outcome import Progress, TrainOutcome
+from byrote.training.planner import plan_groups, resolve_device
+from byrote.training.spec import TrainSpec
+
+OnProgress = Callable[[Progress], None]
+OnLog = Callable[[str], None]
+OnOutcome = Callable[[TrainOutcome], None]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that raised, or whose group did."""
+
+    spec: TrainSpec
+    trace: str
+    """The traceback; its last line says what happened."""
+
+
+class RunsFailed(RuntimeError):
+    """Some runs raised. All others are in the store, and in `outcomes` in the order of the plan."""
+
+    def __init__(self, outcomes: list[TrainOutcome], failures: list[Failure]) -> None:
+        # Exceptions are rebuilt from their args when they are unpickled.
+        super().__init__(outcomes, failures)
+        self.outcomes = outcomes
+        self.failures = failures
+
+    def __str__(self) -> str:
+        first = self.failures[0]
+        num_failed, num_runs = len(self.failures), len(self.failures) + len(self.outcomes)
+        return (
+            f"{num_failed} of {num_runs} runs failed, the rest is kept; "
+            f"the first, {first.spec.model} on {first.spec.corruption}: {_last_line(first.trace)}"
+        )
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Runs that are trained together, whichever of them are missing: resuming then gives the same bits."""
+
+    specs: tuple[TrainSpec, ...]
+    keys: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Report:
+    """What became of a group in the hands of an executor."""
+
+    held: bool = True
+    """False: another process has leased it."""
+    trace: str = ""
+    """Empty if nothing was raised."""
+    log: list[str] = field(default_factory=list)
+    """Lines that could not be sent while they were new."""
+    stored: list[str] = field(default_factory=list)
+    """Keys of the runs that could not be announced while they were new."""
+
+
+def run(
+    study: Study,
+    store: Store | str | Path = "runs.db",
+    executor: Executor | None = None,
+    *,
+    device: str = "auto",
+    keep_weights: bool = False,
+    on_progress: OnProgress | None = None,
+    on_log: OnLog | None = None,
+    on_outcome: OnOutcome | None = None,
+) -> list[TrainOutcome]:
+    """All outcomes of the study's plan, in its order; trains what `store` lacks, storing each run as it ends.
+
+    Several processes may run one study on one store: they share the groups. With `keep_weights`, runs stored
+    without weights are trained again. `on_progress` is called with an executor of this process only; `on_outcome`
+    with each run that this call has added to the store.
+
+    Raises:
+        RunsFailed: some runs raised; after all others have ended.
+        StoreError: the store cannot be read or written; at once, what is stored stays.
+    """
+    store = store if isinstance(store, Store) else Store(store)
+    log = on_log or (lambda _: None)
+    device = resolve_device(device)
+    specs = study.plan()
+    keys = {spec: run_key(spec, study.data) for spec in specs}
+    finished = store.finished(keys.values(), weights=keep_weights)
+    if finished:
+        log(f"{len(finished)} of {len(specs)} runs are in the store already")
+    if again := len(store.finished(keys.values()) - finished):
+        log(f"{again} runs are in the store without weights: they are trained again")
+    groups = [
+        _Group(group.specs, tuple(keys[spec] for spec in group.specs), group.reason)
+        for group in plan_groups(specs, study.data, device=device)
+    ]
+    missing = [group for group in groups if not finished.issuperset(group.keys)]
+    traces = (
+        _train_all(missing, study.data, store, executor or Local(), device, keep_weights, on_progress, log, on_outcome)
+        if missing
+        else {}
+    )
+    finished = store.finished(keys.values(), weights=keep_weights)
+    outcomes = store.outcomes([key for key in keys.values() if key in finished])
+    failures = [
+        Failure(spec, traces.get(key, "the training ended without this run"))
+        for spec, key in keys.items()
+        if key not in finished
+    ]
+    if failures:
+        raise RunsFailed(outcomes, failures)
+    return outcomes
+
+
+def _train_all(
+    groups: list[_Group],
+    data: Dataset,
+    store: Store,
+    executor: Executor,
+    device: str,
+    keep_weights: bool,
+    on_progress: OnProgress | None,
+    log: OnLog,
+    on_outcome: OnOutcome | None,
+) -> dict[str, str]:
+    """Trains the groups, or waits for the processes that do; gives the traceback for each key that failed."""
+    shared = executor.share(data)
+    callbacks = (on_progress, log, on_outcome) if executor.in_process else (None, None, None)
+    traces: dict[str, str] = {}
+    num_waiting = 0
+    while groups:
+        jobs = [
+            (group, executor.submit(_train_group, group, shared, store, device, keep_weights, *callbacks))
+            for group in groups
+        ]
+        groups = []
+        try:
+            for group, job in jobs:
+                report = _report_of(job)
+                for line in report.log:
+                    log(line)
+                if on_outcome is not None:
+                    for outcome in store.outcomes(report.stored):
+                        on_outcome(outcome)
+                if not report.held:
+                    groups.append(group)
+                if report.trace:
+                    log(f"a group of {len(group.specs)} runs failed: {_last_line(report.trace)}")
+                    traces |= dict.fromkeys(group.keys, report.trace)
+        finally:
+            for _, job in jobs:
+                job.cancel()
+        if groups:
+            if num_waiting != len(groups):
+                num_waiting = len(groups)
+                plural = "s" if num_waiting > 1 else ""
+                log(f"waiting for {num_waiting} group{plural} of runs that other processes have leased")
+            time.sleep(min(store.lease_seconds / 6, 1.0))
+    return traces
+
+
+def _report_of(job: Job[_Report]) -> _Report:
+    try:
+        return job.result()
+    except StoreError:
+        raise
+    except Exception:  # not the training itself, but what should have run it: a worker that died
+        return _Report(trace=traceback.format_exc())
+
+
+def _train_group(
+    group: _Group,
+    data: Dataset,
+    store: Store,
+    device: str,
+    keep_weights: bool,
+    on_progress: OnProgress | None,
+    on_log: OnLog | None,
+    on_outcome: OnOutcome | None,
+) -> _Report:
+    """Trains one group, if nobody else does or did. Runs wherever the executor takes it."""
+    lines: list[str] = []
+    stored: list[str] = []
+    log = on_log or lines.append
+    announce = on_outcome or (lambda outcome: stored.append(outcome.key))
+    with store.lease(group.keys) as held:
+        if not held or store.finished(group.keys, weights=keep_weights).issuperset(group.keys):
+            return _Report(held)
+        log(group.reason)
+        try:
+            for outcome in train(
+                group.specs,
+                data,
+                device=device,
+                keep_weights=keep_weights,
+                on_progress=on_progress,
+                on_log=log,
+            ):
+                if store.put(outcome):
+                    announce(outcome)
+        except StoreError:
+            raise
+        except Exception:
+            return _Report(trace=traceback.format_exc(), log=lines, stored=stored)
+    return _Report(log=lines, stored=stored)
+
+
+def _last_line(trace: str) -> str:
+    return trace.strip().splitlines()[-1]

@@ -1,0 +1,314 @@
+"""Every finished run, once, durably: a SQLite file, or a PostgreSQL database.
+
+One row a run, under its key, written in one transaction when the run ends. Leases tell who works on what: a
+row a key, with an owner and a time of expiry, so that the runs of a killed process are soon free again.
+
+SQLite keeps its rollback journal: writes are rare here, and unlike a write-ahead log it works on network file
+systems and leaves a single file that can be copied, or read from a read-only folder. Every transaction that
+writes begins with a write: two processes then wait for each other instead of failing.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.schema import CreateTable
+
+from byrote.errors import StoreError
+from byrote.runs.codec import SCALARS, SUMMARY, from_row, to_row
+from byrote.runs.weights import WeightsFolder
+from byrote.training.outcome import TrainOutcome
+
+SCHEMA = 1
+"""Major version of the tables. A store of another one is refused."""
+
+_SQL_TYPES: dict[type, Any] = {str: sa.Text, int: sa.BigInteger, float: sa.Double, bool: sa.Boolean}
+
+_tables = sa.MetaData()
+_runs = sa.Table(
+    "byrote_runs",
+    _tables,
+    *(sa.Column(name, _SQL_TYPES[kind], primary_key=name == "key") for name, kind in (SCALARS | SUMMARY).items()),
+    sa.Column("created", sa.DateTime),  # UTC
+    sa.Column("spec", sa.JSON, nullable=False),
+    sa.Column("checks", sa.JSON, nullable=False),
+    sa.Column("environment", sa.JSON, nullable=False),
+    sa.Column("arrays", sa.LargeBinary, nullable=False),  # curve, early steps, predictions: a compressed npz file
+)
+_leases = sa.Table(
+    "byrote_leases",
+    _tables,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("expires", sa.Double, nullable=False),  # seconds since 1970
+)
+# Written last, so that a version found means that all tables are there.
+_meta = sa.Table(
+    "byrote_meta",
+    _tables,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
+_REMEDIES = {
+    "SQLITE_FULL": "the disk is full: make room and run it again, finished runs are kept",
+    "SQLITE_IOERR": "the disk refuses the file or its journal: make sure that there is room and that neither "
+    "is removed, then run it again, finished runs are kept",
+    "SQLITE_NOTADB": "the file is no SQLite database: move it away or name another store",
+    "SQLITE_CORRUPT": "the file is a damaged database: restore a copy or name another store",
+    "SQLITE_CANTOPEN": "the file cannot be opened or created: name a file in a folder that you may write to",
+    "SQLITE_READONLY": "the file or its folder is read-only: allow writing there or name another store",
+    "SQLITE_BUSY": "another process has kept it locked for a minute: end that process and run it again",
+}
+
+
+class Store:
+    """The finished runs of any number of studies.
+
+    `url_or_path` is a file, or a URL as SQLAlchemy takes it (sqlite:///FILE, postgresql://USER@HOST/DATABASE). A
+    new file is created in an existing folder. Weights are kept in the folder `weights`: FILE.weights unless
+    given. A lease lasts `lease_seconds` from its last heartbeat.
+
+    Stores can be pickled and used from several threads and processes; no connection stays open between calls.
+    Every method raises StoreError when the store cannot be read or written.
+    """
+
+    def __init__(
+        self, url_or_path: str | Path, *, weights: str | Path | None = None, lease_seconds: float = 30.0
+    ) -> None:
+        self._url = _parsed(url_or_path)
+        self.lease_seconds = lease_seconds
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        folder = weights or (f"{self._url.database}.weights" if _is_sqlite(self._url) else None)
+        self._weights = None if folder is None else WeightsFolder(Path(folder).absolute())
+        self._engine = _connected(self._url, self.name)
+        with self._explained():
+            version = self._version() or self._create()
+        if version != str(SCHEMA):
+            raise StoreError(
+                f"the store {self.name} has format {version}, this byrote reads and writes format {SCHEMA}: "
+                "name another store, or use the byrote that wrote this one"
+            )
+
+    @property
+    def name(self) -> str:
+        """The file, or the URL without its password."""
+        return str(self._url.database if _is_sqlite(self._url) else self._url.render_as_string(hide_password=True))
+
+    def finished(self, keys: Iterable[str], *, weights: bool = False) -> set[str]:
+        """Which of `keys` are stored; with `weights`, which are stored together with their weights."""
+        folder = self._folder() if weights else None
+        with self._explained(), self._engine.connect() as connection:
+            found = set(connection.scalars(sa.select(_runs.c.key).where(_runs.c.key.in_(list(keys)))))
+        return found if folder is None else {key for key in found if folder.holds(key)}
+
+    def outcomes(self, keys: Sequence[str] | None = None) -> list[TrainOutcome]:
+        """The stored runs among `keys`, in that order; all runs, oldest first, without `keys`.
+
+        Weights are not loaded: see `weights`.
+        """
+        query = sa.select(_runs).order_by(_runs.c.created, _runs.c.key)
+        if keys is not None:
+            query = query.where(_runs.c.key.in_(keys))
+        with self._explained(), self._engine.connect() as connection:
+            found = {row["key"]: row for row in connection.execute(query).mappings()}
+        return [self._decoded(found[key]) for key in (found if keys is None else keys) if key in found]
+
+    def weights(self, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The weights and buffers of a run, by name: initial and final."""
+        return self._folder().load(key)
+
+    def put(self, outcome: TrainOutcome) -> bool:
+        """Stores a run, and its weights where it has them. False if it was there: then nothing changes.
+
+        A run that is stored without weights is replaced by one with weights, so that its figures are theirs.
+        """
+        initial, final = outcome.initial_state, outcome.final_state
+        with_weights = initial is not None and final is not None
+        if self.finished([outcome.key], weights=with_weights):
+            return False
+        if initial is not None and final is not None:
+            self._folder().save(outcome.key, initial, final)
+        with self._explained():
+            try:
+                with self._engine.begin() as connection:
+                    if with_weights:
+                        connection.execute(sa.delete(_runs).where(_runs.c.key == outcome.key))
+                    connection.execute(sa.insert(_runs), to_row(outcome))
+            except sa.exc.IntegrityError:
+                if not self.finished([outcome.key]):
+                    raise
+                return False
+        return True
+
+    def claim(self, keys: Iterable[str]) -> bool:
+        """Leases all of `keys` to this store, or none if somebody's lease on one of them has not expired."""
+        now = time.time()
+        keys = sorted(set(keys))  # in one order everywhere: no two processes wait for each other
+        expired = sa.and_(_leases.c.key.in_(keys), _leases.c.expires < now)
+        with self._explained():
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(sa.delete(_leases).where(expired))
+                    connection.execute(
+                        sa.insert(_leases),
+                        [{"key": k, "owner": self.owner, "expires": now + self.lease_seconds} for k in keys],
+                    )
+            except sa.exc.IntegrityError:
+                return False
+        return True
+
+    def heartbeat(self, keys: Sequence[str]) -> bool:
+        """Renews the leases; False if one of them had expired and was taken over."""
+        renewal = sa.update(_leases).values(expires=time.time() + self.lease_seconds).where(self._own(keys))
+        with self._explained(), self._engine.begin() as connection:
+            return connection.execute(renewal).rowcount == len(set(keys))
+
+    def release(self, keys: Sequence[str]) -> None:
+        """Ends the leases that this store holds on `keys`."""
+        with self._explained(), self._engine.begin() as connection:
+            connection.execute(sa.delete(_leases).where(self._own(keys)))
+
+    @contextmanager
+    def lease(self, keys: Sequence[str]) -> Iterator[bool]:
+        """Claims `keys` for the body, with a heartbeat in a thread; gives whether they were free."""
+        if not self.claim(keys):
+            yield False
+            return
+        ended = threading.Event()
+        beating = threading.Thread(target=self._beat, args=(keys, ended), name="lease", daemon=True)
+        beating.start()
+        try:
+            yield True
+        finally:
+            ended.set()
+            beating.join()
+            with suppress(StoreError):  # it then expires by itself, and an error of the body is not hidden
+                self.release(keys)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        folder = None if self._weights is None else self._weights.path
+        reopen = partial(Store, weights=folder, lease_seconds=self.lease_seconds)
+        return reopen, (self._url.render_as_string(hide_password=False),)
+
+    def _beat(self, keys: Sequence[str], ended: threading.Event) -> None:
+        while not ended.wait(self.lease_seconds / 6):
+            with suppress(StoreError):  # a lost beat costs at most that another process repeats the work
+                self.heartbeat(keys)
+
+    def _own(self, keys: Sequence[str]) -> sa.ColumnElement[bool]:
+        return sa.and_(_leases.c.key.in_(list(keys)), _leases.c.owner == self.owner)
+
+    def _decoded(self, row: Any) -> TrainOutcome:
+        try:
+            return from_row(row)
+        except ValueError as error:
+            raise StoreError(
+                f"run {row['key']} in the store {self.name} is damaged: {error}; restore a copy of it"
+            ) from error
+
+    def _folder(self) -> WeightsFolder:
+        if self._weights is None:
+            raise StoreError(
+                f"the store {self.name} has no folder for weights, which are kept in files: "
+                "give one, as in Store(URL, weights=FOLDER)"
+            )
+        return self._weights
+
+    def _version(self) -> str | None:
+        if not sa.inspect(self._engine).has_table(_meta.name):
+            return None
+        with self._engine.connect() as connection:
+            return connection.scalar(sa.select(_meta.c.value).where(_meta.c.name == "format"))
+
+    def _create(self) -> str | None:
+        try:
+            with self._engine.begin() as connection:
+                for table in _tables.tables.values():
+                    connection.execute(CreateTable(table, if_not_exists=True))
+                connection.execute(sa.insert(_meta), {"name": "format", "value": str(SCHEMA)})
+        except sa.exc.DBAPIError:
+            if self._version() is None:  # else another process created it in the same moment
+                raise
+        return self._version()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turns the database's errors into one sentence with a remedy."""
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            cause = error.orig
+            code = getattr(cause, "sqlite_errorname", "")
+            remedy = next((text for prefix, text in _REMEDIES.items() if code.startswith(prefix)), None)
+            message = " ".join(str(cause).split())
+            if remedy is None:
+                message, remedy = "check its address and that the database runs", message
+            raise StoreError(f"cannot use the store {self.name}: {remedy} ({message})") from error
+
+
+def _parsed(url_or_path: str | Path) -> sa.URL:
+    """An absolute address, so that it means the same in every process."""
+    if isinstance(url_or_path, Path) or "://" not in url_or_path:
+        url = sa.URL.create("sqlite", database=str(url_or_path))
+    else:
+        try:
+            url = sa.make_url(url_or_path)
+        except (sa.exc.ArgumentError, ValueError) as error:
+            raise StoreError(
+                f"got the store {url_or_path!r}, expected a file or a URL such as sqlite:///runs.db or "
+                "postgresql://USER@HOST/DATABASE"
+            ) from error
+    if url.drivername in ("postgres", "postgresql"):
+        return url.set(drivername="postgresql+psycopg")
+    if not _is_sqlite(url):
+        return url
+    if url.database in (None, "", ":memory:"):
+        raise StoreError("got a store in memory, which would be lost with the process: name a file")
+    file = Path(str(url.database)).expanduser().absolute()
+    if not file.parent.is_dir():
+        raise StoreError(f"there is no folder {file.parent} for the store {file}: make it, or name another store")
+    return url.set(database=str(file))
+
+
+def _connected(url: sa.URL, name: str) -> sa.Engine:
+    try:
+        # No pool: connections are then never shared between threads, or with the children of a fork.
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
+    except (sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
+        remedy = "pip install 'byrote[postgres]'" if "psycopg" in str(error) else "install its driver"
+        raise StoreError(f"cannot use the store {name}: {error}; {remedy}, or name a file") from error
+    if _is_sqlite(url):
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:
+    connection.execute("PRAGMA busy_timeout = 60000")
+    connection.execute("PRAGMA synchronous = EXTRA")  # a committed run also outlives a loss of power
+
+
+def _is_sqlite(url: sa.URL) -> bool:
+    return url.get_backend_name() == "sqlite"

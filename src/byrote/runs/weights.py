@@ -1,0 +1,87 @@
+"""The weights of runs before and after training: two safetensors files a run, whole or absent."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors.torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from byrote.errors import StoreError
+
+_PARTS = ("initial", "final")
+
+
+@dataclass(frozen=True)
+class WeightsFolder:
+    """KEY.initial.safetensors and KEY.final.safetensors for every run that kept its weights."""
+
+    path: Path
+
+    def files(self, key: str) -> tuple[Path, Path]:
+        initial, final = (self.path / f"{key}.{part}.safetensors" for part in _PARTS)
+        return initial, final
+
+    def holds(self, key: str) -> bool:
+        return all(file.is_file() for file in self.files(key))
+
+    def save(self, key: str, initial: dict[str, Tensor], final: dict[str, Tensor]) -> None:
+        """Both files, durably: when this returns, they outlive a crash.
+
+        Raises:
+            StoreError: the folder cannot be written, or is full.
+        """
+        try:
+            self.path.mkdir(exist_ok=True)
+            for file, state in zip(self.files(key), (initial, final), strict=True):
+                _write_atomically(file, _packed(state))
+            _sync(self.path)
+        except OSError as error:
+            raise StoreError(
+                f"cannot write the weights of a run to {self.path}: make room or allow writing there, or do "
+                f"not keep weights; then run it again, finished runs are kept ({error.strerror or error})"
+            ) from error
+
+    def load(self, key: str) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The initial and the final weights and buffers.
+
+        Raises:
+            StoreError: they are not there, or are damaged.
+        """
+        try:
+            initial, final = (safetensors.torch.load(file.read_bytes()) for file in self.files(key))
+        except (OSError, SafetensorError) as error:
+            raise StoreError(
+                f"cannot read the weights of run {key} in {self.path}: run it again and keep them ({error})"
+            ) from error
+        return initial, final
+
+
+def _packed(state: dict[str, Tensor]) -> bytes:
+    # Copies, because safetensors refuses tensors that share memory, as tied weights do.
+    return safetensors.torch.save({name: tensor.cpu().clone().contiguous() for name, tensor in state.items()})
+
+
+def _write_atomically(file: Path, content: bytes) -> None:
+    temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    if os.name == "posix":  # elsewhere a folder cannot be opened
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,33 @@
+"""The store's and the runner's tests share a fake engine, which some of them also start as a process of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from byrote.runs.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "runs.db")
+
+
+@pytest.fixture
+def fakes(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Replaces the engine of byrote.runs.run; keyword arguments replace single functions."""
+    import fake_engine
+
+    import byrote.runs.run
+
+    def install(**functions: Callable[..., object]) -> None:
+        for name, function in (fake_engine.FAKES | functions).items():
+            monkeypatch.setattr(byrote.runs.run, name, function)
+
+    install()
+    return install

@@ -1,0 +1,381 @@
+from __future__ import annotations
+
+import os
+import pickle
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+import sqlalchemy as sa
+from fake_engine import assert_equal, fake_key, make_outcome
+
+from byrote.errors import StoreError
+from byrote.runs.store import Store
+from byrote.training.spec import TrainSpec
+
+SPECS = [TrainSpec(model="mlp-1x8", seed=seed) for seed in range(4)]
+KEYS = [fake_key(spec) for spec in SPECS]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'runs.db'}"
+    address = os.environ.get("BYROTE_TEST_POSTGRES")
+    if not address:
+        pytest.skip("set BYROTE_TEST_POSTGRES to the URL of a PostgreSQL database to empty")
+    pytest.importorskip("psycopg")
+    engine = sa.create_engine(address.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        for table in ("runs", "leases", "meta"):
+            connection.execute(sa.text(f"DROP TABLE IF EXISTS byrote_{table}"))
+    return address
+
+
+def open_store(url: str, tmp_path: Path, lease_seconds: float = 30.0) -> Store:
+    return Store(url, weights=tmp_path / "weights", lease_seconds=lease_seconds)
+
+
+@pytest.fixture
+def either(url: str, tmp_path: Path) -> Store:
+    return open_store(url, tmp_path)
+
+
+def integrity(path: Path) -> str:
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute("PRAGMA integrity_check").fetchone()[0]
+    finally:
+        connection.close()
+
+
+# Runs
+
+
+def test_what_is_put_comes_back_exactly(either, url, tmp_path):
+    outcomes = [make_outcome(spec) for spec in SPECS]
+    assert all(either.put(outcome) for outcome in outcomes)
+    again = open_store(url, tmp_path)
+    for got, want in zip(again.outcomes(KEYS), outcomes, strict=True):
+        assert_equal(got, want)
+
+
+def test_a_key_is_stored_once(either):
+    assert either.put(make_outcome(SPECS[0]))
+    assert not either.put(make_outcome(SPECS[0], steps_run=99))
+    assert either.outcomes(KEYS)[0].steps_run == 20
+
+
+def test_of_simultaneous_puts_one_counts(either):
+    with ThreadPoolExecutor(8) as pool:
+        stored = list(pool.map(lambda _: either.put(make_outcome(SPECS[0])), range(8)))
+    assert stored.count(True) == 1
+    assert len(either.outcomes()) == 1
+
+
+def test_outcomes_follow_the_order_of_the_keys(either):
+    for spec in (SPECS[2], SPECS[0]):
+        either.put(make_outcome(spec))
+    assert [outcome.key for outcome in either.outcomes(KEYS)] == [KEYS[0], KEYS[2]]
+    assert [outcome.key for outcome in either.outcomes()] == [KEYS[2], KEYS[0]]
+    assert either.outcomes([]) == []
+    assert either.finished([]) == set()
+    assert either.finished(KEYS) == {KEYS[0], KEYS[2]}
+
+
+def test_weights_lie_beside_the_row(either):
+    outcome = make_outcome(SPECS[0], keep_weights=True)
+    assert either.put(outcome)
+    assert either.finished(KEYS, weights=True) == {KEYS[0]}
+    for got, want in zip(either.weights(KEYS[0]), (outcome.initial_state, outcome.final_state), strict=True):
+        assert_equal(got, want)
+    assert either.outcomes(KEYS)[0].initial_state is None
+
+
+def test_weights_can_be_added_later_and_bring_their_figures(either):
+    either.put(make_outcome(SPECS[0]))
+    assert either.finished(KEYS, weights=True) == set()
+    assert either.put(make_outcome(SPECS[0], keep_weights=True, steps_run=99))
+    assert not either.put(make_outcome(SPECS[0], keep_weights=True, steps_run=100))
+    assert [outcome.steps_run for outcome in either.outcomes()] == [99]
+    assert either.finished(KEYS, weights=True) == {KEYS[0]}
+
+
+def test_the_default_folder_of_weights_is_beside_the_file(store, tmp_path):
+    store.put(make_outcome(SPECS[0], keep_weights=True))
+    assert (tmp_path / "runs.db.weights" / f"{KEYS[0]}.final.safetensors").is_file()
+
+
+def test_a_failed_write_of_weights_stores_no_row(store, tmp_path):
+    (tmp_path / "runs.db.weights").write_text("in the way")
+    with pytest.raises(StoreError, match=r"cannot write the weights of a run to .*runs\.db\.weights"):
+        store.put(make_outcome(SPECS[0], keep_weights=True))
+    assert store.outcomes() == []
+
+
+# Leases
+
+
+def test_a_claim_is_all_or_nothing(either, url, tmp_path):
+    other = open_store(url, tmp_path)
+    assert either.claim(KEYS[:2])
+    assert not other.claim(KEYS[1:])
+    assert not either.claim(KEYS[:1])
+    assert other.claim(KEYS[2:])
+    either.release(KEYS)
+    assert not either.claim(KEYS[1:3])
+    assert other.claim(KEYS[:2])
+
+
+def test_of_simultaneous_claims_one_counts(either, url, tmp_path):
+    stores = [open_store(url, tmp_path) for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(lambda index: stores[index].claim(KEYS[index % 2 : index % 2 + 3]), range(8)))
+    assert won.count(True) == 1
+
+
+def test_an_expired_lease_can_be_taken_over(either, url, tmp_path):
+    brief = open_store(url, tmp_path, lease_seconds=0.02)
+    assert brief.claim(KEYS)
+    time.sleep(0.05)
+    assert brief.heartbeat(KEYS), "nobody took it: it goes on"
+    time.sleep(0.05)
+    assert either.claim(KEYS[:2])
+    assert not brief.heartbeat(KEYS)
+    brief.release(KEYS)
+    assert not brief.claim(KEYS), "only its own leases are released"
+
+
+def test_a_lease_is_kept_alive(either, url, tmp_path):
+    brief = open_store(url, tmp_path, lease_seconds=0.3)
+    with brief.lease(KEYS) as held:
+        assert held
+        time.sleep(0.9)
+        with either.lease(KEYS[:1]) as also:
+            assert not also
+    assert either.claim(KEYS)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, StoreError])
+def test_a_lease_ends_with_its_body(either, url, tmp_path, error):
+    with pytest.raises(error), either.lease(KEYS):
+        raise error
+    assert open_store(url, tmp_path).claim(KEYS)
+
+
+# Where it is
+
+
+def test_a_store_can_be_pickled(url, tmp_path):
+    store = open_store(url, tmp_path, lease_seconds=7.0)
+    copy = pickle.loads(pickle.dumps(store))
+    copy.put(make_outcome(SPECS[0], keep_weights=True))
+    assert store.finished(KEYS, weights=True) == {KEYS[0]}
+    assert copy.lease_seconds == 7.0
+    assert copy.owner != store.owner
+
+
+def test_stores_are_created_simultaneously(url, tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        stores = list(pool.map(lambda _: open_store(url, tmp_path), range(8)))
+    assert sum(store.put(make_outcome(SPECS[0])) for store in stores) == 1
+
+
+@pytest.mark.parametrize("form", ["{}", "sqlite:///{}", "relative", "path"])
+def test_every_form_of_an_address_is_the_same_file(form, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "a b#?.db" if form in ("{}", "path") else tmp_path / "runs.db"
+    address = {"relative": "runs.db", "path": file}.get(form, form.format(file))
+    with Store(address) as store:
+        monkeypatch.chdir("/")
+        assert store.put(make_outcome(SPECS[0]))
+    assert file.is_file()
+    assert store.name == str(file)
+
+
+def _text(folder: Path) -> Path:
+    (folder / "runs.db").write_text("not a database\n" * 100)
+    return folder / "runs.db"
+
+
+def _folder(folder: Path) -> Path:
+    (folder / "runs.db").mkdir()
+    return folder / "runs.db"
+
+
+def _later(folder: Path) -> Path:
+    Store(folder / "runs.db")
+    with sqlite3.connect(folder / "runs.db") as connection:
+        connection.execute("UPDATE byrote_meta SET value = '2'")
+    return folder / "runs.db"
+
+
+REFUSED = {
+    "text file": (_text, r"runs\.db: the file is no SQLite database: move it away or name another store"),
+    "folder": (_folder, r"runs\.db: the file cannot be opened or created"),
+    "no folder": (
+        lambda folder: folder / "none" / "runs.db",
+        r"there is no folder .*none for the store .*: make it",
+    ),
+    "later format": (
+        _later,
+        r"runs\.db has format 2, this byrote reads and writes format 1: name another store",
+    ),
+    "memory": (lambda _: "sqlite://", "got a store in memory, .*: name a file"),
+    "memory by name": (lambda _: "sqlite:///:memory:", "got a store in memory"),
+    "no URL": (lambda _: "://", "got the store '://', expected a file or a URL such as sqlite:///runs.db"),
+    "no dialect": (lambda _: "nonsense://host/db", "cannot use the store nonsense://host/db: .*name a file"),
+}
+
+
+@pytest.mark.parametrize(("make", "message"), REFUSED.values(), ids=REFUSED)
+def test_an_unusable_store_is_refused_with_a_remedy(make, message, tmp_path):
+    with pytest.raises(StoreError, match=message):
+        Store(make(tmp_path))
+
+
+def test_a_missing_driver_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(
+        StoreError, match=r"postgresql\+psycopg://me:\*\*\*@host/db: .*pip install 'byrote\[postgres\]'"
+    ):
+        Store("postgresql://me:secret@host/db")
+
+
+def test_a_database_without_a_folder_keeps_no_weights():
+    store = Store.__new__(Store)
+    vars(store).update(_url=sa.make_url("postgresql://host/db"), _weights=None)
+    with pytest.raises(StoreError, match=r"no folder for weights, .*: give one, as in Store\(URL, weights=FOLDER\)"):
+        store.finished([], weights=True)
+
+
+def test_no_server_is_one_sentence():
+    pytest.importorskip("psycopg")
+    with pytest.raises(
+        StoreError, match=r"cannot use the store postgresql.*check its address and that the database runs"
+    ):
+        Store("postgresql://nobody@127.0.0.1:1/none")
+
+
+def test_files_that_came_to_harm_are_refused(store, tmp_path):
+    store.put(make_outcome(SPECS[0]))
+    with sqlite3.connect(tmp_path / "runs.db") as connection:
+        connection.execute("UPDATE byrote_runs SET arrays = x'00'")
+    with pytest.raises(
+        StoreError, match=rf"run {KEYS[0]} in the store .*runs\.db is damaged: its arrays cannot be read"
+    ):
+        store.outcomes()
+    content = (tmp_path / "runs.db").read_bytes()
+    (tmp_path / "runs.db").write_bytes(content[:100] + bytes(len(content) - 100))
+    with pytest.raises(StoreError, match="the file is a damaged database: restore a copy"):
+        store.outcomes()
+
+
+# What disks do
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    if os.name != "posix" or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small file system takes root")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(store: Store, *, keep_weights: bool = False) -> None:
+    for seed in range(1000):
+        store.put(make_outcome(TrainSpec(model="mlp-1x8", seed=seed), keep_weights=keep_weights))
+
+
+def assert_whole(store: Store) -> int:
+    """The first runs of `fill`, without a gap; returns how many."""
+    stored = store.outcomes()
+    assert stored
+    for seed, outcome in enumerate(stored):
+        assert_equal(outcome, make_outcome(TrainSpec(model="mlp-1x8", seed=seed)))
+    return len(stored)
+
+
+@pytest.mark.parametrize("keep_weights", [False, True])
+def test_a_full_disk_loses_nothing(small_disk, keep_weights):
+    store = Store(small_disk / "runs.db")
+    with pytest.raises(StoreError, match=r"/runs\.db.*room.* finished runs are kept"):
+        fill(store, keep_weights=keep_weights)
+    stored = assert_whole(store)
+    assert integrity(small_disk / "runs.db") == "ok"
+    subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True)
+    assert store.put(make_outcome(TrainSpec(model="mlp-1x8", seed=stored), keep_weights=keep_weights))
+
+
+def fill_up(folder: Path) -> NoReturn:
+    disk = os.statvfs(folder)
+    (folder / "ballast").write_bytes(bytes(disk.f_bavail * disk.f_bsize))
+    raise KeyError("trouble")
+
+
+def test_a_lease_on_a_full_disk_ends_with_the_error_of_its_body(small_disk):
+    """Its release needs room too."""
+    store = Store(small_disk / "runs.db")
+    with pytest.raises(KeyError, match="trouble"), store.lease(KEYS):
+        fill_up(small_disk)
+
+
+def test_a_limit_on_file_size_loses_nothing(tmp_path):
+    """What a quota does, without root: in a process of its own, as the limit cannot be lifted again."""
+    resource = pytest.importorskip("resource")
+    store = Store(tmp_path / "runs.db")
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        try:
+            fill(store)
+        except StoreError as error:
+            os._exit(7 if "finished runs are kept" in str(error) else 8)
+        os._exit(9)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert_whole(store)
+    assert integrity(tmp_path / "runs.db") == "ok"
+    assert store.put(make_outcome(TrainSpec(model="mlp-1x8", seed=1000)))
+
+
+@pytest.fixture
+def read_only(small_disk: Path) -> Path:
+    """A folder with a finished run that nobody, root included, may write to."""
+    Store(small_disk / "runs.db").put(make_outcome(SPECS[0]))
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    return small_disk
+
+
+def test_a_read_only_store_can_be_read_and_refuses_writes(read_only):
+    store = Store(read_only / "runs.db")
+    assert_equal(store.outcomes(KEYS)[0], make_outcome(SPECS[0]))
+    for write in (lambda: store.claim(KEYS), lambda: store.put(make_outcome(SPECS[1]))):
+        with pytest.raises(StoreError, match=r"runs\.db: the file or its folder is read-only: allow writing there"):
+            write()
+
+
+def test_a_new_store_in_a_read_only_folder_is_refused(read_only):
+    with pytest.raises(StoreError, match=r"new\.db: the file cannot be opened or created: .* you may write to"):
+        Store(read_only / "new.db")
+
+
+def test_a_killed_writer_leaves_a_lock_nobody_waits_for(store, tmp_path):
+    child = os.fork()
+    if child == 0:
+        connection = sqlite3.connect(tmp_path / "runs.db")
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("DELETE FROM byrote_meta")
+        os.kill(os.getpid(), 9)
+    os.waitpid(child, 0)
+    assert Store(tmp_path / "runs.db").put(make_outcome(SPECS[0]))
