@@ -1,0 +1,237 @@
+"""A name, a path or the user's arrays -> Dataset."""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from byrote.data import formats
+from byrote.data.assembly import Channels, Column, Examples, Reading, assemble
+from byrote.data.dataset import Dataset
+from byrote.data.download import DOWNLOADS, find_or_fetch
+from byrote.errors import UserError
+
+_DIGITS = tuple("0123456789")
+_FASHION = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+
+
+@dataclass(frozen=True)
+class _Options:
+    label: str | None
+    image_size: int | None
+
+
+@dataclass(frozen=True)
+class _Source:
+    pattern: str
+    description: str
+    read: Callable[[Path, _Options], Reading]
+    title: str = ""
+    takes: tuple[str, ...] = ()
+    """Which of the options have a meaning here."""
+
+
+def _read_digits(_: Path, __: _Options) -> Reading:
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    examples = Examples(Column(digits.images.astype(np.uint8), "digits"), Column(digits.target, "digits"))
+    return Reading((examples,), _DIGITS, pixel_max=16.0)
+
+
+def _read_parquet(path: Path, options: _Options) -> Reading:
+    from byrote.data.parquet import read_parquet
+
+    return read_parquet(path, options.label, options.image_size)
+
+
+def _read_images(path: Path, options: _Options) -> Reading:
+    from byrote.data.images import read_image_folder
+
+    return read_image_folder(path, options.image_size)
+
+
+_SOURCES = {
+    source.pattern.partition(":")[0]: source
+    for source in (
+        _Source("digits", "1,797 handwritten digits of 8x8 pixels, part of scikit-learn", _read_digits, "Digits"),
+        _Source(
+            "mnist:DIR",
+            "the four idx files of MNIST, gzipped or not; without DIR from the cache",
+            lambda path, _: formats.read_idx_folder(path, _DIGITS),
+            "MNIST",
+        ),
+        _Source(
+            "fashion-mnist:DIR",
+            "the four idx files of Fashion-MNIST, gzipped or not; without DIR from the cache",
+            lambda path, _: formats.read_idx_folder(path, _FASHION),
+            "Fashion-MNIST",
+        ),
+        _Source(
+            "cifar10:DIR",
+            "the python or binary batches of CIFAR-10; without DIR from the cache",
+            lambda path, _: formats.read_cifar10(path),
+            "CIFAR-10",
+        ),
+        _Source(
+            "parquet:DIR",
+            "train-*.parquet and test-*.parquet with images or arrays and labels, as on the Hugging Face hub",
+            _read_parquet,
+            takes=("label", "image_size"),
+        ),
+        _Source(
+            "images:DIR",
+            "DIR/CLASS/image, or the same below DIR/train and DIR/test",
+            _read_images,
+            takes=("image_size",),
+        ),
+        _Source(
+            "npz:FILE",
+            "arrays x_train, y_train, x_test, y_test, or x, y which are split",
+            lambda path, _: formats.read_npz(path),
+        ),
+        _Source(
+            "csv:FILE",
+            "numbers with a header; the label column is named by --label",
+            lambda path, options: formats.read_csv(path, options.label),
+            takes=("label",),
+        ),
+    )
+}
+SOURCES: dict[str, str] = {source.pattern: source.description for source in _SOURCES.values()}
+"""What `load` takes -> what that is."""
+
+
+def load(
+    name: str,
+    *,
+    label: str | None = None,
+    title: str | None = None,
+    image_size: int | None = None,
+    rejected: str | Path | None = None,
+) -> Dataset:
+    """The data set of a source, one of SOURCES: "digits", "mnist:DIR", "csv:FILE".
+
+    Data without a test split are split 4 to 1, stratified, always in the same way. Where there is a test split, a
+    validation split is not used; where there is none, it takes its place.
+
+    Args:
+        label: the column of labels (csv; parquet, if it is not called "label").
+        title: what figures call the data.
+        image_size: scales the shorter side of images to so many pixels and crops the other centrally.
+        rejected: a csv file to list the images in that could not be decoded; they are left out, with a warning.
+
+    Raises:
+        UserError: naming the file, the row and the remedy.
+    """
+    kind, colon, place = name.partition(":")
+    source = _SOURCES.get(kind)
+    if source is None:
+        near = get_close_matches(kind, _SOURCES, 1)
+        raise UserError(
+            f"got data {name!r}{f', did you mean {near[0]!r}?' if near else ','} expected one of {', '.join(SOURCES)}"
+        )
+    for option, value in (("label", label), ("image_size", image_size)):
+        if value is not None and option not in source.takes:
+            raise UserError(f"got {option}={value!r}, which has no meaning for {source.pattern}: leave it out")
+    if image_size is not None and image_size < 1:
+        raise UserError(f"got image_size={image_size}, expected a number of pixels of at least 1")
+    if bool(place) != (":" in source.pattern) and not (kind in DOWNLOADS and not colon):
+        raise UserError(f"got data {name!r}, expected {source.pattern}: {source.description}")
+    path = find_or_fetch(kind) if kind in DOWNLOADS and not place else Path(place).expanduser()
+    reading = source.read(path, _Options(label, image_size))
+    _report_rejected(reading.rejected, None if rejected is None else Path(rejected))
+    return assemble(reading, name=name, title=(source.title or path.name) if title is None else title)
+
+
+def _report_rejected(found: Sequence[tuple[str, str]], path: Path | None) -> None:
+    if path is not None:
+        path.unlink(missing_ok=True)
+    if not found:
+        return
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("file", "reason"), *found])
+    listed = f"they are listed in {path}" if path else f"the first is {found[0][0]}: {found[0][1]}"
+    noun = "image" if len(found) == 1 else "images"
+    warnings.warn(f"{len(found)} {noun} could not be decoded and are left out; {listed}", stacklevel=3)
+
+
+def from_arrays(
+    x_train: Any,
+    y_train: Any,
+    x_test: Any = None,
+    y_test: Any = None,
+    *,
+    name: str = "arrays",
+    title: str = "",
+    class_names: Sequence[str] | None = None,
+    pixel_max: float | None = None,
+    channels: Channels | None = None,
+    split_seed: int = 0,
+) -> Dataset:
+    """The user's arrays (NumPy, torch, pandas, nested lists) as a data set; without a test split they are split 4 to 1.
+
+    Shapes: `[N, D]` are vectors; `[N, H, W]`, `[N, C, H, W]` and `[N, H, W, C]` are images. Where both or neither of
+    axes 1 and 3 have 1 or 3 entries, `channels` must say which axis holds the channels.
+
+    Types: vectors become float32. Images of whole numbers 0..255 become uint8; floats stay, as float32. Arrays that
+    need no conversion are not copied: do not write to them afterwards.
+
+    Args:
+        class_names: what labels 0..K-1 are called; else the labels found, whole numbers or names, are the classes.
+        pixel_max: the value of a full pixel. By default 255 for whole numbers and for floats between 0 and 255 that
+            exceed 1; 1 for all other floats.
+        split_seed: draws the test split where none is given.
+
+    Raises:
+        UserError: naming the array, the row and the remedy.
+    """
+    if (x_test is None) != (y_test is None):
+        raise UserError("got one of x_test and y_test, expected both, or neither to split the training data")
+    arrays = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
+    columns = [Column(_as_numpy(array, key), key) for key, array in arrays.items() if array is not None]
+    reading = Reading(
+        tuple(Examples(*pair) for pair in zip(columns[::2], columns[1::2], strict=True)),
+        None if class_names is None else tuple(map(str, class_names)),
+        pixel_max,
+        channels,
+    )
+    return assemble(reading, name=name, title=title, split_seed=split_seed)
+
+
+def _as_numpy(values: Any, name: str) -> np.ndarray:
+    if hasattr(values, "detach"):  # torch, without importing it
+        values = values.detach().cpu()
+        if str(values.dtype) == "torch.bfloat16":  # unknown to NumPy
+            values = values.float()
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise UserError(f"{name} cannot be made an array ({error}); give all rows one shape") from error
+    # Tables of numbers in columns of different kinds arrive as objects.
+    if name.startswith("x_") and array.dtype.kind == "O":
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{name} holds values that are not numbers ({error}); drop or encode them") from error
+    return array

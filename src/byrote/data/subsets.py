@@ -1,0 +1,69 @@
+"""Stratified samples: a training subset, and the split of data that come in one piece."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Int64
+
+from byrote.data.dataset import Dataset
+from byrote.data.randomness import stream
+from byrote.errors import UserError
+
+
+def subset(data: Dataset, n_train: int | None, seed: int) -> Dataset:
+    """`n_train` training examples, each class in its share, in their original order; None keeps all.
+
+    For one seed, subsets of different sizes are nested up to the rounding of a class's share to whole examples.
+
+    Raises:
+        UserError: n_train below 1, or above what the data have.
+    """
+    if n_train is None:
+        return data
+    available = len(data.train)
+    if not 1 <= n_train <= available:
+        raise UserError(
+            f"got n_train={n_train} for {data.name}, which has {available} training examples; "
+            f"choose between 1 and {available}, or leave n_train out to take all"
+        )
+    rows = stratified_rows(data.train.true_labels, n_train, stream(seed, "subset"))
+    return replace(data, train=data.train.take(rows))
+
+
+def split_rows(labels: Int64[np.ndarray, " N"], seed: int) -> tuple[Int64[np.ndarray, " M"], Int64[np.ndarray, " T"]]:
+    """The rows of a stratified training split (four fifths, rounded down) and of the test split, both ascending."""
+    train = stratified_rows(labels, len(labels) * 4 // 5, stream(seed, "split"))
+    is_test = np.ones(len(labels), dtype=bool)
+    is_test[train] = False
+    return train, np.flatnonzero(is_test)
+
+
+def stratified_rows(
+    labels: Int64[np.ndarray, " N"], size: int, generator: np.random.Generator
+) -> Int64[np.ndarray, " M"]:
+    """`size` row numbers, ascending, drawn without replacement so that each class gets its `shares`."""
+    class_sizes = np.bincount(labels)
+    order = np.lexsort((generator.random(len(labels)), labels))
+    classes = labels[order]
+    first_of_class = np.cumsum(class_sizes) - class_sizes
+    rank = np.arange(len(labels)) - first_of_class[classes]
+    return np.sort(order[rank < shares(class_sizes, size)[classes]])
+
+
+def shares(class_sizes: Int64[np.ndarray, " K"], size: int) -> Int64[np.ndarray, " K"]:
+    """How many of each class make a sample of `size`, in proportion, by largest remainders.
+
+    Where `size` allows, every class that has examples keeps one. Whole-number arithmetic: the same on every machine.
+    """
+    total = class_sizes.sum()
+    present = class_sizes > 0
+    least = (present & (present.sum() <= size)).astype(np.int64)
+    counts = np.maximum(class_sizes * size // total, least)
+    while (missing := size - counts.sum()) != 0:
+        step = np.sign(missing)
+        short = step * (class_sizes * size - counts * total)
+        open_ = counts < class_sizes if step > 0 else counts > least
+        counts[np.where(open_, short, np.iinfo(np.int64).min).argmax()] += step
+    return counts

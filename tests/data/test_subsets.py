@@ -1,0 +1,115 @@
+import hashlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from byrote.data.dataset import Dataset, Split
+from byrote.data.randomness import stream
+from byrote.data.subsets import shares, split_rows, stratified_rows, subset
+from byrote.errors import UserError
+
+class_sizes = st.lists(st.integers(0, 40), min_size=1, max_size=12).filter(any).map(np.array)
+labels = st.lists(st.integers(0, 5), min_size=1, max_size=60).map(lambda values: np.array(values, np.int64))
+
+
+def make_data(labels: np.ndarray) -> Dataset:
+    train = Split.clean(np.arange(len(labels), dtype=np.float32)[:, None], labels)
+    return Dataset("numbers", train, train, tuple("012345"))
+
+
+@given(class_sizes, st.data())
+def test_shares_add_up_and_are_proportional(sizes: np.ndarray, data: st.DataObject) -> None:
+    size = data.draw(st.integers(0, sizes.sum()))
+    counts = shares(sizes, size)
+    assert counts.sum() == size
+    assert (counts <= sizes).all()
+    assert (counts >= 0).all()
+    if size >= (sizes > 0).sum():
+        assert (counts[sizes > 0] >= 1).all()
+    quota = sizes * size / sizes.sum()
+    if size == 0 or quota[sizes > 0].min() >= 1:
+        assert (abs(counts - quota) < 1).all()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "size", "expected"),
+    [
+        ([5000] * 10, 1000, [100] * 10),
+        ([6, 3, 1], 5, [3, 1, 1]),  # quotas 3, 1.5, .5: one class would be lost
+        ([98, 1, 1], 3, [1, 1, 1]),
+        ([98, 1, 1], 2, [2, 0, 0]),
+        ([50, 30, 20], 7, [4, 2, 1]),  # quotas 3.5, 2.1, 1.4
+        ([0, 4, 4], 2, [0, 1, 1]),
+        ([2, 2], 4, [2, 2]),
+        ([3], 1, [1]),
+    ],
+)
+def test_shares_by_hand(sizes: list[int], size: int, expected: list[int]) -> None:
+    assert shares(np.array(sizes), size).tolist() == expected
+
+
+@given(labels, st.integers(0, 2**32), st.data())
+def test_a_subset_is_a_sample_without_replacement_in_order(labels: np.ndarray, seed: int, data: st.DataObject) -> None:
+    size = data.draw(st.integers(1, len(labels)))
+    whole = make_data(labels)
+    part = subset(whole, size, seed)
+    rows = part.train.inputs[:, 0].astype(int)
+    assert len(rows) == size
+    assert (np.diff(rows) > 0).all()
+    assert (labels[rows] == part.train.labels).all()
+    assert (np.bincount(part.train.labels, minlength=6) == shares(np.bincount(labels, minlength=6), size)).all()
+    assert part.test is whole.test
+    assert subset(whole, size, seed).fingerprint == part.fingerprint
+
+
+@given(st.integers(1, 20), st.integers(0, 2**32))
+def test_subsets_of_one_seed_are_nested(size: int, seed: int) -> None:
+    data = make_data(np.arange(120) % 6)
+    small, large = (set(subset(data, 6 * n, seed).train.inputs[:, 0]) for n in (size, 20))
+    assert small <= large
+    smaller = set(subset(data, 6 * max(1, size // 2), seed).train.inputs[:, 0])
+    assert smaller <= small
+
+
+def test_seeds_differ_and_all_rows_occur() -> None:
+    data = make_data(np.arange(60) % 6)
+    drawn = [frozenset(subset(data, 30, seed).train.inputs[:, 0].tolist()) for seed in range(20)]
+    assert len(set(drawn)) == 20
+    assert frozenset().union(*drawn) == set(range(60))
+
+
+def test_none_and_all_keep_everything() -> None:
+    data = make_data(np.arange(12) % 6)
+    assert subset(data, None, 0) is data
+    assert subset(data, 12, 3).fingerprint == data.fingerprint
+
+
+def test_strata_are_the_true_classes() -> None:
+    train = Split(
+        np.zeros((8, 1), np.float32), np.zeros(8, np.int64), np.arange(8, dtype=np.int64) % 2, np.zeros(8, dtype=bool)
+    )
+    part = subset(Dataset("noisy", train, train, ("a", "b")), 4, 0)
+    assert part.train.true_labels.tolist().count(1) == 2
+
+
+@pytest.mark.parametrize("size", [0, -1, 13])
+def test_sizes_that_cannot_be(size: int) -> None:
+    message = rf"^got n_train={size} for numbers, which has 12 training examples; choose between 1 and 12, or leave"
+    with pytest.raises(UserError, match=message):
+        subset(make_data(np.arange(12) % 6), size, 0)
+
+
+@given(labels, st.integers(0, 2**32))
+def test_a_split_is_a_partition_that_trains_on_every_class(labels: np.ndarray, seed: int) -> None:
+    train, test = split_rows(labels, seed)
+    assert sorted([*train, *test]) == list(range(len(labels)))
+    assert len(train) == len(labels) * 4 // 5
+    if len(train) >= len(np.unique(labels)):
+        assert set(labels[train]) == set(labels)
+
+
+def test_no_library_update_changes_the_draw_unseen() -> None:
+    rows = stratified_rows(np.arange(1000, dtype=np.int64) % 7, 100, stream(5, "subset"))
+    assert hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()[:16] == "5866ec85b2f45a0b"
