@@ -14,7 +14,6 @@ import time
 from functools import partial
 
 import measure
-import numpy as np
 
 import byrote
 
@@ -42,13 +41,9 @@ def examples_per_second(data: byrote.Dataset, epochs: int, n_train: int, **recor
 
 def main() -> None:
     options = measure.arguments(__doc__).parse_args()
-    data = byrote.load(options.data)
     n_train, epochs = (512, 4) if options.quick else (N_TRAIN, 50)
     # A test split in CIFAR-10's proportion to the training set.
-    rows = np.arange(min(n_train // 5, len(data.test)))
-    data = byrote.Dataset(
-        data.name, data.train, data.test.take(rows), data.class_names, data.pixel_max, data.title
-    )
+    data = measure.load(options.data, n_train // 5)
     run = partial(examples_per_second, data, epochs, n_train)
     rates = measure.interleave(
         {

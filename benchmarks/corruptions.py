@@ -51,27 +51,20 @@ def main() -> None:
     data = byrote.from_arrays(images[:n], labels[:n], images[n:], labels[n:])
     names = ("partial-labels", "random-labels", "shuffled-pixels", "random-pixels", "gaussian")
     work: dict[str, Callable[[], object]] = {
-        name: partial(byrote.corrupt, data, name, rate=0.5 if name == "partial-labels" else 1.0)
-        for name in names
+        name: partial(byrote.corrupt, data, name, rate=0.5 if name == "partial-labels" else 1.0) for name in names
     }
     work["random-pixels, one by one"] = partial(one_by_one, data)
-    rates = measure.interleave(
-        {name: partial(milliseconds, call) for name, call in work.items()}, options.rounds
-    )
+    rates = measure.interleave({name: partial(milliseconds, call) for name, call in work.items()}, options.rounds)
     median = {name: statistics.median(values) for name, values in rates.items()}
     ratios = [
         measure.Ratio("random-labels, ms", median["random-labels"], "< 50"),
         measure.Ratio("random-pixels, s", median["random-pixels"] / 1000, "< 2"),
         measure.Ratio("shuffled-pixels, s", median["shuffled-pixels"] / 1000, "< 2"),
-        measure.Ratio(
-            "one by one / random-pixels", median["random-pixels, one by one"] / median["random-pixels"]
-        ),
+        measure.Ratio("one by one / random-pixels", median["random-pixels, one by one"] / median["random-pixels"]),
         *(measure.Ratio(f"{name}: peak memory, MiB", peak_mebibytes(work[name])) for name in names),
     ]
     images_mebibytes = round(data.train.inputs.nbytes / 2**20)
-    measure.write(
-        "corruptions", rates, ratios, options, unit="ms", n_train=n, images_mebibytes=images_mebibytes
-    )
+    measure.write("corruptions", rates, ratios, options, unit="ms", n_train=n, images_mebibytes=images_mebibytes)
 
 
 if __name__ == "__main__":

@@ -11,14 +11,16 @@ import argparse
 import json
 import os
 import platform
+import resource
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import rich
 import torch
 from rich.table import Table
@@ -49,14 +51,16 @@ def arguments(description: str | None, *, data: bool = True) -> argparse.Argumen
     parser = argparse.ArgumentParser(description=description)
     if data:
         parser.add_argument("--data", required=True, help="as for byrote: parquet:DIR, cifar10:DIR")
-    parser.add_argument(
-        "--rounds", type=int, default=5, help="how often each contender runs; medians are compared"
-    )
-    parser.add_argument(
-        "--quick", action="store_true", help="tiny sizes: does it run at all? The figures mean nothing"
-    )
+    parser.add_argument("--rounds", type=int, default=5, help="how often each contender runs; medians are compared")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all? The figures mean nothing")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     return parser
+
+
+def load(name: str, num_test: int) -> byrote.Dataset:
+    """All training examples, and so many to test on: evaluating the others would tell nothing here."""
+    data = byrote.load(name)
+    return replace(data, test=data.test.take(np.arange(min(num_test, len(data.test)))))
 
 
 def interleave(contenders: Mapping[str, Contender], rounds: int) -> dict[str, list[float]]:
@@ -85,9 +89,7 @@ def write(
     """Prints the table and writes OUT/NAME.json."""
     table = Table("contender", f"median, {unit}", "lowest", "highest")
     for contender, values in rates.items():
-        table.add_row(
-            contender, *(f"{v:,.1f}" for v in (statistics.median(values), min(values), max(values)))
-        )
+        table.add_row(contender, *(f"{v:,.1f}" for v in (statistics.median(values), min(values), max(values))))
     asked = Table("ratio", "measured", "asked")
     for ratio in ratios:
         asked.add_row(ratio.name, f"{ratio.value:.2f}", ratio.asked)
@@ -102,6 +104,7 @@ def write(
             for contender, values in rates.items()
         ],
         "ratios": [asdict(ratio) for ratio in ratios],
+        "peak_memory_mebibytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "machine": machine(),
     }
     options.out.mkdir(parents=True, exist_ok=True)
@@ -139,7 +142,7 @@ def rate(step: Callable[[], object], examples: int, steps: int, warm_up: int = 3
     return steps * examples / (time.perf_counter() - start)
 
 
-def engine_rate(data: Any, epochs: int, **spec: Any) -> float:
+def engine_rate(data: byrote.Dataset, epochs: int, **spec: Any) -> float:
     """Examples a second of byrote's engine on one network: the difference between a run of 2 + `epochs`
     epochs and one of 2, so that preparing the data, the first evaluation and the last count in neither."""
     n = spec.get("n_train") or len(data.train)

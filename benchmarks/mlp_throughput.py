@@ -66,9 +66,7 @@ def usual_way(data: byrote.Dataset, steps: int, num_workers: int) -> float:
     """Examples a second of a DataLoader loop that keeps running loss and accuracy, after five batches."""
     images = np.ascontiguousarray(data.train.inputs.transpose(0, 2, 3, 1))
     transforms = [ToTensor(), CenterCrop(28), Normalize((0.491, 0.482, 0.447), (0.247, 0.243, 0.262))]
-    loader = DataLoader(
-        Images(images, data.train.labels, transforms), BATCH, shuffle=True, num_workers=num_workers
-    )
+    loader = DataLoader(Images(images, data.train.labels, transforms), BATCH, shuffle=True, num_workers=num_workers)
     model = byrote.build_model("mlp-3x512", input_shape=(3, 28, 28), num_classes=10)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
     loss_sum, correct = 0.0, 0
@@ -89,9 +87,7 @@ def usual_way(data: byrote.Dataset, steps: int, num_workers: int) -> float:
 
 def limit(steps: int, dtype: torch.dtype) -> float:
     model = byrote.build_model("mlp-3x512", input_shape=(3, 28, 28), num_classes=10)
-    step = measure.bare_products(
-        model, torch.randn(BATCH, 3, 28, 28), torch.zeros(BATCH, dtype=torch.long), dtype
-    )
+    step = measure.bare_products(model, torch.randn(BATCH, 3, 28, 28), torch.zeros(BATCH, dtype=torch.long), dtype)
     with torch.no_grad():
         return measure.rate(step, BATCH, steps)
 
@@ -104,7 +100,7 @@ def plain(steps: int) -> float:
 
 def main() -> None:
     options = measure.arguments(__doc__).parse_args()
-    data = byrote.load(options.data)
+    data = measure.load(options.data, 20 if options.quick else 500)
     steps, n_train, epochs = (3, 1024, 1) if options.quick else (200, None, 2)
     engine = partial(measure.engine_rate, data, epochs, model="mlp-3x512", crop=28, n_train=n_train)
     rates = measure.interleave(
@@ -129,9 +125,7 @@ def main() -> None:
         measure.Ratio("byrote bfloat16 / bare products", ours_bf16 / median["bare products, bfloat16"]),
         measure.Ratio("byrote float32 / plain tensor loop", ours / median["plain tensor loop, float32"]),
     ]
-    measure.write(
-        "mlp_throughput", rates, ratios, options, data=data.label, model="mlp-3x512", batch_size=BATCH
-    )
+    measure.write("mlp_throughput", rates, ratios, options, data=data.label, model="mlp-3x512", batch_size=BATCH)
 
 
 if __name__ == "__main__":

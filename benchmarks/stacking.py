@@ -116,9 +116,7 @@ def main() -> None:
     stacked = median[f"byrote, stacks of {best}"]
     ratios = [
         measure.Ratio(f"stacks of {best} / one after another", stacked / alone, ">= 3"),
-        measure.Ratio(
-            f"stacks of {best} / plain tensor loop", stacked / median["plain tensor loop, one network"]
-        ),
+        measure.Ratio(f"stacks of {best} / plain tensor loop", stacked / median["plain tensor loop, one network"]),
         measure.Ratio(f"stacks of {best} / usual way", stacked / median["usual way, one network"]),
         *(
             measure.Ratio(

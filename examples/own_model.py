@@ -40,17 +40,11 @@ def main() -> None:
         settings=["true-labels", "random-labels"],
         rates=[],
         seeds=3,
-        recipe=byrote.Recipe(
-            preprocessing="standardize", optimizer="Adam", learning_rate=0.001, batch_size=32
-        ),
+        recipe=byrote.Recipe(preprocessing="standardize", optimizer="Adam", learning_rate=0.001, batch_size=32),
     )
     outcomes = byrote.run(study, store="own-model.db")
     table = study.summarise(outcomes)
-    print(
-        table[["corruption", "seed", "train_accuracy", "test_accuracy", "epochs_to_fit"]].to_string(
-            index=False
-        )
-    )
+    print(table[["corruption", "seed", "train_accuracy", "test_accuracy", "epochs_to_fit"]].to_string(index=False))
     for finding in study.verdict(table):
         print(f"{finding.outcome}: {finding.statement}")
     byrote.write_report("own-model.html", study, outcomes)

@@ -57,9 +57,7 @@ def test_notebook_has_no_output(notebook: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*WITH_IMAGES, "stacking", "corruptions"])
 def test_benchmark_runs_at_tiny_sizes(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    data = (
-        ["--data", f"parquet:{request.getfixturevalue('real_data')}/cifar10"] if name in WITH_IMAGES else []
-    )
+    data = ["--data", f"parquet:{request.getfixturevalue('real_data')}/cifar10"] if name in WITH_IMAGES else []
     run(
         ROOT / "benchmarks" / f"{name}.py",
         "--quick",
@@ -72,4 +70,4 @@ def test_benchmark_runs_at_tiny_sizes(name: str, tmp_path: Path, request: pytest
     )
     result = json.loads((tmp_path / f"{name}.json").read_text())
     assert result["quick"]
-    assert all(contender["median"] > 0 for contender in result["contenders"])
+    assert all(len(contender["rounds"]) == 1 for contender in result["contenders"])
