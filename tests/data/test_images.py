@@ -1,5 +1,6 @@
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,15 @@ def test_blocks_of_threads_keep_the_order() -> None:
     files = [image_bytes(image) for image in images]
     decoded = decode_images([files[:130], files[130:131], files[131:]], 300, str, None)
     np.testing.assert_array_equal(decoded.pixels, images)
+
+
+def test_a_wrong_size_stops_at_once() -> None:
+    def blocks() -> Iterator[list[bytes]]:
+        yield [image_bytes(np.zeros((1, side, 4), np.uint8)) for side in (4, 3)]
+        pytest.fail("read on")
+
+    with pytest.raises(UserError, match=r"^images have different sizes: 0 is 4x4, 1 is 4x3; "):
+        decode_images(blocks(), 1000, str, None)
 
 
 @pytest.mark.parametrize("size", [(40, 20), (20, 40), (20, 20), (7, 3), (1, 1), (400, 900)])

@@ -105,6 +105,16 @@ def test_mnist(real_data: Path) -> None:
     assert np.bincount(data.test.labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
 
 
+def test_fashion_mnist() -> None:
+    folder = Path("/usr/share/datasets/fashion-mnist")
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}: install the Debian package dataset-fashion-mnist")
+    data = load(f"fashion-mnist:{folder}")
+    check_contract(data)
+    assert data.train.inputs.shape == (60_000, 1, 28, 28)
+    assert np.bincount(data.train.labels).tolist() == [6000] * 10
+
+
 def test_cifar10_parquet(real_data: Path) -> None:
     data = load(f"parquet:{real_data / 'cifar10'}", title="CIFAR-10 (JPEG copy)")
     check_contract(data)

@@ -17,7 +17,9 @@ from byrote.data.assembly import Column, Examples, Reading
 from byrote.errors import UserError
 
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
-_TASK = 64  # images per task of the thread pool
+BLOCK = 512
+"""Files in flight at a time: bounds memory, and the wait for what is under way when something is wrong."""
+_TASK = 32  # files per task of the thread pool
 HELD_OUT = ("test", "validation", "valid", "val")
 """Names of the split to test on, the first that is there."""
 
@@ -42,7 +44,7 @@ class Decoded:
 def decode_images(
     blocks: Iterable[Sequence[bytes | str]], num_files: int, place: Callable[[int], str], image_size: int | None
 ) -> Decoded:
-    """Decodes files, given in blocks by content or by path, in a pool of threads.
+    """Decodes files, given by content or by path in blocks of about BLOCK, in a pool of threads.
 
     EXIF rotation is applied, transparency laid on white, and 16-bit grayscale cut to 8 bits. `image_size` scales the
     shorter side to that many pixels and crops the longer one centrally.
@@ -71,8 +73,7 @@ def decode_images(
             if image.shape[1:] != pixels.shape[2:]:
                 raise UserError(
                     f"images have different sizes: {place(kept[0])} is {_size(pixels)}, "
-                    f"{place(row)} is {_size(image)}; "
-                    "choose one size for all with --image-size N"
+                    f"{place(row)} is {_size(image)}; choose one size for all with --image-size N"
                 )
             if len(image) > pixels.shape[1]:
                 pixels = np.repeat(pixels, len(image), axis=1)
@@ -132,7 +133,8 @@ def read_image_folder(folder: Path, image_size: int | None) -> Reading:
     found = [_labelled_files(part) for part in parts]
     files = [file for part_files, _ in found for file in part_files]
     labels = Column(np.concatenate([labels for _, labels in found]), str(folder), files.__getitem__)
-    decoded = decode_images([files], len(files), labels.place, image_size)
+    blocks = (files[at : at + BLOCK] for at in range(0, len(files), BLOCK))
+    decoded = decode_images(blocks, len(files), labels.place, image_size)
     ends = np.cumsum([0] + [len(part_files) for part_files, _ in found]).tolist()
     splits = tuple(decoded.examples(labels, first, last) for first, last in pairwise(ends))
     return Reading(splits, channels="first", rejected=decoded.rejected)

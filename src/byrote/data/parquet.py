@@ -16,10 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from byrote.data.assembly import Column, Examples, Reading
-from byrote.data.images import HELD_OUT, decode_images
+from byrote.data.images import BLOCK, HELD_OUT, decode_images
 from byrote.errors import UserError
-
-_BLOCK = 4096  # rows whose images are decoded at a time
 
 
 def read_parquet(folder: Path, label: str | None, image_size: int | None) -> Reading:
@@ -151,7 +149,7 @@ def _class_names(schema: pa.Schema, column: str, path: Path) -> tuple[str, ...] 
 
 
 def _encoded_images(file: pq.ParquetFile, column: str) -> Iterator[list[bytes]]:
-    for batch in file.iter_batches(_BLOCK, columns=[column]):
+    for batch in file.iter_batches(BLOCK, columns=[column]):
         encoded = batch.column(0)
         if pa.types.is_struct(encoded.type):
             encoded = encoded.field("bytes")
