@@ -1,0 +1,55 @@
+"""The command line: `byrote demo | reproduce | report | list`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from byrote.errors import StoreError, UserError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code.
+
+    0 done, 2 wrong input (one sentence on stderr), 3 some run failed and the rest is kept, 130 interrupted.
+    """
+    from byrote.cli import commands
+    from byrote.cli.flags import Demo, List, Report, Reproduce, parse
+
+    arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    try:
+        match parse(arguments):
+            case Demo() | Reproduce() as command:
+                return commands.train(command, arguments)
+            case Report() as command:
+                return commands.report(command)
+            case List() as command:
+                return commands.show_names(command)
+    except SystemExit as ended:  # tyro has printed help, or what is wrong with the flags
+        return int(ended.code or 0)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone; nor is there anybody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except ValidationError as error:
+        return _wrong_input("; ".join(map(_sentence, error.errors())))
+    except (UserError, StoreError, OSError) as error:
+        return _wrong_input(str(error))
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    message = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:
+        return message
+    flag = "--" + str(problem["loc"][0]).replace("_", "-")
+    return f"got {flag} {problem['input']}: {message[0].lower()}{message[1:]}"
+
+
+def _wrong_input(sentence: str) -> int:
+    print(f"byrote: {sentence}", file=sys.stderr)
+    return 2

@@ -1,0 +1,208 @@
+"""What each command does: its flags -> data, study, store and executor -> runs -> report."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, chdir, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import byrote
+from byrote.cli.flags import Demo, List, Report, Reproduce, parse
+from byrote.data.dataset import Dataset
+from byrote.errors import UserError
+
+INVOCATION = "study.json"
+"""What was asked for, kept in OUT so that `byrote report OUT` finds the same runs."""
+
+STUDIES = {
+    "demo": "byrote demo: every condition of Figure 1 on scikit-learn's digits, a small conv net and an MLP",
+    "figure1": "byrote reproduce figure1: the paper's Figure 1 with the paper's hyper-parameters",
+}
+
+
+def train(command: Demo | Reproduce, arguments: Sequence[str]) -> int:
+    """Runs what the store lacks, and writes the report. Returns the exit code."""
+    started = time.monotonic()
+    from byrote.cli.progress import ProgressDisplay
+    from byrote.runs.run import RunsFailed, run
+    from byrote.runs.store import Store
+    from byrote.training.key import run_key
+    from byrote.training.planner import resolve_device, resolve_precision
+
+    device = resolve_device(command.device)
+    precision = resolve_precision(command.precision, device)
+    out = command.out or Path("byrote-demo" if isinstance(command, Demo) else f"byrote-{command.name}")
+    study = make_study(command, precision)
+    keys = {run_key(spec, study.data): spec for spec in study.plan()}
+    out.mkdir(parents=True, exist_ok=True)
+    _write_invocation(out, arguments, precision)
+    with ExitStack() as stack:
+        store = stack.enter_context(Store(command.store or out / "runs.db"))
+        done = store.finished(keys)
+        display = ProgressDisplay([spec for key, spec in keys.items() if key not in done], len(done))
+        live = stack.enter_context(_live_page(study)) if command.live else None
+
+        def on_progress(standing: Any) -> None:
+            display.update(standing)
+            if live is not None:
+                live.update(standing)
+
+        failures: Sequence[Any] = ()
+        try:
+            with display:
+                outcomes = run(
+                    study,
+                    store,
+                    _executor(command.executor, device),
+                    device=device,
+                    keep_weights=command.keep_weights,
+                    on_progress=on_progress,
+                    on_log=display.log,
+                    on_outcome=display.finish,
+                )
+        except RunsFailed as failed:
+            outcomes, failures = failed.outcomes, failed.failures
+            print(f"byrote: {failed}", file=sys.stderr)
+        except KeyboardInterrupt:
+            resume = shlex.join(["byrote", *arguments])
+            print(
+                f"\nInterrupted. Finished runs are kept in {store.name}; to go on with the others: {resume}\n"
+                f"To report on what there is: byrote report {shlex.quote(str(out))}",
+                file=sys.stderr,
+            )
+            return 130
+        if outcomes:
+            _report(study, outcomes, out, arguments, failures, command.style, command.formats)
+        print(f"{len(outcomes)} of {len(keys)} runs, {time.monotonic() - started:.0f} s in all.")
+        if live is not None and outcomes:
+            live.finish(out / "report.html")
+    return 3 if failures else 0
+
+
+def report(command: Report) -> int:
+    """Reports on the runs that a folder's study has in its store. Trains nothing."""
+    from byrote.runs.store import Store
+    from byrote.training.key import run_key
+
+    arguments, folder, precision = _read_invocation(command.folder)
+    earlier = parse(arguments)
+    if not isinstance(earlier, Demo | Reproduce):
+        raise UserError(f"{command.folder / INVOCATION} holds no command that trains: run one with --out again")
+    database = command.folder.resolve() / "runs.db"
+    if earlier.store is None and not database.is_file():
+        raise UserError(f"{command.folder} has no runs.db: run byrote {shlex.join(arguments)} first")
+    # Paths in the flags mean what they meant then.
+    with chdir(folder if folder.is_dir() else Path.cwd()):
+        study = make_study(earlier, precision)
+        keys = [run_key(spec, study.data) for spec in study.plan()]
+        with Store(earlier.store or database) as store:
+            outcomes = store.outcomes(keys)
+    if not outcomes:
+        raise UserError(f"the store has none of the {len(keys)} runs: run byrote {shlex.join(arguments)} first")
+    style, formats = command.style or earlier.style, command.formats or earlier.formats
+    _report(study, outcomes, command.folder, arguments, (), style, formats)
+    if len(outcomes) < len(keys):
+        print(
+            f"{len(keys) - len(outcomes)} of {len(keys)} runs are missing: "
+            f"{shlex.join(['byrote', *arguments])} trains them"
+        )
+    return 0
+
+
+def show_names(command: List) -> int:
+    """Prints the names that other commands take."""
+    from byrote.data.corruptions import CORRUPTIONS
+    from byrote.data.sources import SOURCES
+    from byrote.models.catalog import MODELS
+
+    lists = {"models": MODELS, "data": SOURCES, "corruptions": CORRUPTIONS, "studies": STUDIES}
+    for title, names in lists.items():
+        if command.what in (None, title):
+            print(title)
+            width = max(map(len, names))
+            for name, description in names.items():
+                print(f"  {name:{width}}  {description}")
+    return 0
+
+
+def make_study(command: Demo | Reproduce, precision: str) -> Any:
+    """The study that the flags ask for, its data loaded."""
+    from byrote.data.sources import load
+    from byrote.studies.figure1 import demo_study, figure1_study
+
+    if isinstance(command, Demo):
+        study = demo_study(load("digits"), command.seeds)
+    else:
+        data: Dataset = load(command.data, label=command.label, title=command.title, image_size=command.image_size)
+        study = figure1_study(data, command.scale, command.seeds)
+    if command.n_train is not None:
+        study = replace(study, n_train=command.n_train)
+    return study.with_recipe(precision=precision, **command.recipe)
+
+
+def _executor(name: str, device: str) -> Any:
+    from byrote.runs.executors import Local, Ray
+
+    return Local() if name == "local" else Ray(num_gpus=1 if device.startswith("cuda") else 0)
+
+
+@contextmanager
+def _live_page(study: Any) -> Iterator[Any]:
+    from byrote.report.live import LivePage
+
+    with LivePage(study) as page:
+        print(f"Curves while networks train: {page.url}", file=sys.stderr, flush=True)
+        yield page
+
+
+def _report(
+    study: Any,
+    outcomes: Sequence[Any],
+    out: Path,
+    arguments: Sequence[str],
+    failures: Sequence[Any],
+    style: Any,
+    formats: Sequence[Any],
+) -> None:
+    from byrote.report.page import write_report
+
+    path = out / "report.html"
+    write_report(
+        path,
+        study,
+        outcomes,
+        command=shlex.join(["byrote", *arguments]),
+        failures=failures,
+        style=style,
+        formats=formats,
+    )
+    for finding in study.verdict(study.summarise(outcomes)):
+        print(f"{finding.claim}: {finding.outcome}\n    {finding.statement}")
+    print(f"Report: {path}")
+
+
+def _write_invocation(out: Path, arguments: Sequence[str], precision: str) -> None:
+    invocation = {
+        "byrote": byrote.__version__,
+        "arguments": list(arguments),
+        "folder": str(Path.cwd()),
+        "precision": precision,
+    }
+    (out / INVOCATION).write_text(json.dumps(invocation, indent=2) + "\n", encoding="utf-8")
+
+
+def _read_invocation(out: Path) -> tuple[list[str], Path, str]:
+    path = out / INVOCATION
+    try:
+        invocation = json.loads(path.read_text(encoding="utf-8"))
+        return list(invocation["arguments"]), Path(invocation["folder"]), str(invocation["precision"])
+    except FileNotFoundError as error:
+        raise UserError(f"got {out}, which has no {INVOCATION}: name the --out folder of an earlier command") from error
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged ({error}): run the command that wrote {out} again") from error

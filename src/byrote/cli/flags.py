@@ -1,0 +1,123 @@
+"""The flags that commands share, and the commands as records of their flags."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
+
+import tyro
+
+from byrote.training.spec import Recipe
+
+Precision = Literal["auto", "float32", "bfloat16"]
+Listed = Literal["models", "data", "corruptions", "studies"]
+
+
+def _field(name: str) -> Any:
+    info = Recipe.model_fields[name]
+    return Annotated[info.annotation, tyro.conf.arg(help=" ".join((info.description or "").split()))]
+
+
+if TYPE_CHECKING:
+    RecipeChanges = dict[str, Any]
+else:
+    # All but precision, which has a flag of its own; what is not given is not in the dictionary.
+    RecipeChanges = TypedDict(
+        "RecipeChanges", {name: _field(name) for name in Recipe.model_fields if name != "precision"}, total=False
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingFlags:
+    """What every command that trains takes."""
+
+    out: Path | None = None
+    """Folder for runs.db, results.csv, report.html and figures/; byrote-NAME if left out."""
+    seeds: int = 1
+    """Repetitions, each with its own labels, weights and batch order; intervals need at least 2."""
+    n_train: int | None = None
+    """Size of the stratified training subset, for all models; the study's own choice if left out."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    precision: Precision = "auto"
+    """auto is bfloat16 where the hardware multiplies it natively."""
+    executor: Literal["local", "ray"] = "local"
+    """Where runs are trained: in this process, or on a Ray cluster."""
+    store: str | None = None
+    """File or database URL of the finished runs; OUT/runs.db if left out."""
+    keep_weights: bool = False
+    """Store the initial and the final weights of every run, beside the store."""
+    live: bool = False
+    """Serve a page, to this machine alone, that draws the curves while networks train."""
+    style: Literal["screen", "slides"] = "screen"
+    """slides: large type."""
+    formats: tuple[Literal["svg", "png", "pdf"], ...] = ("svg",)
+    """File formats of the figures."""
+    recipe: tyro.conf.OmitArgPrefixes[RecipeChanges] = field(default_factory=dict)
+    """How networks are trained; what is left out is the study's own choice."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo(TrainingFlags):
+    """The randomisation test on an embedded data set, with its report: about a minute."""
+
+    precision: Precision = "float32"
+    """bfloat16 gains nothing on networks this small."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduce(TrainingFlags):
+    """A figure or table of the paper, on the paper's data or on yours."""
+
+    name: tyro.conf.Positional[Literal["figure1"]]
+    """What to reproduce."""
+    data: str
+    """A data source: see `byrote list data`."""
+    scale: Literal["laptop", "paper"] = "laptop"
+    """laptop: subsets, minutes on two cores; paper: everything at full size, for a GPU."""
+    label: str | None = None
+    """Column of the labels, where the source has columns."""
+    image_size: int | None = None
+    """Side in pixels that images of different sizes are brought to."""
+    title: str | None = None
+    """What figures call the data."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Write the report of a folder again, from the runs it has; trains nothing."""
+
+    folder: tyro.conf.Positional[Path]
+    """The OUT of an earlier command."""
+    style: Literal["screen", "slides"] | None = None
+    """slides: large type; as in the earlier command if left out."""
+    formats: tuple[Literal["svg", "png", "pdf"], ...] | None = None
+    """File formats of the figures; as in the earlier command if left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class List:
+    """The names that other commands take."""
+
+    what: tyro.conf.Positional[Listed | None] = None
+    """All of them if left out."""
+
+
+Command = (
+    Annotated[Demo, tyro.conf.subcommand("demo")]
+    | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
+    | Annotated[Report, tyro.conf.subcommand("report")]
+    | Annotated[List, tyro.conf.subcommand("list")]
+)
+
+
+def parse(arguments: list[str]) -> Demo | Reproduce | Report | List:
+    """Raises SystemExit, with what is wrong (code 2) or the help (code 0) printed."""
+    return tyro.cli(
+        Command,
+        prog="byrote",
+        description="Does your network learn, or learn by rote?",
+        args=arguments,
+        config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff),
+    )
