@@ -12,7 +12,9 @@ import importlib.metadata
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +47,7 @@ def name_of(value: Callable[..., Any] | str, identity: str | None = None) -> str
             'or say what it is with identity="..."'
         )
     else:
-        try:
-            origin = inspect.getsourcefile(value) or inspect.getmodule(value).__name__  # type: ignore[union-attr]
-        except (TypeError, AttributeError) as error:
-            raise UserError(
-                f'got {value!r}, whose source cannot be found: say what it is with identity="..."'
-            ) from error
-        name = f"{origin}:{qualified}"
+        name = f"{_origin(value)}:{qualified}"
     _live[name] = value
     return name
 
@@ -81,18 +77,31 @@ def source_digest(name: str) -> str:
     if name in _identities:
         return _identities[name]
     origin = name.rpartition(":")[0]
+    if origin == "__main__":  # a notebook's cell
+        return hashlib.sha256(inspect.getsource(load_object(name)).encode()).hexdigest()
     if not origin.endswith(".py"):
-        found = importlib.util.find_spec(origin) if origin not in sys.modules else sys.modules[origin].__spec__
+        found = importlib.util.find_spec(origin)
         if found is None or found.origin is None or _is_installed(Path(found.origin)):
             return _version(origin.partition(".")[0])
         origin = found.origin
-    path = Path(origin)
-    if not path.is_file():  # a notebook's cell
-        return hashlib.sha256(inspect.getsource(load_object(name)).encode()).hexdigest()
     digest = hashlib.sha256()
-    for part in sorted(set(_parts(path.resolve(), set()))):
+    for part in sorted(_parts(Path(origin).resolve(), set())):
         digest.update(part.encode())
     return digest.hexdigest()
+
+
+def _origin(value: Any) -> str:
+    """The file that defines `value`; the module's name where a file alone would not do."""
+    try:
+        inspect.getsource(value)
+        path = Path(inspect.getsourcefile(value) or "")
+    except (TypeError, OSError) as error:
+        raise UserError(f'got {value!r}, whose source cannot be found: say what it is with identity="..."') from error
+    if not path.is_file():  # a notebook's cell, whose file has another name in every session
+        return "__main__"
+    # Within a package there may be relative imports; installed packages lie elsewhere on every machine.
+    by_name = (path.parent / "__init__.py").is_file() or _is_installed(path)
+    return value.__module__ if by_name and value.__module__ != "__main__" else str(path)
 
 
 def _import_file(path: Path) -> Any:
@@ -130,34 +139,70 @@ def _parts(path: Path, seen: set[Path]) -> Iterator[str]:
     content = path.read_bytes()
     yield f"{path.name} {hashlib.sha256(content).hexdigest()}"
     for name, level in _imports(ast.parse(content)):
-        root = path.parents[max(level - 1, 0)]
-        local = root.joinpath(*name.split("."))
-        found = [file for file in (local.with_suffix(".py"), local / "__init__.py") if file.is_file()]
-        if found:
-            yield from _parts(found[0], seen)
-        elif level == 0 and name.partition(".")[0] not in sys.stdlib_module_names:
-            yield _version(name.partition(".")[0])
+        package = name.partition(".")[0]
+        if file := _local_file(name, level, path):
+            yield from _parts(file, seen)
+        elif level == 0 and package not in sys.stdlib_module_names:
+            yield _version(package)
 
 
 def _imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """All modules that a file may import, with the dots before them; importing a.b runs a as well."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from ((alias.name, 0) for alias in node.names)
+            for alias in node.names:
+                yield from ((name, 0) for name in _prefixes(alias.name))
         elif isinstance(node, ast.ImportFrom):
             module = node.module or ""
-            if module:
-                yield module, node.level
+            yield from ((name, node.level) for name in _prefixes(module))
             # `from package import module` may name files as well as attributes.
             yield from ((f"{module}.{alias.name}".lstrip("."), node.level) for alias in node.names if alias.name != "*")
+
+
+def _prefixes(name: str) -> list[str]:
+    """ "a.b.c" -> "a", "a.b", "a.b.c"."""
+    return list(accumulate(name.split("."), "{}.{}".format))
+
+
+def _local_file(name: str, level: int, importer: Path) -> Path | None:
+    """The user's own file that an import leads to, if it does: beside the importer, or elsewhere on the path."""
+    roots = [importer.parents[level - 1]] if level else [importer.parent, *_roots(name.partition(".")[0])]
+    for root in roots:
+        local = root.joinpath(*name.split("."))
+        candidates = (local / "__init__.py", *([local.with_suffix(".py")] if name else []))
+        if found := next((file for file in candidates if file.is_file()), None):
+            return found.resolve()
+    return None
+
+
+def _roots(package: str) -> list[Path]:
+    """The folders that hold a package of the user's; none of an installed one, of Python's, or of byrote itself, whose
+    changes of meaning the key of a run counts in its own way."""
+    if package in sys.stdlib_module_names or package == "byrote":
+        return []
+    try:
+        found = importlib.util.find_spec(package)
+    except ValueError:
+        return []
+    if found is None:
+        return []
+    places = found.submodule_search_locations or [found.origin or ""]
+    return [Path(place).parent for place in places if not _is_installed(Path(place))]
 
 
 def _is_installed(path: Path) -> bool:
     return "site-packages" in path.parts or "dist-packages" in path.parts
 
 
+@lru_cache
 def _version(package: str) -> str:
-    distributions = importlib.metadata.packages_distributions().get(package, [package])
+    distributions = _distributions().get(package, [package])
     try:
         return f"{package} {importlib.metadata.version(distributions[0])}"
     except importlib.metadata.PackageNotFoundError:
         return f"{package} (version unknown)"
+
+
+@lru_cache(maxsize=1)
+def _distributions() -> Mapping[str, list[str]]:
+    return importlib.metadata.packages_distributions()
