@@ -44,7 +44,11 @@ def main() -> None:
     )
     outcomes = byrote.run(study, store="own-model.db")
     table = study.summarise(outcomes)
-    print(table[["corruption", "seed", "train_accuracy", "test_accuracy", "epochs_to_fit"]].to_string(index=False))
+    print(
+        table[["corruption", "seed", "train_accuracy", "test_accuracy", "epochs_to_fit"]]
+        .round(3)
+        .to_string(index=False)
+    )
     for finding in study.verdict(table):
         print(f"{finding.outcome}: {finding.statement}")
     byrote.write_report("own-model.html", study, outcomes)

@@ -116,16 +116,13 @@ def test_a_file_is_one_concept(path: Path) -> None:
     assert lines <= 400, f"{path.relative_to(ROOT)} has {lines} lines: it wants to be two concepts"
 
 
-@pytest.mark.parametrize("path", [p for p in FILES.values() if p.stem not in ("__init__", "__main__")], ids=str)
+@pytest.mark.parametrize("path", WITH_TESTS, ids=module_name)
 def test_tests_mirror_the_package(path: Path) -> None:
     test = ROOT / "tests" / path.relative_to(PACKAGE).with_name(f"test_{path.name}")
     assert test.is_file(), f"{path.relative_to(ROOT)} has no {test.relative_to(ROOT)}"
 
 
-@pytest.mark.parametrize(
-    "module",
-    ["byrote", "byrote.cli", "byrote.data.dataset", "byrote.data.corruptions", "byrote.training.spec"],
-)
+@pytest.mark.parametrize("module", LIGHT)
 def test_torch_is_imported_late(module: str) -> None:
     question = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", question], check=False, capture_output=True, text=True)
