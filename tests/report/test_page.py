@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from byrote.errors import UserError
+from byrote.report.page import write_report
+from byrote.studies.study import Finding
+from byrote.training.outcome import Check
+from byrote.training.spec import TrainSpec
+
+VOID = {"meta", "link", "img", "br", "line", "circle"}
+EVIL = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>"
+
+
+class Page(HTMLParser):
+    """Checks nesting, and keeps text, tags and whatever an attribute would load."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.loaded: list[str] = []
+        self.words: list[str] = []
+        self.feed(html)
+        self.close()
+        self.text = re.sub(r"\s+", " ", " ".join(self.words))
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        self.loaded += [
+            value or "" for name, value in attributes if name in ("src", "href", "srcset", "data", "action")
+        ]
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] not in ("script", "style"):
+            self.words.append(data)
+
+
+@dataclass(frozen=True)
+class Failed:
+    spec: TrainSpec
+    trace: str
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """Writes a report, by default without files of its figures, and gives its folder."""
+    folder = tmp_path_factory.mktemp("report")
+
+    def write(study, runs, formats=(), **options) -> Path:
+        write_report(folder / "report.html", study, runs, formats=formats, **options)
+        return folder
+
+    return write
+
+
+def read(folder: Path) -> Page:
+    return Page((folder / "report.html").read_text(encoding="utf-8"))
+
+
+def test_the_page_is_whole_and_loads_nothing(report, study, outcomes) -> None:
+    folder = report(study(), outcomes(), command="byrote demo --out DIR")
+    page = read(folder)
+    assert page.open == []
+    assert all(address.startswith(("data:", "#")) for address in page.loaded)
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    assert "default-src 'none'" in html
+    assert not re.search(r"@import|url\(\s*['\"]?http|<script[^>]+src", html)
+    assert len(html) < 3_000_000
+    in_order = [
+        "Learns, and can learn by rote.",
+        "What the networks were shown",
+        "Figure 1a",
+        "Figure 1b",
+        "Figure 1c",
+        "Beside the paper",
+        "The slow start",
+        "Results",
+        "Checks",
+        "How to read this",
+        "Verdict",
+        "Setup",
+        "byrote demo --out DIR",
+    ]
+    places = [page.text.index(words) for words in in_order]
+    assert places == sorted(places)
+    for told in ("One seed: no interval", "n = 64", "A fine processor", "torch 2.13.0"):
+        assert told in page.text
+
+
+def test_tables_and_charts_lie_beside_it(report, study, outcomes) -> None:
+    runs = outcomes()
+    folder = report(study(), runs, formats=("svg",))
+    table = pd.read_csv(folder / "results.csv")
+    assert len(table) == len(runs)
+    assert list(table["key"]) == [run.key for run in runs]
+    drawn = sorted(path.stem for path in (folder / "figures").glob("*.svg"))
+    assert drawn == sorted(path.stem for path in (folder / "figures").glob("*.csv"))
+    assert len(drawn) == 6
+    for name in drawn:
+        svg = (folder / "figures" / f"{name}.svg").read_text()
+        assert svg.startswith("<svg")
+        assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", svg)
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    assert all(f'id="{name}"' in html for name in drawn)
+
+
+@pytest.mark.parametrize(("kind", "magic"), [("png", b"\x89PNG"), ("pdf", b"%PDF")])
+def test_other_formats_on_request(tmp_path, study, outcome, kind, magic) -> None:
+    write_report(tmp_path, study(), [outcome()], formats=(kind,), style="slides")
+    (drawn,) = (tmp_path / "figures").glob(f"*.{kind}")
+    assert drawn.read_bytes().startswith(magic)
+    assert not list((tmp_path / "figures").glob("*.svg"))
+    assert '<html lang="en" class="slides">' in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_strings_of_the_user_are_text(report, written_study, outcome) -> None:
+    study = written_study((Finding(EVIL, "supported", EVIL),), title=EVIL, class_names=(EVIL, *"123456789"))
+    runs = [
+        outcome(name, model=f"{EVIL}.py:Net", checks=(Check(EVIL, False, EVIL),), environment={EVIL: EVIL})
+        for name in ("true-labels", "random-labels")
+    ]
+    page = read(report(study, runs, command=EVIL, failures=[Failed(runs[0].spec, EVIL)]))
+    assert page.open == []
+    assert "x" not in page.loaded
+    assert page.text.count(EVIL) >= 8
+    assert page.tags.count("script") == 4 + page.tags.count("figure") - page.tags.count("img")
+
+
+def test_a_run_that_did_not_fit_gives_no_conclusion(report, study, outcome) -> None:
+    page = read(report(study(), [outcome(), outcome("random-labels", fitted=False)]))
+    assert "No conclusion about learning by rote." in page.text
+    assert "? not fitted: no conclusion" in page.text
+    assert "The run stopped before fitting random labels" in page.text
+
+
+def test_a_failed_check_stands_at_the_top_and_in_the_checks(report, study, outcome) -> None:
+    broken = (Check("one permutation", False, "Found 2."), Check("fresh weights", True, "Equal."))
+    page = read(report(study(), [outcome(), outcome("random-labels", checks=broken)]))
+    assert "1 self-check failed" in page.text
+    assert (
+        "one permutation failed in mlp-1x512, random labels, seed 0: Found 2. It blocks every conclusion" in page.text
+    )
+    assert "2 checks passed in 2 runs" in page.text
+
+
+def test_what_only_the_comparison_of_runs_shows_is_a_failed_check_too(report, study, outcome) -> None:
+    page = read(report(study(), [outcome(), outcome("random-labels", initial_weights="other")]))
+    assert "equal initial weights failed in mlp-1x512, random labels, seed 0" in page.text
+    assert "No conclusion" in page.text
+
+
+def test_failures_come_with_their_traces(report, study, outcome) -> None:
+    failed = [Failed(outcome("gaussian").spec, "Traceback: out of <memory>")]
+    page = read(report(study(), [outcome()], failures=failed))
+    assert "1 run failed and is missing below" in page.text
+    assert "mlp-1x512, Gaussian, seed 0" in page.text
+    assert "out of <memory>" in page.text
+
+
+def test_the_papers_numbers_stand_beside_ours_on_cifar10_only(report, study, outcome) -> None:
+    runs = [outcome(), outcome("random-labels")]
+    assert "99.34%" in read(report(study(name="cifar10:/data"), runs)).text
+    assert "No run here matches a setting" in read(report(study(), runs)).text
+
+
+def test_seeds_have_intervals(report, study, outcomes) -> None:
+    page = read(report(study(), [run for seed in range(3) for run in outcomes(seed=seed)]))
+    assert "95% intervals of the mean over seeds" in page.text
+    assert "±" in page.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "note"),
+    [
+        ({"batch_norm": True}, "Batch norm (mlp-1x512) evaluates with running averages"),
+        ({"ceiling": 0.95}, "Identical inputs with different labels cap training accuracy, at 95.00%"),
+        ({"stop_reason": "non-finite loss"}, "the loss was no longer finite: mlp-1x512, Gaussian, seed 0"),
+        ({}, "Gaussian inputs are unclamped"),
+    ],
+)
+def test_notes(report, study, outcome, fields, note) -> None:
+    assert note in read(report(study(), [outcome("gaussian", **fields)])).text
+
+
+@pytest.mark.parametrize("shape", [(3, 6, 6), (7,)])
+def test_images_and_vectors(report, study, outcomes, shape) -> None:
+    page = read(report(study(shape=shape), outcomes()))
+    assert page.tags.count("img") == 6 * 8
+    assert ("Each square is one feature" in page.text) is (len(shape) == 1)
+
+
+def test_nothing_to_report_is_an_error(tmp_path, study) -> None:
+    with pytest.raises(UserError, match="got no finished run, expected at least one to report: run the study first"):
+        write_report(tmp_path / "report.html", study(), [])
+
+
+def test_a_browser_draws_every_chart_without_a_request(tmp_path, report, study, outcomes) -> None:
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no chromium to draw the page with")
+    folder = report(study(), [run for seed in range(2) for run in outcomes(seed=seed)])
+    log = tmp_path / "net.json"
+    flags = (
+        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+        "--disable-component-update --disable-sync --enable-logging=stderr --virtual-time-budget=20000 --dump-dom"
+    )
+    own = [f"--user-data-dir={tmp_path / 'profile'}", f"--log-net-log={log}"]
+    done = subprocess.run(
+        [browser, *flags.split(), *own, f"file://{folder}/report.html"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    drawn = re.findall(r'class="canvas[^"]*"[^>]*><svg[^>]*class="marks"', done.stdout)
+    assert len(drawn) == 6
+    # What the page itself prints: an error, or a request that its policy has refused.
+    assert "CONSOLE" not in done.stderr
+    asked = set(re.findall(r'"url":"(https?://[^/"]+)', log.read_text()))
+    assert not {host for host in asked if "google" not in host}, "beside what chromium asks of its maker"
