@@ -115,7 +115,9 @@ def figure_1b(table: pd.DataFrame) -> Figure | None:
         subtitle="",
         caption=f"Optimiser steps until training accuracy reached 99%. {_seeds_of(runs)}{note}",
         data=data,
-        chart=_against_corruption(data, "relative_time_to_fit", "relative time to fit", axis=alt.Axis(format="~g")),
+        chart=_against_corruption(
+            data, "relative_time_to_fit", "relative time to fit", models=_series(runs), axis=alt.Axis(format="~g")
+        ),
     )
 
 
@@ -141,6 +143,7 @@ def figure_1c(table: pd.DataFrame) -> Figure | None:
             data,
             "test_error",
             "test error",
+            models=_series(runs),
             axis=alt.Axis(format=".0%"),
             scale=alt.Scale(domain=[0, 1]),
             under=(chance.mark_rule(strokeDash=[2, 3]),),
@@ -204,7 +207,7 @@ def all_figures(outcomes: Sequence[TrainOutcome], table: pd.DataFrame) -> dict[s
     models: dict[tuple[str, int], list[TrainOutcome]] = {}
     for outcome in outcomes:
         models.setdefault((outcome.spec.model, outcome.n_train), []).append(outcome)
-    drawn = {
+    drawn: dict[str, Sequence[Figure | None]] = {
         "1a": [figure_1a(runs) for runs in models.values()],
         "1b": [figure_1b(table)],
         "1c": [figure_1c(table)],
@@ -284,8 +287,11 @@ def _rounded(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_series(data: pd.DataFrame) -> pd.DataFrame:
-    labels = [_model_label(model, n) for model, n in zip(data["model"], data["n_train"], strict=True)]
-    return data.assign(series=labels)
+    return data.assign(series=[_model_label(*pair) for pair in zip(data["model"], data["n_train"], strict=True)])
+
+
+def _series(runs: pd.DataFrame) -> list[str]:
+    return list(dict.fromkeys(_with_series(runs)["series"]))
 
 
 def _label_runs(table: pd.DataFrame) -> pd.DataFrame:
@@ -297,30 +303,31 @@ def _against_corruption(
     value: str,
     title: str,
     *,
+    models: Sequence[str],
     axis: alt.Axis,
     scale: alt.Scale | None = None,
     under: Sequence[alt.Chart] = (),
 ) -> alt.LayerChart:
-    models = list(dict.fromkeys(data["series"]))
+    # All models, drawn or not, so that each looks the same in Figures 1b and 1c.
+    by_model = alt.Scale(domain=models)
+    legend = alt.Legend(values=[model for model in models if model in set(data["series"])])
     picked = alt.selection_point(fields=["series"], bind="legend", name="picked")
     base = alt.Chart().encode(
         x=alt.X("label_rate:Q", title="label corruption", axis=alt.Axis(format=".0%", tickCount=5)),
-        color=alt.Color("series:N", scale=alt.Scale(domain=models)),
+        color=alt.Color("series:N", scale=by_model, legend=legend),
         opacity=alt.condition(picked, alt.value(1), alt.value(0.12)),
     )
     y = alt.Y(f"{value}:Q", title=title, axis=axis, scale=scale or alt.Scale(zero=False))
     layers: list[alt.Chart] = [*under, base.mark_line().encode(y=y).add_params(picked)]
     if data["low"].notna().any():
-        layers.append(
-            base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", title=title), y2="high:Q", color="series:N")
-        )
+        layers.append(base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", title=title), y2="high:Q"))
     filled = alt.condition("datum.all_fitted !== false", alt.value(1), alt.value(0))
     layers.append(
         base.mark_point(filled=False).encode(
             y=y,
-            fill=alt.Fill("series:N", scale=alt.Scale(domain=models)),
+            fill=alt.Fill("series:N", scale=by_model, legend=legend),
             fillOpacity=filled,
-            shape=alt.Shape("series:N", scale=alt.Scale(domain=models)),
+            shape=alt.Shape("series:N", scale=by_model, legend=legend),
             tooltip=[
                 alt.Tooltip("series:N"),
                 alt.Tooltip("label_rate:Q", title="label corruption", format=".0%"),

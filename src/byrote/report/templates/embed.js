@@ -9,7 +9,8 @@ const AXIS = 45;
 // Vega does not wrap a legend: as many columns as fit, where one line would not.
 function legendColumns(spec, width, fontSize) {
   const { legend, scale } = spec.layer.map((layer) => layer.encoding?.color).find(Boolean) ?? {};
-  const widths = (legend?.values ?? scale?.domain ?? []).map((label) => fontSize * (String(label).length * LETTER + SYMBOL));
+  const labels = (legend?.values ?? scale?.domain ?? []).map((label) => (typeof label === "number" ? "100%" : label));
+  const widths = labels.map((label) => fontSize * (label.length * LETTER + SYMBOL));
   const total = widths.reduce((sum, one) => sum + one, 0);
   const room = width - AXIS;
   return total < room ? 0 : Math.max(1, Math.floor(room / Math.max(...widths)));
