@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from byrote.data.dataset import Dataset, Split
-from byrote.data.randomness import stream
+from byrote.randomness import stream
 from byrote.data.subsets import shares, split_rows, stratified_rows, subset
 from byrote.errors import UserError
 

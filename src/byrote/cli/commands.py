@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import byrote
+from byrote import __version__
 from byrote.cli.flags import Demo, List, Report, Reproduce, parse
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
@@ -189,7 +189,7 @@ def _report(
 
 def _write_invocation(out: Path, arguments: Sequence[str], precision: str) -> None:
     invocation = {
-        "byrote": byrote.__version__,
+        "byrote": __version__,
         "arguments": list(arguments),
         "folder": str(Path.cwd()),
         "precision": precision,

@@ -25,18 +25,18 @@ class ProgressDisplay:
     Args:
         specs: the runs still to do.
         num_done: how many more the store has already.
-        stream: a terminal gets a bar; a file, a pipe or a dumb terminal gets plain lines.
+        stream: standard error, if None. A terminal gets a bar; a file, a pipe or a dumb terminal plain lines.
     """
 
-    def __init__(self, specs: Sequence[TrainSpec], num_done: int = 0, stream: TextIO = sys.stderr) -> None:
+    def __init__(self, specs: Sequence[TrainSpec], num_done: int = 0, stream: TextIO | None = None) -> None:
         self._left = Counter(spec.model for spec in specs)
         self._seconds: defaultdict[str, list[float]] = defaultdict(list)
         self._last = time.monotonic()
         self._last_line = ""
         self._num_runs = len(specs) + num_done
         self._num_done = num_done
-        console = Console(file=stream, highlight=False)
-        self._stream = stream
+        self._stream = stream or sys.stderr
+        console = Console(file=self._stream, highlight=False)
         self._bar: Progress | None = None
         if console.is_terminal and not console.is_dumb_terminal:
             self._bar = Progress(

@@ -16,8 +16,8 @@ from jaxtyping import Bool, Shaped
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from byrote.data.dataset import Dataset, Split
-from byrote.data.randomness import permutation, permutations, stream
 from byrote.errors import UserError
+from byrote.randomness import permutation, permutations, stream
 
 CorruptionName = Literal["partial-labels", "random-labels", "shuffled-pixels", "random-pixels", "gaussian"]
 

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Int64
 
 from byrote.data.dataset import Dataset
-from byrote.data.randomness import stream
 from byrote.errors import UserError
+from byrote.randomness import stream
 
 
 def subset(data: Dataset, n_train: int | None, seed: int) -> Dataset:

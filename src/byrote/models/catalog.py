@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from byrote.data.randomness import stream_seed
 from byrote.errors import UserError
+from byrote.randomness import stream_seed
 from byrote.references import is_reference, load_object
 
 if TYPE_CHECKING:

@@ -40,7 +40,8 @@ class Dropout(nn.Module):
         positions = torch.arange(x.numel(), device=x.device).view(x.shape)
         bits = _mix(step + positions * _GOLDEN) & (2**31 - 1)
         kept = bits >= round(self.rate * 2**31)
-        return x * kept.to(x.dtype) / (1 - self.rate)
+        # At rate 1 nothing is kept, and 0/0 would be no number.
+        return x * kept.to(x.dtype) / (1 - self.rate or 1)
 
     def extra_repr(self) -> str:
         return f"rate={self.rate}"

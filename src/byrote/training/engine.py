@@ -14,12 +14,12 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from byrote.data.dataset import Dataset
-from byrote.data.randomness import permutation, stream, stream_seed
 from byrote.errors import UserError
+from byrote.randomness import permutation, stream, stream_seed
 from byrote.training.conditions import labels_digest, make_conditions
 from byrote.training.evaluation import evaluate, loss_per_replica, make_numerics, share_equal, to_numpy, weighted_mean
-from byrote.training.key import network_input_shape, run_key
-from byrote.training.optimizers import ReplicaOptimizer
+from byrote.training.key import network_input_shape
+from byrote.training.optimizers import ReplicaOptimizer, is_elementwise
 from byrote.training.outcome import Progress, StopReason, TrainOutcome
 from byrote.training.planner import is_convolutional, resolve_device
 from byrote.training.recorder import Recorder, StepProbe, is_early_row
@@ -28,6 +28,8 @@ from byrote.training.replicas import Replicas, why_not_stackable
 from byrote.training.spec import TrainSpec
 
 _SECONDS_BETWEEN_REPORTS = 0.5
+_OWN_FIELDS = {"corruptions", "seed", "data_seed", "learning_rate", "weight_decay"}
+"""What the runs of a group may differ in."""
 
 
 def train(
@@ -46,16 +48,22 @@ def train(
     stacked is trained one by one, and the log says why.
 
     Raises:
-        UserError: a model, optimiser or crop that does not go with the data.
+        UserError: a model, optimiser or crop that does not go with the data, or specs that differ in anything else.
     """
     log = on_log or (lambda _: None)
     device = resolve_device(device)
     specs = tuple(specs)
+    if not specs:
+        return
+    common = TrainSpec.model_fields.keys() - _OWN_FIELDS
+    if differing := [name for name in sorted(common) if len({repr(getattr(spec, name)) for spec in specs}) > 1]:
+        raise UserError(
+            f"got a group of runs that differ in {', '.join(differing)}; runs trained side by side may differ in "
+            f"{', '.join(sorted(_OWN_FIELDS))}: let plan_groups make the groups"
+        )
     runs = [build_run(spec, data, device, log if position == 0 else None) for position, spec in enumerate(specs)]
     if len(specs) > 1:
-        shape = network_input_shape(specs[0], data)
-        probe = torch.rand(2, *shape, device=device, dtype=weights_dtype(specs[0]))
-        refusal = why_not_stackable([run.network for run in runs], probe)
+        refusal = _why_not_stackable(specs[0], runs, data, device)
         if refusal:
             log(f"{specs[0].model}: trained one by one, since a stack of it fails: {refusal}")
             for spec in specs:
@@ -69,6 +77,15 @@ def train(
                 )
             return
     yield from _Group(specs, runs, data, device, keep_weights, on_progress or (lambda _: None)).outcomes()
+
+
+def _why_not_stackable(spec: TrainSpec, runs: Sequence[ReplicaRun], data: Dataset, device: str) -> str | None:
+    if not is_elementwise(spec.optimizer):
+        return f"{spec.optimizer} is not known to treat each weight by itself"
+    generator = torch.Generator(device).manual_seed(0)
+    shape = (2, *network_input_shape(spec, data))
+    probe = torch.rand(shape, device=device, dtype=weights_dtype(spec), generator=generator)
+    return why_not_stackable([run.network for run in runs], probe)
 
 
 @dataclass
@@ -117,7 +134,7 @@ class _Group:
         while self.active:
             epoch += 1
             order = self._batch_order(epoch)
-            with self._reproducibly(epoch):
+            with self._reproducibly("dropout", epoch):
                 losses, running = self._train_epoch(epoch, order)
             scheduled = epoch >= next_evaluation
             while next_evaluation <= epoch:
@@ -128,7 +145,8 @@ class _Group:
                 for position, run in enumerate(self.active)
                 if scheduled or stops[position] or self.runs[run].is_near_threshold(float(running[position]))
             ]
-            self._evaluate(due, epoch)
+            with self._reproducibly("evaluation", epoch):
+                self._evaluate(due, epoch)
             for position in due:
                 run = self.runs[self.active[position]]
                 if self.recipe.stop == "at_interpolation" and run.steps_to_interpolate is not None:
@@ -218,14 +236,15 @@ class _Group:
         return mean_loss, running
 
     @contextmanager
-    def _reproducibly(self, epoch: int) -> Iterator[None]:
+    def _reproducibly(self, purpose: str, epoch: int) -> Iterator[None]:
         """For modules that draw from torch's global generator, which are never stacked; and for cuDNN."""
         devices = [self.device] if self.device.startswith("cuda") else []
         with (
             torch.random.fork_rng(devices=devices),
-            torch.backends.cudnn.flags(deterministic=True, benchmark=False),
+            # Without its first argument, flags() turns cuDNN off.
+            torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, deterministic=True, benchmark=False),
         ):
-            torch.manual_seed(stream_seed(self.specs[self.active[0]].seed, "dropout", epoch))
+            torch.manual_seed(stream_seed(self.specs[self.active[0]].seed, purpose, epoch))
             yield
 
     def _batch_order(self, epoch: int) -> Int64[Tensor, "R N"]:
@@ -268,7 +287,6 @@ class _Group:
         index = self.active[position]
         run = self.runs[index]
         return TrainOutcome(
-            key=run_key(run.spec, self.data),
             spec=run.spec,
             data=self.data.label,
             n_train=self.train_split.num_examples,
@@ -295,9 +313,15 @@ class _Group:
 
     def _verify_output(self) -> None:
         examples = torch.arange(min(2, self.train_split.num_examples), device=self.device)
-        with torch.no_grad():
-            inputs = self.train_split.gather(examples.expand(len(self.active), -1), self.dtype)
-            logits = self.replicas(inputs, training=False)
+        inputs = self.train_split.gather(examples.expand(len(self.active), -1), self.dtype)
+        try:
+            with torch.no_grad(), self._reproducibly("evaluation", 0):
+                logits = self.replicas(inputs, training=False)
+        except Exception as error:
+            raise UserError(
+                f"model {self.recipe.model!r} failed on {len(examples)} inputs of shape {tuple(inputs.shape[2:])}, "
+                f"expected a tensor of class scores: {type(error).__name__}: {error}"
+            ) from error
         expected = (len(self.active), len(examples), self.data.num_classes)
         if tuple(logits.shape) != expected:
             raise UserError(

@@ -50,10 +50,12 @@ class ReplicaOptimizer:
     """Steps the stacked parameters `[R, ...]` of all replicas.
 
     Runs of neighbouring replicas with equal hyper-parameters share one slice of every parameter; each slice is a
-    tensor of its own to the optimiser, with its own state.
+    tensor of its own to the optimiser, with its own state. To a single run its parameters have their own shapes, which
+    optimisers that treat matrices and vectors differently see.
     """
 
     def __init__(self, specs: Sequence[TrainSpec], parameters: dict[str, Tensor]) -> None:
+        self._alone = len(specs) == 1
         self._specs = list(specs)
         self._parameters = parameters
         self._optimizer = self._make()
@@ -63,7 +65,7 @@ class ReplicaOptimizer:
         for group, (first, last) in zip(self._optimizer.param_groups, self._segments, strict=True):
             group["lr"] = self._specs[first].learning_rate * factor
             for part, parameter in zip(group["params"], self._parameters.values(), strict=True):
-                part.grad = None if parameter.grad is None else parameter.grad[first:last]
+                part.grad = None if parameter.grad is None else self._part(parameter.grad, first, last)
         self._optimizer.step()
         for group in self._optimizer.param_groups:
             for part in group["params"]:
@@ -71,27 +73,46 @@ class ReplicaOptimizer:
 
     def keep(self, kept: Sequence[int], parameters: dict[str, Tensor]) -> None:
         """Goes on with the replicas `kept`, whose parameters are now `parameters`, and with their state."""
-        whole = [self._joined_state(index) for index in range(len(self._parameters))]
+        old = self._optimizer
+        old_group = [
+            group
+            for group, (first, last) in zip(old.param_groups, self._segments, strict=True)
+            for _ in range(first, last)
+        ]
         rows = torch.tensor(kept)
         self._specs = [self._specs[replica] for replica in kept]
         self._parameters = parameters
         self._optimizer = self._make()
         for group, (first, last) in zip(self._optimizer.param_groups, self._segments, strict=True):
-            for part, state in zip(group["params"], whole, strict=True):
+            # What is one number for a slice, such as a count of steps, comes from the slice of its first replica.
+            own = old_group[kept[first]]["params"]
+            for index, part in enumerate(group["params"]):
                 self._optimizer.state[part] = {
-                    key: value[rows.to(value.device)][first:last].clone() if stacked else _copy(value)
-                    for key, (value, stacked) in state.items()
+                    key: torch.cat([old.state[each["params"][index]][key] for each in old.param_groups])[
+                        rows[first:last].to(value.device)
+                    ]
+                    if isinstance(value, Tensor) and value.shape == own[index].shape
+                    else _copy(value)
+                    for key, value in old.state[own[index]].items()
                 }
 
     def _make(self) -> torch.optim.Optimizer:
         spec = self._specs[0]
         found = optimizer_class(spec.optimizer)
         options: dict[str, Any] = dict(spec.optimizer_options)
-        if spec.optimizer == "sgd":
-            options = {"momentum": spec.momentum, **options}
+        fields = {"lr": "learning_rate", "weight_decay": "weight_decay"}
+        if found is torch.optim.SGD:
+            fields["momentum"] = "momentum"
+        for name in options.keys() & fields.keys():
+            raise UserError(
+                f"got {name!r} among the options of optimizer {spec.optimizer!r}: set {fields[name]} instead"
+            )
+        if found is torch.optim.SGD:
+            options["momentum"] = spec.momentum
         device = next(iter(self._parameters.values())).device.type
         if found.__module__.startswith("torch.optim") and found.__name__ in _FUSED and device in ("cpu", "cuda"):
-            options = {"fused": True, **options}
+            if not options.keys() & {"fused", "foreach", "differentiable"}:
+                options["fused"] = True
 
         self._segments: list[tuple[int, int]] = []
         first = 0
@@ -99,27 +120,27 @@ class ReplicaOptimizer:
             last = first + len(list(run))
             self._segments.append((first, last))
             first = last
-        groups = []
-        for first, last in self._segments:
-            group: dict[str, Any] = {"params": [p.detach()[first:last] for p in self._parameters.values()]}
-            group["lr"] = self._specs[first].learning_rate
-            if self._specs[first].weight_decay:
-                group["weight_decay"] = self._specs[first].weight_decay
-            groups.append(group)
+        groups = [
+            {
+                "params": [self._part(p.detach(), first, last) for p in self._parameters.values()],
+                "lr": self._specs[first].learning_rate,
+                # Also where it is 0: the default of AdamW, for one, is not.
+                "weight_decay": self._specs[first].weight_decay,
+            }
+            for first, last in self._segments
+        ]
         try:
-            return found(groups, **options)
-        except (TypeError, ValueError) as error:
+            optimizer = found(groups, **options)
+        except (TypeError, ValueError, RuntimeError) as error:
             raise UserError(f"optimizer {spec.optimizer!r} refused its options {options}: {error}") from error
+        if spec.weight_decay and "weight_decay" not in optimizer.defaults:
+            raise UserError(
+                f"got weight_decay={spec.weight_decay} for optimizer {spec.optimizer!r}, which has none; leave it at 0"
+            )
+        return optimizer
 
-    def _joined_state(self, index: int) -> dict[str, tuple[Any, bool]]:
-        """The state of one parameter over all replicas, and of each entry whether it is stacked along R."""
-        parts = [self._optimizer.state[group["params"][index]] for group in self._optimizer.param_groups]
-        shape = self._optimizer.param_groups[0]["params"][index].shape
-        joined: dict[str, tuple[Any, bool]] = {}
-        for key, value in parts[0].items():
-            stacked = isinstance(value, Tensor) and value.shape == shape
-            joined[key] = (torch.cat([part[key] for part in parts]) if stacked else value, stacked)
-        return joined
+    def _part(self, tensor: Tensor, first: int, last: int) -> Tensor:
+        return tensor[0] if self._alone else tensor[first:last]
 
 
 def _copy(value: Any) -> Any:

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-import byrote
+from byrote import __version__
 from byrote.data.dataset import Dataset
 from byrote.models.catalog import build_model
 from byrote.training.checks import digest, fresh_weights, same_labels
 from byrote.training.evaluation import Evaluation
-from byrote.training.key import network_input_shape
+from byrote.training.key import network_input_shape, run_key
 from byrote.training.outcome import Check
 from byrote.training.planner import hardware
 from byrote.training.replicas import prepare
@@ -31,6 +31,7 @@ _NEAR = 0.02
 @dataclass
 class ReplicaRun:
     spec: TrainSpec
+    key: str
     network: torch.nn.Module
     initial_weights: str
     batch_norm: bool
@@ -75,6 +76,7 @@ class ReplicaRun:
             raise RuntimeError("a run ended without a full evaluation")
         kind = np.min_scalar_type(int(max(self.train.predictions.max(), self.test.predictions.max())))
         return {
+            "key": self.key,
             "parameters": self.num_parameters,
             "batch_norm": self.batch_norm,
             "train_loss": self.train.loss,
@@ -115,6 +117,8 @@ def build_run(spec: TrainSpec, data: Dataset, device: str, log: Callable[[str], 
         log(f"{spec.model}: {note}")  # type: ignore[misc]
     return ReplicaRun(
         spec=spec,
+        # Now, not when the run ends: the user may have edited the source by then.
+        key=run_key(spec, data),
         network=network.to(device, weights_dtype(spec)),
         initial_weights=first,
         batch_norm=any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in network.modules()),
@@ -136,7 +140,7 @@ def environment(device: str) -> dict[str, str]:
         "device": device,
         "hardware": hardware(device),
         "threads": str(torch.get_num_threads()),
-        "byrote": byrote.__version__,
+        "byrote": __version__,
         "torch": torch.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),

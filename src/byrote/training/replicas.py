@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from itertools import chain
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from byrote.data.randomness import stream_seed
 from byrote.models.dropout import Dropout
+from byrote.randomness import stream_seed
 
 
 class Replicas:
@@ -30,6 +31,9 @@ class Replicas:
         else:
             self.parameters, self.buffers = stack_module_state(list(networks))
         self._leaves = list(self._network.parameters()) if self.alone else list(self.parameters.values())
+        named = chain(self._network.named_parameters(), self._network.named_buffers())
+        own_name = {id(tensor): name for name, tensor in named}
+        self._saved = {name: own_name[id(tensor)] for name, tensor in _tensors_to_save(self._network).items()}
 
     def __call__(
         self, inputs: Float[Tensor, "R B ..."], *, training: bool, members: Sequence[int] | None = None
@@ -70,9 +74,18 @@ class Replicas:
 
     def state(self, replica: int) -> dict[str, Tensor]:
         """A copy, on the CPU, of the weights and buffers that one network would save."""
-        saved = self._network.state_dict().keys()
-        both = {**self.parameters, **self.buffers}
-        return {name: both[name][replica].detach().cpu().clone() for name in saved}
+        if self.alone:
+            saved = _tensors_to_save(self._network)
+        else:
+            stacked = {**self.parameters, **self.buffers}
+            # Tied weights are saved under each of their names, and stacked under the first.
+            saved = {name: stacked[own_name][replica] for name, own_name in self._saved.items()}
+        return {name: tensor.detach().cpu().clone() for name, tensor in saved.items()}
+
+
+def _tensors_to_save(network: nn.Module) -> dict[str, Tensor]:
+    state = network.state_dict(keep_vars=True)
+    return {name: value for name, value in state.items() if isinstance(value, Tensor)}
 
 
 def prepare(network: nn.Module, *, seed: int, momentum: float | None, epsilon: float | None) -> list[str]:
@@ -81,14 +94,14 @@ def prepare(network: nn.Module, *, seed: int, momentum: float | None, epsilon: f
     Returns sentences for the log.
     """
     notes = []
-    swapped = 0
+    swapped: dict[nn.Module, Dropout] = {}
     for parent in list(network.modules()):
-        for name, child in list(parent.named_children()):
+        # Not named_children(), which passes over a module's second name.
+        for name, child in list(parent._modules.items()):
             if type(child) is nn.Dropout:
-                setattr(parent, name, Dropout(child.p))
-                swapped += 1
+                setattr(parent, name, swapped.setdefault(child, Dropout(child.p)))
     if swapped:
-        notes.append(f"{swapped} nn.Dropout replaced by dropout with a key of its own for each run")
+        notes.append(f"{len(swapped)} nn.Dropout replaced by dropout with a key of its own for each run")
     dropouts = [module for module in network.modules() if isinstance(module, Dropout)]
     for position, dropout in enumerate(dropouts):
         dropout.key.fill_(stream_seed(seed, "dropout", position))
@@ -100,10 +113,16 @@ def prepare(network: nn.Module, *, seed: int, momentum: float | None, epsilon: f
 
 
 def why_not_stackable(networks: Sequence[nn.Module], inputs: Float[Tensor, "B ..."]) -> str | None:
-    """A trial of one stacked step on copies of two networks: None, or why vmap refuses it."""
+    """A trial of one stacked step on copies of two networks: None, or why it fails."""
     trial = Replicas([copy.deepcopy(network) for network in networks[:2]])
     try:
         trial(torch.stack([inputs, inputs]), training=True).sum().backward()
     except Exception as error:  # vmap raises whatever the module's own code makes of batched tensors
         return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+    alone = copy.deepcopy(networks[0]).train()
+    alone(inputs)
+    after = dict(alone.named_buffers())
+    for name, buffer in networks[0].named_buffers():
+        if torch.equal(trial.buffers[name][0], buffer) and not torch.equal(after[name], buffer):
+            return f"its buffer {name!r} is replaced by another tensor instead of updated in place"
     return None

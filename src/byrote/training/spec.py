@@ -17,9 +17,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 class Recipe(BaseModel):
     """How a network is trained. The defaults are the paper's settings on CIFAR-10 for MLPs."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     preprocessing: Literal["whiten", "standardize", "none"] = "whiten"
     """whiten: subtract each image's mean, divide by its adjusted standard deviation; standardize: by the
