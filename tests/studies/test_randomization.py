@@ -84,6 +84,8 @@ def test_with_recipe_changes_these_fields_alone(data):
         ({"seeds": 0}, "got seeds=0, expected a number of seeds, at least 1"),
         ({"seeds": [1, 1]}, "or different ones"),
         ({"seeds": [-1]}, "or different ones"),
+        ({"n_train": 41}, "got n_train=41 for made up, which has 40 training examples"),
+        ({"n_train": 0}, "got n_train=0"),
         ({"rates": {"b": (0.5,)}}, "got rates for b but not for the model mlp-1x512"),
     ],
 )

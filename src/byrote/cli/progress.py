@@ -8,7 +8,6 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TextIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,23 +19,23 @@ from byrote.training.spec import TrainSpec
 
 
 class ProgressDisplay:
-    """Takes the callbacks of `run`; a context manager.
+    """Takes the callbacks of `run` and shows them on standard error; a context manager.
+
+    A terminal gets a bar; a file, a pipe or a dumb terminal plain lines.
 
     Args:
         specs: the runs still to do.
         num_done: how many more the store has already.
-        stream: standard error, if None. A terminal gets a bar; a file, a pipe or a dumb terminal plain lines.
     """
 
-    def __init__(self, specs: Sequence[TrainSpec], num_done: int = 0, stream: TextIO | None = None) -> None:
+    def __init__(self, specs: Sequence[TrainSpec], num_done: int = 0) -> None:
         self._left = Counter(spec.model for spec in specs)
         self._seconds: defaultdict[str, list[float]] = defaultdict(list)
         self._last = time.monotonic()
         self._last_line = ""
         self._num_runs = len(specs) + num_done
         self._num_done = num_done
-        self._stream = stream or sys.stderr
-        console = Console(file=self._stream, highlight=False)
+        console = Console(stderr=True, highlight=False)
         self._bar: Progress | None = None
         if console.is_terminal and not console.is_dumb_terminal:
             self._bar = Progress(
@@ -71,7 +70,7 @@ class ProgressDisplay:
         if self._bar is not None:
             self._bar.console.print(escape(line))
         else:
-            print(line, file=self._stream, flush=True)
+            print(line, file=sys.stderr, flush=True)
 
     def update(self, standing: Standing) -> None:
         """Where the group in training stands."""

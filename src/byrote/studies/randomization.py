@@ -55,7 +55,8 @@ class RandomizationStudy(Study):
     Settings, rates, recipe and n_train take one value for all models or a mapping with one for each.
 
     Raises:
-        UserError: an unknown setting, a rate outside [0, 1], a mapping that lacks a model, or nothing to run.
+        UserError: an unknown setting, a rate outside [0, 1], a mapping that lacks a model, too large an
+            n_train, or nothing to run.
     """
 
     name: ClassVar[str] = "randomization"
@@ -77,6 +78,9 @@ class RandomizationStudy(Study):
             raise UserError(f"got seeds={self.seeds!r}, expected a number of seeds, at least 1, or different ones")
         for model in self.models:
             self._conditions(model)
+            n_train, available = self._own(self.n_train, "n_train", model), len(self.data.train)
+            if n_train is not None and not 1 <= n_train <= available:
+                raise UserError(f"got n_train={n_train} for {self.data.name}, which has {available} training examples")
 
     @property
     def seed_list(self) -> list[int]:

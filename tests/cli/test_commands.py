@@ -1,0 +1,210 @@
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from byrote.cli import main
+from byrote.cli.commands import STUDIES
+from byrote.data.corruptions import CORRUPTIONS
+from byrote.data.sources import SOURCES
+from byrote.models.catalog import MODELS
+
+QUICK = ["--n-train", "40", "--stop", "at_steps", "--steps", "2", "--device", "cpu"]
+NUM_RUNS = 16
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a demo whose networks take two steps each."""
+    folder = tmp_path_factory.mktemp("finished") / "demo"
+    assert main(["demo", "--out", str(folder), *QUICK]) == 0
+    return folder
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    return shutil.copytree(finished, tmp_path / "copy")
+
+
+def drop_runs(folder, count):
+    with closing(sqlite3.connect(folder / "runs.db")) as database, database:
+        database.execute("DELETE FROM byrote_runs WHERE key IN (SELECT key FROM byrote_runs LIMIT ?)", (count,))
+
+
+def run_process(*arguments, **options):
+    return subprocess.Popen(
+        [sys.executable, "-m", "byrote", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        **options,
+    )
+
+
+def test_a_demo_leaves_runs_table_report_and_figures(finished):
+    assert (finished / "runs.db").is_file()
+    assert len(pd.read_csv(finished / "results.csv")) == NUM_RUNS
+    assert "byrote demo --out" in (finished / "report.html").read_text()
+    assert {path.suffix for path in (finished / "figures").iterdir()} == {".svg", ".csv"}
+
+
+def test_running_it_again_trains_nothing_and_says_what_was_found(copy, capsys):
+    assert main(["demo", "--out", str(copy), *QUICK]) == 0
+    told = capsys.readouterr()
+    assert "16 of 16 runs are in the store already" in told.err
+    assert "can fit random labels: no conclusion" in told.out
+    assert f"Report: {copy / 'report.html'}" in told.out
+
+
+def test_only_missing_runs_are_trained(copy, capsys):
+    drop_runs(copy, 1)
+    assert main(["demo", "--out", str(copy), *QUICK]) == 0
+    told = capsys.readouterr().err
+    assert re.findall(r"^\d+/16", told, re.MULTILINE) == ["16/16"]
+
+
+def test_a_report_is_written_again_from_the_store(copy, tmp_path, monkeypatch, capsys):
+    (copy / "report.html").unlink()
+    shutil.rmtree(copy / "figures")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert main(["report", "../copy", "--formats", "svg", "png"]) == 0
+    assert (copy / "report.html").is_file()
+    assert {path.suffix for path in (copy / "figures").iterdir()} == {".svg", ".png", ".csv"}
+    assert "missing" not in capsys.readouterr().out
+
+
+def test_a_report_says_what_is_missing(copy, capsys):
+    drop_runs(copy, 3)
+    assert main(["report", str(copy)]) == 0
+    told = capsys.readouterr().out
+    assert "3 of 16 runs are missing: byrote demo --out" in told
+    assert "have not finished" in told
+
+
+def test_relative_paths_of_the_command_hold_for_its_report(tmp_path, monkeypatch):
+    here = tmp_path / "here"
+    here.mkdir()
+    generator = np.random.default_rng(0)
+    x, y = generator.integers(0, 255, (60, 8, 8), dtype=np.uint8), np.arange(60) % 3
+    np.savez(here / "own.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    monkeypatch.chdir(here)
+    command = "reproduce figure1 --data npz:own.npz --n-train 30 --out out --title <Own> --dense-steps 0"
+    assert main([*command.split(), "--stop", "at_steps", "--steps", "1", "--device", "cpu"]) == 0
+    report = (here / "out" / "report.html").read_text()
+    assert "&lt;Own&gt;" in report
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", "here/out"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("reproduce figure1 --data nonsense", "nonsense"),
+        ("reproduce figure1 --data npz:nowhere.npz", r"nowhere\.npz"),
+        ("demo --learning-rate -1", "got --learning-rate -1.0: input should be greater than 0"),
+        ("demo --stop at_steps", "at_steps needs a number of steps"),
+        ("demo --device abacus", "got device 'abacus'"),
+        ("demo --seeds 0", "got seeds=0, expected a number of seeds, at least 1"),
+        ("demo --n-train 100000", "n_train=100000"),
+        ("demo --crop 9", "got a centre crop of 9"),
+        ("demo --store sqlite:////nowhere/runs.db", "there is no folder /nowhere"),
+        ("demo --out taken", "taken"),
+        ("report nowhere", r"got nowhere, which has no study\.json"),
+        ("report damaged", r"study\.json is damaged"),
+        ("report empty", r"empty has no runs\.db: run byrote demo first"),
+    ],
+)
+def test_wrong_input_is_one_sentence_and_exit_code_2(words, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").write_text("a file")
+    for name, text in (
+        ("damaged", "{"),
+        ("empty", json.dumps({"arguments": ["demo"], "folder": str(tmp_path), "precision": "float32"})),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "study.json").write_text(text)
+    assert main(words.split()) == 2
+    told = capsys.readouterr().err.strip()
+    assert re.search(message, told), told
+    assert told.startswith("byrote: ")
+    assert len(told.splitlines()) == 1
+
+
+def test_failed_runs_leave_the_rest_and_exit_code_3(tmp_path, capsys):
+    optimizer = tmp_path / "own.py"
+    optimizer.write_text(
+        "import torch\n"
+        "class Own(torch.optim.SGD):\n"
+        "    def step(self, closure=None):\n"
+        "        if any(p.ndim > 3 for g in self.param_groups for p in g['params']):\n"
+        "            raise ValueError('no convolutions, please')\n"
+        "        return super().step(closure)\n"
+    )
+    out = tmp_path / "out"
+    assert main(["demo", "--out", str(out), *QUICK, "--optimizer", f"{optimizer}:Own"]) == 3
+    assert "8 of 16 runs failed, the rest is kept" in capsys.readouterr().err
+    assert len(pd.read_csv(out / "results.csv")) == NUM_RUNS // 2
+    assert "no convolutions, please" in (out / "report.html").read_text()
+
+
+def test_an_interrupted_run_can_be_reported_and_says_how_to_go_on(tmp_path):
+    out = tmp_path / "out"
+    process = run_process("demo", "--out", str(out), "--stop", "at_steps", "--steps", "400")
+    for line in process.stderr:
+        if re.match(r"\d+/16", line):
+            process.send_signal(signal.SIGINT)
+            break
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert f"to go on with the others: byrote demo --out {out}" in told
+    assert "Traceback" not in told
+    assert main(["report", str(out)]) == 0
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["demo", "--help"]])
+def test_help_comes_without_the_slow_imports(arguments):
+    code = (
+        "import sys; from byrote.cli import main; code = main(sys.argv[1:])\n"
+        "slow = {'torch', 'pandas', 'altair', 'sklearn', 'sqlalchemy'} & set(sys.modules)\n"
+        "sys.exit(f'imported {slow}' if slow else code)"
+    )
+    answer = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert "usage: byrote" in answer.stdout
+
+
+def test_the_module_is_the_command():
+    with run_process("list", "studies") as process:
+        assert "figure1" in process.stdout.read()
+    assert process.returncode == 0
+
+
+def test_a_reader_that_leaves_is_no_error():
+    process = run_process("list")
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("what", "names"),
+    [("models", MODELS), ("data", SOURCES), ("corruptions", CORRUPTIONS), ("studies", STUDIES)],
+)
+def test_list_has_every_name(what, names, capsys):
+    assert main(["list", what]) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in names)
+    assert main(["list"]) == 0
+    assert listed in capsys.readouterr().out
