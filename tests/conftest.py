@@ -1,10 +1,16 @@
 """Shape and type annotations of the package are checked at run time in all tests."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from jaxtyping import install_import_hook
+
+if TYPE_CHECKING:
+    from byrote.data.dataset import Dataset
 
 hook = install_import_hook("byrote", "beartype.beartype")
 
@@ -16,3 +22,17 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}: set BYROTE_DATA to a folder with cifar10/ and mnist/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Dataset:
+    """Handwritten digits, 1x8x8, ten classes: 121 to train on, 60 to test on."""
+    import numpy as np
+    from sklearn.datasets import load_digits
+
+    from byrote.data.dataset import Dataset, Split
+
+    digits = load_digits()
+    images, labels = digits.images[:, None].astype(np.uint8), digits.target.astype(np.int64)
+    train, test = (Split.clean(images[part], labels[part]) for part in (slice(121), slice(121, 181)))
+    return Dataset("tiny", train, test, tuple("0123456789"), pixel_max=16.0)

@@ -65,7 +65,7 @@ def train(
     if len(specs) > 1:
         refusal = _why_not_stackable(specs[0], runs, data, device)
         if refusal:
-            log(f"{specs[0].model}: trained one by one, since a stack of it fails: {refusal}")
+            log(f"{specs[0].model}: trained one by one, since {refusal}")
             for spec in specs:
                 yield from train(
                     (spec,),
@@ -85,7 +85,8 @@ def _why_not_stackable(spec: TrainSpec, runs: Sequence[ReplicaRun], data: Datase
     generator = torch.Generator(device).manual_seed(0)
     shape = (2, *network_input_shape(spec, data))
     probe = torch.rand(shape, device=device, dtype=weights_dtype(spec), generator=generator)
-    return why_not_stackable([run.network for run in runs], probe)
+    failure = why_not_stackable([run.network for run in runs], probe)
+    return failure and f"a stack of it fails: {failure}"
 
 
 @dataclass

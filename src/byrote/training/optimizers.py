@@ -104,15 +104,14 @@ class ReplicaOptimizer:
         if found is torch.optim.SGD:
             fields["momentum"] = "momentum"
         for name in options.keys() & fields.keys():
-            raise UserError(
-                f"got {name!r} among the options of optimizer {spec.optimizer!r}: set {fields[name]} instead"
-            )
+            raise UserError(f"got {name!r} among the options of {spec.optimizer!r}: set {fields[name]} instead")
         if found is torch.optim.SGD:
             options["momentum"] = spec.momentum
         device = next(iter(self._parameters.values())).device.type
-        if found.__module__.startswith("torch.optim") and found.__name__ in _FUSED and device in ("cpu", "cuda"):
-            if not options.keys() & {"fused", "foreach", "differentiable"}:
-                options["fused"] = True
+        is_torchs = found.__module__.startswith("torch.optim")
+        own_choice = options.keys() & {"fused", "foreach", "differentiable"}
+        if is_torchs and found.__name__ in _FUSED and device in ("cpu", "cuda") and not own_choice:
+            options["fused"] = True
 
         self._segments: list[tuple[int, int]] = []
         first = 0
