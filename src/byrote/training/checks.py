@@ -8,12 +8,14 @@ fails one of its statistical checks about once in 10^6.
 from __future__ import annotations
 
 import hashlib
+import math
+from collections import Counter
 
 import numpy as np
 from jaxtyping import Shaped
-from scipy import stats
+from scipy import special, stats
 
-from byrote.data.dataset import Dataset, Split
+from byrote.data.dataset import Dataset, Split, moments
 from byrote.training.outcome import Check
 from byrote.training.spec import INPUT_CORRUPTIONS, TrainSpec
 
@@ -23,19 +25,18 @@ _IMAGES = 512
 
 def data_checks(spec: TrainSpec, clean: Dataset, corrupted: Dataset) -> list[Check]:
     """What can be verified before training. `clean` is the subset that `corrupted` was made from."""
-    checks = [
-        _share_of_changed_labels(spec, corrupted),
-        _test_labels_untouched(clean, corrupted),
-    ]
-    if corrupted.train.changed_labels.any() and corrupted.num_classes > 2:
-        checks.append(_changed_labels_independent(corrupted))
     found = [corruption for corruption in spec.corruptions if corruption.name in INPUT_CORRUPTIONS]
-    if not found:
-        checks.append(_inputs_untouched(clean, corrupted))
-    elif found[0].name == "gaussian":
-        checks.append(_gaussian_moments(clean, corrupted))
-    else:
-        checks.append(_permutations(found[0].name, clean, corrupted))
+    checks = [
+        _share_of_changed_labels(spec, clean, corrupted),
+        _changed_labels_independent(spec, clean, corrupted),
+        _true_labels_kept(clean, corrupted),
+        _share_of_changed_inputs(found[0].rate if found else 0.0, clean, corrupted),
+    ]
+    if found:
+        is_noise = found[0].name == "gaussian"
+        checks.append(
+            _gaussian_moments(clean, corrupted) if is_noise else _permutations(found[0].name, clean, corrupted)
+        )
     return checks
 
 
@@ -61,125 +62,162 @@ def fresh_weights(first: str, second: str) -> Check:
     )  # fmt: skip
 
 
-def _share_of_changed_labels(spec: TrainSpec, data: Dataset) -> Check:
-    num_changed, n = int(data.train.changed_labels.sum()), len(data.train)
-    chance = spec.label_rate * (1 - 1 / data.num_classes)
-    low, high = stats.binom.interval(1 - _SIGNIFICANCE, n, chance) if chance > 0 else (0, 0)
+def _share_of_changed_labels(spec: TrainSpec, clean: Dataset, data: Dataset) -> Check:
+    num_changed, n = int((clean.train.labels != data.train.labels).sum()), len(data.train)
+    low, high = _binomial_interval(n, spec.label_rate * (1 - 1 / data.num_classes))
     return Check(
         "share of changed labels",
-        bool(low <= num_changed <= high),
-        f"{num_changed} of {n} training labels differ from the true ones; expected {low:.0f} to {high:.0f} "
+        low <= num_changed <= high,
+        f"{num_changed} of {n} training labels differ from the true ones; expected {low} to {high} "
         f"at rate {spec.label_rate:g} with {data.num_classes} classes",
     )
 
 
-def _test_labels_untouched(clean: Dataset, data: Dataset) -> Check:
-    same = np.array_equal(clean.test.labels, data.test.labels)
-    return Check("test labels true", same, f"test labels {'equal' if same else 'differ from'} those of the clean data")
+def _binomial_interval(n: int, chance: float) -> tuple[int, int]:
+    if chance in (0, 1):
+        return (n, n) if chance else (0, 0)
+    low, high = stats.binom.interval(1 - _SIGNIFICANCE, n, chance)
+    return int(low), int(high)
 
 
-def _inputs_untouched(clean: Dataset, data: Dataset) -> Check:
-    same = all(
-        np.array_equal(before.inputs, after.inputs)
-        for before, after in ((clean.train, data.train), (clean.test, data.test))
-    )
-    return Check("inputs true", same, f"inputs {'equal' if same else 'differ from'} those of the clean data")
-
-
-def _changed_labels_independent(data: Dataset) -> Check:
-    """Changed labels are uniform over the other K - 1 classes, whatever the true one: a chi-squared test.
-
-    True classes with fewer than 5 expected changes in each cell are pooled with the next.
-    """
-    changed, k = data.train.changed_labels, data.num_classes
-    true, new = data.train.true_labels[changed], data.train.labels[changed]
-    # By the distance from the true class to the new one around the circle of classes, 1 to K - 1: uniform
-    # within each true class if and only if the new label is.
-    counts = np.bincount(true * k + (new - true) % k, minlength=k * k).reshape(k, k)[:, 1:]
-    rows: list[np.ndarray] = []
-    for row in counts:
-        if rows and rows[-1].sum() < 5 * (k - 1):
-            rows[-1] = rows[-1] + row
-        else:
-            rows.append(row)
-    if len(rows) > 1 and rows[-1].sum() < 5 * (k - 1):
-        rows[-2:] = [rows[-2] + rows[-1]]
-    table = np.array(rows)
-    if table.sum() < 5 * (k - 1):
-        return Check(
-            "changed labels independent",
-            True,
-            f"{table.sum()} changed labels are too few for a test with {k} classes",
-        )
-    expected = table.sum(axis=1, keepdims=True) / (k - 1)
-    statistic = float(((table - expected) ** 2 / expected).sum())
-    p_value = float(stats.chi2.sf(statistic, len(table) * (k - 2)))
+def _changed_labels_independent(spec: TrainSpec, clean: Dataset, data: Dataset) -> Check:
+    """How often each true class got each label, how often each class lost its own, and how often each was given to
+    others, against the binomial laws of these counts: exact for any n and K, with Bonferroni's bound over all."""
+    k, rate = data.num_classes, spec.label_rate
+    table = np.bincount(clean.train.labels * k + data.train.labels, minlength=k * k).reshape(k, k)
+    sizes, kept = table.sum(axis=1), np.diag(table)
+    counts = np.concatenate([table.ravel(), sizes - kept, table.sum(axis=0) - kept])
+    trials = np.concatenate([np.repeat(sizes, k), sizes, len(data.train) - sizes])
+    chance = np.concatenate([np.full(k * k, rate / k), np.full(k, rate - rate / k), np.full(k, rate / k)])
+    chance[: k * k : k + 1] = 1 - (rate - rate / k)
+    tails = np.minimum(stats.binom.cdf(counts, trials, chance), stats.binom.sf(counts - 1, trials, chance))
+    worst = int(tails.argmin())
+    p_value = min(1.0, 2 * len(tails) * float(tails[worst]))
     return Check(
         "changed labels independent",
         p_value >= _SIGNIFICANCE,
-        f"chi-squared {statistic:.1f} with {len(table) * (k - 2)} degrees of freedom for new labels being uniform "
-        f"over the other classes, p = {p_value:.2g}; expected at least {_SIGNIFICANCE:g}",
+        f"of {len(tails)} counts of true and given classes the least likely is {counts[worst]} of {trials[worst]} at "
+        f"chance {chance[worst]:.3g}, p = {p_value:.2g}; expected at least {_SIGNIFICANCE:g}",
     )
 
 
-def _permutations(name: str, clean: Dataset, data: Dataset) -> Check:
-    """One permutation for all images maps pixel positions to positions: over several images together, the same
-    columns of values turn up. Own permutations keep each image's values and no column."""
-    title = "one permutation" if name == "shuffled-pixels" else "many permutations"
-    pairs = [_changed_pixels(before, after) for before, after in ((clean.train, data.train), (clean.test, data.test))]
-    before, after = (np.concatenate(part) for part in zip(*pairs, strict=True))
-    if len(before) < 2:
-        return Check(title, True, f"{len(before)} images are too few to tell one permutation from many")
-    values_kept = np.array_equal(np.sort(before, axis=1), np.sort(after, axis=1))
-    columns_kept = np.array_equal(_sorted_columns(before), _sorted_columns(after))
-    # Where all images of the sample are constant, no permutation shows.
-    constant = bool((before == before[:, :1]).all())
-    passed = values_kept and (columns_kept == (name == "shuffled-pixels") or constant)
+def _true_labels_kept(clean: Dataset, data: Dataset) -> Check:
+    of_test = np.array_equal(clean.test.labels, data.test.labels)
+    of_train = np.array_equal(clean.train.true_labels, data.train.true_labels)
     return Check(
-        title,
+        "true labels kept",
+        of_test and of_train,
+        f"test labels {'equal' if of_test else 'differ from'} those of the clean data, "
+        f"true training labels {'equal' if of_train else 'differ from'} them; expected both to be equal",
+    )
+
+
+def _share_of_changed_inputs(rate: float, clean: Dataset, data: Dataset) -> Check:
+    passed, counts = True, []
+    for name, before, after in (("training", clean.train, data.train), ("test", clean.test, data.test)):
+        fresh, marked = ~before.changed_inputs, _marked(before, after)
+        low, high = _binomial_interval(int(fresh.sum()), rate)
+        # What was replaced before may have been replaced again.
+        outside = ~after.changed_inputs if rate else slice(None)
+        same = np.array_equal(before.inputs[outside], after.inputs[outside])
+        passed = passed and bool(low <= marked.sum() <= high) and same
+        counts.append(
+            f"{marked.sum()} of {fresh.sum()} {name} inputs are replaced (expected {low} to {high}), "
+            f"the others are {'the' if same else 'not the'} clean ones"
+        )
+    return Check("share of changed inputs", passed, "; ".join(counts))
+
+
+def _marked(before: Split, after: Split) -> np.ndarray:
+    return after.changed_inputs & ~before.changed_inputs
+
+
+def _permutations(name: str, clean: Dataset, data: Dataset) -> Check:
+    """One permutation for all images of both splits maps pixel positions to positions: over several images together,
+    the same columns of values turn up. Own permutations keep each image's values and, within a split, no column."""
+    is_one = name == "shuffled-pixels"
+    pairs = [_changed_pixels(before, after) for before, after in ((clean.train, data.train), (clean.test, data.test))]
+    if is_one:
+        before, after = (np.concatenate(part) for part in zip(*pairs, strict=True))
+        pairs = [(before, after)]
+    values_kept = all(np.array_equal(np.sort(before, axis=1), np.sort(after, axis=1)) for before, after in pairs)
+    are_one = [_columns(before) == _columns(after) for before, after in pairs]
+    if is_one:
+        unmoved = np.array_equal(before, after) and _log_arrangements(_columns(before)) > -math.log(_SIGNIFICANCE)
+        passed = values_kept and are_one[0] and not unmoved
+    else:
+        passed = values_kept and not any(
+            one and _log_chance_of_one(before) < math.log(_SIGNIFICANCE)
+            for one, (before, _) in zip(are_one, pairs, strict=True)
+        )
+    return Check(
+        "one permutation" if is_one else "many permutations",
         passed,
-        f"over {len(before)} corrupted images of both splits: each image's pixels are "
-        f"{'' if values_kept else 'not '}its own, and {'one' if columns_kept else 'no'} permutation maps them all",
+        f"over {sum(len(before) for before, _ in pairs)} corrupted images: each image's pixels are "
+        f"{'' if values_kept else 'not '}its own, and {'one' if any(are_one) else 'no'} permutation maps all "
+        f"of {'both splits' if is_one else 'a split'}",
     )
 
 
 def _changed_pixels(before: Split, after: Split) -> tuple[np.ndarray, np.ndarray]:
     """[M, P] of M corrupted images, before and after; the channels of a pixel are one value."""
-    rows = np.flatnonzero(after.changed_inputs)[:_IMAGES]
+    rows = np.flatnonzero(_marked(before, after))[:_IMAGES]
     return _pixel_codes(before.inputs[rows]), _pixel_codes(after.inputs[rows])
 
 
 def _pixel_codes(inputs: Shaped[np.ndarray, "M ..."]) -> Shaped[np.ndarray, "M P"]:
     channels = inputs.shape[1] if inputs.ndim == 4 else 1
-    bits = np.ascontiguousarray(inputs.reshape(len(inputs), channels, -1)).view(f"u{inputs.dtype.itemsize}")
+    bits = np.ascontiguousarray(inputs).reshape(len(inputs), channels, math.prod(inputs.shape[1:]) // channels)
+    bits = bits.view(f"u{inputs.dtype.itemsize}")
     codes = np.zeros((len(bits), bits.shape[2]), dtype=np.uint64)
     for channel in range(channels):
         codes = codes * np.uint64(0x9E3779B97F4A7C15) + bits[:, channel]
     return codes
 
 
-def _sorted_columns(codes: np.ndarray) -> list[bytes]:
-    return sorted(column.tobytes() for column in np.ascontiguousarray(codes.T))
+def _columns(codes: np.ndarray) -> Counter[bytes]:
+    return Counter(column.tobytes() for column in np.ascontiguousarray(codes.T))
+
+
+def _log_chance_of_one(codes: np.ndarray) -> float:
+    """An upper bound (of the logarithm) on the chance that own permutations of M images look like one: the sum over
+    all that one permutation could make of them, of the chance that each image takes its part in it."""
+    return _log_arrangements(_columns(codes)) - sum(_log_arrangements(Counter(row.tolist())) for row in codes)
+
+
+def _log_arrangements(values: Counter) -> float:
+    """Of the number of distinct orders of P values, P! / (product of m! over the values that occur m times)."""
+    counts = np.array(list(values.values()))
+    return float(special.gammaln(counts.sum() + 1) - special.gammaln(counts + 1).sum())
 
 
 def _gaussian_moments(clean: Dataset, data: Dataset) -> Check:
-    """Mean and deviation of the noise in each channel, in units of their standard errors."""
-    axes = (0, 2, 3) if clean.is_images else (0,)
-    noise = data.train.inputs[data.train.changed_inputs].astype(np.float64)
-    if len(noise) == 0:
-        return Check("moments of Gaussian inputs", True, "no training image was replaced")
-    mean, deviation = (getattr(clean.train.inputs, name)(axis=axes, dtype=np.float64) for name in ("mean", "std"))
-    count = noise.size // noise.shape[1]
-    alive = deviation > 0
-    shift = np.abs(noise.mean(axis=axes) - mean)[alive] / deviation[alive] * np.sqrt(count)
-    # The relative error of a deviation of `count` Gaussians is 1/sqrt(2 count), a little more for few.
-    spread = np.abs(noise.std(axis=axes) / np.where(alive, deviation, 1) - 1)[alive] * np.sqrt(2 * count)
-    worst = float(max(shift.max(initial=0), spread.max(initial=0) if count >= 50 else 0))
-    # Two moments a channel, each beyond the limit with probability _SIGNIFICANCE / (2 channels).
-    limit = 1.2 * float(stats.norm.isf(_SIGNIFICANCE / (4 * max(len(mean), 1))))
+    """Mean and variance of the noise in each channel and split: the laws of both are known, Bonferroni's bound over
+    all of them."""
+    mean, deviation = moments(clean.train.inputs)
+    # Closer together than this, float32 holds too few values for a Gaussian.
+    testable = deviation > 1e-5 * np.abs(mean)
+    tails: list[np.ndarray] = []
+    num_images, replaced = 0, True
+    for before, after in ((clean.train, data.train), (clean.test, data.test)):
+        marked = _marked(before, after)
+        noise = after.inputs[marked]
+        num_images += len(noise)
+        count = noise.size // noise.shape[1]
+        if count < 2 or not testable.any():
+            continue
+        replaced = replaced and not np.array_equal(noise, before.inputs[marked])
+        noise_mean, noise_deviation = moments(noise)
+        off = np.maximum(np.abs(noise_mean - mean) - np.spacing(np.abs(mean).astype(np.float32)), 0)
+        shift = (off[testable] / deviation[testable]) * math.sqrt(count)
+        ratio = (noise_deviation[testable] / deviation[testable]) ** 2 * count
+        law = stats.chi2(count - 1)
+        tails += [stats.norm.sf(shift), np.minimum(law.cdf(ratio), law.sf(ratio))]
+    every = np.concatenate([np.ones(1), *tails])
+    p_value = min(1.0, 2 * len(every) * float(every.min()))
     return Check(
         "moments of Gaussian inputs",
-        worst <= limit,
-        f"means and deviations of {len(noise)} noise images are at most {worst:.1f} standard errors from those of "
-        f"the clean channels; expected at most {limit:.1f}",
+        p_value >= _SIGNIFICANCE and replaced,
+        f"means and variances of {num_images} {'noise' if replaced else 'unchanged'} images, given those of the clean "
+        f"channels: the least likely of {len(every) - 1} has p = {p_value:.2g}; expected at least {_SIGNIFICANCE:g}",
     )
