@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import urllib.request
 from contextlib import closing
 
 import numpy as np
@@ -171,6 +172,21 @@ def test_an_interrupted_run_can_be_reported_and_says_how_to_go_on(tmp_path):
     assert f"to go on with the others: byrote demo --out {out}" in told
     assert "Traceback" not in told
     assert main(["report", str(out)]) == 0
+
+
+def test_a_live_page_draws_while_networks_train(tmp_path):
+    process = run_process("demo", "--live", "--out", str(tmp_path / "out"), "--stop", "at_steps", "--steps", "400")
+    url = re.search(r"http://127\.0\.0\.1:\d+/", process.stderr.readline())[0]
+    for line in process.stderr:
+        if re.match(r"\d+/16", line):
+            break
+    with urllib.request.urlopen(f"{url}state.json", timeout=20) as answer:
+        state = json.load(answer)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert state["curves"]
+    assert not state["finished"]
+    assert process.returncode == 130
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["demo", "--help"]])

@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, chdir, contextmanager
+from contextlib import ExitStack, chdir, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,8 +80,9 @@ def train(command: Demo | Reproduce, arguments: Sequence[str]) -> int:
         if outcomes:
             _report(study, outcomes, out, arguments, failures, command.style, command.formats)
         print(f"{len(outcomes)} of {len(keys)} runs, {time.monotonic() - started:.0f} s in all.")
-        if live is not None and outcomes:
-            live.finish(out / "report.html")
+        if live is not None:
+            live.finish(out / "report.html" if outcomes else None)
+            _serve_on(live.url)
     return 3 if failures else 0
 
 
@@ -159,6 +160,13 @@ def _live_page(study: Any) -> Iterator[Any]:
     with LivePage(study) as page:
         print(f"Curves while networks train: {page.url}", file=sys.stderr, flush=True)
         yield page
+
+
+def _serve_on(url: str) -> None:
+    """Leaves the page up for as long as somebody sits at the terminal to see it."""
+    if sys.stdin is not None and sys.stdin.isatty():
+        with suppress(KeyboardInterrupt, EOFError):
+            input(f"{url} leads to the report, until you press Enter. ")
 
 
 def _report(
