@@ -8,6 +8,7 @@ touched; a corruption of inputs acts on both splits alike.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Annotated, Literal, get_args
 
@@ -15,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from byrote.data.dataset import Dataset, Split
+from byrote.data.dataset import Dataset, Split, moments
 from byrote.errors import UserError
 from byrote.randomness import permutation, permutations, stream
 
@@ -101,11 +102,18 @@ def _redraw_inputs(data: Dataset, corruption: Corruption, seed: int) -> Dataset:
     splits: dict[str, Split] = {}
     for name, split in (("train", data.train), ("test", data.test)):
         chosen = stream(seed, "inputs", "chosen", name).random(len(split)) < corruption.rate
-        inputs = split.inputs.astype(dtype)
-        for start in range(0, len(split), _BLOCK):
+        inputs = split.inputs.astype(dtype, order="C")  # others would be reshaped into copies
+
+        def redraw_block(
+            start: int, name: str = name, inputs: np.ndarray = inputs, chosen: np.ndarray = chosen
+        ) -> None:
             block = slice(start, start + _BLOCK)
             if chosen[block].any():
                 redraw(inputs[block], chosen[block], stream(seed, "inputs", corruption.name, name, start))
+
+        # Each block has a stream of its own, so that the order in which threads take them does not matter.
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(redraw_block, range(0, len(split), _BLOCK)))
         splits[name] = replace(split, inputs=inputs, changed_inputs=split.changed_inputs | chosen)
     return replace(data, train=splits["train"], test=splits["test"])
 
@@ -139,10 +147,7 @@ def _shuffle_each(train: Split, seed: int) -> _Redraw:  # noqa: ARG001
 
 
 def _draw_gaussian(train: Split, seed: int) -> _Redraw:  # noqa: ARG001
-    # Per channel of images, per feature of vectors.
-    axes = (0, 2, 3) if train.inputs.ndim == 4 else (0,)
-    mean = train.inputs.mean(axis=axes, dtype=np.float64, keepdims=True)[0].astype(np.float32)
-    deviation = train.inputs.std(axis=axes, dtype=np.float64, keepdims=True)[0].astype(np.float32)
+    mean, deviation = (moment.astype(np.float32) for moment in moments(train.inputs))
 
     def redraw(block: np.ndarray, chosen: np.ndarray, generator: np.random.Generator) -> None:
         noise = generator.standard_normal(block.shape, dtype=np.float32)

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
-from byrote.data.dataset import Dataset
+from byrote.data.dataset import Dataset, moments
 from byrote.errors import UserError
 
 Preprocessing = Literal["whiten", "standardize", "none"]
@@ -106,13 +106,7 @@ def _whiten(pixels: Shaped[Tensor, "N ..."], pixel_max: float) -> Inputs:
 
 
 def _standardize(pixels: Shaped[Tensor, "N ..."]) -> tuple[Tensor, Tensor]:
-    axes = (0, 2, 3) if pixels.ndim == 4 else (0,)
-    # Two passes of sums in float64: exact enough, without a float64 copy of all data.
-    total = sum(block.double().sum(axes, keepdim=True) for block in pixels.split(_BLOCK))
-    count = pixels.numel() // pixels.shape[1]
-    mean = total / count
-    variance = sum(((block.double() - mean) ** 2).sum(axes, keepdim=True) for block in pixels.split(_BLOCK)) / count
-    deviation = variance.sqrt()
+    mean, deviation = (torch.from_numpy(moment)[None] for moment in moments(pixels.numpy()))
     # A feature that never varies carries nothing: it becomes 0 rather than 0/0.
     deviation = torch.where(deviation > 0, deviation, torch.ones_like(deviation))
     return (1 / deviation).float(), (-mean / deviation).float()
