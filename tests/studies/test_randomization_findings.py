@@ -14,6 +14,7 @@ GOOD = {
     ("random-pixels", 1.0): (250, 0.1, 30, 1.0, 0.5),
     ("gaussian", 1.0): (300, 0.1, 35, 1.0, 0.5),
 }
+NEVER = {"losses": np.full(50, 9.0), "curve": {"step": np.array([100.0]), "train_loss": np.array([9.0])}}
 MEMORISES, NOISE, ORDER, TIME, ERROR, SLOW = range(6)
 
 
@@ -44,8 +45,7 @@ def test_an_exemplary_network_supports_every_claim(verdict):
     assert "bounds on the whole class, VC or Rademacher, are vacuous here" in found[MEMORISES].statement
     assert "at chance: 0.100 (95% interval over 1,000 test examples: 0.083 to 0.120)" in found[MEMORISES].statement
     assert "fits shuffled pixels, random pixels and Gaussian inputs of all 40" in found[NOISE].statement
-    assert "100 steps" not in found[ORDER].statement
-    assert "120 steps (shuffled pixels), 250 steps (random pixels), 300 steps (Gaussian inputs), 400 steps" in (
+    assert "120 on shuffled pixels, 250 on random pixels, 300 on Gaussian inputs, 400 on random labels" in (
         found[ORDER].statement
     )
     assert "1.00 at rate 0, 2.00 at rate 0.5, 4.00 at rate 1" in found[TIME].statement
@@ -77,7 +77,12 @@ def test_an_exemplary_network_supports_every_claim(verdict):
         ({"partial-labels": {"test_accuracy": 0.02}}, ERROR, "not supported", "falls between some levels"),
         ({"random-labels": {"test_accuracy": 0.2}}, ERROR, "not supported", "ends away from chance"),
         ({"true-labels": {"test_accuracy": 0.1}}, ERROR, "not supported", "no better than chance on true"),
-        ({"gaussian": {"losses": np.full(50, 9.0)}}, ORDER, "not supported", "100 steps .Gaussian"),
+        ({"gaussian": {"losses": np.full(50, 9.0)}}, ORDER, "not supported", "100 on Gaussian inputs"),
+        ({"gaussian": NEVER, "random-labels": NEVER}, ORDER, "no conclusion", "never on Gaussian inputs"),
+        ({"random-labels": NEVER}, ORDER, "supported", "never on random labels"),
+        ({"gaussian": NEVER}, ORDER, "not supported", "never on Gaussian inputs"),
+        ({"random-labels": NEVER}, SLOW, "supported", "never on random labels, so later"),
+        ({"true-labels": NEVER}, SLOW, "no conclusion", "did not start to fall even on true labels"),
         ({"random-labels": {"losses": np.zeros(50)}}, SLOW, "not supported", "not later on random labels"),
         ({"random-labels": {"cosine": 0.6}}, SLOW, "not supported", "larger, and not less correlated"),
         ({"random-labels": {"gradient_norm": 0.5}}, SLOW, "not supported", "not larger, and less"),

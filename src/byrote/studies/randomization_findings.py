@@ -33,8 +33,8 @@ _NAMES = {
 }
 
 
-# A model's name and its runs -> whether the claim holds, and what was found.
-_Decision = Callable[[str, pd.DataFrame], tuple[bool, str]]
+# A model's name and its runs -> whether the claim holds (None: they do not tell), and what was found.
+_Decision = Callable[[str, pd.DataFrame], tuple[bool | None, str]]
 
 
 def findings(model: str, table: pd.DataFrame, planned: Sequence[TrainSpec]) -> list[Finding]:
@@ -49,6 +49,8 @@ def findings(model: str, table: pd.DataFrame, planned: Sequence[TrainSpec]) -> l
         if obstacle:
             return Finding(claim, "no conclusion", obstacle)
         holds, statement = decide(model, runs)
+        if holds is None:
+            return Finding(claim, "no conclusion", statement)
         return Finding(claim, "supported" if holds else "not supported", statement)
 
     labels = {"true-labels", "partial-labels", "random-labels"} & conditions
@@ -119,14 +121,17 @@ def _fits_noise(model: str, runs: pd.DataFrame) -> tuple[bool, str]:
     return True, f"{model} fits {_and(names)} of all {n:,} examples under this recipe ({_seeds(runs)})."
 
 
-def _order(model: str, runs: pd.DataFrame) -> tuple[bool, str]:
+def _order(model: str, runs: pd.DataFrame) -> tuple[bool | None, str]:
     starts = runs.pivot_table(index="seed", columns="corruption", values="steps_to_start", dropna=False)
     starts = starts.fillna(np.inf)
-    sooner = starts[["random-pixels", "gaussian"]].max(axis=1) < starts["random-labels"]
-    return bool(sooner.all()), (
-        f"{model}'s loss starts to fall ({FALL:.0%} below chance) after {_times(runs, 'steps_to_start')}; "
-        f"it fits after {_times(runs, 'steps_to_fit')} ({_seeds(runs)})."
+    pixels = starts[["random-pixels", "gaussian"]].max(axis=1)
+    statement = (
+        f"Steps until {model}'s loss starts to fall ({FALL:.0%} below chance): {_times(runs, 'steps_to_start')}; "
+        f"until it has fitted: {_times(runs, 'steps_to_fit')} ({_seeds(runs)})."
     )
+    # Neither fell within its run: which would have been first is not known.
+    unknown = np.isinf(pixels) & np.isinf(starts["random-labels"])
+    return None if unknown.any() else bool((pixels < starts["random-labels"]).all()), statement
 
 
 def _time_grows(model: str, runs: pd.DataFrame) -> tuple[bool, str]:
@@ -164,18 +169,20 @@ def _error_rises(model: str, runs: pd.DataFrame) -> tuple[bool, str]:
     )
 
 
-def _slow_start(model: str, runs: pd.DataFrame) -> tuple[bool, str]:
+def _slow_start(model: str, runs: pd.DataFrame) -> tuple[bool | None, str]:
     columns = ["steps_to_start", "initial_gradient_norm", "early_gradient_norm", "early_gradient_cosine"]
     by_seed = runs.set_index("seed")
     true = by_seed.loc[by_seed["corruption"] == "true-labels", columns]
     random = by_seed.loc[by_seed["corruption"] == "random-labels", columns]
-    later = bool((random["steps_to_start"].fillna(np.inf) > true["steps_to_start"].fillna(np.inf)).all())
+    if true["steps_to_start"].isna().any():
+        return None, f"{model}'s loss did not start to fall even on true labels ({_seeds(runs)})."
+    later = bool((random["steps_to_start"].fillna(np.inf) > true["steps_to_start"]).all())
     uncorrelated = bool((random["early_gradient_cosine"] < true["early_gradient_cosine"]).all())
     large = bool((random["early_gradient_norm"] > true["early_gradient_norm"]).all())
     at_first = bool((random["initial_gradient_norm"] > true["initial_gradient_norm"]).all())
     r, t = random.mean(skipna=False), true.mean(skipna=False)
     statement = (
-        f"{model}'s loss starts to fall after {_times(runs, 'steps_to_start')}: "
+        f"Steps until {model}'s loss starts to fall: {_times(runs, 'steps_to_start')}, so "
         f"{'later' if later else 'not later'} on random labels. Over the same first steps, until it falls on "
         f"random labels, batch gradients have a mean norm of {r.early_gradient_norm:.2g} (on true labels: "
         f"{t.early_gradient_norm:.2g}) and a mean cosine of {r.early_gradient_cosine:.2f} with the one before "
@@ -198,11 +205,11 @@ def _accuracy(runs: pd.DataFrame) -> str:
 
 
 def _times(runs: pd.DataFrame, column: str) -> str:
-    """Mean steps by setting, soonest first: "12 steps (true labels), never (random labels)"."""
+    """Mean steps by setting, soonest first: "12 on true labels, never on random labels"."""
     names = list(dict.fromkeys(runs["corruption"]))
     means = {name: runs.loc[runs["corruption"] == name, column].mean(skipna=False) for name in names}
     return ", ".join(
-        f"{'never' if np.isnan(means[name]) else f'{means[name]:,.0f} steps'} ({_NAMES[name]})"
+        f"{'never' if np.isnan(means[name]) else f'{means[name]:,.0f}'} on {_NAMES[name]}"
         for name in sorted(names, key=lambda name: np.nan_to_num(means[name], nan=np.inf))
     )
 

@@ -33,8 +33,8 @@ def slow_start_columns(
 ) -> dict[str, list[float]]:
     """Per run, in the order of `outcomes`:
 
-    steps_to_start: optimiser steps until the training loss had started to fall; NaN if it never did. Beyond
-        the first `dense_steps` steps, exact to one epoch.
+    steps_to_start: optimiser steps until the training loss had started to fall; NaN if it never did. Exact to
+        ten steps beyond the first hundred, to one epoch beyond the first `dense_steps`.
     initial_gradient_norm: mean norm of the batch gradients in the first WINDOW steps.
     early_gradient_norm, early_gradient_cosine: means over the steps before the loss started to fall in the
         run of the same model and seed on random labels, as far as recorded; NaN without such a run.
