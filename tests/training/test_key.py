@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from byrote.data.corruptions import Corruption
+from byrote.data.dataset import Dataset, Split
+from byrote.errors import UserError
+from byrote.training import key
+from byrote.training.key import network_input_shape, run_key
+from byrote.training.spec import TrainSpec
+
+SPEC = TrainSpec(model="mlp-1x4")
+NET = "from torch import nn\nfrom sizes import W\ndef net(*, input_shape, num_classes):\n    return nn.Linear(W, 2)\n"
+
+
+def made_up() -> Dataset:
+    split = Split.clean(np.arange(24, dtype=np.uint8).reshape(4, 1, 2, 3), np.array([0, 1, 0, 1]))
+    return Dataset("made up", split, split, ("a", "b"))
+
+
+def test_the_key_is_pinned() -> None:
+    """A changed key makes a stranger of every stored run: so does a new field of the spec; change it knowingly."""
+    assert run_key(SPEC, made_up()) == "26d1b70eeff9d889bc9963b20d0f52437bb233eb76ac177041ea5824c078b084"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seed": 1},
+        {"data_seed": 1},
+        {"model": "mlp-1x5"},
+        {"learning_rate": 0.02},
+        {"corruptions": (Corruption(name="partial-labels", rate=0.0),)},
+        {"n_train": 4},
+        {"dropout": 0.1},
+        {"optimizer_options": (("nesterov", True),)},
+        {"precision": "float64"},
+        {"crop": 2},
+    ],
+    ids=str,
+)
+def test_every_field_of_the_spec_counts(changes: dict[str, object]) -> None:
+    assert run_key(SPEC.model_copy(update=changes), made_up()) != run_key(SPEC, made_up())
+
+
+def test_the_data_count_and_their_name_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = made_up()
+    other = replace(data, test=data.test.take(np.arange(3)))
+    assert run_key(SPEC, other) != run_key(SPEC, data)
+    assert run_key(SPEC, replace(data, name="other", title="Other")) == run_key(SPEC, data)
+    before = run_key(SPEC, data)
+    monkeypatch.setattr(key, "SEMANTICS", key.SEMANTICS + 1)
+    assert run_key(SPEC, data) != before
+
+
+def test_the_users_source_counts(tmp_path: Path) -> None:
+    (tmp_path / "mynet.py").write_text(NET)
+    (tmp_path / "sizes.py").write_text("W = 3\n")
+    (tmp_path / "myopt.py").write_text("from torch.optim import SGD\nclass Mine(SGD): ...\n")
+    spec = TrainSpec(model=f"{tmp_path}/mynet.py:net", optimizer=f"{tmp_path}/myopt.py:Mine")
+    keys = {run_key(spec, made_up())}
+    for name in ("mynet.py", "sizes.py", "myopt.py"):
+        with (tmp_path / name).open("a") as file:
+            file.write("\n# changed\n")
+        keys.add(run_key(spec, made_up()))
+    assert len(keys) == 4
+
+
+def test_the_input_of_the_network(tiny: Dataset) -> None:
+    assert network_input_shape(SPEC, tiny) == (1, 8, 8)
+    assert network_input_shape(SPEC.model_copy(update={"crop": 5}), tiny) == (1, 5, 5)
+    with pytest.raises(UserError, match=r"centre crop of 9 for inputs of shape \(1, 8, 8\)"):
+        network_input_shape(SPEC.model_copy(update={"crop": 9}), tiny)

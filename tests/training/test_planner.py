@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+
+from byrote.data.corruptions import Corruption
+from byrote.data.dataset import Dataset
+from byrote.errors import UserError
+from byrote.models.catalog import build_model
+from byrote.training.planner import (
+    Group,
+    hardware,
+    is_convolutional,
+    plan_groups,
+    resolve_device,
+    resolve_precision,
+)
+from byrote.training.spec import TrainSpec
+
+RANDOM = Corruption(name="random-labels")
+
+
+def runs(num: int, **fields: object) -> list[TrainSpec]:
+    return [TrainSpec(**{"model": "mlp-1x16", "seed": seed} | fields) for seed in range(num)]
+
+
+def plan(specs: Sequence[TrainSpec], data: Dataset) -> list[Group]:
+    return plan_groups(specs, data, device="cpu")
+
+
+def sizes(groups: list[Group]) -> list[int]:
+    return [len(group.specs) for group in groups]
+
+
+def test_small_nets_share_a_stack_whatever_their_labels_inputs_and_step_sizes(tiny: Dataset) -> None:
+    specs = [
+        *runs(2),
+        *runs(2, corruptions=(RANDOM,)),
+        *runs(2, learning_rate=0.5, weight_decay=0.1, data_seed=3, corruptions=(Corruption(name="gaussian"),)),
+    ]
+    (group,) = plan(specs, tiny)
+    assert group.specs == tuple(specs)
+    assert group.reason == "in stacks of up to 64: more would gain nothing"
+
+
+@pytest.mark.parametrize(("num", "expected"), [(1, [1]), (64, [64]), (65, [32, 33]), (200, [50] * 4)])
+def test_stacks_are_even(tiny: Dataset, num: int, expected: list[int]) -> None:
+    assert sizes(plan(runs(num), tiny)) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"model": "conv-small"}, "alone: convolutions in stacks are slower on a CPU"),
+        ({"optimizer": "Adafactor"}, "alone: Adafactor is not known to treat each weight by itself"),
+        ({"model": "mlp-1x16384"}, "alone: a stack of networks this wide would leave the CPU's cache"),
+    ],
+)
+def test_what_is_trained_alone(tiny: Dataset, fields: dict[str, object], reason: str) -> None:
+    groups = plan(runs(3, **fields), tiny)
+    assert sizes(groups) == [1, 1, 1]
+    assert all(group.reason.startswith(reason) for group in groups)
+
+
+@pytest.mark.parametrize("field", [{"batch_size": 7}, {"n_train": 50}, {"model": "mlp-1x17"}, {"dropout": 0.1}])
+def test_unlike_runs_do_not_share_a_stack(tiny: Dataset, field: dict[str, object]) -> None:
+    specs = [spec for pair in zip(runs(3), runs(3, **field), strict=True) for spec in pair]
+    groups = plan(specs, tiny)
+    assert [group.specs for group in groups] == [tuple(specs[::2]), tuple(specs[1::2])]
+
+
+def test_a_stack_keeps_within_the_cache(tiny: Dataset) -> None:
+    groups = plan(runs(64, model="mlp-1x1024"), tiny)
+    assert len(groups) > 1
+    assert "as many as the CPU's cache holds" in groups[0].reason
+
+
+def test_every_run_is_in_one_group_and_equal_plans_are_equal(tiny: Dataset) -> None:
+    specs = [spec for k in (3, 20, 90) for spec in runs(k, model=f"mlp-1x{k}")]
+    specs = [specs[i] for i in np.random.default_rng(0).permutation(len(specs))]
+    groups = plan(specs, tiny)
+    assert sorted(spec.canonical_json() for group in groups for spec in group.specs) == sorted(
+        spec.canonical_json() for spec in specs
+    )
+    assert plan(specs, tiny) == groups
+    assert plan([], tiny) == []
+
+
+def test_devices_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert resolve_device("auto") == resolve_device("cpu") == "cpu"
+    with pytest.raises(UserError, match="got device 'cuda:1', but here there is only cpu; use auto"):
+        resolve_device("cuda:1")
+    with pytest.raises(UserError, match="got device 'tpu'"):
+        resolve_device("tpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert resolve_device("auto") == "cuda"
+    assert resolve_device("cuda:1") == "cuda:1"
+
+
+@pytest.mark.parametrize(("flags", "expected"), [("fpu avx512_bf16", "bfloat16"), ("fpu avx2", "float32")])
+def test_bfloat16_where_the_hardware_has_it(monkeypatch: pytest.MonkeyPatch, flags: str, expected: str) -> None:
+    monkeypatch.setattr("byrote.training.planner._cpuinfo", lambda: f"model name\t: Fast 1\nflags\t\t: {flags}\n")
+    assert resolve_precision("auto", "cpu") == expected
+    assert resolve_precision("float64", "cpu") == "float64"
+    assert hardware("cpu").startswith("Fast 1, ")
+
+
+@pytest.mark.parametrize(("name", "expected"), [("conv-small", True), ("mlp-1x4", False)])
+def test_is_convolutional(name: str, expected: bool) -> None:
+    assert is_convolutional(build_model(name, input_shape=(1, 8, 8), num_classes=2)) == expected

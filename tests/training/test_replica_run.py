@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from byrote.data.dataset import Dataset
+from byrote.references import name_of
+from byrote.training.evaluation import Evaluation
+from byrote.training.key import run_key
+from byrote.training.replica_run import ReplicaRun, build_run, environment
+from byrote.training.spec import TrainSpec
+
+ONE = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+COUNT = itertools.count()
+
+
+def not_from_torchs_generator(*, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    network = nn.Linear(64, 10)
+    nn.init.constant_(network.weight, next(COUNT))
+    return network
+
+
+def the_same_again(*, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    return ONE
+
+
+def run_of(data: Dataset, **fields: object) -> ReplicaRun:
+    return build_run(TrainSpec(**{"model": "mlp-1x4"} | fields), data, "cpu", None)
+
+
+def test_a_run_is_built_from_its_spec(tiny: Dataset) -> None:
+    run, same, other = run_of(tiny), run_of(tiny, learning_rate=1.0), run_of(tiny, seed=1)
+    assert run.initial_weights == same.initial_weights != other.initial_weights
+    assert run.key == run_key(run.spec, tiny) != same.key
+    assert (run.num_parameters, run.batch_norm) == (64 * 4 + 4 + 50, False)
+    assert run_of(tiny, model="inception").batch_norm
+    assert next(run_of(tiny, precision="float64").network.parameters()).dtype == torch.float64
+    assert [check.passed for check in run.checks] == [True]
+
+
+@pytest.mark.parametrize(
+    ("factory", "detail"),
+    [
+        (not_from_torchs_generator, "built again from the same seed"),
+        (the_same_again, "gave the same object twice"),
+    ],
+)
+def test_weights_that_are_not_fresh_fail(tiny: Dataset, factory: object, detail: str) -> None:
+    (check,) = run_of(tiny, model=name_of(factory)).checks  # type: ignore[arg-type]
+    assert not check.passed
+    assert detail in check.detail
+
+
+def evaluation(num_correct: int, n: int = 200) -> Evaluation:
+    return Evaluation(0.5, num_correct / n, 0.25, num_correct, np.zeros(n, np.int64))
+
+
+def test_fitted_at_99_percent_and_interpolated_at_all_of_the_attainable(tiny: Dataset) -> None:
+    run = run_of(tiny)
+    run.num_examples, run.most_correct = 200, 150
+    assert run.ceiling == 0.75
+    for epoch, num_correct in enumerate([100, 148, 149, 120, 150, 149], start=1):
+        run.note(evaluation(num_correct), evaluation(9), epoch=epoch, step=10 * epoch)
+    figures = run.figures(labels_at_end="")
+    # 0.99 of 150 is 148.5.
+    assert (figures["epochs_to_fit"], figures["steps_to_fit"]) == (3, 30)
+    assert (figures["epochs_to_interpolate"], figures["steps_to_interpolate"]) == (5, 50)
+    assert figures["train_accuracy"] == 149 / 200
+    assert figures["train_predictions"].dtype == np.uint8
+
+
+def test_full_evaluation_is_due_near_the_next_threshold(tiny: Dataset) -> None:
+    run = run_of(tiny)
+    run.num_examples = run.most_correct = 200
+    near = [run.is_near_threshold(accuracy) for accuracy in (0.96, 0.975)]
+    run.note(evaluation(199), evaluation(9), epoch=1, step=1)
+    near += [run.is_near_threshold(accuracy) for accuracy in (0.975, 0.985)]
+    run.note(evaluation(200), evaluation(9), epoch=2, step=2)
+    assert [*near, run.is_near_threshold(1.0)] == [False, True, False, True, False]
+
+
+def test_a_run_without_an_evaluation_has_no_figures(tiny: Dataset) -> None:
+    with pytest.raises(RuntimeError, match="without a full evaluation"):
+        run_of(tiny).figures(labels_at_end="")
+
+
+def test_changed_labels_are_found_at_the_end(tiny: Dataset) -> None:
+    run = run_of(tiny)
+    run.num_examples = run.most_correct = 200
+    run.labels_at_start = "a"
+    run.note(evaluation(3), evaluation(9), epoch=1, step=1)
+    assert [run.figures(labels_at_end=end)["checks"][-1].passed for end in "ab"] == [True, False]
+
+
+def test_the_environment_names_what_numbers_depend_on() -> None:
+    found = environment("cpu")
+    assert found.keys() == {"device", "hardware", "threads", "byrote", "torch", "numpy", "python"}
+    assert found["torch"] == torch.__version__

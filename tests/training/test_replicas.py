@@ -1,0 +1,93 @@
+"""What the engine's tests leave: subsets of a stack, states, and how networks are made ready."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from byrote.models.dropout import Dropout
+from byrote.randomness import stream_seed
+from byrote.training.replicas import Replicas, prepare, why_not_stackable
+
+
+def make(seed: int) -> nn.Module:
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+
+
+def x(num: int) -> torch.Tensor:
+    return torch.rand(num, 5, 3, generator=torch.Generator().manual_seed(0))
+
+
+def test_a_stack_is_its_networks() -> None:
+    networks, stack = [make(seed) for seed in range(3)], Replicas([make(seed) for seed in range(3)])
+    for training in (True, False):
+        expected = torch.stack([net.train(training)(part) for net, part in zip(networks, x(3), strict=True)])
+        torch.testing.assert_close(stack(x(3), training=training), expected)
+    for replica, network in enumerate(networks):
+        for name, value in stack.state(replica).items():
+            torch.testing.assert_close(value, network.state_dict()[name])
+
+
+def test_members_and_kept_replicas() -> None:
+    stack = Replicas([make(seed) for seed in range(4)])
+    whole = stack(x(4), training=False)
+    torch.testing.assert_close(stack(x(4)[[3, 1]], training=False, members=[3, 1]), whole[[3, 1]])
+    states = [stack.state(replica) for replica in range(4)]
+    stack.keep([1, 3])
+    assert stack.num_replicas == 2
+    torch.testing.assert_close(stack(x(4)[[1, 3]], training=False), whole[[1, 3]])
+    assert all(torch.equal(value, states[3][name]) for name, value in stack.state(1).items())
+    assert all(tensor.is_leaf and tensor.requires_grad for tensor in stack.parameters.values())
+
+
+def test_a_single_network_is_trained_in_place() -> None:
+    network = make(0)
+    alone = Replicas([network])
+    alone(x(1), training=True).sum().backward()
+    alone.collect_gradients()
+    for name, parameter in network.named_parameters():
+        assert torch.equal(alone.parameters[name].grad[0], parameter.grad)  # type: ignore[index, arg-type]
+        assert alone.parameters[name].data_ptr() == parameter.data_ptr()
+    alone.clear_gradients()
+    assert all(parameter.grad is None for parameter in network.parameters())
+    assert alone.state(0)["1.num_batches_tracked"] == 1
+
+
+@pytest.mark.parametrize("num", [1, 2])
+def test_a_state_is_a_copy(num: int) -> None:
+    stack = Replicas([make(seed) for seed in range(num)])
+    before = stack.state(0)["0.weight"].clone()
+    stack.state(0)["0.weight"].zero_()
+    assert torch.equal(stack.state(0)["0.weight"], before)
+
+
+def test_dropout_gets_keys_of_its_own() -> None:
+    drop = nn.Dropout(0.3)
+    network = nn.Sequential(drop, nn.Sequential(nn.Dropout(0.4), nn.Linear(2, 2)), drop)
+    notes = prepare(network, seed=7, momentum=None, epsilon=None)
+    assert notes == ["2 nn.Dropout replaced by dropout with a key of its own for each run"]
+    assert network[0] is network[2]
+    dropouts = [module for module in network.modules() if isinstance(module, Dropout)]
+    assert [dropout.rate for dropout in dropouts] == [0.3, 0.4]
+    assert [dropout.key.item() for dropout in dropouts] == [stream_seed(7, "dropout", i) for i in range(2)]
+    assert not any(isinstance(module, nn.Dropout) for module in network.modules())
+
+
+@pytest.mark.parametrize(("momentum", "epsilon", "expected"), [(None, None, (0.1, 1e-5)), (0.5, 0.1, (0.5, 0.1))])
+def test_batch_norm_gets_the_specs_constants(
+    momentum: float | None, epsilon: float | None, expected: tuple[float, float]
+) -> None:
+    network = make(0)
+    assert prepare(network, seed=0, momentum=momentum, epsilon=epsilon) == []
+    assert (network[1].momentum, network[1].eps) == expected  # type: ignore[index]
+
+
+def test_the_trial_leaves_the_networks_as_they_were() -> None:
+    networks = [make(0), make(1)]
+    before = [{name: value.clone() for name, value in net.state_dict().items()} for net in networks]
+    assert why_not_stackable(networks, torch.rand(2, 3)) is None
+    for net, state in zip(networks, before, strict=True):
+        assert all(torch.equal(value, state[name]) for name, value in net.state_dict().items())
+    assert why_not_stackable(networks, torch.rand(2, 9)) is not None

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from byrote.data.corruptions import Corruption
+from byrote.training.spec import Recipe, TrainSpec
+
+HALF = Corruption(name="partial-labels", rate=0.5)
+NOISE = Corruption(name="gaussian", rate=0.25)
+SHUFFLED = Corruption(name="shuffled-pixels")
+
+
+def test_the_defaults_are_the_papers() -> None:
+    recipe = Recipe()
+    assert (recipe.optimizer, recipe.learning_rate, recipe.momentum) == ("sgd", 0.01, 0.9)
+    assert (recipe.decay, recipe.decay_steps, recipe.batch_size) == (0.95, 391, 128)
+    assert recipe.weight_decay == recipe.dropout == 0
+    assert recipe.preprocessing == "whiten"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"stop": "at_steps"}, "stop='at_steps' with steps=None: at_steps needs a number of steps"),
+        ({"steps": 5}, "stop='at_interpolation' with steps=5"),
+        ({"corruptions": (HALF, Corruption(name="random-labels"))}, "at most one label corruption"),
+        ({"corruptions": (NOISE, SHUFFLED)}, "got gaussian and shuffled-pixels: a run takes at most one input"),
+        ({"learning_rate": 0}, "greater than 0"),
+        ({"learning_rate": float("nan")}, "finite number"),
+        ({"weight_decay": -0.1}, "greater than or equal to 0"),
+        ({"dropout": 1.0}, "less than 1"),
+        ({"seed": -1}, "greater than or equal to 0"),
+        ({"n_train": 0}, "greater than or equal to 1"),
+        ({"precision": "float16"}, "Input should be 'float32', 'bfloat16' or 'float64'"),
+        ({"learning_rat": 0.1}, "Extra inputs are not permitted"),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_said(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        TrainSpec(model="mlp-1x4", **fields)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("corruptions", "name", "rate", "label_rate"),
+    [
+        ((), "true-labels", 0.0, 0.0),
+        ((HALF,), "partial-labels", 0.5, 0.5),
+        ((NOISE,), "gaussian", 0.25, 0.0),
+        ((NOISE, HALF), "gaussian+partial-labels", 0.25, 0.5),
+        ((Corruption(name="random-labels"),), "random-labels", 1.0, 1.0),
+    ],
+)
+def test_the_columns_of_the_table(
+    corruptions: tuple[Corruption, ...], name: str, rate: float, label_rate: float
+) -> None:
+    spec = TrainSpec(model="mlp-1x4", corruptions=corruptions)
+    assert (spec.corruption, spec.corruption_rate, spec.label_rate) == (name, rate, label_rate)
+
+
+def test_equal_specs_have_one_text_and_come_back_from_it() -> None:
+    options = (("nesterov", True), ("dampening", 0), ("mode", "x"), ("eps", 1e-8))
+    spec = TrainSpec(model="mlp-1x4", learning_rate=1, corruptions=(HALF, NOISE), optimizer_options=options)
+    same = TrainSpec(
+        corruptions=(HALF, NOISE), optimizer_options=options, learning_rate=1.0, model="mlp-1x4", weight_decay=0
+    )
+    assert spec == same
+    assert hash(spec) == hash(same)
+    assert spec.canonical_json() == same.canonical_json()
+    assert TrainSpec.model_validate_json(spec.canonical_json()) == spec
+    back = TrainSpec.model_validate(json.loads(spec.canonical_json()))
+    assert back.canonical_json() == spec.canonical_json()
+    assert [type(value) for _, value in back.optimizer_options] == [bool, int, str, float]
+
+
+def test_a_spec_is_frozen() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        TrainSpec(model="mlp-1x4").seed = 3  # type: ignore[misc]
