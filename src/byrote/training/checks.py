@@ -20,7 +20,9 @@ from byrote.training.outcome import Check
 from byrote.training.spec import INPUT_CORRUPTIONS, TrainSpec
 
 _SIGNIFICANCE = 1e-6
+# So many images of a split, spread over it, show what there is to see.
 _IMAGES = 512
+_NOISE_IMAGES = 4096
 
 
 def data_checks(spec: TrainSpec, clean: Dataset, corrupted: Dataset) -> list[Check]:
@@ -161,7 +163,8 @@ def _permutations(name: str, clean: Dataset, data: Dataset) -> Check:
 
 def _changed_pixels(before: Split, after: Split) -> tuple[np.ndarray, np.ndarray]:
     """[M, P] of M corrupted images, before and after; the channels of a pixel are one value."""
-    rows = np.flatnonzero(_marked(before, after))[:_IMAGES]
+    rows = np.flatnonzero(_marked(before, after))
+    rows = rows[:: max(1, len(rows) // _IMAGES)]
     return _pixel_codes(before.inputs[rows]), _pixel_codes(after.inputs[rows])
 
 
@@ -200,13 +203,14 @@ def _gaussian_moments(clean: Dataset, data: Dataset) -> Check:
     tails: list[np.ndarray] = []
     num_images, replaced = 0, True
     for before, after in ((clean.train, data.train), (clean.test, data.test)):
-        marked = _marked(before, after)
-        noise = after.inputs[marked]
+        rows = np.flatnonzero(_marked(before, after))
+        rows = rows[:: max(1, len(rows) // _NOISE_IMAGES)]
+        noise = after.inputs[rows]
         num_images += len(noise)
         count = noise.size // noise.shape[1]
         if count < 2 or not testable.any():
             continue
-        replaced = replaced and not np.array_equal(noise, before.inputs[marked])
+        replaced = replaced and not np.array_equal(noise, before.inputs[rows])
         noise_mean, noise_deviation = moments(noise)
         off = np.maximum(np.abs(noise_mean - mean) - np.spacing(np.abs(mean).astype(np.float32)), 0)
         shift = (off[testable] / deviation[testable]) * math.sqrt(count)
