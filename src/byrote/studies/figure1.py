@@ -21,13 +21,14 @@ _CROP = 28
 def demo_study(data: Dataset, seeds: int = 1) -> RandomizationStudy:
     """A small convolutional network and an MLP under every condition of Figure 1, with one recipe for all.
 
-    Meant for `digits`, where all runs fit. The recipe was chosen by training loss alone.
+    Meant for `digits`, where all runs fit. The learning rate was chosen by training alone: at 0.1 the
+    convolutional network did not fit Gaussian inputs in 150 epochs.
     """
     return RandomizationStudy(
         data=data,
         models=("mlp-1x512", "conv-small"),
         seeds=seeds,
-        recipe=Recipe(learning_rate=0.05, batch_size=64),
+        recipe=Recipe(learning_rate=0.05),
     )
 
 
