@@ -6,11 +6,32 @@ from byrote.studies.study import tabulate
 from byrote.training.spec import TrainSpec
 
 # The columns that results.csv promises, in their order; others may follow.
-PROMISED = (
-    "study model parameters corruption corruption_rate augmentation dropout weight_decay batch_norm seed n_train "
-    "train_accuracy train_accuracy_true_labels test_accuracy generalization_gap fitted interpolated epochs_to_fit "
-    "steps_to_fit epochs_run stop stop_reason replicas seconds"
-).split()
+PROMISED = [
+    "study",
+    "model",
+    "parameters",
+    "corruption",
+    "corruption_rate",
+    "augmentation",
+    "dropout",
+    "weight_decay",
+    "batch_norm",
+    "seed",
+    "n_train",
+    "train_accuracy",
+    "train_accuracy_true_labels",
+    "test_accuracy",
+    "generalization_gap",
+    "fitted",
+    "interpolated",
+    "epochs_to_fit",
+    "steps_to_fit",
+    "epochs_run",
+    "stop",
+    "stop_reason",
+    "replicas",
+    "seconds",
+]
 
 
 def test_the_promised_columns_come_first(make_outcome):
