@@ -36,7 +36,7 @@ def main() -> None:
     x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.3, random_state=0, stratify=y)
     study = byrote.RandomizationStudy(
         data=byrote.from_arrays(x_train, y_train, x_test, y_test),
-        models=[f"{__file__}:residual_network"],
+        models=[residual_network],
         settings=["true-labels", "random-labels"],
         rates=[],
         seeds=3,

@@ -14,12 +14,15 @@ from .errors import UserError as UserError
 
 # models
 from .models.catalog import build_model as build_model
+from .references import name_of as name_of
 
 # report
 from .report.page import write_report as write_report
 
 # runs
 from .runs.executors import Local as Local
+from .runs.executors import Ray as Ray
+from .runs.run import RunsFailed as RunsFailed
 from .runs.run import run as run
 from .runs.store import Store as Store
 

@@ -121,3 +121,14 @@ def test_runs_of_one_seed_that_start_apart_fail_a_check(data, make_outcome):
         "moments",
         "moments",
     ]
+
+
+def build_nothing(*, input_shape: tuple[int, ...], num_classes: int) -> None:
+    """A factory to be named, not to be called."""
+
+
+def test_functions_stand_for_models_by_the_file_that_defines_them(data: Dataset) -> None:
+    study = RandomizationStudy(data=data, models=["mlp-1x8", build_nothing], settings=["true-labels"], rates=[])
+    assert [spec.model for spec in study.plan()] == ["mlp-1x8", f"{__file__}:build_nothing"]
+    with pytest.raises(UserError, match='identity="..."'):
+        RandomizationStudy(data=data, models=[lambda input_shape, num_classes: None])

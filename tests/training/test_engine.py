@@ -253,9 +253,8 @@ def assert_like_plain(outcome: TrainOutcome, data: Dataset) -> None:
         recorded = outcome.curve[column]
         expected = np.array([epoch[column] for epoch in plain.epochs])
         if column in CURVE_COLUMNS[CURVE_COLUMNS.index("evaluated_train_loss") :]:
-            evaluated = ~np.isnan(outcome.curve["test_accuracy"])
-            assert evaluated[[0, -1]].all()
-            assert np.isnan(recorded[~evaluated]).all()
+            evaluated = ~np.isnan(recorded)
+            assert evaluated[-1]
             recorded, expected = recorded[evaluated], expected[evaluated]
         close(recorded, expected, err_msg=column)
     rows = outcome.early["step"].astype(int) - 1
@@ -598,3 +597,16 @@ def test_what_does_not_go_together_is_said(tiny: Dataset, specs: list[TrainSpec]
 
 def test_no_specs_no_outcomes(tiny: Dataset) -> None:
     assert train_all([], tiny) == []
+
+
+def test_scheduled_evaluation_costs_at_most_a_tenth_of_training(tiny: Dataset) -> None:
+    spec = TrainSpec(model="mlp-1x4", learning_rate=1e-9, epochs=40, dense_steps=0)
+    [outcome] = train_all([spec], tiny)
+    n, num_test = outcome.n_train, outcome.n_test
+    evaluated = np.flatnonzero(~np.isnan(outcome.curve["test_accuracy"])) + 1
+    passes = np.arange(1, len(evaluated) + 1) * (n + num_test)
+    # The last one is the final evaluation, which every run has.
+    assert (passes[:-1] <= 0.1 * 3 * n * evaluated[:-1]).all()
+    assert len(evaluated) > 4
+    spacing = evaluated[1:-1] / evaluated[:-2]
+    assert (spacing > 1).all()

@@ -63,8 +63,9 @@ def test_fitted_at_99_percent_and_interpolated_at_all_of_the_attainable(tiny: Da
     run = run_of(tiny)
     run.num_examples, run.most_correct = 200, 150
     assert run.ceiling == 0.75
+    run.test = evaluation(9)
     for epoch, num_correct in enumerate([100, 148, 149, 120, 150, 149], start=1):
-        run.note(evaluation(num_correct), evaluation(9), epoch=epoch, step=10 * epoch)
+        run.note_train(evaluation(num_correct), epoch=epoch, step=10 * epoch)
     figures = run.figures(labels_at_end="")
     # 0.99 of 150 is 148.5.
     assert (figures["epochs_to_fit"], figures["steps_to_fit"]) == (3, 30)
@@ -77,9 +78,9 @@ def test_full_evaluation_is_due_near_the_next_threshold(tiny: Dataset) -> None:
     run = run_of(tiny)
     run.num_examples = run.most_correct = 200
     near = [run.is_near_threshold(accuracy) for accuracy in (0.96, 0.975)]
-    run.note(evaluation(199), evaluation(9), epoch=1, step=1)
+    run.note_train(evaluation(199), epoch=1, step=1)
     near += [run.is_near_threshold(accuracy) for accuracy in (0.975, 0.985)]
-    run.note(evaluation(200), evaluation(9), epoch=2, step=2)
+    run.note_train(evaluation(200), epoch=2, step=2)
     assert [*near, run.is_near_threshold(1.0)] == [False, True, False, True, False]
 
 
@@ -92,7 +93,8 @@ def test_changed_labels_are_found_at_the_end(tiny: Dataset) -> None:
     run = run_of(tiny)
     run.num_examples = run.most_correct = 200
     run.labels_at_start = "a"
-    run.note(evaluation(3), evaluation(9), epoch=1, step=1)
+    run.test = evaluation(9)
+    run.note_train(evaluation(3), epoch=1, step=1)
     assert [run.figures(labels_at_end=end)["checks"][-1].passed for end in "ab"] == [True, False]
 
 

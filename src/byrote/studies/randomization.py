@@ -11,7 +11,7 @@ Source     Zhang et al., Understanding deep learning requires rethinking general
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
@@ -20,6 +20,7 @@ import pandas as pd
 from byrote.data.corruptions import CORRUPTIONS, Corruption
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
+from byrote.references import name_of
 from byrote.studies.randomization_findings import findings
 from byrote.studies.slow_start import slow_start_columns
 from byrote.studies.study import Finding, Study, tabulate
@@ -44,7 +45,7 @@ class RandomizationStudy(Study):
 
     Args:
         data: clean; each run draws its own subset and corruption.
-        models: catalogue names, FILE.py:NAME or package.module:NAME.
+        models: catalogue names, FILE.py:NAME, package.module:NAME, or functions and classes at the top of a module.
         settings: names of CORRUPTIONS (all at rate 1); () for none.
         rates: levels of label corruption; 0 is the setting true-labels and 1 random-labels; () for none.
         seeds: how many (0, 1, ...), or which.
@@ -63,7 +64,7 @@ class RandomizationStudy(Study):
     title: ClassVar[str] = "Randomisation test"
 
     data: Dataset
-    models: Sequence[str] = ("mlp-1x512",)
+    models: Sequence[str | Callable[..., Any]] = ("mlp-1x512",)
     settings: PerModel[Sequence[str]] = SETTINGS
     rates: PerModel[Sequence[float]] = RATES
     seeds: int | Sequence[int] = 1
@@ -72,15 +73,20 @@ class RandomizationStudy(Study):
     data_seed: int = 0
 
     def __post_init__(self) -> None:
-        if isinstance(self.models, str) or not self.models or len(set(self.models)) < len(self.models):
+        if isinstance(self.models, str) or not self.models or len(set(self.model_names)) < len(self.models):
             raise UserError(f"got models={self.models!r}, expected a list of different names: ['mlp-1x512', 'alexnet']")
         if not self.seed_list or len(set(self.seed_list)) < len(self.seed_list) or min(self.seed_list) < 0:
             raise UserError(f"got seeds={self.seeds!r}, expected a number of seeds, at least 1, or different ones")
-        for model in self.models:
+        for model in self.model_names:
             self._conditions(model)
             n_train, available = self._own(self.n_train, "n_train", model), len(self.data.train)
             if n_train is not None and not 1 <= n_train <= available:
                 raise UserError(f"got n_train={n_train} for {self.data.name}, which has {available} training examples")
+
+    @property
+    def model_names(self) -> list[str]:
+        """As specs carry them."""
+        return [name_of(model) for model in self.models]
 
     @property
     def seed_list(self) -> list[int]:
@@ -94,7 +100,7 @@ class RandomizationStudy(Study):
         """
         recipes = {
             model: Recipe.model_validate(self._own(self.recipe, "recipe", model).model_dump() | changes)
-            for model in self.models
+            for model in self.model_names
         }
         return replace(self, recipe=recipes)
 
@@ -108,7 +114,7 @@ class RandomizationStudy(Study):
                 seed=seed,
                 data_seed=self.data_seed,
             )
-            for model in self.models
+            for model in self.model_names
             for seed in self.seed_list
             for corruptions in self._conditions(model)
         ]
@@ -141,7 +147,7 @@ class RandomizationStudy(Study):
         planned = self.plan()
         return [
             finding
-            for model in self.models
+            for model in self.model_names
             for finding in findings(
                 model,
                 table[table["model"] == model] if len(table) else table,

@@ -16,8 +16,16 @@ from torch import Tensor
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.randomness import permutation, stream, stream_seed
-from byrote.training.conditions import labels_digest, make_conditions
-from byrote.training.evaluation import evaluate, loss_per_replica, make_numerics, share_equal, to_numpy, weighted_mean
+from byrote.training.conditions import SplitTensors, labels_digest, make_conditions
+from byrote.training.evaluation import (
+    Evaluation,
+    evaluate,
+    loss_per_replica,
+    make_numerics,
+    share_equal,
+    to_numpy,
+    weighted_mean,
+)
 from byrote.training.key import network_input_shape
 from byrote.training.optimizers import ReplicaOptimizer, is_elementwise
 from byrote.training.outcome import Progress, StopReason, TrainOutcome
@@ -28,6 +36,7 @@ from byrote.training.replicas import Replicas, why_not_stackable
 from byrote.training.spec import TrainSpec
 
 _SECONDS_BETWEEN_REPORTS = 0.5
+_EVALUATION_SHARE = 0.1
 _OWN_FIELDS = {"corruptions", "seed", "data_seed", "learning_rate", "weight_decay"}
 """What the runs of a group may differ in."""
 
@@ -128,30 +137,30 @@ class _Group:
         self.probe = StepProbe(self.replicas.parameters)
         self.bounds = _batch_bounds(self.train_split.num_examples, self.recipe.batch_size)
         self.examples_done = 0
+        self.next_evaluation = 1.0
+        self.passes_evaluated = 0
 
     def outcomes(self) -> Iterator[TrainOutcome]:
         epoch = 0
-        next_evaluation = 1.0
         while self.active:
             epoch += 1
             order = self._batch_order(epoch)
             with self._reproducibly("dropout", epoch):
                 losses, running = self._train_epoch(epoch, order)
-            scheduled = epoch >= next_evaluation
-            while next_evaluation <= epoch:
-                next_evaluation *= self.recipe.evaluation_spacing
             stops: list[StopReason | None] = [self._stop_without_evaluation(epoch, loss) for loss in losses.tolist()]
+            scheduled = self._is_evaluation_scheduled(epoch)
             due = [
                 position
                 for position, run in enumerate(self.active)
                 if scheduled or stops[position] or self.runs[run].is_near_threshold(float(running[position]))
             ]
             with self._reproducibly("evaluation", epoch):
-                self._evaluate(due, epoch)
-            for position in due:
-                run = self.runs[self.active[position]]
-                if self.recipe.stop == "at_interpolation" and run.steps_to_interpolate is not None:
-                    stops[position] = "interpolated"
+                self._evaluate_train(due, epoch)
+                for position in due:
+                    run = self.runs[self.active[position]]
+                    if self.recipe.stop == "at_interpolation" and run.steps_to_interpolate is not None:
+                        stops[position] = "interpolated"
+                self._evaluate_test([position for position in due if scheduled or stops[position]])
             self.report(self._progress(epoch, 0.0, losses, running))
             finished = [self._finish(position, epoch, stop) for position, stop in enumerate(stops) if stop is not None]
             kept = [position for position, stop in enumerate(stops) if stop is None]
@@ -262,27 +271,45 @@ class _Group:
             return "steps" if self.step == self.recipe.steps else None
         return "epochs" if epoch == self.recipe.epochs else None
 
-    def _evaluate(self, due: Sequence[int], epoch: int) -> None:
-        """Both splits, for the replicas at positions `due`."""
-        if not due:
-            return
-        trained, tested = (
-            evaluate(self.replicas, split, due, loss=self.recipe.loss, dtype=self.dtype, numerics=self.numerics)
-            for split in (self.train_split, self.test_split)
-        )
-        for position, on_train, on_test in zip(due, trained, tested, strict=True):
+    def _is_evaluation_scheduled(self, epoch: int) -> bool:
+        """At geometrically spaced epochs, and only as often as a tenth of the training's own passes pays for.
+
+        A step costs about three forward passes. Where the test set is large beside the training subset, evaluation
+        would otherwise take most of the time.
+        """
+        cost = self.train_split.num_examples + self.test_split.num_examples
+        allowance = _EVALUATION_SHARE * 3 * epoch * self.train_split.num_examples
+        if epoch < self.next_evaluation or self.passes_evaluated + cost > allowance:
+            return False
+        while self.next_evaluation <= epoch:
+            self.next_evaluation *= self.recipe.evaluation_spacing
+        self.passes_evaluated += cost
+        return True
+
+    def _evaluate_train(self, due: Sequence[int], epoch: int) -> None:
+        for position, evaluation in zip(due, self._evaluate(self.train_split, due), strict=True):
             run = self.runs[self.active[position]]
-            run.note(on_train, on_test, epoch=epoch, step=self.step)
+            run.note_train(evaluation, epoch=epoch, step=self.step)
             self.recorder.amend_epoch(
                 self.active[position],
                 {
-                    "evaluated_train_loss": on_train.loss,
-                    "train_accuracy": on_train.accuracy,
-                    "train_accuracy_true_labels": on_train.accuracy_true_labels,
-                    "test_loss": on_test.loss,
-                    "test_accuracy": on_test.accuracy,
+                    "evaluated_train_loss": evaluation.loss,
+                    "train_accuracy": evaluation.accuracy,
+                    "train_accuracy_true_labels": evaluation.accuracy_true_labels,
                 },
             )
+
+    def _evaluate_test(self, due: Sequence[int]) -> None:
+        for position, evaluation in zip(due, self._evaluate(self.test_split, due), strict=True):
+            self.runs[self.active[position]].test = evaluation
+            self.recorder.amend_epoch(
+                self.active[position], {"test_loss": evaluation.loss, "test_accuracy": evaluation.accuracy}
+            )
+
+    def _evaluate(self, split: SplitTensors, due: Sequence[int]) -> list[Evaluation]:
+        if not due:
+            return []
+        return evaluate(self.replicas, split, due, loss=self.recipe.loss, dtype=self.dtype, numerics=self.numerics)
 
     def _finish(self, position: int, epoch: int, stop_reason: StopReason) -> TrainOutcome:
         index = self.active[position]

@@ -62,9 +62,9 @@ class ReplicaRun:
         share = 1.0 if self.steps_to_fit is not None else FIT
         return running_accuracy >= share * self.ceiling - _NEAR
 
-    def note(self, train: Evaluation, test: Evaluation, *, epoch: int, step: int) -> None:
-        """Takes in an evaluation made after `epoch` epochs and `step` steps."""
-        self.train, self.test = train, test
+    def note_train(self, train: Evaluation, *, epoch: int, step: int) -> None:
+        """Takes in an evaluation of the training split made after `epoch` epochs and `step` steps."""
+        self.train = train
         if self.steps_to_fit is None and train.num_correct >= FIT * self.most_correct:
             self.epochs_to_fit, self.steps_to_fit = epoch, step
         if self.steps_to_interpolate is None and train.num_correct >= self.most_correct:

@@ -51,7 +51,7 @@ class Recipe(BaseModel):
     steps: Count | None = None
     """The optimiser steps a run takes under at_steps."""
     evaluation_spacing: Annotated[float, Field(gt=1)] = 1.3
-    """Ratio of the epochs at which full evaluation runs."""
+    """Ratio of the epochs at which full evaluation runs, as far as a tenth of the training's cost pays for it."""
     dense_steps: Annotated[int, Field(ge=0)] = 1000
     """The first steps of training whose gradients are recorded one by one."""
 
