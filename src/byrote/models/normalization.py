@@ -44,32 +44,41 @@ class LocalResponseNorm(nn.Module):
         self.register_buffer("band", band, persistent=False)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        return _LocalResponseNorm.apply(x, self.band, self.bias, self.alpha, self.beta)
+        return _LocalResponseNorm.apply(x, self.band, self.bias, self.alpha, self.beta)[0]
 
 
 class _LocalResponseNorm(torch.autograd.Function):
-    """With s = bias + alpha W x^2 (W the symmetric band): dx = g s^-beta - 2 alpha beta x W (g x s^(-beta-1))."""
+    """With s = bias + alpha W x^2 (W the symmetric band): dx = g s^-beta - 2 alpha beta x W (g x s^(-beta-1)).
+
+    s is kept in float32 at least: it is near 1, where bfloat16 has steps of 0.8%.
+    """
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x: Tensor, band: Tensor, bias: float, alpha: float, beta: float) -> Tensor:
-        return x * _window_sum(x * x, band).mul_(alpha).add_(bias).pow_(-beta)
+    def forward(x: Tensor, band: Tensor, bias: float, alpha: float, beta: float) -> tuple[Tensor, Tensor]:
+        wide = torch.promote_types(x.dtype, torch.float32)
+        s = _window_sum(x * x, band).to(wide).mul(alpha).add(bias)
+        return (x * _power(s, beta)).to(x.dtype), s
 
     @staticmethod
-    def setup_context(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def] # noqa: ARG004
-        x, band, *constants = inputs
-        ctx.save_for_backward(x, band)
-        ctx.constants = constants
+    def setup_context(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
+        x, band, _, alpha, beta = inputs
+        ctx.save_for_backward(x, band, output[1])
+        ctx.mark_non_differentiable(output[1])
+        ctx.alpha, ctx.beta = alpha, beta
 
     @staticmethod
-    def backward(ctx, gradient: Tensor):  # type: ignore[no-untyped-def]
-        x, band = ctx.saved_tensors
-        bias, alpha, beta = ctx.constants
-        s = _window_sum(x * x, band) * alpha + bias
-        direct = gradient * s.pow(-beta)
-        through = _window_sum(direct * x / s, band) * x
-        return direct - 2 * alpha * beta * through, None, None, None, None
+    def backward(ctx, gradient: Tensor, _):  # type: ignore[no-untyped-def]
+        x, band, s = ctx.saved_tensors
+        direct = gradient * _power(s, ctx.beta)
+        through = _window_sum((direct * x / s).to(x.dtype), band) * x
+        return (direct - through * (2 * ctx.alpha * ctx.beta)).to(x.dtype), None, None, None, None
+
+
+def _power(s: Tensor, beta: float) -> Tensor:
+    """s^-beta; for the usual 0.75 by two square roots, many times faster than a general power."""
+    return torch.rsqrt(s * s.sqrt()) if beta == 0.75 else s.pow(-beta)
 
 
 def _window_sum(x: Tensor, band: Tensor) -> Tensor:
