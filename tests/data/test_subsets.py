@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from byrote.data.dataset import Dataset, Split
-from byrote.randomness import stream
 from byrote.data.subsets import shares, split_rows, stratified_rows, subset
 from byrote.errors import UserError
+from byrote.randomness import stream
 
 class_sizes = st.lists(st.integers(0, 40), min_size=1, max_size=12).filter(any).map(np.array)
 labels = st.lists(st.integers(0, 5), min_size=1, max_size=60).map(lambda values: np.array(values, np.int64))

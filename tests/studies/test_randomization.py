@@ -130,5 +130,5 @@ def build_nothing(*, input_shape: tuple[int, ...], num_classes: int) -> None:
 def test_functions_stand_for_models_by_the_file_that_defines_them(data):
     study = RandomizationStudy(data=data, models=["mlp-1x8", build_nothing], settings=["true-labels"], rates=[])
     assert [spec.model for spec in study.plan()] == ["mlp-1x8", f"{__file__}:build_nothing"]
-    with pytest.raises(UserError, match='identity="..."'):
+    with pytest.raises(UserError, match=r'identity="\.\.\."'):
         RandomizationStudy(data=data, models=[lambda input_shape, num_classes: None])
