@@ -11,109 +11,55 @@ Source     Zhang et al., Understanding deep learning requires rethinking general
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import pandas as pd
 
 from byrote.data.corruptions import CORRUPTIONS, Corruption
-from byrote.data.dataset import Dataset
 from byrote.errors import UserError
-from byrote.references import name_of
+from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.randomization_findings import findings
 from byrote.studies.slow_start import slow_start_columns
-from byrote.studies.study import Finding, Study, tabulate
+from byrote.studies.study import Finding, tabulate
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.training.spec import TrainSpec
 
 SETTINGS = ("true-labels", "random-labels", "shuffled-pixels", "random-pixels", "gaussian")
 """The five of Figure 1a."""
 RATES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Levels of label corruption for Figures 1b and 1c."""
 
-PAPER_RECIPE = Recipe()
-
-T = TypeVar("T")
-PerModel: TypeAlias = T | Mapping[str, T]
-"""One value for all models, or each model's own by its name."""
-
 
 @dataclass(frozen=True, eq=False)
-class RandomizationStudy(Study):
+class RandomizationStudy(ModelStudy):
     """Each model under each setting of Figure 1a and each rate of Figures 1b and 1c, with each seed.
 
-    Args:
-        data: clean; each run draws its own subset and corruption.
-        models: catalogue names, FILE.py:NAME, package.module:NAME, or functions and classes at the top of a module.
+    Args, beside those of every ModelStudy:
         settings: names of CORRUPTIONS (all at rate 1); () for none.
         rates: levels of label corruption; 0 is the setting true-labels and 1 random-labels; () for none.
-        seeds: how many (0, 1, ...), or which.
-        recipe: how networks are trained, the same under every corruption.
-        n_train: the size of the stratified training subset; None takes all.
-        data_seed: draws that subset.
 
-    Settings, rates, recipe and n_train take one value for all models or a mapping with one for each.
+    Both take one value for all models or a mapping with one for each. The recipe is the same under every corruption.
 
     Raises:
-        UserError: an unknown setting, a rate outside [0, 1], a mapping that lacks a model, too large an
-            n_train, or nothing to run.
+        UserError: an unknown setting, a rate outside [0, 1], nothing to run, or what ModelStudy refuses.
     """
 
     name: ClassVar[str] = "randomization"
     title: ClassVar[str] = "Randomisation test"
 
-    data: Dataset
-    models: Sequence[str | Callable[..., Any]] = ("mlp-1x512",)
     settings: PerModel[Sequence[str]] = SETTINGS
     rates: PerModel[Sequence[float]] = RATES
-    seeds: int | Sequence[int] = 1
-    recipe: PerModel[Recipe] = PAPER_RECIPE
-    n_train: PerModel[int | None] = None
-    data_seed: int = 0
 
     def __post_init__(self) -> None:
-        if isinstance(self.models, str) or not self.models or len(set(self.model_names)) < len(self.models):
-            raise UserError(f"got models={self.models!r}, expected a list of different names: ['mlp-1x512', 'alexnet']")
-        if not self.seed_list or len(set(self.seed_list)) < len(self.seed_list) or min(self.seed_list) < 0:
-            raise UserError(f"got seeds={self.seeds!r}, expected a number of seeds, at least 1, or different ones")
+        super().__post_init__()
         for model in self.model_names:
             self._conditions(model)
-            n_train, available = self._own(self.n_train, "n_train", model), len(self.data.train)
-            if n_train is not None and not 1 <= n_train <= available:
-                raise UserError(f"got n_train={n_train} for {self.data.name}, which has {available} training examples")
-
-    @property
-    def model_names(self) -> list[str]:
-        """As specs carry them."""
-        return [name_of(model) for model in self.models]
-
-    @property
-    def seed_list(self) -> list[int]:
-        return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
-
-    def with_recipe(self, **changes: Any) -> RandomizationStudy:
-        """The same study with these fields of every model's recipe changed.
-
-        Raises:
-            pydantic.ValidationError: a field or value that no recipe has.
-        """
-        recipes = {
-            model: Recipe.model_validate(self._own(self.recipe, "recipe", model).model_dump() | changes)
-            for model in self.model_names
-        }
-        return replace(self, recipe=recipes)
 
     def plan(self) -> list[TrainSpec]:
         return [
-            TrainSpec(
-                **self._own(self.recipe, "recipe", model).model_dump(),
-                model=model,
-                corruptions=corruptions,
-                n_train=self._own(self.n_train, "n_train", model),
-                seed=seed,
-                data_seed=self.data_seed,
-            )
+            self.make_spec(model, seed, corruptions)
             for model in self.model_names
             for seed in self.seed_list
             for corruptions in self._conditions(model)
@@ -157,8 +103,8 @@ class RandomizationStudy(Study):
 
     def _conditions(self, model: str) -> list[tuple[Corruption, ...]]:
         """The corruptions of each condition, settings first, each once."""
-        settings = self._own(self.settings, "settings", model)
-        rates = self._own(self.rates, "rates", model)
+        settings = self.own(self.settings, "settings", model)
+        rates = self.own(self.rates, "rates", model)
         known = [name for name in CORRUPTIONS if name != "partial-labels"]
         if isinstance(settings, str) or not set(settings) <= set(known):
             raise UserError(f"got settings={settings!r}, expected a list out of {', '.join(known)}")
@@ -166,21 +112,9 @@ class RandomizationStudy(Study):
             raise UserError(f"got rates={rates!r}, expected label corruptions between 0 and 1")
         if not (settings or rates):
             raise UserError(f"got neither settings nor rates for {model}, expected at least one of them")
-        conditions = [_corruptions(name, 1.0) for name in settings]
-        conditions += [_corruptions("partial-labels", rate) for rate in rates]
+        conditions = [_setting(name) for name in settings] + [label_corruptions(rate) for rate in rates]
         return list(dict.fromkeys(conditions))
 
-    def _own(self, value: PerModel[T], name: str, model: str) -> T:
-        if not isinstance(value, Mapping):
-            return value
-        if model not in value:
-            raise UserError(f"got {name} for {', '.join(value)} but not for the model {model}: give one for each")
-        return value[model]
 
-
-def _corruptions(name: str, rate: float) -> tuple[Corruption, ...]:
-    if name == "true-labels" or rate == 0:
-        return ()
-    if name == "partial-labels" and rate == 1:
-        name = "random-labels"
-    return (Corruption.model_validate({"name": name, "rate": rate}),)
+def _setting(name: str) -> tuple[Corruption, ...]:
+    return () if name == "true-labels" else (Corruption.model_validate({"name": name}),)

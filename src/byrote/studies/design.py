@@ -1,0 +1,112 @@
+"""What studies of several models and seeds have in common: their arguments, and the runs that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias, TypeVar
+
+from byrote.data.corruptions import Corruption
+from byrote.data.dataset import Dataset
+from byrote.errors import UserError
+from byrote.references import name_of
+from byrote.studies.study import Study
+from byrote.training.spec import Recipe, TrainSpec
+
+T = TypeVar("T")
+S = TypeVar("S", bound="ModelStudy")
+PerModel: TypeAlias = T | Mapping[str, T]
+"""One value for all models, or each model's own by its name."""
+
+PAPER_RECIPE = Recipe()
+
+
+@dataclass(frozen=True, eq=False)
+class ModelStudy(Study):
+    """A study that trains each of several models with each of several seeds. Abstract.
+
+    Args:
+        data: clean; each run draws its own subset and corruption.
+        models: catalogue names, FILE.py:NAME, package.module:NAME, or functions and classes at the top of a module.
+        seeds: how many (0, 1, ...), or which.
+        recipe: how networks are trained.
+        n_train: the size of the stratified training subset; None takes all.
+        data_seed: draws that subset.
+
+    Recipe and n_train take one value for all models or a mapping with one for each.
+
+    Raises:
+        UserError: models or seeds that repeat, a mapping that lacks a model, or too large an n_train.
+    """
+
+    data: Dataset
+    models: Sequence[str | Callable[..., Any]] = ("mlp-1x512",)
+    seeds: int | Sequence[int] = 1
+    recipe: PerModel[Recipe] = PAPER_RECIPE
+    n_train: PerModel[int | None] = None
+    data_seed: int = 0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.models, str) or not self.models or len(set(self.model_names)) < len(self.models):
+            raise UserError(f"got models={self.models!r}, expected a list of different names: ['mlp-1x512', 'alexnet']")
+        if not self.seed_list or len(set(self.seed_list)) < len(self.seed_list) or min(self.seed_list) < 0:
+            raise UserError(f"got seeds={self.seeds!r}, expected a number of seeds, at least 1, or different ones")
+        for model in self.model_names:
+            n_train, available = self.own(self.n_train, "n_train", model), len(self.data.train)
+            if n_train is not None and not 1 <= n_train <= available:
+                raise UserError(f"got n_train={n_train} for {self.data.name}, which has {available} training examples")
+
+    @property
+    def model_names(self) -> list[str]:
+        """As specs carry them."""
+        return [name_of(model) for model in self.models]
+
+    @property
+    def seed_list(self) -> list[int]:
+        return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
+
+    def with_recipe(self: S, **changes: Any) -> S:
+        """The same study with these fields of every model's recipe changed.
+
+        Raises:
+            pydantic.ValidationError: a field or value that no recipe has.
+        """
+        recipes = {
+            model: Recipe.model_validate(self.own(self.recipe, "recipe", model).model_dump() | changes)
+            for model in self.model_names
+        }
+        return replace(self, recipe=recipes)
+
+    def own(self, value: PerModel[T], name: str, model: str) -> T:
+        """The value of the argument `name` for `model`."""
+        if not isinstance(value, Mapping):
+            return value
+        if model not in value:
+            raise UserError(f"got {name} for {', '.join(value)} but not for the model {model}: give one for each")
+        return value[model]
+
+    def make_spec(self, model: str, seed: int, corruptions: tuple[Corruption, ...] = (), **changes: Any) -> TrainSpec:
+        """The run of `model` with `seed` under `corruptions`, with `changes` of its recipe or of n_train."""
+        fields = {"n_train": self.own(self.n_train, "n_train", model), "data_seed": self.data_seed} | changes
+        recipe = self.own(self.recipe, "recipe", model).model_dump()
+        return TrainSpec.model_validate(recipe | fields | {"model": model, "seed": seed, "corruptions": corruptions})
+
+
+def label_corruptions(rate: float) -> tuple[Corruption, ...]:
+    """True labels at rate 0, random ones at rate 1, in between each label redrawn with that chance."""
+    if rate == 0:
+        return ()
+    name = "random-labels" if rate == 1 else "partial-labels"
+    return (Corruption.model_validate({"name": name, "rate": rate}),)
+
+
+def regularizers(augmentation: str, dropout: float, weight_decay: float) -> str:
+    """What a run is regularised with, in words: "random crop, weight decay 0.0005"; "" for nothing."""
+    words = []
+    if augmentation != "none":
+        words.append(augmentation.replace("-", " ") if ":" not in augmentation else augmentation)
+    if dropout:
+        words.append(f"dropout {dropout:g}")
+    if weight_decay:
+        words.append(f"weight decay {weight_decay:g}")
+    return ", ".join(words)

@@ -1,0 +1,42 @@
+"""The paper's hyper-parameters on CIFAR-10, and how much of the data a model takes at laptop scale.
+
+Source     Zhang et al. (ICLR 2017), appendix A: SGD with momentum 0.9, initial learning rate 0.1 for Inception and 0.01
+           for the others, times 0.95 per epoch of full CIFAR-10, centre crop 28, whitening.
+Assumed    Batch size 128, which the paper does not state. For architectures that the paper does not have: rate 0.1 with
+           batch norm, 0.01 without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from byrote.data.dataset import Dataset
+from byrote.training.spec import Recipe
+
+Scale = Literal["laptop", "paper"]
+
+PAPER_MODELS = ("mlp-1x512", "mlp-3x512", "alexnet", "inception", "inception-no-batchnorm")
+WEIGHT_DECAY = 5e-4
+"""On all parameters, coupled into SGD; the paper does not state its strength."""
+
+_CROP = 28
+_LAPTOP_EXAMPLES: Mapping[str, int | None] = {"mlp": None, "alexnet": 2000}
+_OTHER_LAPTOP_EXAMPLES = 1000
+
+
+def paper_recipe(model: str, data: Dataset, **changes: Any) -> Recipe:
+    """What the paper trains `model` with, on `data` that may have another size of image."""
+    large = data.is_images and min(data.input_shape[1:]) > _CROP
+    rate = 0.1 if _family(model) in ("inception", "resnet") else 0.01
+    return Recipe.model_validate({"crop": _CROP if large else None, "learning_rate": rate} | changes)
+
+
+def laptop_examples(model: str, data: Dataset) -> int | None:
+    """So many training examples that a run on two cores takes minutes; None for all."""
+    wanted = _LAPTOP_EXAMPLES.get(_family(model), _OTHER_LAPTOP_EXAMPLES)
+    return wanted if wanted is not None and wanted < len(data.train) else None
+
+
+def _family(model: str) -> str:
+    return model.partition("-")[0]
