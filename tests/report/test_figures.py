@@ -1,139 +1,11 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 
-from byrote.report.figures import (
-    MOST_POINTS,
-    all_figures,
-    early_figures,
-    figure_1a,
-    figure_1b,
-    figure_1c,
-    setting_label,
-)
-
-
-@pytest.fixture
-def table(study, outcomes):
-    """The summary of runs, by default one model under all settings and rates."""
-    return lambda runs=None: study().summarise(runs or outcomes())
-
-
-def test_every_chart_draws_its_data_and_nothing_else(outcomes, table) -> None:
-    runs = outcomes()
-    figures = [figure for group in all_figures(runs, table(runs)).values() for figure in group]
-    assert [figure.name for figure in figures] == [
-        "figure-1a-mlp-1x512-64",
-        "figure-1b",
-        "figure-1c",
-        "early-gradient-norm-mlp-1x512-64",
-        "early-update-norm-mlp-1x512-64",
-        "early-gradient-cosine-mlp-1x512-64",
-    ]
-    for figure in figures:
-        (drawn,) = figure.spec["datasets"].values()
-        # NaN is null in JSON.
-        expected = json.loads(figure.data.to_json(orient="records", double_precision=15))
-        assert drawn == pytest.approx(expected) if not isinstance(drawn, list) else len(drawn) == len(expected)
-        pd.testing.assert_frame_equal(pd.DataFrame(drawn), pd.DataFrame(expected), check_dtype=False)
-
-
-def test_1a_is_thin_reaches_the_last_step_and_marks_the_fit(outcomes) -> None:
-    runs = outcomes(epoch_steps=400)
-    figure = figure_1a(runs)
-    for (setting, _), curve in figure.data.groupby(["setting", "seed"]):
-        (run,) = [r for r in runs if setting_label(r.spec.corruption, r.spec.corruption_rate) == setting]
-        assert len(curve) <= MOST_POINTS + 2
-        assert curve["step"].is_monotonic_increasing
-        assert curve["step"].max() >= 0.95 * run.steps_run
-        assert curve.loc[curve["fitted"], "step"].tolist() == [run.steps_to_fit]
-    assert not any("partial" in setting for setting in figure.data["setting"])
-
-
-def test_1a_names_what_did_not_fit(outcome) -> None:
-    figure = figure_1a([outcome(), outcome("random-labels", fitted=False)])
-    assert "Not fitted: random labels." in figure.caption
-    assert not figure.data.loc[figure.data["setting"] == "random labels", "fitted"].any()
-
-
-def test_1a_is_left_out_where_all_corruptions_are_partial(outcome) -> None:
-    assert figure_1a([outcome("partial-labels", 0.5)]) is None
-
-
-@pytest.mark.parametrize("broken", [np.nan, np.inf])
-def test_1a_leaves_out_what_is_not_finite(outcome, broken) -> None:
-    run = outcome(stop_reason="non-finite loss", fitted=False)
-    run.curve["train_loss"][:] = broken
-    run.early["train_loss"][5:] = broken
-    data = figure_1a([run]).data
-    assert len(data)
-    assert np.isfinite(data["train_loss"]).all()
-
-
-def test_1a_needs_no_dense_record(outcome) -> None:
-    run = outcome()
-    for name in run.early:
-        run.early[name] = run.early[name][:0]
-    data = figure_1a([run]).data
-    assert data["step"].min() == run.curve["step"][0]
-
-
-def test_1b_is_relative_to_true_labels(outcomes, table) -> None:
-    runs = outcomes()
-    data = figure_1b(table(runs)).data
-    steps = {run.spec.label_rate: run.steps_to_fit for run in runs if run.spec.corruption.endswith("labels")}
-    assert dict(zip(data["label_rate"], data["relative_time_to_fit"], strict=True)) == pytest.approx(
-        {rate: count / steps[0.0] for rate, count in steps.items()}, rel=1e-4
-    )
-
-
-def test_1b_has_no_point_where_a_seed_did_not_fit(outcomes, table) -> None:
-    runs = [run for seed in range(2) for run in outcomes(seed=seed, fitted=True)]
-    runs += [run for seed in range(2) for run in outcomes(seed=seed, model="b", fitted=seed == 0)]
-    figure = figure_1b(table(runs))
-    assert set(figure.data["model"]) == {"mlp-1x512"}
-    assert "without a time: b at 0%, 25%, 50%, 75%, 100%." in figure.caption
-
-
-def test_1c_has_error_chance_and_interval(outcomes, table) -> None:
-    runs = [run for seed in range(3) for run in outcomes(seed=seed)]
-    data = figure_1c(table(runs)).data
-    assert data["chance"].unique() == pytest.approx([0.9])
-    assert (data["seeds"] == 3).all()
-    assert ((data["low"] < data["test_error"]) & (data["test_error"] < data["high"])).all()
-    truth = 1 - np.mean([run.test_accuracy for run in runs if run.spec.corruption == "true-labels"])
-    assert data.loc[data["label_rate"] == 0, "test_error"].item() == pytest.approx(truth, rel=1e-4)
-
-
-def test_1c_marks_what_did_not_fit(outcome, table) -> None:
-    figure = figure_1c(table([outcome(), outcome("random-labels", fitted=False)]))
-    assert figure.data["all_fitted"].tolist() == [True, False]
-    assert "not fitted (mlp-1x512 at 100%)" in figure.caption
-
-
-@pytest.mark.parametrize("corruptions", [["true-labels"], ["gaussian", "shuffled-pixels"]])
-def test_without_corrupted_labels_nothing_is_drawn_over_rates(outcome, table, corruptions) -> None:
-    runs = [outcome(name) for name in corruptions]
-    assert figure_1b(table(runs)) is figure_1c(table(runs)) is None
-    assert early_figures(runs) == []
-
-
-def test_one_seed_has_no_interval_and_says_so(outcomes, table) -> None:
-    runs = outcomes()
-    for figure in (figure_1c(table(runs)), *early_figures(runs)):
-        assert figure.data["low"].isna().all()
-        assert "One seed: no interval." in figure.caption
-
-
-def test_early_means_stop_where_a_seed_has_left(outcome) -> None:
-    runs = [outcome(name, seed=seed) for name in ("true-labels", "random-labels") for seed in range(3)]
-    for figure in early_figures(runs):
-        assert (figure.data["seeds"] == 3).all()
-        assert figure.data["low"].notna().any()
+from byrote.report.figures import binned, condition_label, over_seeds, setting_label, slug
+from byrote.training.spec import Corruption, TrainSpec
 
 
 @pytest.mark.parametrize(
@@ -147,3 +19,29 @@ def test_early_means_stop_where_a_seed_has_left(outcome) -> None:
 )
 def test_setting_label(corruption, rate, label) -> None:
     assert setting_label(corruption, rate) == label
+
+
+def test_a_condition_is_all_that_runs_differ_in() -> None:
+    corruptions = (Corruption(name="random-labels"),)
+    spec = TrainSpec(model="mlp-1x8", corruptions=corruptions, augmentation="random-crop", weight_decay=5e-4, seed=3)
+    assert condition_label(spec) == "random labels, random crop, weight decay 0.0005"
+    assert condition_label(TrainSpec(model="mlp-1x8")) == "true labels"
+
+
+def test_means_over_seeds_keep_their_number_and_interval() -> None:
+    frame = pd.DataFrame({"n": [1, 1, 2], "value": [0.1, 0.3, 0.5]})
+    first, second = over_seeds(frame, ["n"], "value", "mean").to_dict("records")
+    assert (first["mean"], first["seeds"], second["seeds"]) == (0.2, 2, 1)
+    assert first["low"] < 0.2 < first["high"]
+    assert np.isnan(second["low"])
+
+
+def test_bins_keep_the_mean_of_what_falls_into_them() -> None:
+    step = np.arange(1.0, 1001)
+    points = binned(step, 2 * step, 1000, 40)
+    assert len(points) <= 40
+    np.testing.assert_allclose(points[:, 1], 2 * points[:, 0])
+
+
+def test_a_slug_is_a_part_of_a_files_name() -> None:
+    assert slug("my net.py:Net-2000") == "my-net-py-net-2000"

@@ -15,11 +15,13 @@ import vl_convert
 
 from byrote.data.corruptions import CORRUPTIONS
 from byrote.errors import UserError
-from byrote.report.answers import answers, overall, percent
+from byrote.report.answers import percent
 from byrote.report.examples import example_rows
-from byrote.report.figures import Figure, all_figures, setting_label
-from byrote.report.paper import PAPER, beside
+from byrote.report.figures import Figure, condition_label, setting_label
+from byrote.report.presentations import presentation
+from byrote.report.sections import Presentation
 from byrote.report.theme import DARK, FONT, LIGHT, Style, vega_config
+from byrote.studies.design import regularizers
 from byrote.studies.statistics import mean_interval
 from byrote.studies.study import Study
 from byrote.training.outcome import TrainOutcome
@@ -74,10 +76,10 @@ def write_report(
     path.parent.mkdir(parents=True, exist_ok=True)
     table = study.summarise(outcomes)
     table.to_csv(path.with_name("results.csv"), index=False)
-    figures = all_figures(outcomes, table)
-    for figure in (figure for group in figures.values() for figure in group):
+    shown = presentation(study, outcomes, table)
+    for figure in shown.figures:
         _write_figure(path.parent / "figures", figure, style, formats)
-    path.write_text(_page(study, outcomes, table, figures, command, failures, style), encoding="utf-8")
+    path.write_text(_page(study, outcomes, table, shown, command, failures, style), encoding="utf-8")
 
 
 def environment() -> jinja2.Environment:
@@ -124,12 +126,11 @@ def _page(
     study: Study,
     outcomes: Sequence[TrainOutcome],
     table: pd.DataFrame,
-    figures: dict[str, list[Figure]],
+    shown: Presentation,
     command: str,
     failures: Sequence[Failure],
     style: Style,
 ) -> str:
-    found = answers(table)
     return (
         environment()
         .get_template("page.html.jinja")
@@ -137,19 +138,16 @@ def _page(
             study=study,
             style=style,
             theme=theme(style),
-            overall=overall(found),
-            answers=found,
+            shown=shown,
+            chart_of=lambda figure: _chart(figure, style),
             corruptions=CORRUPTIONS,
             examples=example_rows(study.data, [outcome.spec for outcome in outcomes]),
-            figures={name: [(figure, _shown(figure, style)) for figure in group] for name, group in figures.items()},
-            paper=PAPER,
-            beside=beside(table, study.data).to_dict("records"),
             results=_results(table),
             num_runs=len(table),
             num_seeds=table["seed"].nunique(),
             failed_checks=_failed_checks(outcomes, table),
             passed_checks=_passed_checks(outcomes),
-            notes=_notes(study, outcomes),
+            notes=[*_notes(study, outcomes), *shown.notes],
             findings=study.verdict(table),
             command=command,
             environments=_distinct(outcome.environment for outcome in outcomes),
@@ -159,24 +157,24 @@ def _page(
     )
 
 
-def _shown(figure: Figure, style: Style) -> dict[str, Any]:
+def _chart(figure: Figure, style: Style) -> dict[str, Any]:
     return {**figure.spec, "height": _SLIDE_HEIGHT} if style == "slides" else figure.spec
 
 
 def _run_label(spec: TrainSpec) -> str:
-    return f"{spec.model}, {setting_label(spec.corruption, spec.corruption_rate)}, seed {spec.seed}"
+    return f"{spec.model}, {condition_label(spec)}, seed {spec.seed}"
 
 
 def _results(table: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
     """A block a model, in it a row a condition: means over its seeds with their intervals."""
     blocks: dict[str, list[dict[str, Any]]] = {}
     means = ("train_accuracy", "test_accuracy", "generalization_gap", "epochs_to_fit", "steps_to_fit")
-    for (model, n, corruption, _), runs in table.groupby(
-        ["model", "n_train", "corruption", "corruption_rate"], sort=False
+    for (model, n, corruption, rate, *own), runs in table.groupby(
+        ["model", "n_train", "corruption", "corruption_rate", "augmentation", "dropout", "weight_decay"], sort=False
     ):
         seeds = runs["seed"].nunique()
         row = {
-            "setting": setting_label(str(corruption), float(runs["corruption_rate"].iloc[0])),
+            "setting": ", ".join(filter(None, [setting_label(str(corruption), float(rate)), regularizers(*own)])),
             "fitted": int(runs["fitted"].sum()),
             "runs": len(runs),
             "stop": ", ".join(runs["stop_reason"].unique()),

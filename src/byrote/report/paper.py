@@ -1,27 +1,11 @@
-"""The paper's published numbers, and which of them ours may stand beside."""
+"""The paper's numbers beside ours, wherever a setting matches."""
 
 from __future__ import annotations
-
-import re
-from functools import cache
-from importlib.resources import files
 
 import pandas as pd
 
 from byrote.data.dataset import Dataset
-
-PAPER = "Zhang, Bengio, Hardt, Recht, Vinyals: Understanding deep learning requires rethinking generalization (2017)"
-CIFAR10_TRAIN = 50_000
-
-
-@cache
-def published(table: str) -> pd.DataFrame:
-    """A table of the paper ("table1", "table2", "table4", "linear"), as published: accuracies in percent."""
-    return pd.read_csv(files("byrote.report").joinpath("paper", f"{table}.csv").open(encoding="utf-8"))
-
-
-def is_cifar10(data: Dataset) -> bool:
-    return re.search(r"cifar[-_ ]?10(?!0)", f"{data.name} {data.title}", re.IGNORECASE) is not None
+from byrote.studies.paper_numbers import is_cifar10, published
 
 
 def beside(table: pd.DataFrame, data: Dataset) -> pd.DataFrame:

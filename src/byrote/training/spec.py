@@ -24,6 +24,9 @@ class Recipe(BaseModel):
     training set's mean and deviation per channel or feature; none: only scale pixels to [0, 1]."""
     crop: Count | None = None
     """Side in pixels of the centre crop, if any (the paper's is 28)."""
+    augmentation: str = "none"
+    """What happens anew to each training image in every epoch, before whitening: none, random-crop, crop-flip-color,
+    FILE.py:NAME or package.module:NAME."""
     optimizer: str = "sgd"
     """sgd, any class of torch.optim by its name ("Adam"), FILE.py:NAME or package.module:NAME."""
     learning_rate: Positive = 0.01
@@ -50,8 +53,12 @@ class Recipe(BaseModel):
     """The most epochs a run may take under at_interpolation."""
     steps: Count | None = None
     """The optimiser steps a run takes under at_steps."""
-    evaluation_spacing: Annotated[float, Field(gt=1)] = 1.3
-    """Ratio of the epochs at which full evaluation runs, as far as a tenth of the training's cost pays for it."""
+    validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the training set, stratified, that is held out of training and evaluated whenever the test set is."""
+    evaluation_spacing: Annotated[float, Field(ge=1)] = 1.3
+    """Ratio of the epochs at which full evaluation runs (1: every epoch), as far as evaluation_share pays for it."""
+    evaluation_share: Positive = 0.1
+    """The most that these evaluations may cost, as a share of the cost of training."""
     dense_steps: Annotated[int, Field(ge=0)] = 1000
     """The first steps of training whose gradients are recorded one by one."""
 
@@ -77,7 +84,7 @@ class TrainSpec(Recipe):
     seed: Seed = 0
     """Opens the streams of corruption, initial weights, batch order, augmentation and dropout."""
     data_seed: Seed = 0
-    """Draws the training subset."""
+    """Draws the training subset, and which of its examples are held out for validation."""
 
     @field_validator("corruptions")
     @classmethod

@@ -1,0 +1,373 @@
+"""The randomisation test on a page: the paper's Figures 1a, 1b and 1c, and the slow start on random labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from byrote.data.dataset import Dataset
+from byrote.report.answers import answers, overall, percent
+from byrote.report.figures import (
+    MOST_POINTS,
+    Figure,
+    binned,
+    layered,
+    model_label,
+    over_seeds,
+    rounded,
+    seed_sentence,
+    series,
+    setting_label,
+    slug,
+    steps_axis,
+    with_dashes,
+    with_series,
+)
+from byrote.report.paper import beside
+from byrote.report.sections import Cell, PageTable, Presentation, Section
+from byrote.studies.paper_numbers import PAPER
+from byrote.studies.study import Study
+from byrote.training.outcome import TrainOutcome
+
+SETTINGS = ("true labels", "random labels", "shuffled pixels", "random pixels", "Gaussian")
+EARLY_MEASURES = {
+    "gradient_norm": "gradient norm",
+    "update_norm": "update norm",
+    "gradient_cosine": "gradient cosine",
+}
+
+
+def present(study: Study, outcomes: Sequence[TrainOutcome], table: pd.DataFrame) -> Presentation:
+    """Figures 1a, 1b and 1c and the slow start, as far as the runs allow them."""
+    models: dict[tuple[str, int], list[TrainOutcome]] = {}
+    for outcome in outcomes:
+        models.setdefault((outcome.spec.model, outcome.n_train), []).append(outcome)
+    found = answers(table)
+    sections = [
+        Section(
+            id="figure-1a",
+            number="Figure 1a",
+            title="Training loss",
+            lead="Loss on the training batches under each setting, with the same recipe: how long it takes to start "
+            "falling, and to end. Pick a name in the legend to see it alone.",
+            figures=_drawn([figure_1a(runs) for runs in models.values()]),
+        ),
+        Section(
+            id="figure-1b-section",
+            number="Figure 1b",
+            title="Time to fit",
+            lead="How many times longer a network takes when a share of its labels is redrawn at random.",
+            figures=_drawn([figure_1b(table)]),
+            beside_next=True,
+        ),
+        Section(
+            id="figure-1c-section",
+            number="Figure 1c",
+            title="Test error",
+            lead="What is left of generalization once the training set has been fitted, lies included.",
+            figures=_drawn([figure_1c(table)]),
+        ),
+        _beside_the_paper(table, study.data),
+        Section(
+            id="slow-start",
+            title="The slow start",
+            lead="The paper's explanation: under random labels the first gradients are large but uncorrelated, so they "
+            "cancel. Then their norms would be larger, and the cosine between successive ones smaller, the more labels "
+            "are redrawn.",
+            figures=[figure for runs in models.values() for figure in early_figures(runs)],
+        ),
+    ]
+    return Presentation(
+        headline=overall(found),
+        answers=found,
+        sections=[section for section in sections if section.figures or section.id == "paper"],
+    )
+
+
+def _drawn(figures: Sequence[Figure | None]) -> list[Figure]:
+    return [figure for figure in figures if figure is not None]
+
+
+def _beside_the_paper(table: pd.DataFrame, data: Dataset) -> Section:
+    rows = [
+        [
+            Cell(row["model"], note="weight decay" if row["weight_decay"] else ""),
+            row["labels"],
+            Cell(percent(row["paper_train"], 2), "quiet"),
+            Cell(percent(row["train_accuracy"], 2), note="" if row["fitted"] else "not fitted"),
+            Cell(percent(row["paper_test"], 2), "quiet"),
+            percent(row["test_accuracy"], 2),
+            f"{row['n_train']:,}",
+            str(row["seeds"]),
+        ]
+        for row in beside(table, data).to_dict("records")
+    ]
+    return Section(
+        id="paper",
+        title="Beside the paper",
+        lead=""
+        if rows
+        else f"No run here matches a setting of {PAPER}: its numbers are for CIFAR-10 and four architectures.",
+        table=PageTable(
+            header=("model", "labels", "paper", "ours", "paper", "ours", "our n", "seeds"),
+            spans=(("", 2), ("training accuracy", 2), ("test accuracy", 2), ("", 2)),
+            blocks={"": rows},
+        )
+        if rows
+        else None,
+        note=f"{PAPER}, Table 1, without augmentation; the paper trained on 50,000 images. Fewer examples are easier "
+        "to fit and harder to generalise from."
+        if rows
+        else "",
+    )
+
+
+def figure_1a(outcomes: Sequence[TrainOutcome]) -> Figure | None:
+    """Training loss against steps under each setting, for the runs of one model; a line a seed.
+
+    Partial corruptions are left to Figures 1b and 1c; None where there is nothing else. A marker stands where a run
+    has fitted.
+    """
+    shown = [outcome for outcome in outcomes if outcome.spec.label_rate in (0.0, 1.0)]
+    if not shown:
+        return None
+    data = pd.concat([_loss_curve(outcome) for outcome in shown], ignore_index=True)
+    settings = _known_first(data["setting"].unique())
+    picked = alt.selection_point(fields=["setting"], bind="legend", name="picked")
+    present = [name for name in settings if name in set(data["setting"])]
+    base = alt.Chart().encode(
+        x=alt.X("step:Q", title="training steps", axis=steps_axis()),
+        y=alt.Y("train_loss:Q", title="training loss"),
+        opacity=alt.condition(picked, alt.value(0.95 if _num_seeds(shown) == 1 else 0.75), alt.value(0.08)),
+    )
+    encodings = with_dashes("setting", settings, present)
+    lines = base.mark_line(clip=True).encode(detail="seed:N", **encodings).add_params(picked)
+    fitted = (
+        base.transform_filter("datum.fitted")
+        .mark_point(filled=True, opacity=1)
+        .encode(
+            color=encodings["color"],
+            tooltip=[
+                alt.Tooltip("setting:N"),
+                alt.Tooltip("seed:N"),
+                alt.Tooltip("step:Q", title="fitted after steps", format=","),
+            ],
+        )
+    )
+    return Figure(
+        name=f"figure-1a-{_slug(outcomes[0])}",
+        title=outcomes[0].spec.model,
+        subtitle=f"n = {outcomes[0].n_train:,}",
+        caption=f"{_seeds(shown)} A dot marks the step at which training accuracy reached 99%.{_unfitted(shown)}",
+        data=data,
+        chart=layered(lines, fitted, data=data, height=280),
+        log_steps=True,
+    )
+
+
+def figure_1b(table: pd.DataFrame) -> Figure | None:
+    """Steps to fit, relative to those under true labels with the same seed, against label corruption.
+
+    A point needs all its seeds fitted. None where there is none beside true labels.
+    """
+    if "relative_time_to_fit" not in table:
+        return None
+    runs = _label_runs(table)
+    data = over_seeds(runs, ["model", "n_train", "label_rate"], "relative_time_to_fit", "relative_time_to_fit")
+    data = with_series(data.dropna(subset="relative_time_to_fit").reset_index(drop=True))
+    if data.empty or data["label_rate"].max() == 0:
+        return None
+    unfitted = runs[~runs["fitted"]]
+    note = "" if unfitted.empty else f" Not fitted, so without a time: {_which(unfitted)}."
+    return Figure(
+        name="figure-1b",
+        title="Time to fit, relative to true labels",
+        subtitle="",
+        caption=f"Optimiser steps until training accuracy reached 99%. {seed_sentence(runs)}{note}",
+        data=data,
+        chart=_against_corruption(
+            data, "relative_time_to_fit", "relative time to fit", models=series(runs), axis=alt.Axis(format="~g")
+        ),
+    )
+
+
+def figure_1c(table: pd.DataFrame) -> Figure | None:
+    """Test error against label corruption, beside the error of guessing; None without corrupted runs."""
+    runs = _label_runs(table).assign(test_error=lambda frame: 1 - frame["test_accuracy"])
+    if runs.empty or runs["label_rate"].max() == 0:
+        return None
+    data = over_seeds(runs, ["model", "n_train", "label_rate"], "test_error", "test_error").assign(
+        chance=1 - 1 / runs["num_classes"].iloc[0]
+    )
+    fitted = runs.groupby(["model", "n_train", "label_rate"])["fitted"].all().rename("all_fitted").reset_index()
+    data = with_series(data.merge(fitted, on=["model", "n_train", "label_rate"]))
+    chance = alt.Chart().encode(y=alt.Y("mean(chance):Q"))
+    note = "" if data["all_fitted"].all() else f" Hollow: not fitted ({_which(runs[~runs['fitted']])})."
+    return Figure(
+        name="figure-1c",
+        title="Test error",
+        subtitle="",
+        caption=f"Dotted: guessing, {data['chance'].iloc[0]:.0%} error. {seed_sentence(runs)}{note}",
+        data=data,
+        chart=_against_corruption(
+            data,
+            "test_error",
+            "test error",
+            models=series(runs),
+            axis=alt.Axis(format=".0%"),
+            scale=alt.Scale(domain=[0, 1]),
+            under=(chance.mark_rule(strokeDash=[2, 3]),),
+        ),
+    )
+
+
+def early_figures(outcomes: Sequence[TrainOutcome]) -> list[Figure]:
+    """The slow start, for the runs of one model: gradient norm, update norm and gradient cosine of each early step.
+
+    Over label rates only; means over bins of steps and over seeds, with the seeds' interval.
+    """
+    runs = [o for o in outcomes if o.spec.label_rate == 1.0 or o.spec.corruption in ("true-labels", "partial-labels")]
+    runs = [o for o in runs if "+" not in o.spec.corruption and len(o.early["step"])]
+    if len({outcome.spec.label_rate for outcome in runs}) < 2:
+        return []
+    last = max(int(outcome.early["step"].max()) for outcome in runs)
+    figures = []
+    for measure, title in EARLY_MEASURES.items():
+        averaged = pd.concat(
+            [
+                pd.DataFrame(
+                    binned(o.early["step"], o.early[measure], last, MOST_POINTS // 4), columns=["step", measure]
+                )
+                .assign(label_rate=o.spec.label_rate, seed=o.spec.seed)
+                .dropna()
+                for o in runs
+            ],
+            ignore_index=True,
+        )
+        # Where some seeds have left, the mean would jump.
+        data = over_seeds(averaged, ["label_rate", "step"], measure, measure)
+        data = data[data["seeds"] == data.groupby("label_rate")["seeds"].transform("max")].reset_index(drop=True)
+        rates = sorted(data["label_rate"].unique())
+        legend = alt.Legend(type="symbol", format=".0%", symbolType="stroke", symbolOpacity=1, values=rates)
+        base = alt.Chart().encode(
+            x=alt.X("step:Q", title="training steps", axis=steps_axis()),
+            color=alt.Color("label_rate:Q", title="labels redrawn", scale=alt.Scale(domain=[0, 1]), legend=legend),
+            detail="label_rate:Q",
+        )
+        layers = [base.mark_line().encode(y=alt.Y(f"{measure}:Q", title=None))]
+        if data["low"].notna().any():
+            layers.insert(0, base.mark_area(opacity=0.18).encode(y=alt.Y("low:Q", title=None), y2="high:Q"))
+        caption = "Between the gradients of successive batches. " if measure == "gradient_cosine" else ""
+        figures.append(
+            Figure(
+                name=f"early-{measure.replace('_', '-')}-{_slug(runs[0])}",
+                title=f"{title[0].upper()}{title[1:]}",
+                subtitle=model_label(runs[0].spec.model, runs[0].n_train),
+                caption=f"{caption}Each of the first {last:,} steps, averaged in bins. {_seeds(runs)}",
+                data=data,
+                chart=layered(*layers, data=data, height=200),
+                log_steps=True,
+            )
+        )
+    return figures
+
+
+def _loss_curve(outcome: TrainOutcome) -> pd.DataFrame:
+    """The dense first steps, then a point an epoch at its last step, then the step at which the run has fitted."""
+    early, curve = outcome.early, outcome.curve
+    later = curve["step"] > (early["step"].max() if len(early["step"]) else 0)
+    step = np.concatenate([early["step"], curve["step"][later]]).astype(np.float64)
+    loss = np.concatenate([early["train_loss"], curve["train_loss"][later]]).astype(np.float64)
+    finite = np.isfinite(loss)
+    rows = pd.DataFrame(
+        binned(step[finite], loss[finite], outcome.steps_run, MOST_POINTS), columns=["step", "train_loss"]
+    )
+    rows["fitted"] = False
+    if outcome.steps_to_fit is not None and finite.any():
+        at = float(outcome.steps_to_fit)
+        there = float(np.interp(at, rows["step"], rows["train_loss"]))
+        rows = pd.concat([rows, pd.DataFrame({"step": [at], "train_loss": [there], "fitted": [True]})]).sort_values(
+            "step"
+        )
+    rows = rows.assign(
+        setting=setting_label(outcome.spec.corruption, outcome.spec.corruption_rate), seed=outcome.spec.seed
+    )
+    return rounded(rows[["setting", "seed", "step", "train_loss", "fitted"]])
+
+
+def _label_runs(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["corruption"].isin(["true-labels", "partial-labels", "random-labels"])]
+
+
+def _against_corruption(
+    data: pd.DataFrame,
+    value: str,
+    title: str,
+    *,
+    models: Sequence[str],
+    axis: alt.Axis,
+    scale: alt.Scale | None = None,
+    under: Sequence[alt.Chart] = (),
+) -> alt.LayerChart:
+    # All models, drawn or not, so that each looks the same in Figures 1b and 1c.
+    by_model = alt.Scale(domain=models)
+    legend = alt.Legend(values=[model for model in models if model in set(data["series"])])
+    picked = alt.selection_point(fields=["series"], bind="legend", name="picked")
+    base = alt.Chart().encode(
+        x=alt.X("label_rate:Q", title="label corruption", axis=alt.Axis(format=".0%", tickCount=5)),
+        color=alt.Color("series:N", scale=by_model, legend=legend),
+        opacity=alt.condition(picked, alt.value(1), alt.value(0.12)),
+    )
+    y = alt.Y(f"{value}:Q", title=title, axis=axis, scale=scale or alt.Scale(zero=False))
+    layers: list[alt.Chart] = [*under, base.mark_line().encode(y=y).add_params(picked)]
+    if data["low"].notna().any():
+        layers.append(base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", title=title), y2="high:Q"))
+    filled = alt.condition("datum.all_fitted !== false", alt.value(1), alt.value(0))
+    layers.append(
+        base.mark_point(filled=False).encode(
+            y=y,
+            fill=alt.Fill("series:N", scale=by_model, legend=legend),
+            fillOpacity=filled,
+            shape=alt.Shape("series:N", scale=by_model, legend=legend),
+            tooltip=[
+                alt.Tooltip("series:N"),
+                alt.Tooltip("label_rate:Q", title="label corruption", format=".0%"),
+                alt.Tooltip(f"{value}:Q", title=title, format=".3~g"),
+                alt.Tooltip("low:Q", title="95% interval, low", format=".3~g"),
+                alt.Tooltip("high:Q", title="95% interval, high", format=".3~g"),
+                alt.Tooltip("seeds:Q"),
+            ],
+        )
+    )
+    return layered(*layers, data=data, height=280)
+
+
+def _known_first(settings: Iterable[str]) -> list[str]:
+    """SETTINGS, whether they occur or not, so that each keeps its colour; then the others."""
+    return list(dict.fromkeys([*SETTINGS, *settings]))
+
+
+def _slug(outcome: TrainOutcome) -> str:
+    return slug(f"{outcome.spec.model}-{outcome.n_train}")
+
+
+def _num_seeds(outcomes: Sequence[TrainOutcome]) -> int:
+    return len({outcome.spec.seed for outcome in outcomes})
+
+
+def _seeds(outcomes: Sequence[TrainOutcome]) -> str:
+    return seed_sentence(pd.DataFrame({"seed": [outcome.spec.seed for outcome in outcomes]}))
+
+
+def _unfitted(outcomes: Sequence[TrainOutcome]) -> str:
+    names = [setting_label(o.spec.corruption, o.spec.corruption_rate) for o in outcomes if not o.fitted]
+    return f" Not fitted: {', '.join(dict.fromkeys(names))}." if names else ""
+
+
+def _which(runs: pd.DataFrame) -> str:
+    """ "alexnet at 75%, 100%"."""
+    by_model = runs.sort_values("label_rate").groupby("model", sort=False)["label_rate"].unique()
+    return "; ".join(f"{model} at {', '.join(f'{rate:.0%}' for rate in rates)}" for model, rates in by_model.items())

@@ -1,0 +1,24 @@
+"""The numbers that the paper published, as data, and whether our data are the paper's."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+
+import pandas as pd
+
+from byrote.data.dataset import Dataset
+
+PAPER = "Zhang, Bengio, Hardt, Recht, Vinyals: Understanding deep learning requires rethinking generalization (2017)"
+CIFAR10_TRAIN = 50_000
+
+
+@cache
+def published(table: str) -> pd.DataFrame:
+    """A table of the paper ("table1", "table2", "table4", "linear"), as published: accuracies in percent."""
+    return pd.read_csv(files("byrote.studies").joinpath("paper", f"{table}.csv").open(encoding="utf-8"))
+
+
+def is_cifar10(data: Dataset) -> bool:
+    return re.search(r"cifar[-_ ]?10(?!0)", f"{data.name} {data.title}", re.IGNORECASE) is not None
