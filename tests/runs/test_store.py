@@ -213,7 +213,7 @@ def _folder(folder: Path) -> Path:
 def _later(folder: Path) -> Path:
     Store(folder / "runs.db")
     with sqlite3.connect(folder / "runs.db") as connection:
-        connection.execute("UPDATE byrote_meta SET value = '2'")
+        connection.execute("UPDATE byrote_meta SET value = '3'")
     return folder / "runs.db"
 
 
@@ -226,7 +226,7 @@ REFUSED = {
     ),
     "later format": (
         _later,
-        r"runs\.db has format 2, this byrote reads and writes format 1: name another store",
+        r"runs\.db has format 3, this byrote reads and writes format 2: name another store",
     ),
     "memory": (lambda _: "sqlite://", "got a store in memory, .*: name a file"),
     "memory by name": (lambda _: "sqlite:///:memory:", "got a store in memory"),

@@ -39,6 +39,23 @@ def test_the_promised_columns_come_first(make_outcome):
     assert list(table.columns[: len(PROMISED)]) == PROMISED
 
 
+def test_further_columns_come_last(make_outcome):
+    spec = TrainSpec(
+        model="m", augmentation="random-crop", validation=0.1, batch_size=32, momentum=0.5, optimizer="Adam"
+    )
+    table = tabulate("s", [make_outcome(spec, train_top5_accuracy=0.9, test_top5_accuracy=0.7)])
+    assert table["augmentation"].tolist() == ["random-crop"]
+    expected = {
+        "validation": 0.1,
+        "train_top5_accuracy": 0.9,
+        "test_top5_accuracy": 0.7,
+        "batch_size": 32,
+        "momentum": 0.5,
+        "optimizer": "Adam",
+    }
+    assert table.iloc[0, -6:].to_dict() == expected
+
+
 def test_a_row_is_a_run(make_outcome):
     partial = (Corruption(name="partial-labels", rate=0.5), Corruption(name="gaussian"))
     outcomes = [

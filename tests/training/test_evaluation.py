@@ -38,7 +38,18 @@ def test_evaluation_is_the_slow_loop(tiny: Dataset, members: list[int], kind: st
         assert evaluation.num_correct == (logits.argmax(1) == labels).sum()
         assert evaluation.accuracy == evaluation.num_correct / 121
         assert evaluation.accuracy_true_labels == (logits.argmax(1) == true).sum().item() / 121
+        five_best = logits.argsort(1)[:, -5:]
+        assert evaluation.top5_accuracy == (five_best == labels[:, None]).any(1).sum().item() / 121
         np.testing.assert_array_equal(evaluation.predictions, logits.argmax(1))
+
+
+def test_with_few_classes_the_label_is_always_among_the_best(tiny: Dataset) -> None:
+    split = make_conditions([TrainSpec(model="mlp-1x9")], tiny, device="cpu", channels_last=False).train
+    split.labels.clamp_(max=3)
+    network = build_model("mlp-1x9", input_shape=(1, 8, 8), num_classes=4)
+    numerics = make_numerics("float32", "cpu")
+    (found,) = evaluate(Replicas([network]), split, [0], loss="cross-entropy", dtype=torch.float32, numerics=numerics)
+    assert found.top5_accuracy == 1
 
 
 def test_losses_are_of_each_replica_alone() -> None:

@@ -56,7 +56,7 @@ def test_weights_that_are_not_fresh_fail(tiny: Dataset, factory: object, detail:
 
 
 def evaluation(num_correct: int, n: int = 200) -> Evaluation:
-    return Evaluation(0.5, num_correct / n, 0.25, num_correct, np.zeros(n, np.int64))
+    return Evaluation(0.5, num_correct / n, 0.25, 0.75, num_correct, np.zeros(n, np.int64))
 
 
 def test_fitted_at_99_percent_and_interpolated_at_all_of_the_attainable(tiny: Dataset) -> None:

@@ -30,7 +30,7 @@ from byrote.runs.codec import SCALARS, SUMMARY, from_row, to_row
 from byrote.runs.weights import WeightsFolder
 from byrote.training.outcome import TrainOutcome
 
-SCHEMA = 1
+SCHEMA = 2
 """Major version of the tables. A store of another one is refused."""
 
 _SQL_TYPES: dict[type, Any] = {str: sa.Text, int: sa.BigInteger, float: sa.Double, bool: sa.Boolean}

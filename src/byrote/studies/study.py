@@ -58,7 +58,7 @@ def _row(study: str, outcome: TrainOutcome) -> dict[str, object]:
         "parameters": outcome.parameters,
         "corruption": spec.corruption,
         "corruption_rate": spec.corruption_rate,
-        "augmentation": "none",
+        "augmentation": spec.augmentation,
         "dropout": spec.dropout,
         "weight_decay": spec.weight_decay,
         "batch_norm": outcome.batch_norm,
@@ -92,6 +92,12 @@ def _row(study: str, outcome: TrainOutcome) -> dict[str, object]:
         "precision": spec.precision,
         "failed_checks": "; ".join(check.name for check in outcome.failed_checks),
         "key": outcome.key,
+        "validation": spec.validation,
+        "train_top5_accuracy": outcome.train_top5_accuracy,
+        "test_top5_accuracy": outcome.test_top5_accuracy,
+        "batch_size": spec.batch_size,
+        "momentum": spec.momentum,
+        "optimizer": spec.optimizer,
     }
 
 

@@ -36,7 +36,6 @@ from byrote.training.replicas import Replicas, why_not_stackable
 from byrote.training.spec import TrainSpec
 
 _SECONDS_BETWEEN_REPORTS = 0.5
-_EVALUATION_SHARE = 0.1
 _OWN_FIELDS = {"corruptions", "seed", "data_seed", "learning_rate", "weight_decay"}
 """What the runs of a group may differ in."""
 
@@ -272,17 +271,16 @@ class _Group:
         return "epochs" if epoch == self.recipe.epochs else None
 
     def _is_evaluation_scheduled(self, epoch: int) -> bool:
-        """At geometrically spaced epochs, and only as often as a tenth of the training's own passes pays for.
+        """At geometrically spaced epochs, and as often as the recipe's share of the training's own passes pays for.
 
         A step costs about three forward passes. Where the test set is large beside the training subset, evaluation
         would otherwise take most of the time.
         """
         cost = self.train_split.num_examples + self.test_split.num_examples
-        allowance = _EVALUATION_SHARE * 3 * epoch * self.train_split.num_examples
+        allowance = self.recipe.evaluation_share * 3 * epoch * self.train_split.num_examples
         if epoch < self.next_evaluation or self.passes_evaluated + cost > allowance:
             return False
-        while self.next_evaluation <= epoch:
-            self.next_evaluation *= self.recipe.evaluation_spacing
+        self.next_evaluation = max(epoch + 1, epoch * self.recipe.evaluation_spacing)
         self.passes_evaluated += cost
         return True
 

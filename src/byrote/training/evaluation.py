@@ -17,6 +17,7 @@ from byrote.training.replicas import Replicas
 
 # Examples of all replicas together in one forward pass: their activations stay near the caches.
 _BATCH = 512
+_TOP = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +27,8 @@ class Evaluation:
     loss: float
     accuracy: float
     accuracy_true_labels: float
+    top5_accuracy: float
+    """The label is among the min(5, K) classes with the largest scores."""
     num_correct: int
     predictions: Int64[np.ndarray, " N"]
 
@@ -45,6 +48,7 @@ def evaluate(
     n = part.num_examples
     predictions = torch.empty_like(part.labels)
     total = torch.zeros(len(members), dtype=torch.float64)
+    in_top = torch.zeros_like(part.labels, dtype=torch.bool)
     size = max(_BATCH // len(members), 32)
     for first in range(0, n, size):
         last = min(first + size, n)
@@ -54,13 +58,17 @@ def evaluate(
             logits = replicas(inputs, training=False, members=members).to(dtype)
         total += loss_per_replica(logits, part.labels[:, first:last], loss).cpu().double() * (last - first)
         predictions[:, first:last] = logits.argmax(-1)
+        best = logits.topk(min(_TOP, logits.shape[-1]), sorted=False).indices
+        in_top[:, first:last] = (best == part.labels[:, first:last, None]).any(-1)
     correct = (predictions == part.labels).sum(1).tolist()
     correct_true = (predictions == part.true_labels).sum(1).tolist()
+    correct_top = in_top.sum(1).tolist()
     return [
         Evaluation(
             loss=float(total[position]) / n,
             accuracy=correct[position] / n,
             accuracy_true_labels=correct_true[position] / n,
+            top5_accuracy=correct_top[position] / n,
             num_correct=correct[position],
             predictions=predictions[position].cpu().numpy(),
         )

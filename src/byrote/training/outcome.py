@@ -27,6 +27,8 @@ CURVE_COLUMNS = (
     "train_accuracy_true_labels",
     "test_loss",
     "test_accuracy",
+    "validation_loss",  # NaN throughout without a validation share
+    "validation_accuracy",
 )
 EARLY_COLUMNS = (
     "step",
@@ -57,6 +59,7 @@ class TrainOutcome:
     data: str
     """What figures call the data."""
     n_train: int
+    """How many examples were trained on: without those held out for validation."""
     n_test: int
     num_classes: int
     parameters: int
@@ -66,8 +69,11 @@ class TrainOutcome:
     train_loss: float
     train_accuracy: float
     train_accuracy_true_labels: float
+    train_top5_accuracy: float
+    """The label trained on is among the min(5, K) classes with the largest scores."""
     test_loss: float
     test_accuracy: float
+    test_top5_accuracy: float
     ceiling: float
     """The training accuracy that identical inputs with different labels leave; 1.0 without such."""
 
