@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from byrote.cli import main
-from byrote.cli.commands import STUDIES
+from byrote.cli.studies import REPRODUCTIONS
 from byrote.data.corruptions import CORRUPTIONS
 from byrote.data.sources import SOURCES
 from byrote.models.catalog import MODELS
@@ -216,7 +216,7 @@ def test_a_reader_that_leaves_is_no_error():
 
 @pytest.mark.parametrize(
     ("what", "names"),
-    [("models", MODELS), ("data", SOURCES), ("corruptions", CORRUPTIONS), ("studies", STUDIES)],
+    [("models", MODELS), ("data", SOURCES), ("corruptions", CORRUPTIONS), ("studies", REPRODUCTIONS)],
 )
 def test_list_has_every_name(what, names, capsys):
     assert main(["list", what]) == 0

@@ -12,6 +12,8 @@ import pytest
 
 from byrote.errors import UserError
 from byrote.report.page import write_report
+from byrote.report.presentations import PRESENTERS
+from byrote.report.sections import Cell, PageTable, Presentation, Section
 from byrote.studies.study import Finding
 from byrote.training.outcome import Check
 from byrote.training.spec import TrainSpec
@@ -235,3 +237,32 @@ def test_a_browser_draws_every_chart_without_a_request(tmp_path, report, study, 
     assert "CONSOLE" not in done.stderr
     asked = set(re.findall(r'"url":"(https?://[^/"]+)', log.read_text()))
     assert not {host for host in asked if "google" not in host}, "beside what chromium asks of its maker"
+
+
+def test_sections_of_a_study_are_drawn_as_tables_with_tones_and_notes(report, study, outcome, monkeypatch) -> None:
+    table = PageTable(
+        header=("row", "ours"),
+        spans=(("", 1), ("accuracy", 1)),
+        blocks={"a block": [[Cell(EVIL, "bad", note="a note"), "1%"]], "": [["plain", Cell("2%", "quiet")]]},
+    )
+    sections = [
+        Section("one", "One", "Lead one.", number="Table 7", table=table, note="Beneath."),
+        Section("two", "Two", "", beside_next=True),
+        Section("three", "Three", ""),
+    ]
+    shown = Presentation("A headline.", sections, notes=["A note of the study's own."])
+    monkeypatch.setitem(PRESENTERS, "randomization", lambda *_: shown)
+    page = read(report(study(), [outcome()]))
+    assert page.open == []
+    for told in (
+        "A headline.",
+        "Table 7 One",
+        "a block",
+        EVIL,
+        "a note",
+        "1%",
+        "Beneath.",
+        "A note of the study's own.",
+    ):
+        assert told in page.text
+    assert "test accuracy training accuracy" not in page.text

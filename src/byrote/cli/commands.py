@@ -14,17 +14,12 @@ from typing import Any
 
 from byrote import __version__
 from byrote.cli.flags import Demo, List, Report, Reproduce, parse
+from byrote.cli.studies import REPRODUCTIONS
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 
 INVOCATION = "study.json"
 """What was asked for, kept in OUT so that `byrote report OUT` finds the same runs."""
-
-STUDIES = {
-    "demo": "byrote demo: every condition of Figure 1 on scikit-learn's digits, a small conv net and an MLP",
-    "figure1": "byrote reproduce figure1: the paper's Figure 1 with the paper's hyper-parameters",
-}
-
 
 def train(command: Demo | Reproduce, arguments: Sequence[str]) -> int:
     """Runs what the store lacks, and writes the report. Returns the exit code."""
@@ -122,7 +117,8 @@ def show_names(command: List) -> int:
     from byrote.data.sources import SOURCES
     from byrote.models.catalog import MODELS
 
-    lists = {"models": MODELS, "data": SOURCES, "corruptions": CORRUPTIONS, "studies": STUDIES}
+    studies = {name: reproduction.description for name, reproduction in REPRODUCTIONS.items()}
+    lists = {"models": MODELS, "data": SOURCES, "corruptions": CORRUPTIONS, "studies": studies}
     for title, names in lists.items():
         if command.what in (None, title):
             print(title)
@@ -135,13 +131,13 @@ def show_names(command: List) -> int:
 def make_study(command: Demo | Reproduce, precision: str) -> Any:
     """The study that the flags ask for, its data loaded."""
     from byrote.data.sources import load
-    from byrote.studies.figure1 import demo_study, figure1_study
+    from byrote.studies.figure1 import demo_study
 
     if isinstance(command, Demo):
         study = demo_study(load("digits"), command.seeds)
     else:
         data: Dataset = load(command.data, label=command.label, title=command.title, image_size=command.image_size)
-        study = figure1_study(data, command.scale, command.seeds)
+        study = REPRODUCTIONS[command.name].build(data, command.scale, command.seeds, command.models)
     if command.n_train is not None:
         study = replace(study, n_train=command.n_train)
     return study.with_recipe(precision=precision, **command.recipe)

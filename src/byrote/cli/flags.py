@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 import tyro
 
+from byrote.cli.studies import REPRODUCTIONS
 from byrote.training.spec import Recipe
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -26,6 +27,11 @@ else:
     RecipeChanges = TypedDict(
         "RecipeChanges", {name: _field(name) for name in Recipe.model_fields if name != "precision"}, total=False
     )
+
+if TYPE_CHECKING:
+    ReproductionName = str
+else:
+    ReproductionName = Literal[tuple(REPRODUCTIONS)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,12 +76,14 @@ class Demo(TrainingFlags):
 class Reproduce(TrainingFlags):
     """A figure or table of the paper, on the paper's data or on yours."""
 
-    name: tyro.conf.Positional[Literal["figure1"]]
-    """What to reproduce."""
+    name: tyro.conf.Positional[ReproductionName]
+    """What to reproduce: see `byrote list studies`."""
     data: str
     """A data source: see `byrote list data`."""
     scale: Literal["laptop", "paper"] = "laptop"
     """laptop: subsets, minutes on two cores; paper: everything at full size, for a GPU."""
+    models: tuple[str, ...] | None = None
+    """Which models: see `byrote list models`; those of the paper, or of the scale, if left out."""
     label: str | None = None
     """Column of the labels, where the source has columns."""
     image_size: int | None = None

@@ -1,0 +1,32 @@
+import inspect
+
+import pytest
+
+from byrote.cli.studies import REPRODUCTIONS
+from byrote.data.sources import load
+from byrote.studies.study import Study
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load("digits")
+
+
+@pytest.mark.parametrize("name", REPRODUCTIONS)
+def test_every_reproduction_takes_the_same_arguments_and_plans_runs(name, digits):
+    build = REPRODUCTIONS[name].build
+    assert list(inspect.signature(build).parameters) == ["data", "scale", "seeds", "models"]
+    for scale in ("laptop", "paper"):
+        study = build(digits, scale, 2)
+        assert isinstance(study, Study)
+        plan = study.plan()
+        assert plan
+        assert len(set(plan)) == len(plan)
+        assert {spec.seed for spec in plan} == {0, 1}
+
+
+@pytest.mark.parametrize("name", REPRODUCTIONS)
+def test_a_model_of_the_users_takes_the_place_of_the_papers(name, digits):
+    models = {spec.model for spec in REPRODUCTIONS[name].build(digits, "laptop", 1, ("mlp-1x16",)).plan()}
+    assert "mlp-1x16" in models
+    assert "alexnet" not in models

@@ -1,0 +1,85 @@
+from dataclasses import dataclass, replace
+
+import pytest
+
+from byrote.errors import UserError
+from byrote.studies.design import ModelStudy, label_corruptions, regularizers
+from byrote.studies.study import tabulate
+from byrote.training.spec import Recipe
+
+
+@dataclass(frozen=True, eq=False)
+class OneRunEach(ModelStudy):
+    name = "one-run-each"
+    title = "One run each"
+
+    def plan(self):
+        return [self.make_spec(model, seed) for model in self.model_names for seed in self.seed_list]
+
+    def summarise(self, outcomes):
+        return tabulate(self.name, outcomes)
+
+    def verdict(self, table):
+        return []
+
+
+def test_a_count_of_seeds_starts_at_0_and_a_list_is_taken_as_it_is(data):
+    assert OneRunEach(data, seeds=3).seed_list == [0, 1, 2]
+    assert OneRunEach(data, seeds=(7, 3)).seed_list == [7, 3]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"models": "mlp-1x512"}, "got models='mlp-1x512', expected a list of different names"),
+        ({"models": ()}, "expected a list of different names"),
+        ({"models": ("mlp-1x8", "mlp-1x8")}, "expected a list of different names"),
+        ({"seeds": 0}, "got seeds=0, expected a number of seeds, at least 1"),
+        ({"seeds": (1, 1)}, "or different ones"),
+        ({"seeds": (-1,)}, r"got seeds=\(-1,\)"),
+        ({"n_train": 41}, "got n_train=41 for made up, which has 40 training examples"),
+        ({"n_train": {"alexnet": 3}}, "got n_train for alexnet but not for the model mlp-1x512: give one for each"),
+    ],
+)
+def test_what_is_wrong_is_said_at_once(data, fields, message):
+    with pytest.raises(UserError, match=message):
+        OneRunEach(data, **fields)
+
+
+def test_recipe_and_size_may_be_each_models_own(data):
+    study = OneRunEach(
+        data,
+        models=("mlp-1x8", "mlp-2x8"),
+        recipe={"mlp-1x8": Recipe(learning_rate=0.5), "mlp-2x8": Recipe()},
+        n_train={"mlp-1x8": 20, "mlp-2x8": None},
+        data_seed=4,
+    )
+    first, second = study.plan()
+    assert (first.learning_rate, first.n_train, first.data_seed) == (0.5, 20, 4)
+    assert (second.learning_rate, second.n_train) == (0.01, None)
+    changed = study.with_recipe(momentum=0.5)
+    assert [(spec.momentum, spec.learning_rate) for spec in changed.plan()] == [(0.5, 0.5), (0.5, 0.01)]
+    assert replace(study, data_seed=0).plan() != study.plan()
+
+
+def test_changes_of_a_run_win_over_the_studys(data):
+    spec = OneRunEach(data).make_spec("mlp-1x8", 2, label_corruptions(1.0), n_train=10, weight_decay=0.1)
+    assert (spec.corruption, spec.n_train, spec.weight_decay, spec.seed) == ("random-labels", 10, 0.1, 2)
+
+
+@pytest.mark.parametrize(("rate", "name"), [(0.0, "true-labels"), (0.4, "partial-labels"), (1.0, "random-labels")])
+def test_label_corruptions(data, rate, name):
+    spec = OneRunEach(data).make_spec("mlp-1x8", 0, label_corruptions(rate))
+    assert (spec.corruption, spec.label_rate) == (name, rate)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("none", 0.0, 0.0), ""),
+        (("random-crop", 0.0, 5e-4), "random crop, weight decay 0.0005"),
+        (("my.py:flip", 0.5, 0.0), "my.py:flip, dropout 0.5"),
+    ],
+)
+def test_regularizers_in_words(arguments, words):
+    assert regularizers(*arguments) == words
