@@ -1,0 +1,50 @@
+"""Whether runs may decide a claim: all there, none failed a check or blew up, and fitted where that matters."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from byrote.studies.design import regularizers
+
+
+def obstacle(runs: pd.DataFrame, num_planned: int, *, fitted: bool = False, finite: bool = True) -> str | None:
+    """Why these rows of a study's table decide nothing, in one sentence; None where they do.
+
+    Args:
+        num_planned: how many runs the claim needs.
+        fitted: whether it speaks of networks that have fitted.
+        finite: whether a run whose loss blew up says nothing about it.
+    """
+    if len(runs) < num_planned:
+        return f"{num_planned - len(runs)} of {num_planned} runs have not finished."
+    failed = runs[runs["failed_checks"] != ""]
+    if len(failed):
+        names = sorted(set("; ".join(failed["failed_checks"]).split("; ")))
+        return (
+            f"A self-check failed in {len(failed)} of {len(runs)} runs ({', '.join(names)}): nothing follows from them."
+        )
+    lost = runs[runs["stop_reason"] == "non-finite loss"]
+    if finite and len(lost):
+        return f"The loss was no longer finite in {len(lost)} of {len(runs)} runs ({_each(lost)})."
+    unfitted = runs[~runs["fitted"].astype(bool)]
+    if fitted and len(unfitted):
+        return f"{len(unfitted)} of {len(runs)} runs stopped before they had fitted ({_each(unfitted)})."
+    return None
+
+
+def _each(runs: pd.DataFrame) -> str:
+    return "; ".join(
+        f"{run_label(run)}, seed {run['seed']}: train accuracy {run['train_accuracy']:.3f} "
+        f"after {run['steps_run']:,} steps"
+        for run in runs.to_dict("records")
+    )
+
+
+def run_label(run: Mapping[Hashable, Any]) -> str:
+    """A row of a table in words: "alexnet, random labels, weight decay 0.0005"."""
+    words = [run["model"], run["corruption"].replace("-", " ")]
+    own = regularizers(run["augmentation"], run["dropout"], run["weight_decay"])
+    return ", ".join([*words, own] if own else words)

@@ -1,0 +1,178 @@
+"""What the runs of Table 1 show: each ordering of test accuracies, random labels, and nets without regularisers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from byrote.studies.comparisons import Comparison, compare, holm
+from byrote.studies.evidence import obstacle
+from byrote.studies.randomization_findings import DECISIVE
+from byrote.studies.statistics import Interval, binomial_interval
+from byrote.studies.study import Finding
+from byrote.studies.table1_rows import Condition, Ordering, Row, orderings
+
+SIGNIFICANCE = 0.05
+"""Of all orderings together, by Holm's correction."""
+FAR = 0.25
+"""A test accuracy is far above chance once a quarter of the errors of guessing are gone. The paper's MLPs, the
+weakest of Table 1, lose 45% of them."""
+
+
+def findings(
+    rows: Mapping[str, Sequence[Row]], table: pd.DataFrame, num_seeds: int, *, on_cifar10: bool
+) -> list[Finding]:
+    """The claims that these rows of these models bear on, decided by the runs in `table`.
+
+    Args:
+        on_cifar10: whether the paper's accuracies, and its order of them, are about this data.
+    """
+    return [
+        *_orderings(orderings(rows, as_published=on_cifar10), table, num_seeds, on_cifar10),
+        *(_fits_random_labels(model, table, num_seeds) for model, own in rows.items() if _RANDOM in own),
+        *(_needs_no_regularizer(model, table, num_seeds) for model, own in rows.items() if Row() in own),
+    ]
+
+
+_RANDOM = Row(random_labels=True)
+
+
+def runs_of(table: pd.DataFrame, condition: Condition) -> pd.DataFrame:
+    """The rows of `table` under this condition, in the order of their seeds."""
+    if table.empty:
+        return table
+    model, row = condition
+    chosen = (
+        (table["model"] == model)
+        & (table["random_crop"] == row.random_crop)
+        & ((table["weight_decay"] > 0) == row.weight_decay)
+        & (table["corruption"] == ("random-labels" if row.random_labels else "true-labels"))
+    )
+    return table[chosen].sort_values("seed")
+
+
+def _orderings(tried: Sequence[Ordering], table: pd.DataFrame, num_seeds: int, on_cifar10: bool) -> list[Finding]:
+    """A finding for each, decided together, and one that counts them."""
+    if not tried:
+        return []
+    compared = {ordering: _compare(ordering, table, num_seeds) for ordering in tried}
+    made = {ordering: result for ordering, result in compared.items() if isinstance(result, Comparison)}
+    adjusted = dict(zip(made, holm([comparison.p_value for comparison in made.values()]), strict=True))
+    found = []
+    for ordering, result in compared.items():
+        if isinstance(result, str):
+            found.append(Finding(ordering.claim, "no conclusion", result))
+            continue
+        ahead = result.difference.mean < 0 if ordering.reversed else result.difference.mean > 0
+        decided = adjusted[ordering] < SIGNIFICANCE
+        outcome = "no conclusion" if not decided else "supported" if ahead else "not supported"
+        statement = _statement(ordering, result, float(adjusted[ordering]), len(made), table)
+        found.append(Finding(ordering.claim, outcome, statement))  # type: ignore[arg-type]
+    return [*found, _count(found, on_cifar10)]
+
+
+def _compare(ordering: Ordering, table: pd.DataFrame, num_seeds: int) -> Comparison | str:
+    first, second = runs_of(table, ordering.first), runs_of(table, ordering.second)
+    reason = obstacle(pd.concat([first, second]), 2 * num_seeds)
+    if reason:
+        return reason
+    n_first, n_second = (int(runs["n_train"].iloc[0]) for runs in (first, second))
+    if n_first != n_second:
+        return (
+            f"{ordering.first[0]} was trained on {n_first:,} examples and {ordering.second[0]} on {n_second:,}: "
+            "their test accuracies do not compare."
+        )
+    won, lost = (first[f"{side}_{ordering.rival}"].astype(int).tolist() for side in ("won_against", "lost_against"))
+    return compare(won, lost, int(first["n_test"].iloc[0]))
+
+
+def _statement(ordering: Ordering, result: Comparison, p_value: float, num_tried: int, table: pd.DataFrame) -> str:
+    first, second = runs_of(table, ordering.first), runs_of(table, ordering.second)
+    gap = result.difference
+    over = f"{result.num_seeds} seeds" if result.num_seeds > 1 else f"{gap.n:,} test examples, one seed"
+    noise = "" if p_value < SIGNIFICANCE else ", which is within noise"
+    statement = (
+        f"{_name(ordering.first)} reaches a test accuracy of {_percent(first['test_accuracy'].mean())}, "
+        f"{_name(ordering.second)} {_percent(second['test_accuracy'].mean())}: "
+        f"{100 * gap.mean:+.1f} points (95% interval over {over}: {100 * gap.low:+.1f} to {100 * gap.high:+.1f}; "
+        f"p = {p_value:.2g} by Holm over {num_tried} orderings){noise}. "
+        f"Train accuracy {_percent(first['train_accuracy'].mean())} and {_percent(second['train_accuracy'].mean())}, "
+        f"n = {int(first['n_train'].iloc[0]):,}."
+    )
+    ours, theirs = (100 * float(runs["paper_test_accuracy"].iloc[0]) for runs in (first, second))
+    if not math.isnan(ours + theirs):
+        statement += f" The paper, at n = 50,000: {ours:.2f}% and {theirs:.2f}%, {ours - theirs:+.2f} points."
+    return statement
+
+
+def _count(found: Sequence[Finding], on_cifar10: bool) -> Finding:
+    hold, fail, open_ = (
+        sum(finding.outcome == outcome for finding in found)
+        for outcome in ("supported", "not supported", "no conclusion")
+    )
+    tried = f"the paper's {len(found)} orderings" if on_cifar10 else f"{len(found)} orderings expected from the paper"
+    return Finding(
+        f"Test accuracies are in the paper's order{'' if on_cifar10 else ', though on other data'}",
+        "no conclusion" if not hold + fail else "not supported" if fail else "supported",
+        f"Of {tried} that these rows can try, {hold} hold here, {fail} do not, and {open_} stay undecided.",
+    )
+
+
+def _fits_random_labels(model: str, table: pd.DataFrame, num_seeds: int) -> Finding:
+    claim = f"{model} fits random labels without regularisers, and tests at chance"
+    runs = runs_of(table, (model, _RANDOM))
+    reason = obstacle(runs, num_seeds, fitted=True)
+    if reason:
+        return Finding(claim, "no conclusion", reason)
+    chance, interval = _chance(runs), _test_interval(runs)
+    at_chance = interval.low <= chance <= interval.high
+    return Finding(
+        claim,
+        "supported" if at_chance else "not supported",
+        f"Train accuracy {_percent(runs['train_accuracy'].mean())} on random labels of "
+        f"{int(runs['n_train'].iloc[0]):,} examples; test accuracy {_percent(interval.mean)}, "
+        f"{'at' if at_chance else 'away from'} chance ({_percent(chance)}; {_over(runs)}).",
+    )
+
+
+def _needs_no_regularizer(model: str, table: pd.DataFrame, num_seeds: int) -> Finding:
+    claim = f"{model} generalises without explicit regularisers: they are not necessary"
+    runs = runs_of(table, (model, Row()))
+    reason = obstacle(runs, num_seeds, fitted=True)
+    if reason:
+        return Finding(claim, "no conclusion", reason)
+    chance, interval = _chance(runs), _test_interval(runs)
+    gone = 1 - (1 - interval.low) / (1 - chance)
+    return Finding(
+        claim,
+        "supported" if gone >= FAR else "not supported",
+        f"Without them {model} fits {int(runs['n_train'].iloc[0]):,} true labels (train accuracy "
+        f"{_percent(runs['train_accuracy'].mean())}) and has a test accuracy of {_percent(interval.mean)}, where "
+        f"chance is {_percent(chance)}: at least {_percent(max(gone, 0.0))} of the errors of guessing are gone "
+        f"({_over(runs)}; {FAR:.0%} count as far above chance).",
+    )
+
+
+def _test_interval(runs: pd.DataFrame) -> Interval:
+    return binomial_interval(float(runs["test_accuracy"].mean()), int(runs["n_test"].iloc[0]), DECISIVE)
+
+
+def _chance(runs: pd.DataFrame) -> float:
+    return 1 / int(runs["num_classes"].iloc[0])
+
+
+def _over(runs: pd.DataFrame) -> str:
+    seeds = runs["seed"].nunique()
+    of = f"mean of {seeds} seeds" if seeds > 1 else "one seed"
+    return f"{DECISIVE:.1%} interval over {int(runs['n_test'].iloc[0]):,} test examples, {of}"
+
+
+def _name(condition: Condition) -> str:
+    model, row = condition
+    return f"{model} with {row.regularizers}"
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f}%"
