@@ -15,6 +15,7 @@ from functools import partial
 import measure
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
@@ -24,30 +25,30 @@ import byrote
 BATCH = 128
 
 
-class ToTensor:
-    def __call__(self, image: np.ndarray) -> Tensor:
-        return torch.from_numpy(image).permute(2, 0, 1).float().div(255)
-
-
 class CenterCrop:
     def __init__(self, side: int) -> None:
         self.side = side
 
+    def __call__(self, image: Image.Image) -> Image.Image:
+        left, top = ((length - self.side) // 2 for length in image.size)
+        return image.crop((left, top, left + self.side, top + self.side))
+
+
+class ToTensor:
+    def __call__(self, image: Image.Image) -> Tensor:
+        return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous().float().div(255)
+
+
+class Whiten:
+    """The paper's: each image by its own mean and adjusted standard deviation."""
+
     def __call__(self, image: Tensor) -> Tensor:
-        top = (image.shape[-1] - self.side) // 2
-        return image[:, top : top + self.side, top : top + self.side]
-
-
-class Normalize:
-    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-        self.mean, self.std = torch.tensor(mean).view(-1, 1, 1), torch.tensor(std).view(-1, 1, 1)
-
-    def __call__(self, image: Tensor) -> Tensor:
-        return (image - self.mean) / self.std
+        return (image - image.mean()) / image.std(correction=0).clamp(min=image.numel() ** -0.5)
 
 
 class Images(Dataset):
-    """One example at a time through its transforms, as the demos published with the paper's topic do it."""
+    """One example at a time through its transforms, from a PIL image on: how torchvision's data sets hand them out, and
+    so how the published demonstrations of the paper train."""
 
     def __init__(self, images: np.ndarray, labels: np.ndarray, transforms: list[Callable]) -> None:
         self.images, self.labels, self.transforms = images, labels, transforms
@@ -56,7 +57,7 @@ class Images(Dataset):
         return len(self.images)
 
     def __getitem__(self, row: int) -> tuple[Tensor, int]:
-        image = self.images[row]
+        image = Image.fromarray(self.images[row])
         for transform in self.transforms:
             image = transform(image)
         return image, int(self.labels[row])
@@ -65,7 +66,7 @@ class Images(Dataset):
 def usual_way(data: byrote.Dataset, steps: int, num_workers: int) -> float:
     """Examples a second of a DataLoader loop that keeps running loss and accuracy, after five batches."""
     images = np.ascontiguousarray(data.train.inputs.transpose(0, 2, 3, 1))
-    transforms = [ToTensor(), CenterCrop(28), Normalize((0.491, 0.482, 0.447), (0.247, 0.243, 0.262))]
+    transforms = [CenterCrop(28), ToTensor(), Whiten()]
     loader = DataLoader(Images(images, data.train.labels, transforms), BATCH, shuffle=True, num_workers=num_workers)
     model = byrote.build_model("mlp-3x512", input_shape=(3, 28, 28), num_classes=10)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
