@@ -116,7 +116,7 @@ def _count(found: Sequence[Finding], on_cifar10: bool) -> Finding:
     return Finding(
         f"Test accuracies are in the paper's order{'' if on_cifar10 else ', though on other data'}",
         "no conclusion" if not hold + fail else "not supported" if fail else "supported",
-        f"Of {tried} that these rows can try, {hold} hold here, {fail} do not, and {open_} stay undecided.",
+        f"Held here: {hold} of {tried} that these rows can try. Contradicted: {fail}. Undecided: {open_}.",
     )
 
 

@@ -1,0 +1,47 @@
+import pandas as pd
+import pytest
+
+from byrote.studies.evidence import obstacle, run_label
+
+RUN = {
+    "model": "alexnet",
+    "corruption": "random-labels",
+    "augmentation": "random-crop",
+    "dropout": 0.0,
+    "weight_decay": 0.0005,
+    "seed": 3,
+    "failed_checks": "",
+    "stop_reason": "steps",
+    "fitted": True,
+    "train_accuracy": 0.5,
+    "steps_run": 1200,
+}
+LABEL = "alexnet, random labels, random crop, weight decay 0.0005"
+
+
+def test_a_run_is_called_by_what_makes_it_different():
+    assert run_label(RUN) == LABEL
+    assert run_label(RUN | {"augmentation": "none", "weight_decay": 0.0}) == "alexnet, random labels"
+
+
+@pytest.mark.parametrize(
+    ("change", "wants", "message"),
+    [
+        ({}, {}, None),
+        ({"failed_checks": "moments; labels fixed"}, {}, r"in 1 of 2 runs \(labels fixed, moments\): nothing follows"),
+        ({"stop_reason": "non-finite loss"}, {}, rf"no longer finite in 1 of 2 runs \({LABEL}, seed 3: train accuracy"),
+        ({"stop_reason": "non-finite loss"}, {"finite": False}, None),
+        ({"fitted": False}, {}, None),
+        ({"fitted": False}, {"fitted": True}, r"1 of 2 runs stopped before .* 0\.500 after 1,200 steps"),
+    ],
+)
+def test_what_stands_against_a_conclusion(change, wants, message):
+    found = obstacle(pd.DataFrame([RUN, RUN | change]), 2, **wants)
+    assert (found is None) == (message is None)
+    if message:
+        assert pd.Series([found]).str.contains(message, regex=True).all(), found
+
+
+def test_runs_that_are_missing_come_first():
+    assert obstacle(pd.DataFrame(), 2) == "2 of 2 runs have not finished."
+    assert obstacle(pd.DataFrame([RUN | {"failed_checks": "moments"}]), 2) == "1 of 2 runs have not finished."
