@@ -6,11 +6,12 @@ import hashlib
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from byrote.randomness import permutation, permutations, stream, stream_seed
+from byrote.randomness import permutation, permutations, splitmix, stream, stream_seed
 
 NAMES = [(), ("labels",), ("inputs",), ("batches", 1), ("batches", 2), ("batches", 12), ("dropout", 1)]
 
@@ -25,6 +26,13 @@ def test_golden_values() -> None:
     assert stream(7, "labels").random(3).tolist() == [0.09322981529832786, 0.004515975563290309, 0.47978203841799394]
     assert permutation(stream(7, "batches", 1), 8).tolist() == [4, 1, 7, 3, 2, 0, 5, 6]
     assert sha(permutations(stream(7, "inputs"), 50, 784)) == "eb126a15945b38d0"
+
+
+def test_splitmix_is_the_published_generator() -> None:
+    """The first outputs from seed 1234567, as Vigna's reference implementation (public domain) prints them."""
+    expected = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431]
+    found = splitmix(torch.tensor(1234567), torch.arange(1, 5))
+    assert [bits % 2**64 for bits in found.tolist()] == expected
 
 
 def test_every_stream_is_another() -> None:

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Int64
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# The increment, multipliers and shifts of SplitMix64 (Steele, Lea & Flood, 2014), as signed 64-bit integers.
+_GOLDEN = 0x9E3779B97F4A7C15 - 2**64
+_MIX = ((30, 0xBF58476D1CE4E5B9 - 2**64), (27, 0x94D049BB133111EB - 2**64))
 
 
 def stream(seed: int, *name: str | int) -> np.random.Generator:
@@ -40,6 +48,19 @@ def permutations(generator: np.random.Generator, num: int, size: int) -> Int64[n
 
 def permutation(generator: np.random.Generator, size: int) -> Int64[np.ndarray, " size"]:
     return permutations(generator, 1, size)[0]
+
+
+def splitmix(key: Tensor, number: Tensor) -> Tensor:
+    """64 random bits, as int64: output `number` of the SplitMix64 generator that starts at `key`, elementwise.
+
+    Draws that must be the same alone and in a stack, on every device and in any order hash what they belong to; torch's
+    own generators give numbers by the order of the calls.
+    """
+    z = key + number * _GOLDEN
+    for shift, multiplier in _MIX:
+        # An arithmetic shift, made logical by clearing the copied sign bits.
+        z = (z ^ ((z >> shift) & (2 ** (64 - shift) - 1))) * multiplier
+    return z ^ ((z >> 31) & (2**33 - 1))
 
 
 def _digest(seed: int, name: tuple[str | int, ...], *, num_bytes: int) -> int:

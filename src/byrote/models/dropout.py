@@ -10,9 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-# The multipliers and shifts of SplitMix64 (Steele, Lea & Flood, 2014), as signed 64-bit integers.
-_GOLDEN = 0x9E3779B97F4A7C15 - 2**64
-_MIX = ((30, 0xBF58476D1CE4E5B9 - 2**64), (27, 0x94D049BB133111EB - 2**64))
+from byrote.randomness import splitmix
 
 
 class Dropout(nn.Module):
@@ -35,20 +33,13 @@ class Dropout(nn.Module):
         if not self.training or self.rate == 0:
             return x
         self.count.add_(1)
-        # Positions of one step must not meet those of the next, hence the mix in between.
-        step = _mix(self.key + self.count * _GOLDEN)
+        # Positions of one step must not meet those of the next, hence two hashes.
+        step = splitmix(self.key, self.count)
         positions = torch.arange(x.numel(), device=x.device).view(x.shape)
-        bits = _mix(step + positions * _GOLDEN) & (2**31 - 1)
+        bits = splitmix(step, positions) & (2**31 - 1)
         kept = bits >= round(self.rate * 2**31)
         # At rate 1 nothing is kept, and 0/0 would be no number.
         return x * kept.to(x.dtype) / (1 - self.rate or 1)
 
     def extra_repr(self) -> str:
         return f"rate={self.rate}"
-
-
-def _mix(z: Tensor) -> Tensor:
-    for shift, multiplier in _MIX:
-        # An arithmetic shift, made logical by clearing the copied sign bits.
-        z = (z ^ ((z >> shift) & (2 ** (64 - shift) - 1))) * multiplier
-    return z ^ ((z >> 31) & (2**33 - 1))
