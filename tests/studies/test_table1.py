@@ -72,7 +72,7 @@ def test_the_recipe_says_how_strong_weight_decay_is(data):
     [
         (
             {"stop": "at_interpolation", "steps": None},
-            "got stop='at_interpolation' for mlp-1x512, but Table 1 compares",
+            "got stop='at_interpolation' for mlp-1x512, but Table 1",
         ),
         ({"weight_decay": 0.0}, "got weight_decay=0 and augmentation='none' for mlp-1x512: Table 1 sets both"),
         ({"augmentation": "random-crop"}, "augmentation='random-crop' for mlp-1x512"),
