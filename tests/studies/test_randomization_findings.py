@@ -60,7 +60,7 @@ def test_an_exemplary_network_supports_every_claim(verdict):
             {"random-labels": {"steps_to_fit": None}},
             MEMORISES,
             "no conclusion",
-            r"1 of 1 runs stopped before they had fitted \(random labels, seed 0: train accuracy 0.400",
+            r"1 of 1 runs stopped before they had fitted \(net, random labels, seed 0: train accuracy 0.400",
         ),
         ({"random-labels": {"steps_to_fit": None}}, TIME, "no conclusion", "1 of 3 runs stopped"),
         ({"random-labels": {"steps_to_fit": None}}, ERROR, "no conclusion", "1 of 3 runs stopped"),

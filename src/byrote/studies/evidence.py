@@ -45,6 +45,7 @@ def _each(runs: pd.DataFrame) -> str:
 
 def run_label(run: Mapping[Hashable, Any]) -> str:
     """A row of a table in words: "alexnet, random labels, weight decay 0.0005"."""
-    words = [run["model"], run["corruption"].replace("-", " ")]
+    rate = f" {run['corruption_rate']:g}" if 0 < run["corruption_rate"] < 1 else ""
+    words = [run["model"], run["corruption"].replace("-", " ") + rate]
     own = regularizers(run["augmentation"], run["dropout"], run["weight_decay"])
     return ", ".join([*words, own] if own else words)

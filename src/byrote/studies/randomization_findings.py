@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from byrote.data.corruptions import INPUT_CORRUPTIONS
+from byrote.studies.evidence import obstacle
 from byrote.studies.slow_start import FALL, WINDOW
 from byrote.studies.statistics import binomial_interval, mean_interval
 from byrote.studies.study import Finding
@@ -23,6 +24,9 @@ SMALL_FACTOR = 10.0
 DECISIVE = 0.999
 """Confidence at which an accuracy differs from chance or from another. Stricter than the 95% shown: the
 interval covers the draw of test examples but not of seeds, and several are read at once."""
+
+MARGIN = 0.1
+"""Mean norms and cosines of gradients that differ by a tenth or less count as equal: a single run is no surer."""
 
 _NAMES = {
     "true-labels": "true labels",
@@ -45,9 +49,10 @@ def findings(model: str, table: pd.DataFrame, planned: Sequence[TrainSpec]) -> l
     def try_claim(claim: str, decide: _Decision, wanted: set[str], *, fitted: bool = True) -> Finding:
         runs = table[table["corruption"].isin(wanted)] if len(table) else table
         num_planned = sum(spec.corruption in wanted for spec in planned)
-        obstacle = _obstacle(runs, num_planned, fitted=fitted)
-        if obstacle:
-            return Finding(claim, "no conclusion", obstacle)
+        # A loss that blew up has not fitted, which says all there is to say of it here.
+        reason = obstacle(runs, num_planned, fitted=fitted, finite=False)
+        if reason:
+            return Finding(claim, "no conclusion", reason)
         holds, statement = decide(model, runs)
         if holds is None:
             return Finding(claim, "no conclusion", statement)
@@ -72,26 +77,6 @@ def findings(model: str, table: pd.DataFrame, planned: Sequence[TrainSpec]) -> l
         claim = f"{model} starts slowly on random labels because its gradients are large and uncorrelated"
         found.append(try_claim(claim, _slow_start, {"true-labels", "random-labels"}, fitted=False))
     return found
-
-
-def _obstacle(runs: pd.DataFrame, num_planned: int, *, fitted: bool) -> str | None:
-    """Why `runs` decide nothing, if so."""
-    if len(runs) < num_planned:
-        return f"{num_planned - len(runs)} of {num_planned} runs have not finished."
-    failed = runs[runs["failed_checks"] != ""]
-    if len(failed):
-        names = sorted(set("; ".join(failed["failed_checks"]).split("; ")))
-        which = f"{len(failed)} of {len(runs)} runs ({', '.join(names)})"
-        return f"A self-check failed in {which}: nothing follows from them."
-    unfitted = runs[~runs["fitted"]]
-    if fitted and len(unfitted):
-        each = "; ".join(
-            f"{_setting(run['corruption'], run['corruption_rate'])}, seed {run['seed']}: "
-            f"train accuracy {run['train_accuracy']:.3f} after {run['epochs_run']:,} epochs"
-            for run in unfitted.to_dict("records")
-        )
-        return f"{len(unfitted)} of {len(runs)} runs stopped before they had fitted ({each})."
-    return None
 
 
 def _memorises(model: str, runs: pd.DataFrame) -> tuple[bool, str]:
@@ -177,9 +162,9 @@ def _slow_start(model: str, runs: pd.DataFrame) -> tuple[bool | None, str]:
     if true["steps_to_start"].isna().any():
         return None, f"{model}'s loss did not start to fall even on true labels ({_seeds(runs)})."
     later = bool((random["steps_to_start"].fillna(np.inf) > true["steps_to_start"]).all())
-    uncorrelated = bool((random["early_gradient_cosine"] < true["early_gradient_cosine"]).all())
-    large = bool((random["early_gradient_norm"] > true["early_gradient_norm"]).all())
-    at_first = bool((random["initial_gradient_norm"] > true["initial_gradient_norm"]).all())
+    uncorrelated = bool((random["early_gradient_cosine"] < (1 - MARGIN) * true["early_gradient_cosine"]).all())
+    large = bool((random["early_gradient_norm"] > (1 + MARGIN) * true["early_gradient_norm"]).all())
+    at_first = bool((random["initial_gradient_norm"] > (1 + MARGIN) * true["initial_gradient_norm"]).all())
     r, t = random.mean(skipna=False), true.mean(skipna=False)
     statement = (
         f"Steps until {model}'s loss starts to fall: {_times(runs, 'steps_to_start')}, so "
@@ -187,8 +172,8 @@ def _slow_start(model: str, runs: pd.DataFrame) -> tuple[bool | None, str]:
         f"random labels, batch gradients have a mean norm of {r.early_gradient_norm:.2g} (on true labels: "
         f"{t.early_gradient_norm:.2g}) and a mean cosine of {r.early_gradient_cosine:.2f} with the one before "
         f"(true labels: {t.early_gradient_cosine:.2f}): {'larger' if large else 'not larger'}, and "
-        f"{'less' if uncorrelated else 'not less'} correlated. In the first {WINDOW} steps alone the norms "
-        f"are {r.initial_gradient_norm:.2g} and {t.initial_gradient_norm:.2g}"
+        f"{'less' if uncorrelated else 'not less'} correlated ({MARGIN:.0%} or less counts as "
+        f"equal). In the first {WINDOW} steps alone the norms are {r.initial_gradient_norm:.2g} and {t.initial_gradient_norm:.2g}"
     )
     if large and not at_first:
         statement += ": those under random labels do not start large, they stay while the others shrink"
@@ -212,11 +197,6 @@ def _times(runs: pd.DataFrame, column: str) -> str:
         f"{'never' if np.isnan(means[name]) else f'{means[name]:,.0f}'} on {_NAMES[name]}"
         for name in sorted(names, key=lambda name: np.nan_to_num(means[name], nan=np.inf))
     )
-
-
-def _setting(corruption: str, rate: float) -> str:
-    name = _NAMES.get(corruption, corruption.replace("-", " "))
-    return f"{name} {rate:g}" if 0 < rate < 1 else name
 
 
 def _seeds(runs: pd.DataFrame) -> str:
