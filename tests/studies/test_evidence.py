@@ -6,6 +6,7 @@ from byrote.studies.evidence import obstacle, run_label
 RUN = {
     "model": "alexnet",
     "corruption": "random-labels",
+    "corruption_rate": 1.0,
     "augmentation": "random-crop",
     "dropout": 0.0,
     "weight_decay": 0.0005,

@@ -65,7 +65,7 @@ def test_an_exemplary_network_supports_every_claim(verdict):
         ({"random-labels": {"steps_to_fit": None}}, TIME, "no conclusion", "1 of 3 runs stopped"),
         ({"random-labels": {"steps_to_fit": None}}, ERROR, "no conclusion", "1 of 3 runs stopped"),
         ({"random-labels": {"steps_to_fit": None}}, NOISE, "supported", "fits shuffled pixels"),
-        ({"gaussian": {"steps_to_fit": None}}, NOISE, "no conclusion", "Gaussian inputs, seed 0"),
+        ({"gaussian": {"steps_to_fit": None}}, NOISE, "no conclusion", "gaussian, seed 0"),
         ({"random-labels": {"failed": ("rate",)}}, MEMORISES, "no conclusion", r"in 1 of 1 runs \(rate\)"),
         ({"true-labels": {"failed": ("rate",)}}, MEMORISES, "supported", "vacuous"),
         ({"true-labels": {"failed": ("rate",)}}, SLOW, "no conclusion", "A self-check failed"),

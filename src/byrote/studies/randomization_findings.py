@@ -173,7 +173,8 @@ def _slow_start(model: str, runs: pd.DataFrame) -> tuple[bool | None, str]:
         f"{t.early_gradient_norm:.2g}) and a mean cosine of {r.early_gradient_cosine:.2f} with the one before "
         f"(true labels: {t.early_gradient_cosine:.2f}): {'larger' if large else 'not larger'}, and "
         f"{'less' if uncorrelated else 'not less'} correlated ({MARGIN:.0%} or less counts as "
-        f"equal). In the first {WINDOW} steps alone the norms are {r.initial_gradient_norm:.2g} and {t.initial_gradient_norm:.2g}"
+        f"equal). In the first {WINDOW} steps alone the norms "
+        f"are {r.initial_gradient_norm:.2g} and {t.initial_gradient_norm:.2g}"
     )
     if large and not at_first:
         statement += ": those under random labels do not start large, they stay while the others shrink"
