@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from byrote.data.dataset import Dataset, Split
-from byrote.studies.paper_settings import PAPER_MODELS, laptop_examples, paper_recipe
+from byrote.studies.paper_settings import PAPER_MODELS, laptop_examples, laptop_steps, paper_recipe
 
 
 def images(side: int, n: int = 3000) -> Dataset:
@@ -38,3 +38,10 @@ def test_what_is_asked_for_wins():
 )
 def test_at_laptop_scale_slow_models_see_few_examples(model, n, expected):
     assert laptop_examples(model, images(8, n)) == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "steps"), [("mlp-1x512", 60 * 391), ("alexnet", 1280), ("inception-no-batchnorm", 320), ("F.py:net", 320)]
+)
+def test_and_train_for_few_steps(model, steps):
+    assert laptop_steps(model) == steps

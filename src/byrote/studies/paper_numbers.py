@@ -22,3 +22,9 @@ def published(table: str) -> pd.DataFrame:
 
 def is_cifar10(data: Dataset) -> bool:
     return re.search(r"cifar[-_ ]?10(?!0)", f"{data.name} {data.title}", re.IGNORECASE) is not None
+
+
+def is_imagenet(data: Dataset) -> bool:
+    """By name and by its thousand classes, which smaller data of similar names have not."""
+    named = re.search(r"imagenet|ilsvrc", f"{data.name} {data.title}", re.IGNORECASE) is not None
+    return named and data.num_classes == 1000
