@@ -1,0 +1,174 @@
+"""Table 2: regularisers, random labels and early stopping at the scale of ImageNet.
+
+Claim      With a thousand classes and 1.28 million images it is the same: random labels are fitted far above chance,
+           though not all, with and without regularisers; without any, top-5 accuracy on true labels remains high;
+           stopping early gains some points where there is no augmentation.
+Command    byrote reproduce table2 --data images:DIR --scale laptop --models resnet    (or --scale paper)
+           Inception V3 is torchvision's, called by three lines of your own in FILE.py (--models FILE.py:inception_v3
+           --image-size 342, of which crops of 299 are taken):
+               def inception_v3(*, input_shape, num_classes, dropout=0.0):
+                   return torchvision.models.inception_v3(
+                       num_classes=num_classes, dropout=dropout, aux_logits=False, init_weights=True)
+Expected   On ImageNet the paper's seven rows: 88-95% of random labels, 59.8% top-1 and 80.4% top-5 without any
+           regulariser, 77.8% and 93.9% with all three, and 3.4 points more at the best moment of training.
+Source     Zhang et al., Understanding deep learning requires rethinking generalization (ICLR 2017),
+           sections 2 and 3 and Table 2.
+Assumed    The recipe, as on CIFAR-10: SGD with momentum 0.9, batch size 128, rate 0.1 (Inception and ResNet; others
+           0.01) times 0.95 after every epoch, weight decay 5e-4 on all parameters, whitening; crops of 7/8 of the
+           side (28 of 32, 224 of 256); dropout 0.5.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pandas as pd
+
+from byrote.data.dataset import Dataset
+from byrote.errors import UserError
+from byrote.studies.design import ModelStudy, PerModel, label_corruptions
+from byrote.studies.early_stopping import early_stopping_columns
+from byrote.studies.paper_numbers import is_imagenet
+from byrote.studies.paper_settings import (
+    PAPER_STEPS,
+    WEIGHT_DECAY,
+    Scale,
+    laptop_examples,
+    laptop_steps,
+    paper_recipe,
+)
+from byrote.studies.study import Finding, tabulate
+from byrote.studies.table2_findings import findings, runs_of
+from byrote.studies.table2_rows import MEASURES, Row, paper_accuracy, published_rows, rows_for
+from byrote.training.outcome import TrainOutcome
+from byrote.training.spec import Recipe, TrainSpec
+
+TABLE2_RECIPE = Recipe(
+    stop="at_steps",
+    steps=PAPER_STEPS,
+    augmentation="crop-flip-color",
+    dropout=0.5,
+    weight_decay=WEIGHT_DECAY,
+    evaluation_spacing=1,
+    evaluation_share=1,
+)
+"""Evaluated after every epoch, or as often as evaluation costs no more than training."""
+_EPOCHS = 100
+_CROP_SHARE = 7 / 8
+
+
+@dataclass(frozen=True, eq=False)
+class Table2Study(ModelStudy):
+    """Each model under each row with each seed, all for the same number of steps.
+
+    Args, beside those of every ModelStudy:
+        rows: which rows. The recipe's augmentation, dropout and weight decay are those of the rows that have them.
+
+    Raises:
+        UserError: no or repeated rows, a recipe that does not stop after a number of steps or lacks a regulariser that
+            a row has, or what ModelStudy refuses.
+    """
+
+    name: ClassVar[str] = "table2"
+    title: ClassVar[str] = "Table 2: regularisers at the scale of ImageNet"
+
+    recipe: PerModel[Recipe] = TABLE2_RECIPE
+    rows: Sequence[Row] = tuple(published_rows())
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.rows or len(set(self.rows)) < len(self.rows):
+            raise UserError(f"got rows={self.rows!r}, expected a list of different rows")
+        for model in self.model_names:
+            recipe = self.own(self.recipe, "recipe", model)
+            if recipe.stop != "at_steps":
+                raise UserError(
+                    f"got stop={recipe.stop!r} for {model}, but Table 2 compares final accuracies: "
+                    "give stop='at_steps' and a number of steps"
+                )
+            for name, off in _OFF.items():
+                if getattr(recipe, name) == off and any(getattr(row, name) for row in self.rows):
+                    raise UserError(
+                        f"got {name}={off!r} for {model}, but Table 2 trains with and without: give that of the rows "
+                        "that have it"
+                    )
+
+    def plan(self) -> list[TrainSpec]:
+        return [
+            self._spec(model, row, seed) for model in self.model_names for seed in self.seed_list for row in self.rows
+        ]
+
+    def summarise(self, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
+        """`tabulate`, whose accuracies are top-1, and per run:
+
+        num_evaluations, best_on_test, steps_to_best_on_test and, where examples are held out, best_on_validation,
+            steps_to_best_on_validation, early_stopping_gain, optimism: see `early_stopping_columns`;
+        paper_train_accuracy, paper_train_top5_accuracy, paper_test_accuracy, paper_test_top5_accuracy,
+            paper_best_on_test: of the same row in the paper's Table 2; NaN on other data than ImageNet.
+        """
+        table = tabulate(self.name, outcomes)
+        if table.empty:
+            return table
+        table = table.assign(**early_stopping_columns(outcomes))
+        for measure in MEASURES:
+            table[f"paper_{measure}"] = math.nan
+            for model in self.model_names if is_imagenet(self.data) else ():
+                for row in self.rows:
+                    index = runs_of(table, model, row).index
+                    table.loc[index, f"paper_{measure}"] = paper_accuracy(row, measure)
+        return table
+
+    def verdict(self, table: pd.DataFrame) -> list[Finding]:
+        return [
+            finding
+            for model in self.model_names
+            for finding in findings(model, self.rows, table, len(self.seed_list), on_imagenet=is_imagenet(self.data))
+        ]
+
+    def _spec(self, model: str, row: Row, seed: int) -> TrainSpec:
+        left_out = {name: off for name, off in _OFF.items() if not getattr(row, name)}
+        return self.make_spec(model, seed, label_corruptions(float(row.random_labels)), **left_out)
+
+
+_OFF = {"augmentation": "none", "dropout": 0.0, "weight_decay": 0.0}
+"""Fields of a recipe and of a row, with what a recipe has where a row has it not."""
+
+
+def table2_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[str] | None = None) -> Table2Study:
+    """The rows of the paper's Table 2, on any images.
+
+    Args:
+        scale: "paper" is the whole training set for 100 epochs (of CIFAR-10, where that has more steps). "laptop" is
+            1,000 examples for 320 steps, or all of the data where there are no more.
+        models: others than resnet, a small residual network.
+    """
+    models = models or ("resnet",)
+    laptop = scale == "laptop"
+    changes = {name: getattr(TABLE2_RECIPE, name) for name in TABLE2_RECIPE.model_fields_set}
+    # Where an epoch is longer than one of CIFAR-10, the rate falls once in each; ImageNet's has 10,000 steps.
+    epoch = max(TABLE2_RECIPE.decay_steps, math.ceil(len(data.train) / TABLE2_RECIPE.batch_size))
+    if not laptop:
+        changes |= {"steps": _EPOCHS * epoch, "decay_steps": epoch}
+    changes["crop"] = _crop(data)
+    if not data.is_images:
+        changes["augmentation"] = "none"
+    return Table2Study(
+        data=data,
+        models=models,
+        seeds=seeds,
+        recipe={
+            model: paper_recipe(model, data, **(changes | ({"steps": laptop_steps(model)} if laptop else {})))
+            for model in models
+        },
+        n_train={model: laptop_examples(model, data) if laptop else None for model in models},
+        rows=rows_for(data),
+    )
+
+
+def _crop(data: Dataset) -> int | None:
+    """7/8 of the shorter side of images larger than the paper's crop of CIFAR-10."""
+    cropped = paper_recipe("", data).crop
+    return cropped and round(_CROP_SHARE * min(data.input_shape[1:]))

@@ -1,0 +1,191 @@
+"""What the runs of Table 2 show of one model: random labels, regularisers, and what stopping early could gain."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from byrote.studies.early_stopping import compare_with_last
+from byrote.studies.evidence import obstacle
+from byrote.studies.implicit_findings import LEAST_EVALUATIONS, NO_HELP, SIGNIFICANCE
+from byrote.studies.randomization_findings import DECISIVE
+from byrote.studies.statistics import binomial_interval
+from byrote.studies.study import Finding
+from byrote.studies.table2_rows import Row, paper_accuracy
+
+HALF = 0.5
+"""Random labels are fitted far above chance, and a network generalises without regularisers, from half of the way
+between guessing and all, or the most regularised row, on. The paper's go 87% and 77% of it."""
+_MOST, _TOP = Row(True, True, True), 5
+
+
+def findings(
+    model: str, rows: Sequence[Row], table: pd.DataFrame, num_seeds: int, *, on_imagenet: bool
+) -> list[Finding]:
+    """The claims that these rows bear on, decided by the runs of `model` in `table`.
+
+    Args:
+        on_imagenet: whether the paper's accuracies are about this data.
+    """
+    random = [row for row in rows if row.random_labels]
+    regularized = [row for row in random if row != _RANDOM]
+    stoppable = [row for row in rows if not (row.random_labels or row.augmentation)]
+    found = []
+    if _RANDOM in random:
+        found.append(_fits_random_labels(model, runs_of(table, model, _RANDOM), num_seeds))
+    if regularized:
+        claim = f"Explicit regularisers do not keep {model} from fitting random labels"
+        found.append(_fits_in_spite(claim, [runs_of(table, model, row) for row in regularized], num_seeds))
+    if Row() in rows:
+        most = runs_of(table, model, _MOST) if _MOST in rows else None
+        found.append(_needs_none(model, runs_of(table, model, Row()), most, num_seeds))
+    for row in stoppable:
+        runs = runs_of(table, model, row)
+        paper = paper_accuracy(row, "best_on_test") - paper_accuracy(row, "test_accuracy") if on_imagenet else math.nan
+        found.append(_could_stop_early(model, row, runs, num_seeds, len(stoppable), paper))
+    return found
+
+
+_RANDOM = Row(random_labels=True)
+
+
+def runs_of(table: pd.DataFrame, model: str, row: Row) -> pd.DataFrame:
+    """The rows of `table` of this model and row, in the order of their seeds."""
+    if table.empty:
+        return table
+    chosen = (
+        (table["model"] == model)
+        & ((table["augmentation"] != "none") == row.augmentation)
+        & ((table["dropout"] > 0) == row.dropout)
+        & ((table["weight_decay"] > 0) == row.weight_decay)
+        & (table["corruption"] == ("random-labels" if row.random_labels else "true-labels"))
+    )
+    return table[chosen].sort_values("seed")
+
+
+def _fits_random_labels(model: str, runs: pd.DataFrame, num_seeds: int) -> Finding:
+    claim = f"{model} fits random labels far above chance, and tests at chance"
+    reason = obstacle(runs, num_seeds)
+    if reason:
+        return Finding(claim, "no conclusion", reason)
+    chance, train = _chance(runs), runs["train_accuracy"].mean()
+    statement = (
+        f"After {runs['steps_run'].iloc[0]:,} steps {'all' if runs['fitted'].all() else 'not all'} random labels of "
+        f"{runs['n_train'].iloc[0]:,} examples are fitted: train accuracy {_percent(train)} top-1, "
+        f"{_percent(runs['train_top5_accuracy'].mean())} top-{_top(runs)}, where guessing gives {_percent(chance)} and "
+        f"{_percent(_top(runs) * chance)}"
+    )
+    if _share(train, chance) < HALF:
+        return Finding(claim, "no conclusion", f"{statement}. More steps may fit more ({_seeds(runs)}).")
+    test = binomial_interval(runs["test_accuracy"].mean(), int(runs["n_test"].iloc[0]), DECISIVE)
+    at_chance = test.low <= chance <= test.high
+    return Finding(
+        claim,
+        "supported" if at_chance else "not supported",
+        f"{statement}. Test accuracy is {'at' if at_chance else 'away from'} chance: {_percent(test.mean)} "
+        f"({DECISIVE:.1%} interval over {test.n:,} test examples: {_percent(test.low)} to {_percent(test.high)}; "
+        f"{_seeds(runs)}).",
+    )
+
+
+def _fits_in_spite(claim: str, rows: Sequence[pd.DataFrame], num_seeds: int) -> Finding:
+    reason = obstacle(pd.concat(rows), num_seeds * len(rows))
+    if reason:
+        return Finding(claim, "no conclusion", reason)
+    each = ", ".join(f"{_percent(runs['train_accuracy'].mean())} with {_regularizers(runs)}" for runs in rows)
+    least = min(_share(runs["train_accuracy"].mean(), _chance(runs)) for runs in rows)
+    statement = f"Train accuracy on random labels is {each}, where guessing gives {_percent(_chance(rows[0]))}"
+    if least < HALF:
+        steps = rows[0]["steps_run"].iloc[0]
+        return Finding(
+            claim, "no conclusion", f"{statement}, after {steps:,} steps: more may fit more ({_seeds(rows[0])})."
+        )
+    return Finding(claim, "supported", f"{statement} ({_seeds(rows[0])}).")
+
+
+def _needs_none(model: str, none: pd.DataFrame, most: pd.DataFrame | None, num_seeds: int) -> Finding:
+    claim = f"{model} generalises without explicit regularisers: they are not necessary"
+    reason = obstacle(none, num_seeds, fitted=True) or (most is not None and obstacle(most, num_seeds)) or None
+    if reason:
+        return Finding(claim, "no conclusion", reason)
+    chance, top = _chance(none), _top(none)
+    test = binomial_interval(none["test_accuracy"].mean(), int(none["n_test"].iloc[0]), DECISIVE)
+    statement = (
+        f"Without them {model} fits its {none['n_train'].iloc[0]:,} true labels and tests at {_percent(test.mean)} "
+        f"top-1 ({DECISIVE:.1%} interval over {test.n:,} test examples: {_percent(test.low)} to {_percent(test.high)}) "
+        f"and {_percent(none['test_top5_accuracy'].mean())} top-{top}, where guessing gives {_percent(chance)} and "
+        f"{_percent(top * chance)}"
+    )
+    if most is None:
+        return Finding(claim, "supported" if test.low > chance else "not supported", f"{statement} ({_seeds(none)}).")
+    best = most["test_accuracy"].mean()
+    if best <= chance:
+        unsure = f"{statement}; with all of them it has learned nothing to compare that with ({_seeds(none)})."
+        return Finding(claim, "no conclusion", unsure)
+    kept = _share(test.mean, chance) / _share(best, chance)
+    return Finding(
+        claim,
+        "supported" if kept >= HALF and test.low > chance else "not supported",
+        f"{statement}. With all of them it tests at {_percent(best)} top-1 and "
+        f"{_percent(most['test_top5_accuracy'].mean())} top-{top}: without any it has {kept:.0%} of that lead over "
+        f"guessing (top-1; {_seeds(none)}).",
+    )
+
+
+def _could_stop_early(model: str, row: Row, runs: pd.DataFrame, num_seeds: int, num_rows: int, paper: float) -> Finding:
+    with_ = "without regularisers" if row == Row() else f"with {row.regularizers}"
+    claim = f"Stopping early could raise the test accuracy of {model} {with_}"
+    reason = obstacle(runs, num_seeds)
+    if reason:
+        return Finding(claim, "no conclusion", reason)
+    most, fewest = int(runs["num_evaluations"].max()), int(runs["num_evaluations"].min())
+    if fewest < LEAST_EVALUATIONS:
+        return Finding(claim, "no conclusion", f"Test accuracy was evaluated only {fewest} times along a run.")
+    best, last = runs["best_on_test"].mean(), runs["test_accuracy"].mean()
+    comparison = compare_with_last([best], [last], int(runs["n_test"].iloc[0]))
+    gap = comparison.difference
+    # The best was picked among so many, in each of the rows.
+    p_value = min(comparison.p_value * most * num_rows, 1.0)
+    steps = f"after {runs['steps_to_best_on_test'].mean():,.0f} of {runs['steps_run'].iloc[0]:,} steps"
+    statement = (
+        f"{model} tests at {_percent(best)} at its best along training ({steps}) and at {_percent(last)} at the end: "
+        f"{100 * gap.mean:+.1f} points (95% interval over {gap.n:,} test examples: {100 * gap.low:+.1f} to "
+        f"{100 * gap.high:+.1f}; p = {p_value:.2g} by Bonferroni over {most} evaluations in {num_rows} rows; "
+        f"{_seeds(runs)}). This is an upper bound, since the best is chosen by the test set itself; "
+        "`byrote reproduce figure2` chooses by validation examples."
+    )
+    if not math.isnan(paper):
+        statement += f" The paper: {100 * paper:+.2f} points."
+    if p_value < SIGNIFICANCE:
+        return Finding(claim, "supported", statement)
+    return Finding(claim, "not supported" if gap.high < NO_HELP else "no conclusion", statement)
+
+
+def _share(accuracy: float, chance: float) -> float:
+    """How far an accuracy is on the way from guessing to all."""
+    return (accuracy - chance) / (1 - chance)
+
+
+def _chance(runs: pd.DataFrame) -> float:
+    return 1 / int(runs["num_classes"].iloc[0])
+
+
+def _top(runs: pd.DataFrame) -> int:
+    return min(_TOP, int(runs["num_classes"].iloc[0]))
+
+
+def _regularizers(runs: pd.DataFrame) -> str:
+    first = runs.iloc[0]
+    return Row.of(first["augmentation"], first["dropout"], first["weight_decay"]).regularizers
+
+
+def _seeds(runs: pd.DataFrame) -> str:
+    count = runs["seed"].nunique()
+    return f"{count} seeds" if count > 1 else "one seed, so no interval over seeds"
+
+
+def _percent(fraction: float) -> str:
+    """One digit; two below a percent, where chance on a thousand classes lies."""
+    return f"{100 * fraction:.{1 if fraction >= 0.01 else 2}f}%"

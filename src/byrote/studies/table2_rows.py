@@ -1,0 +1,64 @@
+"""The rows of Table 2, and the paper's figures for them: Inception V3 on ImageNet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from byrote.data.dataset import Dataset
+from byrote.studies.paper_numbers import published
+
+MEASURES = {
+    "train_accuracy": "top1_train",
+    "train_top5_accuracy": "top5_train",
+    "test_accuracy": "top1_test",
+    "test_top5_accuracy": "top5_test",
+    "best_on_test": "best_top1_test",
+}
+"""What our table calls a measure, and what the paper's csv does. A curve holds no top-5 accuracy, so that of the best
+moment is the paper's alone."""
+
+
+@dataclass(frozen=True)
+class Row:
+    augmentation: bool = False
+    dropout: bool = False
+    weight_decay: bool = False
+    random_labels: bool = False
+
+    @classmethod
+    def of(cls, augmentation: str, dropout: float, weight_decay: float) -> Row:
+        """The row, on true labels, of a run with these regularisers."""
+        return cls(augmentation != "none", bool(dropout > 0), bool(weight_decay > 0))
+
+    @property
+    def regularizers(self) -> str:
+        """In words: "dropout, weight decay"; "none"."""
+        used = (("augmentation", self.augmentation), ("dropout", self.dropout), ("weight decay", self.weight_decay))
+        return ", ".join(name for name, is_used in used if is_used) or "none"
+
+
+@cache
+def published_rows() -> dict[Row, dict[str, float]]:
+    """MEASURES of the paper's seven rows, in its order, as fractions; NaN where it gives none."""
+    rows = published("table2").to_dict("records")
+    return {
+        Row(
+            augmentation=row["augmentation"] == "yes",
+            dropout=row["dropout"] == "yes",
+            weight_decay=row["weight_decay"] == "yes",
+            random_labels=row["labels"] == "random",
+        ): {ours: float(row[theirs]) / 100 for ours, theirs in MEASURES.items()}
+        for row in rows
+    }
+
+
+def paper_accuracy(row: Row, measure: str) -> float:
+    return published_rows().get(row, {}).get(measure, np.nan)
+
+
+def rows_for(data: Dataset) -> tuple[Row, ...]:
+    """The paper's rows; without augmentation where there are no images."""
+    return tuple(row for row in published_rows() if data.is_images or not row.augmentation)
