@@ -62,9 +62,8 @@ class Table1Study(ModelStudy):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for model in self.model_names:
+        for model in self.rows_by_model:
             recipe = self.own(self.recipe, "recipe", model)
-            self.own(self.rows, "rows", model)
             if recipe.stop != "at_steps":
                 raise UserError(
                     f"got stop={recipe.stop!r} for {model}, but Table 1 compares final accuracies: "
@@ -76,12 +75,16 @@ class Table1Study(ModelStudy):
                     "Table 1 sets both; give the weight decay of the rows that have it, and no augmentation"
                 )
 
+    @property
+    def rows_by_model(self) -> dict[str, Sequence[Row]]:
+        return {model: self.own(self.rows, "rows", model) for model in self.model_names}
+
     def plan(self) -> list[TrainSpec]:
         return [
             self._spec((model, row), seed)
-            for model in self.model_names
+            for model, rows in self.rows_by_model.items()
             for seed in self.seed_list
-            for row in self.own(self.rows, "rows", model)
+            for row in rows
         ]
 
     def summarise(self, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
@@ -102,7 +105,7 @@ class Table1Study(ModelStudy):
         table["random_crop"] = [outcome.spec.augmentation != "none" for outcome in outcomes]
         self._put_beside_paper(table)
         right = {o.key: o.test_predictions == self.data.test.true_labels for o in outcomes}
-        for ordering in orderings(self._rows, as_published=False):
+        for ordering in orderings(self.rows_by_model, as_published=False):
             columns = [f"{side}_against_{ordering.rival}" for side in ("won", "lost")]
             for column in columns:
                 if column not in table:
@@ -114,11 +117,7 @@ class Table1Study(ModelStudy):
         return table
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
-        return findings(self._rows, table, len(self.seed_list), on_cifar10=is_cifar10(self.data))
-
-    @property
-    def _rows(self) -> dict[str, Sequence[Row]]:
-        return {model: self.own(self.rows, "rows", model) for model in self.model_names}
+        return findings(self.rows_by_model, table, len(self.seed_list), on_cifar10=is_cifar10(self.data))
 
     def _spec(self, condition: Condition, seed: int) -> TrainSpec:
         model, row = condition

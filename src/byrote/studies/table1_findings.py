@@ -31,8 +31,8 @@ def findings(
     """
     return [
         *_orderings(orderings(rows, as_published=on_cifar10), table, num_seeds, on_cifar10),
-        *(_fits_random_labels(model, table, num_seeds) for model, own in rows.items() if _RANDOM in own),
-        *(_needs_no_regularizer(model, table, num_seeds) for model, own in rows.items() if Row() in own),
+        *(fits_random_labels(model, table, num_seeds) for model, own in rows.items() if _RANDOM in own),
+        *(needs_no_regularizer(model, table, num_seeds) for model, own in rows.items() if Row() in own),
     ]
 
 
@@ -120,7 +120,8 @@ def _count(found: Sequence[Finding], on_cifar10: bool) -> Finding:
     )
 
 
-def _fits_random_labels(model: str, table: pd.DataFrame, num_seeds: int) -> Finding:
+def fits_random_labels(model: str, table: pd.DataFrame, num_seeds: int) -> Finding:
+    """Whether it does, and then tests at chance; nothing follows from runs that have not fitted."""
     claim = f"{model} fits random labels without regularisers, and tests at chance"
     runs = runs_of(table, (model, _RANDOM))
     reason = obstacle(runs, num_seeds, fitted=True)
@@ -137,7 +138,8 @@ def _fits_random_labels(model: str, table: pd.DataFrame, num_seeds: int) -> Find
     )
 
 
-def _needs_no_regularizer(model: str, table: pd.DataFrame, num_seeds: int) -> Finding:
+def needs_no_regularizer(model: str, table: pd.DataFrame, num_seeds: int) -> Finding:
+    """Whether the unregularised network, once it fits true labels, tests far above chance."""
     claim = f"{model} generalises without explicit regularisers: they are not necessary"
     runs = runs_of(table, (model, Row()))
     reason = obstacle(runs, num_seeds, fitted=True)
