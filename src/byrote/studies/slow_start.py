@@ -62,7 +62,7 @@ def _steps_to_start(outcome: TrainOutcome, frequencies: np.ndarray) -> float:
     later = curve["step"] > (early["step"][-1] if len(early["step"]) else 0)
     steps = np.concatenate([early["step"], curve["step"][later]])
     losses = np.concatenate([_trailing_mean(early["step"], early["train_loss"]), curve["train_loss"][later]])
-    started = np.flatnonzero(losses <= (1 - FALL) * _loss_at_chance(outcome, frequencies))
+    started = np.flatnonzero(losses <= (1 - FALL) * loss_at_chance(outcome, frequencies))
     return float(steps[started[0]]) if started.size else np.nan
 
 
@@ -77,7 +77,8 @@ def _trailing_mean(steps: Float[np.ndarray, " M"], losses: Float[np.ndarray, " M
     return np.where(steps >= WINDOW, means, np.nan)
 
 
-def _loss_at_chance(outcome: TrainOutcome, frequencies: np.ndarray) -> float:
+def loss_at_chance(outcome: TrainOutcome, frequencies: np.ndarray) -> float:
+    """The loss of the best constant prediction, if true labels have these frequencies."""
     rate = outcome.spec.label_rate
     mixed = (1 - rate) * frequencies + rate / len(frequencies)
     if outcome.spec.loss == "cross-entropy":

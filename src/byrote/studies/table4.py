@@ -1,0 +1,147 @@
+"""Table 4: whether explicit regularisers keep a network from fitting random labels.
+
+Claim      They do not: with weight decay, random cropping or full augmentation turned on, networks still fit random
+           labels, with the one exception of AlexNet with weight decay, which does not converge.
+Command    byrote reproduce table4 --data cifar10:DIR --scale laptop    (or --scale paper)
+Expected   At the usual strengths train accuracy stays at 99-100%. With ever stronger weight decay each network first
+           stops fitting, then stops converging at all; AlexNet at the weakest.
+Source     Zhang et al., Understanding deep learning requires rethinking generalization (ICLR 2017),
+           appendix E and Table 4.
+Assumed    The strength of weight decay, which the paper does not state: 5e-4, among others from 1e-5 to 1e-2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from byrote.data.dataset import Dataset
+from byrote.errors import UserError
+from byrote.studies.convergence import convergence_columns
+from byrote.studies.design import ModelStudy, PerModel, label_corruptions
+from byrote.studies.paper_numbers import is_cifar10
+from byrote.studies.paper_settings import WEIGHT_DECAY, Scale, paper_recipe
+from byrote.studies.study import Finding, tabulate
+from byrote.studies.table1 import PAPER_STEPS
+from byrote.studies.table4_findings import findings
+from byrote.studies.table4_rows import Condition, published_rows, runs_of
+from byrote.training.outcome import TrainOutcome
+from byrote.training.spec import Recipe, TrainSpec
+
+MODELS = ("mlp-1x512", "mlp-3x512", "alexnet", "inception")
+WEIGHT_DECAYS = (0.0, 1e-5, 1e-4, WEIGHT_DECAY, 1e-3, 1e-2)
+AUGMENTATIONS = ("random-crop", "crop-flip-color")
+_LAPTOP = {"mlp": (2000, 1600), "alexnet": (1000, 800)}
+"""Examples and steps: 100 epochs, several times what random labels take without a regulariser."""
+_OTHER_LAPTOP = (500, 160)
+_RECIPE = Recipe(stop="at_steps", steps=PAPER_STEPS)
+
+
+@dataclass(frozen=True, eq=False)
+class Table4Study(ModelStudy):
+    """Each model on random labels with each seed: at every weight decay, and with every augmentation and none.
+
+    Args, beside those of every ModelStudy:
+        weight_decays: 0 among them, which is the network without regularisers.
+        augmentations: names of AUGMENTATIONS or references, all without weight decay; () for none.
+
+    Both take one value for all models or a mapping with one for each.
+
+    Raises:
+        UserError: no weight decay of 0, a negative or repeated one, a recipe that does not stop after a number of steps
+            or has regularisers of its own; or what ModelStudy refuses.
+    """
+
+    name: ClassVar[str] = "table4"
+    title: ClassVar[str] = "Table 4: regularisers and random labels"
+
+    recipe: PerModel[Recipe] = _RECIPE
+    weight_decays: PerModel[Sequence[float]] = WEIGHT_DECAYS
+    augmentations: PerModel[Sequence[str]] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for model in self.model_names:
+            recipe = self.own(self.recipe, "recipe", model)
+            decays = self.own(self.weight_decays, "weight_decays", model)
+            own = self.own(self.augmentations, "augmentations", model)
+            if 0 not in decays or min(decays) < 0 or len(set(decays)) < len(decays):
+                raise UserError(f"got weight_decays={decays!r} for {model}, expected different ones, 0 among them")
+            if isinstance(own, str) or "none" in own or len(set(own)) < len(own):
+                raise UserError(f"got augmentations={own!r} for {model}, expected a list of different ones but 'none'")
+            if recipe.stop != "at_steps":
+                raise UserError(
+                    f"got stop={recipe.stop!r} for {model}, but Table 4 compares final accuracies: "
+                    "give stop='at_steps' and a number of steps"
+                )
+            if recipe.weight_decay or recipe.augmentation != "none" or recipe.dropout:
+                raise UserError(
+                    f"got a recipe with weight_decay={recipe.weight_decay:g}, augmentation={recipe.augmentation!r} and "
+                    f"dropout={recipe.dropout:g} for {model}: Table 4 sets its regularisers itself; leave them out"
+                )
+
+    def conditions(self, model: str) -> list[Condition]:
+        """Augmentation and weight decay of each of the model's runs, weakest weight decay first."""
+        decays = sorted(self.own(self.weight_decays, "weight_decays", model))
+        augmentations = self.own(self.augmentations, "augmentations", model)
+        return [*(("none", decay) for decay in decays), *((name, 0.0) for name in augmentations)]
+
+    def plan(self) -> list[TrainSpec]:
+        return [
+            self.make_spec(model, seed, label_corruptions(1.0), augmentation=augmentation, weight_decay=weight_decay)
+            for model in self.model_names
+            for seed in self.seed_list
+            for augmentation, weight_decay in self.conditions(model)
+        ]
+
+    def summarise(self, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
+        """`tabulate`, and per run:
+
+        ending, final_loss, loss_at_chance, settled: see `convergence`.
+        paper_train_accuracy: of the same row in the paper's Table 4, as a fraction; NaN where that did not converge,
+            on other data than CIFAR-10, and for models and regularisers that the paper does not have.
+        paper_ending: "fits" or "does not converge"; "" where there is no such row.
+        train_difference: ours minus the paper's, in percentage points.
+        """
+        table = tabulate(self.name, outcomes)
+        if table.empty:
+            return table
+        for name, values in convergence_columns(outcomes, self.data.train.true_labels, self.data.num_classes).items():
+            table[name] = values
+        table["paper_train_accuracy"], table["paper_ending"] = np.nan, ""
+        for (model, condition), accuracy in published_rows().items() if is_cifar10(self.data) else ():
+            rows = runs_of(table, model, condition).index
+            table.loc[rows, "paper_train_accuracy"] = accuracy / 100
+            table.loc[rows, "paper_ending"] = "does not converge" if np.isnan(accuracy) else "fits"
+        table["train_difference"] = 100 * (table["train_accuracy"] - table["paper_train_accuracy"])
+        return table
+
+    def verdict(self, table: pd.DataFrame) -> list[Finding]:
+        conditions = {model: self.conditions(model) for model in self.model_names}
+        return findings(conditions, table, len(self.seed_list))
+
+
+def table4_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[str] | None = None) -> Table4Study:
+    """The paper's Table 4 and a scan of weight decay, with the paper's hyper-parameters.
+
+    Args:
+        scale: "paper" is the whole training set for 100 epochs, "laptop" 2,000 examples for the MLPs, 1,000 for alexnet
+            and 500 for inception.
+        models: others than the paper's four; those that it does not have are augmented as inception is.
+    """
+    models = models or MODELS
+    paper = {"laptop": None, "paper": (None, PAPER_STEPS)}[scale]
+    sizes = {model: paper or _LAPTOP.get(model.partition("-")[0], _OTHER_LAPTOP) for model in models}
+    not_augmented = {"mlp-1x512", "mlp-3x512", "alexnet"} if data.is_images else set(models)
+    return Table4Study(
+        data=data,
+        models=models,
+        seeds=seeds,
+        recipe={model: paper_recipe(model, data, stop="at_steps", steps=steps) for model, (_, steps) in sizes.items()},
+        n_train={model: n if n and n < len(data.train) else None for model, (n, _) in sizes.items()},
+        augmentations={model: () if model in not_augmented else AUGMENTATIONS for model in models},
+    )
