@@ -34,11 +34,15 @@ def idx_bytes(array: np.ndarray) -> bytes:
     return bytes((0, 0, 8, array.ndim)) + header + array.astype(np.uint8).tobytes()
 
 
+def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
 def image_bytes(image: np.ndarray, kind: str = "PNG") -> bytes:
     """[C, H, W] or [H, W] bytes as an image file."""
-    file = io.BytesIO()
-    Image.fromarray(image.squeeze(0) if len(image) == 1 else image.transpose(1, 2, 0)).save(file, kind)
-    return file.getvalue()
+    return encode(Image.fromarray(image.squeeze(0) if len(image) == 1 else image.transpose(1, 2, 0)), kind)
 
 
 def write_idx(folder: Path, arrays: Arrays, *, zipped: bool = True) -> None:

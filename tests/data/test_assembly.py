@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byrote.data.assembly import Column, Examples, Reading, assemble
+from byrote.data.assembly import Column, Examples, Reading, assemble, split_labels
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 
@@ -74,6 +74,16 @@ def test_pixels_keep_eight_bits_and_know_their_scale(pixels: np.ndarray, dtype: 
     assert data.train.inputs.dtype == dtype
     assert data.train.inputs.ravel().tolist() == pixels.tolist()
     assert data.pixel_max == pixel_max
+
+
+def test_mapped_inputs_stay_what_they_are() -> None:
+    images = np.arange(96, dtype=np.uint8).reshape(8, 2, 2, 3).transpose(0, 3, 1, 2)
+    images.flags.writeable = False
+    parts = [Examples(Column(images[rows], "x"), Column(np.arange(4) % 2, "y")) for rows in (slice(4), slice(4, 8))]
+    data = assemble(Reading(tuple(parts), mapped=True), name="x")
+    assert np.shares_memory(data.train.inputs, images)
+    assert data.test.inputs.strides == images.strides
+    assert data.pixel_max == 255
 
 
 def test_arrays_are_shared_where_possible_and_always_writable() -> None:
@@ -196,3 +206,11 @@ def test_without_a_test_split_a_fifth_is_split_off(num_classes: int, size: int) 
     assert len(data.test) == -(-size // 5)
     for split in (data.train, data.test):
         assert (split.labels == split.inputs.ravel() % num_classes).all()
+
+
+def test_labels_are_split_as_the_examples_are() -> None:
+    labels = Column(np.random.default_rng(0).permutation(np.repeat(["b", "a", "10"], [5, 20, 40])), "y")
+    data = assemble(Reading((Examples(Column(np.arange(65.0)[:, None], "x"), labels),)), name="x")
+    train, test = split_labels(labels, None)
+    assert data.train.inputs[:, 0].tolist() == train.tolist()
+    assert data.test.inputs[:, 0].tolist() == test.tolist()

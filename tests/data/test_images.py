@@ -1,131 +1,14 @@
 import csv
-import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from byrote.data.images import decode_images
 from byrote.data.sources import load
 from byrote.errors import UserError
 
-from .conftest import CLASSES, image_bytes, make_arrays, write_image_splits, write_images
-
-RED, WHITE = (255, 0, 0), (255, 255, 255)
-
-
-def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
-
-
-def decode(*files: bytes, image_size: int | None = None) -> np.ndarray:
-    decoded = decode_images([files], len(files), str, image_size)
-    assert decoded.rejected == ()
-    return decoded.pixels
-
-
-def transparent_palette() -> Image.Image:
-    image = Image.new("P", (2, 1), 1)
-    image.putpalette([9, 9, 9, *RED])
-    image.putpixel((0, 0), 0)
-    return image
-
-
-def rgb(*pixels: tuple[int, int, int]) -> list:
-    return np.array(pixels).T[:, None].tolist()
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (encode(Image.new("RGB", (1, 1), RED)), rgb(RED)),
-        (encode(Image.new("L", (1, 1), 77)), [[[77]]]),
-        (encode(Image.new("1", (1, 1), 1)), [[[255]]]),
-        (encode(Image.fromarray(np.array([[0x1234, 0xFFFF]], np.uint16))), [[[0x12, 0xFF]]]),
-        (encode(Image.new("LA", (1, 1), (0, 0))), [[[255]]]),
-        (encode(Image.new("RGBA", (1, 1), (0, 0, 0, 0))), rgb(WHITE)),
-        (encode(Image.new("RGBA", (1, 1), (*RED, 255))), rgb(RED)),
-        (encode(transparent_palette(), transparency=0), rgb(WHITE, RED)),
-        (encode(transparent_palette()), rgb((9, 9, 9), RED)),
-        (encode(transparent_palette(), "GIF"), rgb((9, 9, 9), RED)),
-        (encode(Image.new("RGB", (1, 1), RED), "BMP"), rgb(RED)),
-        (encode(Image.new("RGB", (1, 1), RED), "TIFF"), rgb(RED)),
-        (encode(Image.new("CMYK", (1, 1), (0, 255, 255, 0)), "TIFF"), rgb(RED)),
-        (encode(Image.new("RGB", (1, 1), RED), "WEBP", lossless=True), rgb(RED)),
-        (encode(Image.new("L", (1, 1), 77), "PPM"), [[[77]]]),
-    ],
-)
-def test_modes_and_formats(content: bytes, expected: list) -> None:
-    assert decode(content)[0].tolist() == expected
-
-
-def test_cmyk_jpeg() -> None:
-    pixels = decode(encode(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG", quality=100))
-    np.testing.assert_allclose(pixels.mean((0, 2, 3)), RED, atol=3)
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-def test_exif_rotation(orientation: int, kind: str) -> None:
-    """Turned back by EXIF, all eight show the same: dark in the upper left corner only."""
-    upright = np.full((16, 32), 255, np.uint8)
-    upright[:8, :8] = 0
-    # What each orientation says was done to the upright picture (EXIF 2.3, table 6).
-    stored = [
-        upright,
-        upright[:, ::-1],
-        upright[::-1, ::-1],
-        upright[::-1],
-        upright.T,
-        np.rot90(upright),
-        upright[::-1, ::-1].T,
-        np.rot90(upright, -1),
-    ][orientation - 1]
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    pixels = decode(encode(Image.fromarray(np.ascontiguousarray(stored)), kind, exif=exif))
-    assert pixels.shape[2:] == (16, 32)
-    np.testing.assert_allclose(pixels[0, 0], upright, atol=30)
-
-
-def test_gray_and_colour_together_are_colour() -> None:
-    gray, colour = encode(Image.new("L", (1, 1), 7)), encode(Image.new("RGB", (1, 1), RED))
-    expected = [rgb((7, 7, 7)), rgb(RED), rgb((7, 7, 7))]
-    assert decode(gray, colour, gray).tolist() == expected
-    assert decode(colour, gray).tolist() == expected[1:]
-
-
-def test_blocks_of_threads_keep_the_order() -> None:
-    images = np.random.default_rng(0).integers(0, 256, (300, 1, 3, 2), dtype=np.uint8)
-    files = [image_bytes(image) for image in images]
-    decoded = decode_images([files[:130], files[130:131], files[131:]], 300, str, None)
-    np.testing.assert_array_equal(decoded.pixels, images)
-
-
-def test_a_wrong_size_stops_at_once() -> None:
-    def blocks() -> Iterator[list[bytes]]:
-        yield [image_bytes(np.zeros((1, side, 4), np.uint8)) for side in (4, 3)]
-        pytest.fail("read on")
-
-    with pytest.raises(UserError, match=r"^images have different sizes: 0 is 4x4, 1 is 4x3; "):
-        decode_images(blocks(), 1000, str, None)
-
-
-@pytest.mark.parametrize("size", [(40, 20), (20, 40), (20, 20), (7, 3), (1, 1), (400, 900)])
-@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-def test_image_size_scales_the_shorter_side_and_crops_the_centre(size: tuple[int, int], kind: str) -> None:
-    width, height = size
-    side = min(size)
-    image = Image.new("RGB", size, RED)
-    centre = ((width - side) // 2, (height - side) // 2)
-    image.paste(WHITE, (*centre, centre[0] + side, centre[1] + side))
-    pixels = decode(encode(image, kind, quality=95), image_size=10)
-    assert pixels.shape == (1, 3, 10, 10)
-    assert pixels[:, :, 2:8, 2:8].min() > 200
+from .conftest import CLASSES, encode, image_bytes, make_arrays, write_image_splits, write_images
 
 
 def test_a_folder_without_splits_is_split(tmp_path: Path) -> None:

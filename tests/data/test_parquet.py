@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from byrote.data import parquet
+from byrote.data.parquet import RowGroupSlice
 from byrote.data.sources import load
 from byrote.errors import UserError
 
@@ -138,6 +140,11 @@ IMAGES = image_table(PIXELS, LABELS)
             {"image_size": 8},
             "got an image size, but .* arrays",
         ),
+        (
+            {"train.parquet": pa.table({"x": [[1]], "label": [0]})},
+            {"cache": "elsewhere"},
+            "got a cache, but .* holds arrays, not image files: leave it out",
+        ),
         ({"train.parquet": IMAGES.slice(0, 0)}, {}, r"none of 0 images could be read \(there is none\)"),
         (
             {"train.parquet": IMAGES, "test.parquet": IMAGES.set_column(1, "label", pa.array([-1] * 30))},
@@ -173,9 +180,42 @@ def test_wrong_tables_get_one_sentence(
 @pytest.mark.parametrize(
     "damage", [lambda content: content[:-50], lambda content: b"", lambda content: b"PAR1" + bytes(500) + content[504:]]
 )
-def test_damaged_files_are_named(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+@pytest.mark.parametrize("cached", [False, True])
+def test_damaged_files_are_named(damage: Callable[[bytes], bytes], cached: bool, tmp_path: Path) -> None:
     put(tmp_path, IMAGES)
     path = tmp_path / "train.parquet"
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(UserError, match=f"^{tmp_path}.* cannot be read as parquet: .*; fetch the files? again$"):
-        load(f"parquet:{tmp_path}")
+    with pytest.raises(UserError, match=f"^{tmp_path}.* cannot be read as parquet: .*; fetch it again$"):
+        load(f"parquet:{tmp_path}", cache=tmp_path / "cache" if cached else None, image_size=4)
+
+
+def contents(slices: Iterable[RowGroupSlice]) -> list[bytes]:
+    return [content for part in slices for content in part]
+
+
+def test_slices_of_row_groups_hold_what_is_in_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "_ROWS", 3)
+    path = tmp_path / "train.parquet"
+    pq.write_table(IMAGES, path, row_group_size=20)
+    expected = [image_bytes(image) for image in PIXELS]
+    for group, start in ((0, 0), (1, 20)):
+        for first, last in ((0, 10), (4, 5), (2, 9), (9, 10), (5, 5)):
+            part = RowGroupSlice(str(path), group, "img", first, last)
+            assert len(part) == last - first
+            assert list(part) == expected[start + first : start + last]
+
+
+@pytest.mark.parametrize(
+    ("cores", "group_size", "sizes"),
+    [(1, 7, [7, 7, 7, 7, 2]), (5, 15, [3] * 10), (100, 15, [3] * 10), (2, 20, [10, 10, 5, 5]), (1, 30, [15, 15])],
+)
+def test_row_groups_are_divided_where_there_are_few(
+    cores: int, group_size: int, sizes: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "_ROWS", 3)
+    monkeypatch.setattr(parquet, "num_cores", lambda: cores)
+    path = tmp_path / "train.parquet"
+    pq.write_table(IMAGES, path, row_group_size=group_size)
+    slices = parquet._row_group_slices([pq.ParquetFile(path)], [str(path)], "img")
+    assert [len(part) for part in slices] == sizes
+    assert contents(slices) == [image_bytes(image) for image in PIXELS]

@@ -15,7 +15,7 @@ from byrote.data.dataset import Dataset
 from byrote.data.sources import SOURCES, from_arrays, load
 from byrote.errors import UserError
 
-from .conftest import DIGITS, FORMATS, Format, make_arrays
+from .conftest import DIGITS, FORMATS, Format, make_arrays, write_image_splits
 
 
 def check_contract(data: Dataset) -> None:
@@ -140,6 +140,7 @@ def test_cifar10_parquet(real_data: Path) -> None:
         ("digits:/x", {}, r"got data 'digits:/x', expected digits: 1,797"),
         ("digits", {"image_size": 8}, r"got image_size=8, which has no meaning for digits: leave it out"),
         ("npz:/x", {"label": "y"}, r"got label='y', which has no meaning for npz:FILE: leave it out"),
+        ("csv:/x", {"cache": "/y"}, r"got cache='/y', which has no meaning for csv:FILE: leave it out"),
         ("images:/x", {"image_size": 0}, r"got image_size=0, expected a number of pixels of at least 1"),
         ("images:/nowhere", {}, r"no folder /nowhere; expected one with a folder of images for each class"),
         ("parquet:/nowhere", {}, r"no train-\*.parquet in /nowhere"),
@@ -158,6 +159,9 @@ def test_the_home_folder_is_understood(tmp_path: Path, monkeypatch: pytest.Monke
     FORMATS["npz"].write(tmp_path, make_arrays(3, 6, 5))
     monkeypatch.setenv("HOME", str(tmp_path))
     assert load("npz:~/arrays.npz").title == "arrays.npz"
+    write_image_splits(tmp_path / "photos", make_arrays(3, 6, 5))
+    load("images:~/photos", cache="~/cache")
+    assert (tmp_path / "cache").is_dir()
 
 
 def test_sources_are_described() -> None:

@@ -69,6 +69,8 @@ class Reading:
     """None: judged by the pixels."""
     channels: Channels | None = None
     """Which axis of `[N, ., ., .]` holds the channels; None: judged by the shape, where that is possible."""
+    mapped: bool = False
+    """The inputs are views of a read-only memory map, uint8 `[N, C, H, W]`, and stay that: copies may not fit."""
     rejected: tuple[tuple[str, str], ...] = ()
     """Images that could not be decoded, and why."""
 
@@ -80,7 +82,9 @@ def assemble(reading: Reading, *, name: str, title: str = "", split_seed: int = 
         UserError: naming the place and the remedy, for anything that a network could not be trained on.
     """
     parts = reading.splits
-    inputs, pixel_maxima = zip(*(_checked_inputs(part.inputs, reading.channels) for part in parts), strict=True)
+    inputs, pixel_maxima = zip(
+        *(_checked_inputs(part.inputs, reading.channels, reading.mapped) for part in parts), strict=True
+    )
     for part, array in zip(parts, inputs, strict=True):
         if len(array) != len(part.labels.values):
             raise UserError(
@@ -116,6 +120,14 @@ def assemble(reading: Reading, *, name: str, title: str = "", split_seed: int = 
     )
 
 
+def split_labels(
+    labels: Column, class_names: tuple[str, ...] | None
+) -> tuple[Int64[np.ndarray, " M"], Int64[np.ndarray, " T"]]:
+    """The rows that `assemble` would train and test on, of examples without a test split."""
+    (numbered,), _ = _numbered([labels], class_names)
+    return split_rows(numbered, seed=0)
+
+
 def _check_classes(train: Split, test: Split, class_names: tuple[str, ...], source: str) -> None:
     untrained = np.setdiff1d(test.labels, train.labels)
     if len(untrained):
@@ -131,11 +143,15 @@ def _check_classes(train: Split, test: Split, class_names: tuple[str, ...], sour
         )
 
 
-def _checked_inputs(column: Column, channels: Channels | None) -> tuple[Shaped[np.ndarray, "N ..."], float]:
+def _checked_inputs(
+    column: Column, channels: Channels | None, mapped: bool
+) -> tuple[Shaped[np.ndarray, "N ..."], float]:
     """Vectors `[N, D]` in float32, or images `[N, C, H, W]` in uint8 or float32; and the value of a full pixel."""
     values = column.values
     if len(values) == 0:
         raise UserError(f"{column.name} has no rows, expected at least one example")
+    if mapped:
+        return values, 255.0
     if values.dtype.kind not in "biuf":
         raise UserError(f"{column.name} holds values of type {values.dtype}, expected numbers")
     if values.ndim not in (2, 3, 4) or 0 in values.shape[1:]:

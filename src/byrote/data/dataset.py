@@ -83,7 +83,8 @@ class Dataset:
         for split in (self.train, self.test):
             for array in (split.inputs, split.labels, split.true_labels, split.changed_inputs):
                 digest.update(f"{array.dtype.str}{array.shape}".encode())
-                digest.update(np.ascontiguousarray(array).data)
+                for start in range(0, len(array), 256):  # a memory map is not contiguous: its channels are innermost
+                    digest.update(np.ascontiguousarray(array[start : start + 256]).data)
         return digest.hexdigest()
 
 

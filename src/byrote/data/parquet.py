@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import pairwise
-from math import prod
+from math import ceil, prod
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,45 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from byrote.data.assembly import Column, Examples, Reading
-from byrote.data.images import BLOCK, HELD_OUT, decode_images
+from byrote.data.decoding import EncodedImages
+from byrote.data.images import HELD_OUT, read_encoded
+from byrote.data.workers import num_cores
 from byrote.errors import UserError
 
+_ROWS = 512  # encoded images held at a time
 
-def read_parquet(folder: Path, label: str | None, image_size: int | None) -> Reading:
+
+@dataclass(frozen=True)
+class RowGroupSlice:
+    """The rows `first` to `last` of a row group, as image files; read by whoever iterates over it."""
+
+    path: str
+    row_group: int
+    column: str
+    first: int
+    last: int
+
+    def __len__(self) -> int:
+        return self.last - self.first
+
+    def __iter__(self) -> Iterator[bytes]:
+        start = 0
+        try:
+            with pq.ParquetFile(self.path) as file:
+                for batch in file.iter_batches(_ROWS, [self.row_group], [self.column], use_threads=False):
+                    encoded = batch.column(0)[max(self.first - start, 0) : self.last - start]
+                    start += len(batch)
+                    if pa.types.is_struct(encoded.type):
+                        encoded = encoded.field("bytes")
+                    for content in encoded:
+                        yield content.as_py() or b""
+                    if start >= self.last:
+                        return
+        except (pa.ArrowException, OSError) as error:
+            raise UserError(_unreadable(self.path, error)) from error
+
+
+def read_parquet(folder: Path, label: str | None, image_size: int | None, cache: Path | None = None) -> Reading:
     """train-*.parquet and test-*.parquet (or validation-*) anywhere below `folder`; files of other names are split.
 
     The inputs are a struct {bytes, path} of an image file, or (nested) lists of numbers. Class names are those of the
@@ -29,9 +64,9 @@ def read_parquet(folder: Path, label: str | None, image_size: int | None) -> Rea
     splits = _splits(folder)
     paths = [path for paths in splits for path in paths]
     try:
-        return _read(folder, paths, [len(paths) for paths in splits], label, image_size)
+        return _read(folder, paths, [len(paths) for paths in splits], label, image_size, cache)
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{folder} cannot be read as parquet: {_one_line(error)}; fetch the files again") from error
+        raise UserError(_unreadable(folder, error)) from error
 
 
 def _splits(folder: Path) -> list[list[Path]]:
@@ -53,7 +88,12 @@ def _splits(folder: Path) -> list[list[Path]]:
 
 
 def _read(
-    folder: Path, paths: list[Path], split_lengths: list[int], label: str | None, image_size: int | None
+    folder: Path,
+    paths: list[Path],
+    split_lengths: list[int],
+    label: str | None,
+    image_size: int | None,
+    cache: Path | None,
 ) -> Reading:
     files = [_open(path) for path in paths]
     schema = files[0].schema_arrow
@@ -72,33 +112,33 @@ def _read(
     ]
     labels = Column.joined(columns, str(folder))
     file_ends = np.cumsum([0] + [len(column.values) for column in columns])
-    limits = list(pairwise(file_ends[np.cumsum([0, *split_lengths])].tolist()))
+    ends = file_ends[np.cumsum(split_lengths)].tolist()
     class_names = _class_names(schema, label_column, paths[0])
 
     if _holds_images(schema.field(input_column).type):
-        blocks = (block for file in files for block in _encoded_images(file, input_column))
-        decoded = decode_images(blocks, len(labels.values), labels.place, image_size)
-        splits = tuple(decoded.examples(labels, first, last) for first, last in limits)
-        return Reading(splits, class_names, channels="first", rejected=decoded.rejected)
-    if image_size is not None:
-        raise UserError(f"got an image size, but {folder} holds arrays, not image files: leave the size out")
+        batches = _row_group_slices(files, [str(path) for path in paths], input_column)
+        images = EncodedImages(folder, [str(path) for path in paths], batches, labels, ends, class_names)
+        return read_encoded(images, image_size, cache)
+    for option, value in (("an image size", image_size), ("a cache", cache)):
+        if value is not None:
+            raise UserError(f"got {option}, but {folder} holds arrays, not image files: leave it out")
     arrays = [_array(path, file, input_column) for path, file in zip(paths, files, strict=True)]
     if len({array.values.shape[1:] for array in arrays}) > 1:
         shapes = ", ".join(f"{array.name} {array.values.shape[1:]}" for array in arrays)
         raise UserError(f"arrays of different shapes ({shapes}): give all files of {folder} the same shape")
     everything = Examples(Column.joined(arrays, str(folder)), labels)
-    return Reading(tuple(everything.take(slice(first, last)) for first, last in limits), class_names)
+    return Reading(tuple(everything.take(slice(*limits)) for limits in pairwise((0, *ends))), class_names)
 
 
 def _open(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path} cannot be read as parquet: {_one_line(error)}; fetch the file again") from error
+        raise UserError(_unreadable(path, error)) from error
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _unreadable(place: str | Path, error: Exception) -> str:
+    return f"{place} cannot be read as parquet: {' '.join(str(error).split())}; fetch it again"
 
 
 def _label_column(schema: pa.Schema, label: str | None, path: Path) -> str:
@@ -148,12 +188,19 @@ def _class_names(schema: pa.Schema, column: str, path: Path) -> tuple[str, ...] 
     return tuple(names) if names else None
 
 
-def _encoded_images(file: pq.ParquetFile, column: str) -> Iterator[list[bytes]]:
-    for batch in file.iter_batches(BLOCK, columns=[column]):
-        encoded = batch.column(0)
-        if pa.types.is_struct(encoded.type):
-            encoded = encoded.field("bytes")
-        yield [content or b"" for content in encoded.to_pylist()]
+def _row_group_slices(files: list[pq.ParquetFile], paths: list[str], column: str) -> list[RowGroupSlice]:
+    """Whole row groups where there are enough for all cores: reading a slice means reading its group up to there."""
+    groups = [
+        (path, group, file.metadata.row_group(group).num_rows)
+        for path, file in zip(paths, files, strict=True)
+        for group in range(file.num_row_groups)
+    ]
+    slices = []
+    for path, group, num_rows in groups:
+        parts = min(ceil(2 * num_cores() / len(groups)), ceil(num_rows / _ROWS))
+        limits = np.linspace(0, num_rows, parts + 1, dtype=int).tolist()
+        slices += [RowGroupSlice(path, group, column, first, last) for first, last in pairwise(limits)]
+    return slices
 
 
 def _array(path: Path, file: pq.ParquetFile, column: str) -> Column:

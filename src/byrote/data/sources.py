@@ -37,6 +37,7 @@ _FASHION = (
 class _Options:
     label: str | None
     image_size: int | None
+    cache: Path | None
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,13 @@ def _read_digits(_: Path, __: _Options) -> Reading:
 def _read_parquet(path: Path, options: _Options) -> Reading:
     from byrote.data.parquet import read_parquet
 
-    return read_parquet(path, options.label, options.image_size)
+    return read_parquet(path, options.label, options.image_size, options.cache)
 
 
 def _read_images(path: Path, options: _Options) -> Reading:
     from byrote.data.images import read_image_folder
 
-    return read_image_folder(path, options.image_size)
+    return read_image_folder(path, options.image_size, options.cache)
 
 
 _SOURCES = {
@@ -95,13 +96,13 @@ _SOURCES = {
             "parquet:DIR",
             "train-*.parquet and test-*.parquet with images or arrays and labels, as on the Hugging Face hub",
             _read_parquet,
-            takes=("label", "image_size"),
+            takes=("label", "image_size", "cache"),
         ),
         _Source(
             "images:DIR",
             "DIR/CLASS/image, or the same below DIR/train and DIR/test",
             _read_images,
-            takes=("image_size",),
+            takes=("image_size", "cache"),
         ),
         _Source(
             "npz:FILE",
@@ -126,6 +127,7 @@ def load(
     label: str | None = None,
     title: str | None = None,
     image_size: int | None = None,
+    cache: str | Path | None = None,
     rejected: str | Path | None = None,
 ) -> Dataset:
     """The data set of a source, one of SOURCES: "digits", "mnist:DIR", "csv:FILE".
@@ -137,6 +139,9 @@ def load(
         label: the column of labels (csv; parquet, if it is not called "label").
         title: what figures call the data.
         image_size: scales the shorter side of images to so many pixels and crops the other centrally.
+        cache: a folder to keep the decoded images in (images, parquet): the first load writes them there once, later
+            ones map the file, and no memory is taken. Images that would take more than a quarter of the memory are
+            kept in the user's cache folder in any case.
         rejected: a csv file to list the images in that could not be decoded; they are left out, with a warning.
 
     Raises:
@@ -149,7 +154,7 @@ def load(
         raise UserError(
             f"got data {name!r}{f', did you mean {near[0]!r}?' if near else ','} expected one of {', '.join(SOURCES)}"
         )
-    for option, value in (("label", label), ("image_size", image_size)):
+    for option, value in (("label", label), ("image_size", image_size), ("cache", cache)):
         if value is not None and option not in source.takes:
             raise UserError(f"got {option}={value!r}, which has no meaning for {source.pattern}: leave it out")
     if image_size is not None and image_size < 1:
@@ -157,7 +162,7 @@ def load(
     if bool(place) != (":" in source.pattern) and not (kind in DOWNLOADS and not colon):
         raise UserError(f"got data {name!r}, expected {source.pattern}: {source.description}")
     path = find_or_fetch(kind) if kind in DOWNLOADS and not place else Path(place).expanduser()
-    reading = source.read(path, _Options(label, image_size))
+    reading = source.read(path, _Options(label, image_size, None if cache is None else Path(cache)))
     _report_rejected(reading.rejected, None if rejected is None else Path(rejected))
     return assemble(reading, name=name, title=(source.title or path.name) if title is None else title)
 
