@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from byrote.data.dataset import Dataset, Split
-from byrote.data.preprocessing import Inputs, concatenate, preprocess
+from byrote.data.preprocessing import Inputs, blocks, concatenate, preprocess
 from byrote.errors import UserError
 
 KINDS = ["whiten", "standardize", "none"]
@@ -88,6 +90,100 @@ def test_pixels_stay_8_bit_and_are_gathered_in_any_order(tiny: Dataset) -> None:
     rows = torch.tensor([5, 0, 5])
     np.testing.assert_array_equal(inputs.gather(rows, torch.float64).numpy(), gathered(inputs)[[5, 0, 5]])
     assert (inputs.pixels.numpy() == tiny.train.inputs).all()
+
+
+def on_disk(inputs: np.ndarray, folder: Path, *, channels_last: bool) -> np.ndarray:
+    """The same images as a read-only map of a file, in which channels are innermost or not."""
+    np.save(folder / "pixels.npy", inputs.transpose(0, 2, 3, 1) if channels_last else inputs)
+    mapped = np.load(folder / "pixels.npy", mmap_mode="r")
+    return mapped.transpose(0, 3, 1, 2) if channels_last else mapped
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_pixels_on_disk_stay_there(tmp_path: Path, kind: str, channels_last: bool) -> None:
+    data = dataset((3, 7, 6), n=40)
+    mapped = on_disk(data.train.inputs, tmp_path, channels_last=channels_last)
+    inputs, _ = preprocess(replace(data, train=replace(data.train, inputs=mapped)), kind, 4)
+    assert not inputs.is_on_device
+    assert np.shares_memory(inputs.pixels, mapped)
+    moved = inputs.to("cpu", channels_last=True)
+    assert moved.pixels is inputs.pixels
+    in_memory, _ = preprocess(data, kind, 4)
+    for each in (inputs, moved):
+        np.testing.assert_array_equal(gathered(each), gathered(in_memory))
+        rows = torch.tensor([7, 0, 7])
+        np.testing.assert_array_equal(each.gather(rows, torch.float64).numpy(), gathered(in_memory)[[7, 0, 7]])
+
+
+def test_arrays_in_memory_are_not_copied_in_either_layout(recwarn: pytest.WarningsRecorder) -> None:
+    data = dataset((3, 7, 6))
+    transposed = np.ascontiguousarray(data.train.inputs.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    expected = gathered(preprocess(data, "whiten", 4)[0])
+    for array in (data.train.inputs, transposed):
+        inputs, _ = preprocess(replace(data, train=replace(data.train, inputs=array)), "whiten", 4)
+        assert np.shares_memory(inputs.pixels.numpy(), array)
+        np.testing.assert_array_equal(gathered(inputs), expected)
+    read_only = data.train.inputs.copy()
+    read_only.setflags(write=False)
+    preprocess(replace(data, train=replace(data.train, inputs=read_only)), "whiten")
+    assert not recwarn.list
+
+
+def test_whole_images_are_fetched_for_augmentation(tiny: Dataset) -> None:
+    inputs, _ = preprocess(tiny, "whiten", 5)
+    rows = torch.tensor([3, 1])
+    assert torch.equal(inputs.fetch(rows, whole=True).pixels, torch.from_numpy(tiny.train.inputs[[3, 1]]))
+    assert torch.equal(inputs.fetch(rows).pixels, torch.from_numpy(tiny.train.inputs[[3, 1], :, 1:6, 1:6]))
+    assert inputs.size == (5, 5)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_augmentation_that_changes_nothing_changes_nothing(kind: str, channels_last: bool) -> None:
+    """Scaled to [0, 1], cropped, and whitened or scaled by the constants of the clean, cropped training set."""
+    data = dataset((3, 7, 6))
+    seen = []
+
+    def center(images: torch.Tensor) -> torch.Tensor:
+        seen.append(images)
+        return images[:, :, 1:5, 1:5]
+
+    for split, inputs in zip((data.train, data.test), preprocess(data, kind, 4), strict=True):
+        inputs = inputs.to("cpu", channels_last=channels_last)
+        rows = torch.arange(len(inputs))
+        found = inputs.augmented(inputs.fetch(rows, whole=True), center, torch.float64)
+        torch.testing.assert_close(found, inputs.gather(rows, torch.float64), rtol=2e-6, atol=5e-6)
+        np.testing.assert_allclose(seen.pop(), split.inputs / 255)
+        assert not channels_last or found.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_pixels_go_to_the_device_up_to_a_limit(tiny: Dataset) -> None:
+    """The device "meta" stands for any that is not the CPU: it has shapes and no memory."""
+    inputs, _ = preprocess(tiny, "whiten", 5)
+    size = tiny.train.inputs.nbytes
+    there = inputs.to("meta", channels_last=False, most_bytes=size)
+    assert (there.home, there.pixels.device.type, there.scale.device.type) == ("meta", "meta", "meta")
+    here = inputs.to("meta", channels_last=False, most_bytes=size - 1)
+    assert (here.home, here.is_on_device) == ("cpu", False)
+    assert np.shares_memory(here.pixels, tiny.train.inputs)
+    for each in (there, here):
+        batch = each.gather(torch.arange(3, device=each.home), torch.float32)
+        assert (batch.shape, batch.device.type) == ((3, 1, 5, 5), "meta")
+
+
+def test_blocks_cover_everything_once() -> None:
+    for shape in ((0, 3), (5, 3), (3000, 3, 64, 64), (3, 2**23)):
+        parts = list(blocks(np.broadcast_to(np.uint8(0), shape)))
+        assert [row for part in parts for row in range(part.start, part.stop)] == list(range(shape[0]))
+
+
+def test_parts_of_different_layouts_are_joined() -> None:
+    data = dataset((3, 7, 6))
+    transposed = np.ascontiguousarray(data.train.inputs.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    other = replace(data, train=replace(data.train, inputs=transposed))
+    parts = [preprocess(each, "whiten", 4)[0] for each in (other, data)]
+    np.testing.assert_array_equal(gathered(concatenate(parts)), np.tile(gathered(parts[1]), (2, 1, 1, 1)))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -2,11 +2,11 @@ import hashlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from byrote.data.dataset import Dataset, Split
-from byrote.data.subsets import shares, split_rows, stratified_rows, subset
+from byrote.data.subsets import held_out_rows, shares, split_rows, stratified_rows, subset
 from byrote.errors import UserError
 from byrote.randomness import stream
 
@@ -108,6 +108,33 @@ def test_a_split_is_a_partition_that_trains_on_every_class(labels: np.ndarray, s
     assert len(train) == len(labels) * 4 // 5
     if len(train) >= len(np.unique(labels)):
         assert set(labels[train]) == set(labels)
+
+
+@settings(deadline=None)
+@given(labels, st.floats(0.01, 0.99), st.integers(0, 2**32))
+def test_what_is_held_out_is_a_stratified_share(labels: np.ndarray, share: float, seed: int) -> None:
+    size = round(share * len(labels))
+    if not 0 < size < len(labels):
+        with pytest.raises(UserError, match=rf"^got validation={share:g} for {len(labels)} training examples"):
+            held_out_rows(labels, share, seed)
+        return
+    trained, kept_out = held_out_rows(labels, share, seed)
+    assert sorted([*trained, *kept_out]) == list(range(len(labels)))
+    assert len(kept_out) == size
+    of_class = np.bincount(labels, minlength=6)
+    assert (np.bincount(labels[trained], minlength=6) == shares(of_class, len(labels) - size)).all()
+
+
+def test_without_a_share_nothing_is_held_out() -> None:
+    trained, kept_out = held_out_rows(np.arange(7) % 2, 0.0, 3)
+    assert (trained.tolist(), len(kept_out)) == (list(range(7)), 0)
+
+
+def test_the_validation_set_is_no_training_subset() -> None:
+    """It has a stream of its own: the same seed draws other examples."""
+    labels = np.arange(600, dtype=np.int64) % 6
+    trained, _ = held_out_rows(labels, 0.5, 9)
+    assert 0.4 < np.isin(trained, stratified_rows(labels, 300, stream(9, "subset"))).mean() < 0.6
 
 
 def test_no_library_update_changes_the_draw_unseen() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from byrote.data.corruptions import Corruption, apply_corruptions
 from byrote.data.dataset import Dataset, Split
-from byrote.training.checks import data_checks, digest, fresh_weights, same_labels
+from byrote.training.checks import data_checks, digest, fresh_weights, held_out, same_labels
 from byrote.training.spec import TrainSpec
 
 NAMES = ["partial-labels", "random-labels", "shuffled-pixels", "random-pixels", "gaussian"]
@@ -136,6 +136,15 @@ def test_labels_redrawn_between_epochs_fail(tiny: Dataset) -> None:
 def test_weights_of_another_run_fail() -> None:
     assert fresh_weights("a", "a").passed
     assert not fresh_weights("a", "b").passed
+
+
+@pytest.mark.parametrize(
+    ("trained", "kept_out", "passed"),
+    [([0, 2], [1, 3], True), ([0, 1, 2], [2, 3], False), ([0, 1], [3], False)],
+    ids=["apart", "one in both", "one lost"],
+)
+def test_what_is_trained_on_is_not_validated_on(trained: list[int], kept_out: list[int], passed: bool) -> None:
+    assert held_out(np.array(trained), np.array(kept_out), 4).passed == passed
 
 
 @pytest.mark.parametrize("other", [np.zeros(4, np.int32), np.zeros((2, 2)), np.zeros(3), np.ones(4)], ids=str)

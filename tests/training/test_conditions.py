@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import ctypes
+import tracemalloc
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +12,7 @@ import torch
 from byrote.data.corruptions import Corruption, apply_corruptions
 from byrote.data.dataset import Dataset, Split
 from byrote.data.preprocessing import preprocess
-from byrote.data.subsets import subset
+from byrote.data.subsets import held_out_rows, subset
 from byrote.training.conditions import labels_digest, make_conditions
 from byrote.training.spec import TrainSpec
 
@@ -54,11 +57,89 @@ def test_every_replica_sees_its_own_data(tiny: Dataset, preprocessing: str, chan
         assert all(check.passed for check in found.checks[replica])
 
 
+@pytest.mark.parametrize("preprocessing", ["whiten", "standardize"])
+def test_a_validation_share_leaves_the_rest_as_it_was(tiny: Dataset, preprocessing: str) -> None:
+    """Every replica trains on a part of what it would train on; the other part has true labels."""
+    whole = [s.model_copy(update={"preprocessing": preprocessing}) for s in SPECS]
+    specs = [s.model_copy(update={"validation": 0.2}) for s in whole]
+    every = make_conditions(whole, tiny, device="cpu", channels_last=False).train
+    found = make_conditions(specs, tiny, device="cpu", channels_last=False)
+    assert found.validation is not None
+    assert found.validation.inputs is found.train.inputs
+    inputs = every.gather(torch.arange(50).repeat(len(specs), 1), torch.float32)
+    for replica, each in enumerate(specs):
+        labels = subset(tiny, 50, each.data_seed).train.true_labels
+        trained, kept_out = (torch.from_numpy(rows) for rows in held_out_rows(labels, 0.2, each.data_seed))
+        assert (len(trained), len(kept_out)) == (40, 10)
+        assert torch.equal(found.train.labels[replica], every.labels[replica][trained])
+        assert torch.equal(found.train.true_labels[replica], every.true_labels[replica][trained])
+        assert torch.equal(found.validation.labels[replica], every.true_labels[replica][kept_out])
+        assert torch.equal(found.validation.true_labels[replica], every.true_labels[replica][kept_out])
+        for split, rows in ((found.train, trained), (found.validation, kept_out)):
+            batch = split.gather(torch.arange(len(rows)).expand(len(specs), -1), torch.float32)
+            assert torch.equal(batch[replica], inputs[replica][rows])
+        assert found.most_correct[replica] == 40
+        assert "validation held out" in [check.name for check in found.checks[replica]]
+        assert all(check.passed for check in found.checks[replica])
+
+
+def test_a_sample_of_each_replica(tiny: Dataset) -> None:
+    train = make_conditions(SPECS, tiny, device="cpu", channels_last=False).train
+    examples = torch.stack([torch.randperm(50)[:7] for _ in SPECS])
+    sample = train.at(examples)
+    assert sample.num_examples == 7
+    rows = torch.arange(7).expand(len(SPECS), -1)
+    assert torch.equal(sample.gather(rows, torch.float32), train.gather(examples, torch.float32))
+    assert torch.equal(sample.labels, train.labels.gather(1, examples))
+    assert torch.equal(sample.keep([2]).true_labels[0], train.true_labels[2][examples[2]])
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_inputs_on_disk_are_not_copied(tmp_path: Path, tiny: Dataset, channels_last: bool) -> None:
+    """Thousands of 64x64 images: preparing, checking and hashing them takes no memory of that size."""
+    n, shape = 4000, (64, 64, 3)
+    pixels = np.lib.format.open_memmap(tmp_path / "pixels.npy", mode="w+", dtype=np.uint8, shape=(n, *shape))
+    generator = np.random.default_rng(0)
+    for start in range(0, n, 500):
+        pixels[start : start + 500] = generator.integers(0, 256, (500, *shape), dtype=np.uint8)
+    del pixels
+    inputs = np.load(tmp_path / "pixels.npy", mmap_mode="r").transpose(0, 3, 1, 2)
+    labels = generator.integers(0, 10, n)
+    split = Split.clean(inputs, labels)
+    data = Dataset("on disk", split, Split.clean(inputs[:200], labels[:200]), tiny.class_names)
+    spec = TrainSpec(model="mlp-1x4", corruptions=(RANDOM,), validation=0.1, crop=56)
+    tracemalloc.start()
+    before, fingerprint = anonymous_bytes(), data.fingerprint
+    found = make_conditions([spec], data, device="cpu", channels_last=channels_last)
+    grown, peak = anonymous_bytes() - before, tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.shares_memory(found.train.inputs.pixels, inputs)
+    assert found.most_correct == (3600,)
+    assert fingerprint == replace(data, name="again").fingerprint
+    batch = found.train.gather(torch.arange(5)[None], torch.float32)
+    assert batch.shape == (1, 5, 3, 56, 56)
+    # Blocks of a million values come and go.
+    assert grown < inputs.nbytes / 2
+    assert peak < inputs.nbytes / 2
+
+
+def anonymous_bytes() -> int:
+    """Memory of this process that no file backs, without what its allocator keeps for later."""
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        pytest.skip("only Linux tells anonymous memory from mapped files")
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)
+    (line,) = [line for line in status.read_text().splitlines() if line.startswith("RssAnon")]
+    return int(line.split()[1]) * 1024
+
+
 def test_kept_replicas_keep_their_data(tiny: Dataset) -> None:
     train = make_conditions(SPECS, tiny, device="cpu", channels_last=False).train
     kept = train.keep([5, 2])
     rows = torch.arange(50).expand(7, -1)
     assert torch.equal(kept.gather(rows[:2], torch.float32), train.gather(rows, torch.float32)[[5, 2]])
+    assert torch.equal(train.keep([1]).gather(rows[:1], torch.float32), train.gather(rows, torch.float32)[[1]])
     assert labels_digest(kept, 1) == labels_digest(train, 2) != labels_digest(train, 0)
 
 
@@ -68,6 +149,7 @@ def test_equal_inputs_are_stored_once_and_gathered_once(tiny: Dataset) -> None:
     batch = train.gather(torch.arange(9).expand(2, -1), torch.float32)
     assert batch.stride(0) == 0
     assert torch.equal(batch[0], train.gather(torch.arange(9).repeat(2, 1), torch.float32)[1])
+    assert train.keep([1, 0]).gather(torch.arange(9).expand(2, -1), torch.float32).stride(0) == 0
 
 
 @pytest.mark.parametrize(

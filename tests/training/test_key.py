@@ -64,13 +64,20 @@ def test_the_users_source_counts(tmp_path: Path) -> None:
     (tmp_path / "mynet.py").write_text(NET)
     (tmp_path / "sizes.py").write_text("W = 3\n")
     (tmp_path / "myopt.py").write_text("from torch.optim import SGD\nclass Mine(SGD): ...\n")
-    spec = TrainSpec(model=f"{tmp_path}/mynet.py:net", optimizer=f"{tmp_path}/myopt.py:Mine")
+    (tmp_path / "myaug.py").write_text("def halved(images, draw, size):\n    return images / 2\n")
+    own = {"model": "mynet.py:net", "optimizer": "myopt.py:Mine", "augmentation": "myaug.py:halved"}
+    spec = TrainSpec(**{field: f"{tmp_path}/{name}" for field, name in own.items()})
     keys = {run_key(spec, made_up())}
-    for name in ("mynet.py", "sizes.py", "myopt.py"):
+    for name in ("mynet.py", "sizes.py", "myopt.py", "myaug.py"):
         with (tmp_path / name).open("a") as file:
             file.write("\n# changed\n")
         keys.add(run_key(spec, made_up()))
-    assert len(keys) == 4
+    assert len(keys) == 5
+
+
+def test_an_augmentation_that_is_not_there_has_no_key() -> None:
+    with pytest.raises(UserError, match="got augmentation 'random-corp'"):
+        run_key(SPEC.model_copy(update={"augmentation": "random-corp"}), made_up())
 
 
 def test_the_input_of_the_network(tiny: Dataset) -> None:

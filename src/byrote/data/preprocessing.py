@@ -1,14 +1,18 @@
-"""Crop and scaling, as one multiplication and one addition per value, so that pixels can stay 8-bit in memory.
+"""Crop and scaling, as one multiplication and one addition per value, so that pixels can stay 8-bit where they are.
 
 Whitening is the paper's (appendix A): subtract the image's mean, divide by its adjusted standard deviation
 max(deviation, 1/sqrt(number of values)), on pixels scaled to [0, 1].
+
+Pixels are kept whole and cropped when they are gathered: augmentations take their windows from the same ones. Pixels on
+disk (memory-mapped) stay there, and are only ever read in blocks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -19,39 +23,126 @@ from byrote.data.dataset import Dataset, moments
 from byrote.errors import UserError
 
 Preprocessing = Literal["whiten", "standardize", "none"]
-_BLOCK = 4096
+_BLOCK_VALUES = 2**20
+"""Values of pixels worked on at a time: 8 MiB in float64."""
+
+
+class Batch(NamedTuple):
+    """Pixels of B examples on the device, and what scales them."""
+
+    pixels: Shaped[Tensor, "B ..."]
+    """Images as `[B, C, H, W]`: their window, or whole."""
+    scale: Float[Tensor, ...]
+    shift: Float[Tensor, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """N examples whose network inputs are `pixels * scale + shift`, computed on gathering."""
+    """N examples whose network inputs are `pixels * scale + shift` within the window, computed on gathering."""
 
-    pixels: Shaped[Tensor, "N ..."]
-    """uint8 or float32; images `[N, C, H, W]` (`[N, H, W, C]` where `channels_last`), vectors `[N, D]`."""
+    pixels: Shaped[Tensor, "N ..."] | Shaped[np.ndarray, "N ..."]
+    """uint8 or float32; images `[N, C, H, W]` (`[N, H, W, C]` where `channels_innermost`), vectors `[N, D]`. An array,
+    instead of a tensor on the device, where they are too many for it or lie on disk."""
     scale: Float[Tensor, ...]
-    """Broadcasts against pixels; its first axis is N or 1."""
+    """Broadcasts against pixels `[N, C, H, W]`; its first axis is N or 1."""
     shift: Float[Tensor, ...]
+    pixel_max: float
+    whiten: bool
+    """Whether scale and shift are each image's own, so that changed pixels need new ones."""
+    crop: int | None = None
+    """Side of the window, in the centre of the image; None for all of it."""
+    channels_innermost: bool = False
+    device: str = "cpu"
+    """Where batches are wanted."""
     channels_last: bool = False
+    """Whether batches of images are wanted with channels innermost in memory, as convolutions prefer."""
+
+    @property
+    def is_on_device(self) -> bool:
+        return isinstance(self.pixels, Tensor)
+
+    @property
+    def home(self) -> str:
+        """The device of the pixels, and of the `rows` that are asked of them."""
+        return self.device if self.is_on_device else "cpu"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(h, w) of the window of images."""
+        height, width = self._whole_size if self.crop is None else (self.crop, self.crop)
+        return height, width
 
     def gather(self, rows: Int64[Tensor, " B"], dtype: torch.dtype) -> Float[Tensor, "B ..."]:
-        """The network inputs of `rows`; images as `[B, C, H, W]`, in memory as they are stored."""
-        batch = self.pixels.index_select(0, rows).to(dtype)
-        scale, shift = self.scale, self.shift
-        if len(scale) > 1:
-            scale, shift = scale.index_select(0, rows), shift.index_select(0, rows)
-        batch.mul_(scale.to(dtype)).add_(shift.to(dtype))
-        return batch.permute(0, 3, 1, 2) if self.channels_last else batch
+        """The network inputs of `rows`; images as `[B, C, h, w]`."""
+        return self.scaled(self.fetch(rows), dtype)
 
-    def to(self, device: str, *, channels_last: bool) -> Inputs:
-        """On `device`; images with channels innermost where asked, which convolutions on CPUs and GPUs prefer."""
+    def fetch(self, rows: Int64[Tensor, " B"], *, whole: bool = False) -> Batch:
+        """The pixels of `rows`, in their window or `whole`, moved to the device."""
+        if isinstance(self.pixels, np.ndarray):
+            pixels = torch.from_numpy(np.asarray(self.pixels[rows.numpy()]))
+        else:
+            pixels = self.pixels.index_select(0, rows)
+        if self.channels_innermost:
+            pixels = pixels.permute(0, 3, 1, 2)
+        if not whole:
+            pixels = pixels[self._window]
+        scale, shift = (
+            tensor if len(tensor) == 1 else tensor.index_select(0, rows) for tensor in (self.scale, self.shift)
+        )
+        return Batch(*(self._moved(tensor) for tensor in (pixels, scale, shift)))
 
-        def move(tensor: Tensor) -> Tensor:
-            return (tensor.permute(0, 2, 3, 1).contiguous() if channels_last else tensor).to(device)
+    def scaled(self, batch: Batch, dtype: torch.dtype) -> Float[Tensor, "B ..."]:
+        inputs = batch.pixels.to(dtype, memory_format=self._layout)
+        return inputs.mul_(batch.scale.to(dtype)).add_(batch.shift.to(dtype))
 
-        return Inputs(move(self.pixels), move(self.scale), move(self.shift), channels_last)
+    def augmented(
+        self,
+        batch: Batch,
+        augment: Callable[[Float[Tensor, "B C H W"]], Float[Tensor, "B C h w"]],
+        dtype: torch.dtype,
+    ) -> Float[Tensor, "B C h w"]:
+        """The network inputs of whole images that `augment` changes, which it is given in [0, 1]."""
+        images = augment(batch.pixels.to(dtype).div_(self.pixel_max))
+        if self.whiten:
+            variance, mean = torch.var_mean(images, dim=(1, 2, 3), correction=0, keepdim=True)
+            inputs = (images - mean) / variance.sqrt().clamp(min=_least_deviation(images[0].numel()))
+        else:
+            inputs = images * (self.pixel_max * batch.scale).to(dtype) + batch.shift.to(dtype)
+        return inputs.to(memory_format=self._layout)
+
+    def to(self, device: str, *, channels_last: bool, most_bytes: int | None = None) -> Inputs:
+        """With batches on `device`, and the pixels too where they take no more than `most_bytes`. On a CPU they stay
+        where they are, in memory or on disk."""
+        moved = replace(self, device=device, channels_last=channels_last)
+        if device == "cpu":
+            return moved
+        pixels = np.asarray(self.pixels)
+        if most_bytes is not None and pixels.nbytes > most_bytes:
+            return replace(moved, pixels=pixels)
+        return replace(
+            moved, pixels=_uploaded(pixels, device), scale=self.scale.to(device), shift=self.shift.to(device)
+        )
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    @property
+    def _whole_size(self) -> tuple[int, ...]:
+        return tuple(self.pixels.shape[1:3] if self.channels_innermost else self.pixels.shape[2:])
+
+    @property
+    def _window(self) -> tuple[slice, ...]:
+        return _center(self._whole_size, self.crop)
+
+    def _moved(self, tensor: Tensor) -> Tensor:
+        if tensor.device.type == self.device.partition(":")[0]:
+            return tensor
+        pinned = tensor.contiguous().pin_memory() if self.device.startswith("cuda") else tensor
+        return pinned.to(self.device, non_blocking=True)
+
+    @property
+    def _layout(self) -> torch.memory_format:
+        return torch.channels_last if self.channels_last else torch.preserve_format
 
 
 def concatenate(parts: Sequence[Inputs]) -> Inputs:
@@ -63,10 +154,14 @@ def concatenate(parts: Sequence[Inputs]) -> Inputs:
         return torch.cat([tensor.expand(length, *tensor.shape[1:]) for tensor in tensors])
 
     length = len(parts[0])
-    return Inputs(
-        torch.cat([part.pixels for part in parts]),
-        join([part.scale for part in parts], length),
-        join([part.shift for part in parts], length),
+    pixels = [_as_tensor(part.pixels) for part in parts]
+    pixels = [p.permute(0, 3, 1, 2) if part.channels_innermost else p for p, part in zip(pixels, parts, strict=True)]
+    return replace(
+        parts[0],
+        pixels=torch.cat(pixels).contiguous(),
+        channels_innermost=False,
+        scale=join([part.scale for part in parts], length),
+        shift=join([part.shift for part in parts], length),
     )
 
 
@@ -76,42 +171,92 @@ def preprocess(data: Dataset, kind: Preprocessing, crop: int | None = None) -> t
     Raises:
         UserError: a crop of vectors, or one larger than the images.
     """
-    train, test = (_center_crop(split.inputs, crop) for split in (data.train, data.test))
+    if crop is not None and (not data.is_images or min(data.input_shape[1:]) < crop):
+        raise UserError(
+            f"got a centre crop of {crop} for inputs of shape {data.input_shape}, "
+            "expected images at least that large; leave the crop out"
+        )
+    splits = [split.inputs for split in (data.train, data.test)]
     if kind == "whiten":
-        return _whiten(train, data.pixel_max), _whiten(test, data.pixel_max)
-    scale, shift = _standardize(train) if kind == "standardize" else _unit(train, data.pixel_max)
-    return Inputs(train, scale, shift), Inputs(test, scale, shift)
+        scaling = [_whitening(inputs, data.pixel_max, crop) for inputs in splits]
+    else:
+        common = _standardizing(splits[0], crop) if kind == "standardize" else _unit(splits[0].ndim, data.pixel_max)
+        scaling = [common, common]
+    train, test = (
+        Inputs(pixels, scale, shift, data.pixel_max, kind == "whiten", crop, channels_innermost)
+        for (pixels, channels_innermost), (scale, shift) in zip(map(_stored, splits), scaling, strict=True)
+    )
+    return train, test
 
 
-def _center_crop(inputs: Shaped[np.ndarray, "N ..."], crop: int | None) -> Shaped[Tensor, "N ..."]:
-    if crop is not None:
-        if inputs.ndim != 4 or min(inputs.shape[2:]) < crop:
-            raise UserError(
-                f"got a centre crop of {crop} for inputs of shape {inputs.shape[1:]}, "
-                "expected images at least that large; leave the crop out"
-            )
-        top, left = ((side - crop) // 2 for side in inputs.shape[2:])
-        inputs = inputs[:, :, top : top + crop, left : left + crop]
-    return torch.from_numpy(np.ascontiguousarray(inputs))
+def blocks(inputs: Shaped[np.ndarray, "N ..."] | Shaped[Tensor, "N ..."]) -> Iterator[slice]:
+    """The N examples in parts small enough to be worked on in any precision."""
+    size = max(1, _BLOCK_VALUES // max(1, math.prod(inputs.shape[1:])))
+    return (slice(start, min(start + size, len(inputs))) for start in range(0, len(inputs), size))
 
 
-def _whiten(pixels: Shaped[Tensor, "N ..."], pixel_max: float) -> Inputs:
-    rows = pixels.flatten(1)
-    moments = [torch.var_mean(block.double(), dim=1, correction=0) for block in rows.split(_BLOCK)]
+def _stored(inputs: Shaped[np.ndarray, "N ..."]) -> tuple[Tensor | np.ndarray, bool]:
+    """Pixels in the order in which they lie in memory, and whether that is with channels innermost."""
+    channels_innermost = False
+    if inputs.ndim == 4 and not inputs.flags.c_contiguous:
+        transposed = np.moveaxis(inputs, 1, -1)
+        if channels_innermost := transposed.flags.c_contiguous:
+            inputs = transposed
+    # Torch warns of arrays that it could write to and must not: only data on disk are not worth a copy then.
+    return inputs if _is_on_disk(inputs) else _as_tensor(inputs), channels_innermost
+
+
+def _is_on_disk(array: object) -> bool:
+    while array is not None and not isinstance(array, np.memmap):
+        array = getattr(array, "base", None)
+    return array is not None
+
+
+def _as_tensor(pixels: Tensor | np.ndarray) -> Tensor:
+    return pixels if isinstance(pixels, Tensor) else torch.from_numpy(np.require(pixels, requirements=["C", "W"]))
+
+
+def _uploaded(pixels: Shaped[np.ndarray, "N ..."], device: str) -> Shaped[Tensor, "N ..."]:
+    """Block by block, without a copy of all in memory."""
+    dtype = torch.from_numpy(np.empty(0, pixels.dtype)).dtype
+    tensor = torch.empty(pixels.shape, dtype=dtype, device=device)
+    for part in blocks(pixels):
+        tensor[part] = torch.from_numpy(np.array(pixels[part]))
+    return tensor
+
+
+def _center(size: tuple[int, ...], crop: int | None) -> tuple[slice, ...]:
+    """Indexes the window of `[N, C, *size]`; all of any inputs without a crop."""
+    if crop is None:
+        return (slice(None),)
+    return (slice(None), slice(None), *(slice((side - crop) // 2, (side - crop) // 2 + crop) for side in size))
+
+
+def _whitening(inputs: Shaped[np.ndarray, "N ..."], pixel_max: float, crop: int | None) -> tuple[Tensor, Tensor]:
+    window = _center(inputs.shape[2:], crop)
+    moments = []
+    for part in blocks(inputs):
+        rows = torch.from_numpy(np.array(inputs[part][window], order="C")).flatten(1)
+        moments.append(torch.var_mean(rows.double(), dim=1, correction=0))
     variance, mean = (torch.cat(parts) for parts in zip(*moments, strict=True))
-    # In units of pixels: the lower limit 1/sqrt(number of values) applies to pixels in [0, 1].
-    deviation = variance.sqrt().clamp(min=pixel_max / rows.shape[1] ** 0.5)
-    shape = (-1,) + (1,) * (pixels.ndim - 1)
-    return Inputs(pixels, (1 / deviation).float().view(shape), (-mean / deviation).float().view(shape))
+    # In units of pixels: the lower limit applies to pixels in [0, 1].
+    deviation = variance.sqrt().clamp(min=pixel_max * _least_deviation(rows.shape[1]))
+    shape = (-1,) + (1,) * (inputs.ndim - 1)
+    return (1 / deviation).float().view(shape), (-mean / deviation).float().view(shape)
 
 
-def _standardize(pixels: Shaped[Tensor, "N ..."]) -> tuple[Tensor, Tensor]:
-    mean, deviation = (torch.from_numpy(moment)[None] for moment in moments(pixels.numpy()))
+def _least_deviation(num_values: int) -> float:
+    return num_values**-0.5
+
+
+def _standardizing(inputs: Shaped[np.ndarray, "N ..."], crop: int | None) -> tuple[Tensor, Tensor]:
+    window = inputs[_center(inputs.shape[2:], crop)]
+    mean, deviation = (torch.from_numpy(moment)[None] for moment in moments(window))
     # A feature that never varies carries nothing: it becomes 0 rather than 0/0.
     deviation = torch.where(deviation > 0, deviation, torch.ones_like(deviation))
     return (1 / deviation).float(), (-mean / deviation).float()
 
 
-def _unit(pixels: Shaped[Tensor, "N ..."], pixel_max: float) -> tuple[Tensor, Tensor]:
-    shape = (1,) * pixels.ndim
+def _unit(num_axes: int, pixel_max: float) -> tuple[Tensor, Tensor]:
+    shape = (1,) * num_axes
     return torch.full(shape, 1 / pixel_max), torch.zeros(shape)

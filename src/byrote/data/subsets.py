@@ -1,4 +1,4 @@
-"""Stratified samples: a training subset, and the split of data that come in one piece."""
+"""Stratified samples: a training subset, a validation set, and the split of data that come in one piece."""
 
 from __future__ import annotations
 
@@ -34,10 +34,24 @@ def subset(data: Dataset, n_train: int | None, seed: int) -> Dataset:
 
 def split_rows(labels: Int64[np.ndarray, " N"], seed: int) -> tuple[Int64[np.ndarray, " M"], Int64[np.ndarray, " T"]]:
     """The rows of a stratified training split (four fifths, rounded down) and of the test split, both ascending."""
-    train = stratified_rows(labels, len(labels) * 4 // 5, stream(seed, "split"))
-    is_test = np.ones(len(labels), dtype=bool)
-    is_test[train] = False
-    return train, np.flatnonzero(is_test)
+    return _parted(labels, len(labels) * 4 // 5, stream(seed, "split"))
+
+
+def held_out_rows(
+    labels: Int64[np.ndarray, " N"], share: float, seed: int
+) -> tuple[Int64[np.ndarray, " M"], Int64[np.ndarray, " V"]]:
+    """The rows to train on and those held out for validation, stratified, both ascending; none are held out at 0.
+
+    Raises:
+        UserError: nothing would be held out, or nothing left to train on.
+    """
+    num_held_out = round(share * len(labels))
+    if share and not 0 < num_held_out < len(labels):
+        raise UserError(
+            f"got validation={share:g} for {len(labels)} training examples, which holds out {num_held_out} of them; "
+            "choose a share that leaves examples on both sides"
+        )
+    return _parted(labels, len(labels) - num_held_out, stream(seed, "validation"))
 
 
 def stratified_rows(
@@ -50,6 +64,16 @@ def stratified_rows(
     first_of_class = np.cumsum(class_sizes) - class_sizes
     rank = np.arange(len(labels)) - first_of_class[classes]
     return np.sort(order[rank < shares(class_sizes, size)[classes]])
+
+
+def _parted(
+    labels: Int64[np.ndarray, " N"], size: int, generator: np.random.Generator
+) -> tuple[Int64[np.ndarray, " M"], Int64[np.ndarray, " T"]]:
+    """A stratified sample, and the rows that are not in it."""
+    sample = stratified_rows(labels, size, generator)
+    is_left = np.ones(len(labels), dtype=bool)
+    is_left[sample] = False
+    return sample, np.flatnonzero(is_left)
 
 
 def shares(class_sizes: Int64[np.ndarray, " K"], size: int) -> Int64[np.ndarray, " K"]:

@@ -12,10 +12,11 @@ import math
 from collections import Counter
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Int64, Shaped
 from scipy import special, stats
 
 from byrote.data.dataset import Dataset, Split, moments
+from byrote.data.preprocessing import blocks
 from byrote.training.outcome import Check
 from byrote.training.spec import INPUT_CORRUPTIONS, TrainSpec
 
@@ -55,6 +56,17 @@ def same_labels(before: str, after: str) -> Check:
         "labels fixed", before == after, f"digest of the training labels: {before[:12]} at the first epoch, "
         f"{after[:12]} at the last; expected the same"
     )  # fmt: skip
+
+
+def held_out(trained: Int64[np.ndarray, " M"], kept_out: Int64[np.ndarray, " V"], num_examples: int) -> Check:
+    """Of the rows of a training subset that are trained on, and of those that are not."""
+    num_both = len(np.intersect1d(trained, kept_out))
+    return Check(
+        "validation held out",
+        num_both == 0 and len(trained) + len(kept_out) == num_examples,
+        f"of {num_examples} training examples {len(trained)} are trained on, {len(kept_out)} are held out and "
+        f"{num_both} are both; expected none to be both, and each to be one",
+    )
 
 
 def fresh_weights(first: str, second: str) -> Check:
@@ -120,8 +132,11 @@ def _share_of_changed_inputs(rate: float, clean: Dataset, data: Dataset) -> Chec
         fresh, marked = ~before.changed_inputs, _marked(before, after)
         low, high = _binomial_interval(int(fresh.sum()), rate)
         # What was replaced before may have been replaced again.
-        outside = ~after.changed_inputs if rate else slice(None)
-        same = np.array_equal(before.inputs[outside], after.inputs[outside])
+        outside = ~after.changed_inputs if rate else np.ones(len(after), dtype=bool)
+        same = after.inputs is before.inputs or all(
+            np.array_equal(before.inputs[part][outside[part]], after.inputs[part][outside[part]])
+            for part in blocks(after.inputs)
+        )
         passed = passed and bool(low <= marked.sum() <= high) and same
         counts.append(
             f"{marked.sum()} of {fresh.sum()} {name} inputs are replaced (expected {low} to {high}), "

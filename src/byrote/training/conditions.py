@@ -13,13 +13,12 @@ from torch import Tensor
 
 from byrote.data.corruptions import apply_corruptions
 from byrote.data.dataset import Dataset
-from byrote.data.preprocessing import Inputs, concatenate, preprocess
-from byrote.data.subsets import subset
-from byrote.training.checks import data_checks, digest
+from byrote.data.preprocessing import Batch, Inputs, blocks, concatenate, preprocess
+from byrote.data.subsets import held_out_rows, subset
+from byrote.training.checks import data_checks, digest, held_out
 from byrote.training.outcome import Check
+from byrote.training.planner import SHARE_OF_MEMORY, device_memory
 from byrote.training.spec import INPUT_CORRUPTIONS, TrainSpec
-
-_BLOCK = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,26 +26,42 @@ class SplitTensors:
     """One split of every replica: inputs of U distinct versions after one another, labels `[R, N]`."""
 
     inputs: Inputs
-    first_row: Int64[Tensor, " R"]
-    """Where the replica's version starts within `inputs`."""
+    rows: Int64[Tensor, "R N"]
+    """Where the replica's examples are within `inputs`, on their home; a view of `[1, N]` where all have the same."""
     labels: Int64[Tensor, "R N"]
     true_labels: Int64[Tensor, "R N"]
 
     def gather(self, examples: Int64[Tensor, "R B"], dtype: torch.dtype) -> Float[Tensor, "R B ..."]:
-        if examples.stride(0) == 0 and len(self.inputs) == self.num_examples:
-            # The same examples of the same inputs for all replicas: gathered once.
-            batch = self.inputs.gather(examples[0], dtype)
+        """The network inputs of each replica's own `examples`, which are on the home of the inputs."""
+        return self.shaped(self.inputs.scaled(self.fetch(examples), dtype), examples)
+
+    def fetch(self, examples: Int64[Tensor, "R B"], *, whole: bool = False) -> Batch:
+        """Their pixels, replica after replica; once, where they are the same for all replicas."""
+        if self._are_shared(examples):
+            return self.inputs.fetch(self.rows[0][examples[0]], whole=whole)
+        return self.inputs.fetch(self.rows.gather(1, examples).flatten(), whole=whole)
+
+    def shaped(self, batch: Float[Tensor, "M ..."], examples: Int64[Tensor, "R B"]) -> Float[Tensor, "R B ..."]:
+        if self._are_shared(examples):
             return batch.expand(len(examples), *batch.shape)
-        rows = (examples + self.first_row[:, None]).flatten()
-        return self.inputs.gather(rows, dtype).unflatten(0, examples.shape)
+        return batch.unflatten(0, examples.shape)
 
     @property
     def num_examples(self) -> int:
         return self.labels.shape[1]
 
     def keep(self, kept: Sequence[int]) -> SplitTensors:
-        rows = torch.tensor(kept, device=self.labels.device)
-        return SplitTensors(self.inputs, self.first_row[rows], self.labels[rows], self.true_labels[rows])
+        on_home, on_device = (torch.tensor(kept, device=tensor.device) for tensor in (self.rows, self.labels))
+        rows = self.rows[: len(kept)] if self.rows.stride(0) == 0 else self.rows[on_home]
+        return SplitTensors(self.inputs, rows, self.labels[on_device], self.true_labels[on_device])
+
+    def at(self, examples: Int64[Tensor, "R M"]) -> SplitTensors:
+        """Of each replica, M of its examples; `examples` are on the home of the inputs."""
+        labels, true = (part.gather(1, examples.to(part.device)) for part in (self.labels, self.true_labels))
+        return SplitTensors(self.inputs, self.rows.gather(1, examples), labels, true)
+
+    def _are_shared(self, examples: Int64[Tensor, "R B"]) -> bool:
+        return examples.stride(0) == 0 and self.rows.stride(0) == 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +69,8 @@ class Conditions:
     """What a group is trained and tested on."""
 
     train: SplitTensors
+    validation: SplitTensors | None
+    """Of the training split, what is held out: corrupted inputs, true labels, as of the test split."""
     test: SplitTensors
     most_correct: tuple[int, ...]
     """[R] how many training labels any function of the inputs can get right: all, but for identical inputs."""
@@ -61,55 +78,93 @@ class Conditions:
 
 
 def make_conditions(specs: Sequence[TrainSpec], data: Dataset, *, device: str, channels_last: bool) -> Conditions:
-    """Subsets, corrupts and preprocesses `data` for every spec of a group, and verifies the result."""
+    """Subsets, corrupts and preprocesses `data` for every spec of a group, and verifies the result.
+
+    A validation share is taken from the corrupted training subset, so that the labels and inputs which remain are those
+    of a run without one. Inputs on disk are neither copied nor read into memory at once, unless a subset or a
+    corruption of inputs is asked for.
+    """
+    subsets: dict[int | None, Dataset] = {}
     versions: dict[tuple[object, ...], int] = {}
-    inputs: list[tuple[Inputs, Inputs]] = []
+    pairs: list[tuple[Inputs, Inputs]] = []
     input_ids: list[np.ndarray] = []
-    labels: dict[str, list[np.ndarray]] = {"train": [], "train_true": [], "test": []}
-    version_of, most_correct, checks = [], [], []
+    columns: dict[str, list[np.ndarray]] = {
+        name: [] for name in ("version", "train_rows", "train", "train_true", "held_out_rows", "held_out", "test")
+    }
+    most_correct, checks = [], []
     for spec in specs:
-        clean = subset(data, spec.n_train, spec.data_seed)
+        subset_seed = None if spec.n_train is None else spec.data_seed
+        if subset_seed not in subsets:
+            subsets[subset_seed] = subset(data, spec.n_train, spec.data_seed)
+        clean = subsets[subset_seed]
         corrupted = apply_corruptions(clean, spec.corruptions, spec.seed)
         of_inputs = tuple(c for c in spec.corruptions if c.name in INPUT_CORRUPTIONS)
-        version = (spec.data_seed, of_inputs, spec.seed if of_inputs else None)
+        version = (subset_seed, of_inputs, spec.seed if of_inputs else None)
         if version not in versions:
-            versions[version] = len(inputs)
-            pair = preprocess(corrupted, spec.preprocessing, spec.crop)
-            inputs.append(pair)
-            input_ids.append(_identities(pair[0]))
-        version_of.append(versions[version])
-        labels["train"].append(corrupted.train.labels)
-        labels["train_true"].append(corrupted.train.true_labels)
-        labels["test"].append(corrupted.test.labels)
-        most_correct.append(_most_correct(input_ids[version_of[-1]], corrupted.train.labels, data.num_classes))
-        checks.append(tuple(data_checks(spec, clean, corrupted)))
+            versions[version] = len(pairs)
+            pairs.append(preprocess(corrupted, spec.preprocessing, spec.crop))
+            input_ids.append(_identities(pairs[-1][0]))
+        labels, true = corrupted.train.labels, corrupted.train.true_labels
+        trained, kept_out = held_out_rows(true, spec.validation, spec.data_seed)
+        most_correct.append(_most_correct(input_ids[versions[version]][trained], labels[trained], data.num_classes))
+        found = data_checks(spec, clean, corrupted)
+        checks.append((*found, held_out(trained, kept_out, len(labels))) if spec.validation else tuple(found))
+        for name, column in {
+            "version": np.array(versions[version]),
+            "train_rows": trained,
+            "train": labels[trained],
+            "train_true": true[trained],
+            "held_out_rows": kept_out,
+            "held_out": true[kept_out],
+            "test": corrupted.test.labels,
+        }.items():
+            columns[name].append(column)
 
-    def tensor(arrays: list[np.ndarray]) -> Tensor:
-        return torch.from_numpy(np.stack(arrays)).to(device)
+    def on_device(index: int) -> Inputs:
+        whole = concatenate([pair[index] for pair in pairs])
+        most_bytes = int(SHARE_OF_MEMORY * device_memory(device))
+        return whole.to(device, channels_last=channels_last, most_bytes=most_bytes)
 
-    def split(index: int, own: str, true: str) -> SplitTensors:
-        whole = concatenate([pair[index] for pair in inputs])
-        first = torch.tensor(version_of, device=device) * len(inputs[0][index])
-        return SplitTensors(
-            whole.to(device, channels_last=channels_last), first, tensor(labels[own]), tensor(labels[true])
-        )
+    def split(inputs: Inputs, num_each: int, rows: Sequence[np.ndarray], labels: str, true: str) -> SplitTensors:
+        first = np.stack(columns["version"]) * num_each
+        own = [torch.from_numpy(np.stack(columns[name])).to(device) for name in (labels, true)]
+        return SplitTensors(inputs, _stacked_rows(first, rows).to(inputs.home), *own)
 
-    return Conditions(split(0, "train", "train_true"), split(1, "test", "test"), tuple(most_correct), tuple(checks))
+    train_inputs, test_inputs = on_device(0), on_device(1)
+    num_train, num_test = (len(inputs) // len(pairs) for inputs in (train_inputs, test_inputs))
+    every_test = [np.arange(num_test)] * len(specs)
+    return Conditions(
+        split(train_inputs, num_train, columns["train_rows"], "train", "train_true"),
+        split(train_inputs, num_train, columns["held_out_rows"], "held_out", "held_out")
+        if specs[0].validation
+        else None,
+        split(test_inputs, num_test, every_test, "test", "test"),
+        tuple(most_correct),
+        tuple(checks),
+    )
 
 
 def labels_digest(split: SplitTensors, replica: int) -> str:
     return digest(split.labels[replica].cpu().numpy())
 
 
-def _identities(inputs: Inputs) -> np.ndarray:
-    """[N] a number for each example, equal for inputs that a network cannot tell apart."""
-    hashes = []
-    for start in range(0, len(inputs), _BLOCK):
-        rows = torch.arange(start, min(start + _BLOCK, len(inputs)))
+def _stacked_rows(first: Int64[np.ndarray, " R"], rows: Sequence[Int64[np.ndarray, " N"]]) -> Int64[Tensor, "R N"]:
+    """`first` + `rows` of each replica; stored once where they are the same for all."""
+    if (first == first[0]).all() and all(np.array_equal(own, rows[0]) for own in rows):
+        return torch.from_numpy(first[0] + rows[0]).expand(len(rows), -1)
+    return torch.from_numpy(first[:, None] + np.stack(rows))
+
+
+def _identities(inputs: Inputs) -> Int64[np.ndarray, " N"]:
+    """A number for each example, equal for inputs that a network cannot tell apart."""
+    hashes = np.empty(len(inputs), dtype=np.uint64)
+    for part in blocks(inputs.pixels):
+        rows = torch.arange(part.start, part.stop)
         # + 0.0 makes -0.0 and 0.0 the same bytes.
         block = (inputs.gather(rows, torch.float32) + 0.0).flatten(1).numpy()
-        hashes += [hashlib.blake2b(row, digest_size=8).digest() for row in block]
-    return np.unique(np.frombuffer(b"".join(hashes), dtype=np.uint64), return_inverse=True)[1]
+        digests = b"".join(hashlib.blake2b(row, digest_size=8).digest() for row in block)
+        hashes[part] = np.frombuffer(digests, dtype=np.uint64)
+    return np.unique(hashes, return_inverse=True)[1]
 
 
 def _most_correct(identities: np.ndarray, labels: np.ndarray, num_classes: int) -> int:

@@ -13,9 +13,11 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from byrote.data.augmentations import find_augmentation
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.randomness import permutation, stream, stream_seed
+from byrote.training.batches import EpochAugmentation, batch_bounds, batches
 from byrote.training.conditions import SplitTensors, labels_digest, make_conditions
 from byrote.training.evaluation import (
     Evaluation,
@@ -33,6 +35,7 @@ from byrote.training.planner import is_convolutional, resolve_device
 from byrote.training.recorder import Recorder, StepProbe, is_early_row
 from byrote.training.replica_run import ReplicaRun, build_run, environment, weights_dtype
 from byrote.training.replicas import Replicas, why_not_stackable
+from byrote.training.schedule import EvaluationSchedule, sample_stride
 from byrote.training.spec import TrainSpec
 
 _SECONDS_BETWEEN_REPORTS = 0.5
@@ -121,8 +124,12 @@ class _Group:
             for network in networks:
                 network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         conditions = make_conditions(self.specs, self.data, device=self.device, channels_last=channels_last)
-        self.train_split, self.test_split = conditions.train, conditions.test
+        self.train_split = conditions.train
+        self.unseen = {"test": conditions.test}
+        if conditions.validation is not None:
+            self.unseen["validation"] = conditions.validation
         self.replicas = Replicas(networks)
+        self.augment = find_augmentation(self.recipe.augmentation, self.data.input_shape)
         self._verify_output()
         for position, run in enumerate(self.runs):
             run.num_examples = self.train_split.num_examples
@@ -134,10 +141,11 @@ class _Group:
         self.optimizer = ReplicaOptimizer(self.specs, self.replicas.parameters)
         self.recorder = Recorder(len(self.specs))
         self.probe = StepProbe(self.replicas.parameters)
-        self.bounds = _batch_bounds(self.train_split.num_examples, self.recipe.batch_size)
+        self.bounds = batch_bounds(self.train_split.num_examples, self.recipe.batch_size)
         self.examples_done = 0
-        self.next_evaluation = 1.0
-        self.passes_evaluated = 0
+        n = self.train_split.num_examples
+        num_unseen = sum(split.num_examples for split in self.unseen.values())
+        self.schedule = EvaluationSchedule(self.recipe, num_trained=n, num_evaluated=n + num_unseen)
 
     def outcomes(self) -> Iterator[TrainOutcome]:
         epoch = 0
@@ -147,19 +155,17 @@ class _Group:
             with self._reproducibly("dropout", epoch):
                 losses, running = self._train_epoch(epoch, order)
             stops: list[StopReason | None] = [self._stop_without_evaluation(epoch, loss) for loss in losses.tolist()]
-            scheduled = self._is_evaluation_scheduled(epoch)
-            due = [
-                position
-                for position, run in enumerate(self.active)
-                if scheduled or stops[position] or self.runs[run].is_near_threshold(float(running[position]))
-            ]
+            scheduled = self.schedule.is_due(epoch)
             with self._reproducibly("evaluation", epoch):
+                certain = {position for position, stop in enumerate(stops) if scheduled or stop}
+                others = set(range(len(self.active))) - certain
+                due = sorted(certain | self._near_threshold(others, order, running))
                 self._evaluate_train(due, epoch)
                 for position in due:
                     run = self.runs[self.active[position]]
                     if self.recipe.stop == "at_interpolation" and run.steps_to_interpolate is not None:
                         stops[position] = "interpolated"
-                self._evaluate_test([position for position in due if scheduled or stops[position]])
+                self._evaluate_unseen([position for position in due if scheduled or stops[position]])
             self.report(self._progress(epoch, 0.0, losses, running))
             finished = [self._finish(position, epoch, stop) for position, stop in enumerate(stops) if stop is not None]
             kept = [position for position, stop in enumerate(stops) if stop is None]
@@ -174,23 +180,26 @@ class _Group:
     ) -> tuple[Float[np.ndarray, " R"], Float[np.ndarray, " R"]]:
         """One epoch, or what is left of the run's steps; returns mean loss and running accuracy."""
         recipe, parameters = self.recipe, self.replicas.parameters
-        labels = self.train_split.labels.gather(1, order)
+        labels = self.train_split.labels.gather(1, order.to(self.device))
         predictions = torch.full_like(labels, -1)
         losses: list[Tensor] = []
         sizes: list[int] = []
         early_start, seen = 0, 0
         figures: dict[str, Tensor] = {}
         last_report = time.perf_counter()
-        for first, last in self.bounds:
+        own_order = order.to(self.train_split.inputs.home)
+        parts = (own_order[:, first:last] for first, last in self.bounds)
+        arriving = batches(self.train_split, parts, self.dtype, self._augmentation(epoch))
+        for (first, last), inputs in zip(self.bounds, arriving, strict=True):
             is_last = last == order.shape[1] or self.step + 1 == recipe.steps
             early = is_early_row(self.step + 1, recipe.dense_steps)
             measure = early or is_last
-            inputs = self.train_split.gather(order[:, first:last], self.dtype)
             with self.numerics():
                 logits = self.replicas(inputs, training=True).to(self.dtype)
             loss = loss_per_replica(logits, labels[:, first:last], recipe.loss)
             loss.sum().backward()
             self.replicas.collect_gradients()
+            # Were each batch shared by several processes, they would average the gradients here.
             if measure or is_early_row(self.step + 2, recipe.dense_steps):
                 figures = self.probe.before_step(
                     parameters, measure=measure, remember=is_early_row(self.step + 2, recipe.dense_steps)
@@ -227,7 +236,7 @@ class _Group:
         self.examples_done += seen * len(self.active)
         mean_loss = weighted_mean(losses, sizes)
         running = share_equal(predictions[:, :seen], labels[:, :seen])
-        true_labels = self.train_split.true_labels.gather(1, order)
+        true_labels = self.train_split.true_labels.gather(1, order.to(self.device))
         self.recorder.add_epoch(
             self.active,
             {
@@ -261,7 +270,13 @@ class _Group:
         orders = [
             permutation(stream(self.specs[run].seed, "batches", epoch), n).astype(np.int64) for run in self.active
         ]
-        return torch.from_numpy(np.stack(orders)).to(self.device)
+        return torch.from_numpy(np.stack(orders))
+
+    def _augmentation(self, epoch: int) -> EpochAugmentation | None:
+        if self.augment is None:
+            return None
+        seeds = [self.specs[run].seed for run in self.active]
+        return EpochAugmentation.of_epoch(self.recipe.augmentation, self.augment, seeds, epoch, self.device)
 
     def _stop_without_evaluation(self, epoch: int, loss: float) -> StopReason | None:
         if not math.isfinite(loss):
@@ -270,19 +285,20 @@ class _Group:
             return "steps" if self.step == self.recipe.steps else None
         return "epochs" if epoch == self.recipe.epochs else None
 
-    def _is_evaluation_scheduled(self, epoch: int) -> bool:
-        """At geometrically spaced epochs, and as often as the recipe's share of the training's own passes pays for.
-
-        A step costs about three forward passes. Where the test set is large beside the training subset, evaluation
-        would otherwise take most of the time.
-        """
-        cost = self.train_split.num_examples + self.test_split.num_examples
-        allowance = self.recipe.evaluation_share * 3 * epoch * self.train_split.num_examples
-        if epoch < self.next_evaluation or self.passes_evaluated + cost > allowance:
-            return False
-        self.next_evaluation = max(epoch + 1, epoch * self.recipe.evaluation_spacing)
-        self.passes_evaluated += cost
-        return True
+    def _near_threshold(
+        self, positions: set[int], order: Int64[Tensor, "R N"], running: Float[np.ndarray, " R"]
+    ) -> set[int]:
+        """Those that may have fitted or interpolated in this epoch."""
+        runs = {position: self.runs[self.active[position]] for position in positions}
+        near = {position for position, run in runs.items() if run.is_near_threshold(float(running[position]))}
+        unclear = [position for position in sorted(positions - near) if runs[position].lags]
+        if unclear:
+            examples = order[:, :: sample_stride(order.shape[1])].to(self.train_split.inputs.home)
+            sample = self.train_split.at(examples)
+            for position, found in zip(unclear, self._evaluate(sample, unclear), strict=True):
+                if runs[position].is_near_in_sample(found.num_correct, sample.num_examples):
+                    near.add(position)
+        return near
 
     def _evaluate_train(self, due: Sequence[int], epoch: int) -> None:
         for position, evaluation in zip(due, self._evaluate(self.train_split, due), strict=True):
@@ -297,12 +313,13 @@ class _Group:
                 },
             )
 
-    def _evaluate_test(self, due: Sequence[int]) -> None:
-        for position, evaluation in zip(due, self._evaluate(self.test_split, due), strict=True):
-            self.runs[self.active[position]].test = evaluation
-            self.recorder.amend_epoch(
-                self.active[position], {"test_loss": evaluation.loss, "test_accuracy": evaluation.accuracy}
-            )
+    def _evaluate_unseen(self, due: Sequence[int]) -> None:
+        for name, split in self.unseen.items():
+            for position, evaluation in zip(due, self._evaluate(split, due), strict=True):
+                figures = {f"{name}_loss": evaluation.loss, f"{name}_accuracy": evaluation.accuracy}
+                self.recorder.amend_epoch(self.active[position], figures)
+                if name == "test":
+                    self.runs[self.active[position]].test = evaluation
 
     def _evaluate(self, split: SplitTensors, due: Sequence[int]) -> list[Evaluation]:
         if not due:
@@ -316,7 +333,7 @@ class _Group:
             spec=run.spec,
             data=self.data.label,
             n_train=self.train_split.num_examples,
-            n_test=self.test_split.num_examples,
+            n_test=self.unseen["test"].num_examples,
             num_classes=self.data.num_classes,
             epochs_run=epoch,
             steps_run=self.step,
@@ -335,11 +352,13 @@ class _Group:
         self.optimizer.keep(kept, self.replicas.parameters)
         self.probe.keep(kept)
         self.train_split = self.train_split.keep(kept)
-        self.test_split = self.test_split.keep(kept)
+        self.unseen = {name: split.keep(kept) for name, split in self.unseen.items()}
 
     def _verify_output(self) -> None:
-        examples = torch.arange(min(2, self.train_split.num_examples), device=self.device)
+        examples = torch.arange(min(2, self.train_split.num_examples), device=self.train_split.inputs.home)
         inputs = self.train_split.gather(examples.expand(len(self.active), -1), self.dtype)
+        if augmentation := self._augmentation(epoch=0):
+            augmentation.verify(self.train_split, examples.repeat(len(self.active), 1), self.dtype)
         try:
             with torch.no_grad(), self._reproducibly("evaluation", 0):
                 logits = self.replicas(inputs, training=False)
@@ -369,11 +388,3 @@ class _Group:
             running_accuracy=running,
             examples_per_second=done / (time.perf_counter() - self.started),
         )
-
-
-def _batch_bounds(n: int, batch_size: int) -> list[tuple[int, int]]:
-    """Batches of an epoch; the last is smaller, but never a single example, on which batch norm is undefined."""
-    starts = list(range(0, n, batch_size))
-    if len(starts) > 1 and n - starts[-1] == 1:
-        starts.pop()
-    return list(zip(starts, [*starts[1:], n], strict=True))

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 from torch.nn import functional as F
 
+from byrote.training.batches import batches
 from byrote.training.conditions import SplitTensors
 from byrote.training.replicas import Replicas
 
@@ -50,10 +51,10 @@ def evaluate(
     total = torch.zeros(len(members), dtype=torch.float64)
     in_top = torch.zeros_like(part.labels, dtype=torch.bool)
     size = max(_BATCH // len(members), 32)
-    for first in range(0, n, size):
-        last = min(first + size, n)
-        examples = torch.arange(first, last, device=part.labels.device).expand(len(members), -1)
-        inputs = part.gather(examples, dtype)
+    examples = torch.arange(n, device=part.inputs.home).expand(len(members), -1)
+    last = 0
+    for inputs in batches(part, examples.split(size, dim=1), dtype):
+        first, last = last, last + inputs.shape[1]
         with numerics():
             logits = replicas(inputs, training=False, members=members).to(dtype)
         total += loss_per_replica(logits, part.labels[:, first:last], loss).cpu().double() * (last - first)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 
+from byrote.data.augmentations import find_augmentation
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.models.catalog import build_model
@@ -16,14 +17,19 @@ SEMANTICS = 2
 
 
 def run_key(spec: TrainSpec, data: Dataset) -> str:
-    """SHA-256 over the spec, the data's arrays, the model's parameters, the user's source, and SEMANTICS."""
+    """SHA-256 over the spec, the data's arrays, the model's parameters, the user's source, and SEMANTICS.
+
+    Raises:
+        UserError: a model, optimiser, crop or augmentation that is not there or does not go with the data.
+    """
     shape = network_input_shape(spec, data)
+    find_augmentation(spec.augmentation, data.input_shape)
     parts = [
         str(SEMANTICS),
         spec.canonical_json(),
         data.fingerprint,
         _parameter_shapes(spec.model, shape, data.num_classes, spec.dropout),
-        *(source_digest(name) for name in (spec.model, spec.optimizer) if is_reference(name)),
+        *(source_digest(name) for name in (spec.model, spec.optimizer, spec.augmentation) if is_reference(name)),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

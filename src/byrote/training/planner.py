@@ -28,7 +28,8 @@ from byrote.training.spec import INPUT_CORRUPTIONS, TrainSpec
 # weights, gradients and momenta stay in the cache, and 64 networks are enough to hide the cost of each call.
 _STACK_BYTES_CPU = 8 * 2**20
 _MOST_REPLICAS = 64
-_SHARE_OF_MEMORY = 0.25
+SHARE_OF_MEMORY = 0.25
+"""Of a device, for the networks of a stack; and again for the inputs, which else stay on the host."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,8 @@ def _most_replicas(members: Sequence[TrainSpec], data: Dataset, device: str) -> 
     replica_bytes = 7 * 4 * sum(parameter.numel() for parameter in network.parameters())
     num_own_inputs = sum(any(c.name in INPUT_CORRUPTIONS for c in member.corruptions) for member in members)
     n = min(spec.n_train or len(data.train), len(data.train)) + len(data.test)
-    input_bytes = n * math.prod(shape) * 4 * num_own_inputs / len(members)
-    most = int(_memory(device) * _SHARE_OF_MEMORY / (replica_bytes + input_bytes))
+    input_bytes = n * math.prod(data.input_shape) * 4 * num_own_inputs / len(members)
+    most = int(device_memory(device) * SHARE_OF_MEMORY / (replica_bytes + input_bytes))
     reason = "as many as a quarter of the memory holds"
     if device == "cpu":
         fits = int(_STACK_BYTES_CPU / (replica_bytes / 7))
@@ -133,7 +134,7 @@ def _most_replicas(members: Sequence[TrainSpec], data: Dataset, device: str) -> 
     return most, f"in stacks of up to {most}: {reason}"
 
 
-def _memory(device: str) -> int:
+def device_memory(device: str) -> int:
     """Bytes of the device in all, not those free now: groups must come out the same tomorrow."""
     if device.startswith("cuda"):
         return torch.cuda.get_device_properties(device).total_memory

@@ -14,6 +14,7 @@ from torch import Tensor
 from byrote import __version__
 from byrote.data.dataset import Dataset
 from byrote.models.catalog import build_model
+from byrote.models.dropout import Dropout
 from byrote.training.checks import digest, fresh_weights, same_labels
 from byrote.training.evaluation import Evaluation
 from byrote.training.key import network_input_shape, run_key
@@ -26,6 +27,8 @@ FIT = 0.99
 """A run has fitted at this share of the attainable training accuracy."""
 _NEAR = 0.02
 """Full evaluation runs in every epoch whose running accuracy is at most this far below the next threshold."""
+_DEVIATIONS = 5
+"""So many standard deviations a sample of training examples may fall short of a threshold that all of them reach."""
 
 
 @dataclass
@@ -36,6 +39,7 @@ class ReplicaRun:
     initial_weights: str
     batch_norm: bool
     num_parameters: int
+    augmented: bool
     checks: list[Check]
 
     # Set once the group's data are on the device.
@@ -56,11 +60,30 @@ class ReplicaRun:
     def ceiling(self) -> float:
         return self.most_correct / self.num_examples
 
+    @property
+    def lags(self) -> bool:
+        """Whether running accuracy falls behind accuracy in evaluation mode, and so says too little of it."""
+        if self.steps_to_interpolate is not None:
+            return False
+        return self.augmented or any(m.rate > 0 for m in self.network.modules() if isinstance(m, Dropout))
+
     def is_near_threshold(self, running_accuracy: float) -> bool:
         if self.steps_to_interpolate is not None:
             return False
-        share = 1.0 if self.steps_to_fit is not None else FIT
-        return running_accuracy >= share * self.ceiling - _NEAR
+        return running_accuracy >= self._next_share * self.ceiling - _NEAR
+
+    def is_near_in_sample(self, num_correct: int, num_sampled: int) -> bool:
+        """Whether the run may have reached its next threshold, given a sample of its training examples in evaluation
+        mode: always if it has interpolated, and with a chance of 0.999 if it has just fitted."""
+        share = self._next_share
+        if share == 1 and self.most_correct == self.num_examples:
+            return num_correct == num_sampled
+        margin = max(_NEAR, _DEVIATIONS * (FIT * (1 - FIT) / num_sampled) ** 0.5)
+        return num_correct >= (share * self.ceiling - margin) * num_sampled
+
+    @property
+    def _next_share(self) -> float:
+        return 1.0 if self.steps_to_fit is not None else FIT
 
     def note_train(self, train: Evaluation, *, epoch: int, step: int) -> None:
         """Takes in an evaluation of the training split made after `epoch` epochs and `step` steps."""
@@ -124,6 +147,7 @@ def build_run(spec: TrainSpec, data: Dataset, device: str, log: Callable[[str], 
         network=network.to(device, weights_dtype(spec)),
         initial_weights=first,
         batch_norm=any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in network.modules()),
+        augmented=spec.augmentation != "none",
         num_parameters=sum(parameter.numel() for parameter in network.parameters()),
         checks=[check],
     )

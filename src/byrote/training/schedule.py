@@ -1,0 +1,40 @@
+"""When full evaluation runs: at geometrically spaced epochs, as often as its cost allows, and near a threshold."""
+
+from __future__ import annotations
+
+from byrote.training.spec import Recipe
+
+_PASSES_A_STEP = 3
+"""A step costs about three forward passes: one forward, two backward."""
+_LEAST_SAMPLE, _LARGEST_SAMPLE = 100, 1000
+
+
+class EvaluationSchedule:
+    """The epochs after which all replicas are evaluated on all splits, whatever their accuracy."""
+
+    def __init__(self, recipe: Recipe, *, num_trained: int, num_evaluated: int) -> None:
+        """Of n examples trained on in an epoch, and all those that one evaluation passes over."""
+        self._recipe = recipe
+        self._num_trained, self._num_evaluated = num_trained, num_evaluated
+        self._next = 1.0
+        self._done = 0
+
+    def is_due(self, epoch: int) -> bool:
+        """To be asked once after each epoch, from 1 on.
+
+        Where the test set is large beside the training subset, evaluation would take most of the time, if its share of
+        the cost of training were not limited.
+        """
+        cost = (self._done + 1) * self._num_evaluated
+        allowance = self._recipe.evaluation_share * _PASSES_A_STEP * epoch * self._num_trained
+        if epoch < self._next or cost > allowance:
+            return False
+        self._next = max(epoch + 1, epoch * self._recipe.evaluation_spacing)
+        self._done += 1
+        return True
+
+
+def sample_stride(num_examples: int) -> int:
+    """Every so many of the training examples make the sample that shows whether a run is near a threshold: a tenth of
+    them, but at least 100 and at most 1000."""
+    return max(1, num_examples // min(max(num_examples // 10, _LEAST_SAMPLE), _LARGEST_SAMPLE))

@@ -1,0 +1,141 @@
+"""Batches as fetched ahead or not, augmented alone or in a stack: the same numbers."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from byrote.data.augmentations import crop_flip_color, draws, random_crop
+from byrote.data.corruptions import Corruption
+from byrote.data.dataset import Dataset
+from byrote.data.preprocessing import Inputs
+from byrote.errors import UserError
+from byrote.randomness import stream_seed
+from byrote.training.batches import EpochAugmentation, batch_bounds, batches
+from byrote.training.conditions import SplitTensors, make_conditions
+from byrote.training.spec import TrainSpec
+
+SPECS = [
+    TrainSpec(model="mlp-1x4", crop=5),
+    TrainSpec(model="mlp-1x4", crop=5, seed=1),
+    TrainSpec(model="mlp-1x4", crop=5, seed=1, corruptions=(Corruption(name="shuffled-pixels"),)),
+]
+
+
+def train_split(data: Dataset, specs: list[TrainSpec] = SPECS) -> SplitTensors:
+    return make_conditions(specs, data, device="cpu", channels_last=False).train
+
+
+def augmentation(specs: list[TrainSpec] = SPECS, epoch: int = 3) -> EpochAugmentation:
+    return EpochAugmentation.of_epoch("color", crop_flip_color, [spec.seed for spec in specs], epoch, "cpu")
+
+
+def orders(num_replicas: int = 3) -> torch.Tensor:
+    return torch.from_numpy(np.stack([np.random.default_rng(i).permutation(121) for i in range(num_replicas)]))
+
+
+def parts(order: torch.Tensor, size: int = 50) -> list[torch.Tensor]:
+    return list(order.split(size, dim=1))
+
+
+def mapped(data: Dataset, folder: Path) -> Dataset:
+    np.save(folder / "pixels.npy", data.train.inputs.transpose(0, 2, 3, 1))
+    inputs = np.load(folder / "pixels.npy", mmap_mode="r").transpose(0, 3, 1, 2)
+    return replace(data, train=replace(data.train, inputs=inputs))
+
+
+def test_batches_come_in_order(tiny: Dataset) -> None:
+    split = train_split(tiny)
+    found = list(batches(split, parts(orders()), torch.float64))
+    assert [batch.shape[1] for batch in found] == [50, 50, 21]
+    assert torch.equal(torch.cat(found, dim=1), split.gather(orders(), torch.float64))
+
+
+def test_a_stack_is_augmented_as_each_replica_alone_and_in_any_batches(tiny: Dataset) -> None:
+    whole = torch.cat(list(batches(train_split(tiny), parts(orders()), torch.float64, augmentation())), dim=1)
+    for replica, each in enumerate(SPECS):
+        own = parts(orders()[replica : replica + 1], 7)
+        alone = torch.cat(list(batches(train_split(tiny, [each]), own, torch.float64, augmentation([each]))), dim=1)
+        torch.testing.assert_close(alone[0], whole[replica], rtol=0, atol=0)
+
+
+def test_an_example_is_drawn_for_by_seed_epoch_and_index(tiny: Dataset) -> None:
+    split = train_split(tiny, SPECS[:2])
+    examples = torch.tensor([[4, 9], [9, 100]])
+    (found,) = batches(split, [examples], torch.float64, augmentation(SPECS[:2], epoch=6))
+    for replica in range(2):
+        for position, example in enumerate(examples[replica].tolist()):
+            key = torch.tensor([stream_seed(replica, "augmentation", 6)])
+            image = torch.from_numpy(tiny.train.inputs[example][None]).double() / 16
+            changed = crop_flip_color(image, draws(key, torch.tensor([example]), torch.float64), (5, 5))
+            white = (changed - changed.mean()) / max(changed.std(correction=0), 1 / 5)
+            torch.testing.assert_close(found[replica, position], white[0])
+    (again,) = batches(split, [examples], torch.float64, augmentation(SPECS[:2], epoch=7))
+    assert not torch.isclose(found, again).flatten(2).all(2).any()
+
+
+@pytest.mark.parametrize("augmented", [False, True])
+def test_inputs_on_disk_give_the_same_batches(tiny: Dataset, tmp_path: Path, augmented: bool) -> None:
+    specs = SPECS[:2]
+    on_disk = train_split(mapped(tiny, tmp_path), specs)
+    assert not on_disk.inputs.is_on_device
+    options = (torch.float64, augmentation(specs) if augmented else None)
+    found, expected = (
+        list(batches(split, parts(orders(2)), *options)) for split in (on_disk, train_split(tiny, specs))
+    )
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+def test_what_is_on_disk_is_fetched_one_batch_ahead_in_a_thread(
+    tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[tuple[int, str]] = []
+    fetch = Inputs.fetch
+
+    def spying(self: Inputs, rows: torch.Tensor, *, whole: bool = False) -> object:
+        fetched.append((len(rows), threading.current_thread().name))
+        return fetch(self, rows, whole=whole)
+
+    split = train_split(mapped(tiny, tmp_path), SPECS[:1])
+    monkeypatch.setattr(Inputs, "fetch", spying)
+    running = batches(split, parts(orders(1), 10), torch.float32)
+    next(running)
+    running.close()  # a run that ends within an epoch
+    assert [size for size, _ in fetched] == [10, 10]
+    assert all(name.startswith("fetch") for _, name in fetched)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("fetch")]
+
+
+def test_a_failure_in_the_thread_is_not_lost(tiny: Dataset, tmp_path: Path) -> None:
+    split = train_split(mapped(tiny, tmp_path), SPECS[:1])
+    with pytest.raises(IndexError, match="out of bounds"):
+        list(batches(replace(split, rows=split.rows + 121), parts(orders(1)), torch.float32))
+
+
+def test_a_crop_is_verified_to_fit(tiny: Dataset) -> None:
+    split, examples = train_split(tiny), torch.zeros(3, 2, dtype=torch.int64)
+    good = EpochAugmentation.of_epoch("random-crop", random_crop, [0, 1, 1], 0, "cpu")
+    good.verify(split, examples, torch.float32)
+    with pytest.raises(UserError, match=r"augmentation 'flat' gave images of shape \(6, 64\) from \(6, 1, 8, 8\)"):
+        replace(good, name="flat", function=lambda images, draw, size: images.flatten(1)).verify(
+            split, examples, torch.float32
+        )
+
+
+@pytest.mark.parametrize(
+    ("n", "size", "expected"),
+    [
+        (10, 4, [(0, 4), (4, 8), (8, 10)]),
+        (9, 4, [(0, 4), (4, 9)]),
+        (1, 4, [(0, 1)]),
+        (2, 1, [(0, 2)]),
+        (8, 4, [(0, 4), (4, 8)]),
+    ],
+)
+def test_no_batch_but_the_only_one_is_a_single_example(n: int, size: int, expected: list[tuple[int, int]]) -> None:
+    assert batch_bounds(n, size) == expected
