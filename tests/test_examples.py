@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted((ROOT / "examples").glob("*.py"))
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
-WITH_IMAGES = ("mlp_throughput", "conv_throughput", "bookkeeping")
+WITH_IMAGES = ("mlp_throughput", "conv_throughput", "bookkeeping", "augmentation")
 
 
 def code_cells(notebook: Path) -> list[dict]:
@@ -55,7 +55,7 @@ def test_notebook_has_no_output(notebook: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*WITH_IMAGES, "stacking", "corruptions"])
+@pytest.mark.parametrize("name", [*WITH_IMAGES, "stacking", "corruptions", "image_cache"])
 def test_benchmark_runs_at_tiny_sizes(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     data = ["--data", f"parquet:{request.getfixturevalue('real_data')}/cifar10"] if name in WITH_IMAGES else []
     run(
