@@ -20,6 +20,9 @@ from byrote.studies.table4_rows import UNREGULARIZED, Condition, runs_of, words
 PATIENCE = 2
 """Times the steps to fit without regularisers, before a run that has not fitted counts as prevented."""
 
+TOGETHER = "Explicit regularisers of the usual strength do not keep networks from fitting random labels"
+"""The claim that sums up those of single regularisers, which stand before it."""
+
 Effect = Literal["fits", "prevents", "open"]
 
 
@@ -95,7 +98,7 @@ def _all_together(usual: Sequence[tuple[str, Condition]], tried: Sequence[Findin
     ]
     which = f" ({', '.join(against)})" if against else ""
     return Finding(
-        "Explicit regularisers of the usual strength do not keep networks from fitting random labels",
+        TOGETHER,
         "not supported" if prevented else "supported" if fitted else "no conclusion",
         f"Of {len(tried)} regularised networks, fitted: {fitted}; kept from fitting: {prevented}{which}; "
         f"undecided: {len(tried) - fitted - prevented}. "
