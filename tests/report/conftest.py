@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -125,6 +125,31 @@ def make_outcomes(**fields: Any) -> list[TrainOutcome]:
     names = ["true-labels", "random-labels", "shuffled-pixels", "random-pixels", "gaussian"]
     settings = [*((name, 1.0) for name in names), *(("partial-labels", rate) for rate in (0.25, 0.5, 0.75))]
     return [make_outcome(name, rate, **fields) for name, rate in settings]
+
+
+def make_evaluated(
+    spec: TrainSpec, *, epochs: int = 12, peak: float = 0.6, last: float = 0.5, every: int = 1, **fields: Any
+) -> TrainOutcome:
+    """A run of `spec` that is best in the middle; tested (and validated if `spec` says so) after `every` epochs."""
+    made = make_outcome(seed=spec.seed, model=spec.model)
+    epoch = np.arange(1.0, epochs + 1)
+    test = np.interp(epoch, [1, epochs // 2, epochs], [0.1, peak, last])
+    test[[number % every != 0 and number != epochs for number in range(1, epochs + 1)]] = np.nan
+    curve = {name: np.full(epochs, np.nan) for name in CURVE_COLUMNS}
+    curve |= {"epoch": epoch, "step": 10 * epoch, "test_accuracy": test, "running_accuracy": epoch / epochs}
+    curve["train_accuracy"] = np.where(np.isnan(test), np.nan, (epoch / epochs) ** 2)
+    if spec.validation:
+        curve["validation_accuracy"] = np.roll(test, 1) if every == 1 else test
+    n = spec.n_train or 64
+    whole = {"spec": spec, "curve": curve, "test_accuracy": last, "epochs_run": epochs, "steps_run": 10 * epochs}
+    whole |= {"key": spec.canonical_json(), "stop_reason": "steps", "n_train": n - round(n * spec.validation)}
+    whole |= {"n_test": 64, "test_predictions": np.arange(64) % 10}
+    return replace(made, **(whole | fields))
+
+
+@pytest.fixture
+def evaluated() -> Callable[..., TrainOutcome]:
+    return make_evaluated
 
 
 @pytest.fixture
