@@ -35,9 +35,10 @@ class Row:
 
     @property
     def regularizers(self) -> str:
-        """In words: "dropout, weight decay"; "none"."""
+        """In words: "dropout, weight decay"; "all three"; "none"."""
         used = (("augmentation", self.augmentation), ("dropout", self.dropout), ("weight decay", self.weight_decay))
-        return ", ".join(name for name, is_used in used if is_used) or "none"
+        names = [name for name, is_used in used if is_used]
+        return "all three" if len(names) == len(used) else ", ".join(names) or "none"
 
 
 @cache
