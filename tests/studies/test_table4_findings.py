@@ -72,6 +72,14 @@ def test_nothing_is_prevented_that_does_not_happen_without(judge):
     assert judge({("none", 0.0): PLATEAU})[WITH_DECAY].outcome == "supported"
 
 
+def test_a_scan_of_which_nothing_fits_says_why_it_is_open(judge):
+    decays = [("none", decay) for decay in (0.0, 1e-5, 1e-4, 5e-4, 1e-3, 1e-2)]
+    found = judge(dict.fromkeys(decays, ADRIFT))[STRONG]
+    assert found.outcome == "no conclusion"
+    assert found.statement.startswith("It fits at none and converges at none of the weight decays tried")
+    assert found.statement.endswith("Without regularisers it has not been seen to fit either.")
+
+
 def test_seeds_must_agree(judge):
     assert judge({DECAY: [PLATEAU, PLATEAU]}, seeds=2)[WITH_DECAY].outcome == "not supported"
     found = judge({DECAY: [FITS, PLATEAU]}, seeds=2)[WITH_DECAY]

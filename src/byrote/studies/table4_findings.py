@@ -113,7 +113,8 @@ def _scan(model: str, decays: Sequence[float], table: pd.DataFrame, num_seeds: i
     reason = obstacle(pd.concat(runs.values()), len(conditions) * num_seeds, finite=False)
     if reason:
         return Finding(claim, "no conclusion", reason)
-    effects = [_effect(model, condition, table, num_seeds)[0] for condition in conditions]
+    effects, reasons = zip(*(_effect(model, condition, table, num_seeds) for condition in conditions), strict=True)
+    undecided = [why for effect, why in zip(effects, reasons, strict=True) if effect == "open"]
     endings = [ending_of(own) for own in runs.values()]
     each = "; ".join(
         f"{decay:g} {ending} ({100 * own['train_accuracy'].mean():.1f}%)"
@@ -125,11 +126,12 @@ def _scan(model: str, decays: Sequence[float], table: pd.DataFrame, num_seeds: i
     converging = _until("converges", "converging", strengths, [ending != "does not converge" for ending in endings])
     first = next(iter(runs.values()))
     seeds = f"{num_seeds} seeds" if num_seeds > 1 else "one seed"
+    why = "" if outcome == "supported" else "".join(f" {reason}" for reason in dict.fromkeys(undecided))
     return Finding(
         claim,
         outcome,  # type: ignore[arg-type]
         f"It {fitting} and {converging} of the weight decays tried: {each} (train accuracy on {_n(first):,} examples, "
-        f"{_steps(first):,} steps, {seeds}).",
+        f"{_steps(first):,} steps, {seeds}).{why}",
     )
 
 
@@ -139,7 +141,9 @@ def _until(verb: str, gerund: str, strengths: Sequence[float], does: Sequence[bo
         return f"{verb} at all"
     if does[-1]:
         return f"{verb} at the strongest, but not at all,"
-    weakest = len(does) - list(reversed(does)).index(True) if any(does) else 0
+    if not any(does):
+        return f"{verb} at none"
+    weakest = len(does) - list(reversed(does)).index(True)
     return f"stops {gerund} at {strengths[weakest]:g}"
 
 
