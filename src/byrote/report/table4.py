@@ -24,8 +24,8 @@ from byrote.training.outcome import TrainOutcome
 _TONES: dict[Ending, Tone] = {"fits": "", "converges without fitting": "unsure", "does not converge": "bad"}
 _ENDINGS = (
     "Does not converge: over the last tenth of the steps it was given, the training loss is not finite, or at most 10% "
-    "below that of the best constant prediction. Converges without fitting: the loss is lower, but the network never had "
-    "99% of the labels right. The paper gives no definition. With several seeds the worst of them counts."
+    "below that of the best constant prediction. Converges without fitting: the loss is lower, but never were 99% of "
+    "the labels right. The paper gives no definition. With several seeds the worst of them counts."
 )
 _CROSS = "M-0.8,-0.8L0.8,0.8M0.8,-0.8L-0.8,0.8"
 _PREVENTS = (
