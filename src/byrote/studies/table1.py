@@ -35,8 +35,8 @@ _EPOCH = 391
 PAPER_STEPS = 100 * _EPOCH
 """By then 1 - 0.95^100 = 99.4% of all the learning that this schedule ever allows is spent."""
 _LAPTOP_STEPS = {"mlp": 60 * _EPOCH, "alexnet": 1280}
-"""60 epochs spend 95%. The others' subsets, 80 epochs of 2,000 examples and 40 of 1,000, are fitted before their rate has
-fallen much: even random labels of CIFAR-10, without regularisers, after 22 and 25 epochs (one seed each)."""
+"""60 epochs spend 95%. The subsets of the others, 80 epochs of 2,000 examples and 40 of 1,000, are fitted before the
+rate has fallen much: random labels of CIFAR-10 without regularisers after 22 and 25 epochs (one seed each)."""
 _OTHER_LAPTOP_STEPS = 320
 _RECIPE = Recipe(stop="at_steps", steps=PAPER_STEPS, weight_decay=WEIGHT_DECAY)
 
