@@ -71,10 +71,12 @@ def test_preprocessing_is_the_slow_loop(
 ) -> None:
     data = dataset(shape, scale=scale)
     for inputs, expected in zip(preprocess(data, kind, crop), slow(data, kind, crop), strict=True):
-        if channels_last and len(shape) == 3:
-            inputs = inputs.to("cpu", channels_last=True)
-            batch = inputs.gather(torch.arange(3), torch.float32)
-            assert batch.is_contiguous(memory_format=torch.channels_last)
+        for whole in (True, False):
+            placed = inputs.to("cpu", channels_last=channels_last and len(shape) == 3, whole=whole)
+            if channels_last and len(shape) == 3:
+                batch = placed.gather(torch.arange(3), torch.float32)
+                assert batch.is_contiguous(memory_format=torch.channels_last)
+            np.testing.assert_allclose(gathered(placed), expected, rtol=2e-6, atol=5e-6)
         np.testing.assert_allclose(gathered(inputs), expected, rtol=2e-6, atol=5e-6)
 
 
@@ -167,7 +169,9 @@ def test_pixels_go_to_the_device_up_to_a_limit(tiny: Dataset) -> None:
     here = inputs.to("meta", channels_last=False, most_bytes=size - 1)
     assert (here.home, here.is_on_device) == ("cpu", False)
     assert np.shares_memory(here.pixels, tiny.train.inputs)
-    for each in (there, here):
+    cut = inputs.to("meta", channels_last=True, whole=False, most_bytes=size)
+    assert cut.pixels.shape == (121, 5, 5, 1)
+    for each in (there, here, cut):
         batch = each.gather(torch.arange(3, device=each.home), torch.float32)
         assert (batch.shape, batch.device.type) == ((3, 1, 5, 5), "meta")
 

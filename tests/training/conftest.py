@@ -1,5 +1,28 @@
 """Nets this small are fastest on one thread."""
 
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 import torch
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture
+def anonymous_bytes() -> Callable[[], int]:
+    """Memory of this process that no file backs, without what its allocator keeps for later."""
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        pytest.skip("only Linux tells anonymous memory from mapped files")
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)
+
+    def measure() -> int:
+        trim(0)
+        (line,) = [line for line in status.read_text().splitlines() if line.startswith("RssAnon")]
+        return int(line.split()[1]) * 1024
+
+    return measure

@@ -21,9 +21,15 @@ from byrote.training.conditions import SplitTensors, make_conditions
 from byrote.training.spec import TrainSpec
 
 SPECS = [
-    TrainSpec(model="mlp-1x4", crop=5),
-    TrainSpec(model="mlp-1x4", crop=5, seed=1),
-    TrainSpec(model="mlp-1x4", crop=5, seed=1, corruptions=(Corruption(name="shuffled-pixels"),)),
+    TrainSpec(model="mlp-1x4", crop=5, augmentation="crop-flip-color"),
+    TrainSpec(model="mlp-1x4", crop=5, augmentation="crop-flip-color", seed=1),
+    TrainSpec(
+        model="mlp-1x4",
+        crop=5,
+        augmentation="crop-flip-color",
+        seed=1,
+        corruptions=(Corruption(name="shuffled-pixels"),),
+    ),
 ]
 
 

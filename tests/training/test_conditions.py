@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import ctypes
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,7 +95,9 @@ def test_a_sample_of_each_replica(tiny: Dataset) -> None:
 
 
 @pytest.mark.parametrize("channels_last", [False, True])
-def test_inputs_on_disk_are_not_copied(tmp_path: Path, tiny: Dataset, channels_last: bool) -> None:
+def test_inputs_on_disk_are_not_copied(
+    tmp_path: Path, tiny: Dataset, anonymous_bytes: Callable[[], int], channels_last: bool
+) -> None:
     """Thousands of 64x64 images: preparing, checking and hashing them takes no memory of that size."""
     n, shape = 4000, (64, 64, 3)
     pixels = np.lib.format.open_memmap(tmp_path / "pixels.npy", mode="w+", dtype=np.uint8, shape=(n, *shape))
@@ -121,17 +123,6 @@ def test_inputs_on_disk_are_not_copied(tmp_path: Path, tiny: Dataset, channels_l
     # Blocks of a million values come and go.
     assert grown < inputs.nbytes / 2
     assert peak < inputs.nbytes / 2
-
-
-def anonymous_bytes() -> int:
-    """Memory of this process that no file backs, without what its allocator keeps for later."""
-    status = Path("/proc/self/status")
-    if not status.is_file():
-        pytest.skip("only Linux tells anonymous memory from mapped files")
-    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
-        trim(0)
-    (line,) = [line for line in status.read_text().splitlines() if line.startswith("RssAnon")]
-    return int(line.split()[1]) * 1024
 
 
 def test_kept_replicas_keep_their_data(tiny: Dataset) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,7 +103,12 @@ class ReassignedBufferNet(BranchingNet):
         return self.out(x - self.mean)
 
 
+def conv_net_of_64(*, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 2, 8, stride=8), nn.ReLU(), nn.Flatten(), nn.Linear(98, num_classes))
+
+
 BATCH_NORM = name_of(batch_norm_net)
+CONV_64 = name_of(conv_net_of_64)
 CONV_BATCH_NORM = name_of(conv_batch_norm_net)
 TORCH_DROPOUT = name_of(TorchDropoutNet)
 TIED = name_of(TiedNet)
@@ -577,6 +583,48 @@ def test_vectors_train_as_images_do(tiny: Dataset) -> None:
     }
     (of_vectors,), (of_images,) = (train_all([spec()], data) for data in (replace(tiny, **as_vectors), tiny))
     np.testing.assert_allclose(of_vectors.curve["train_loss"], of_images.curve["train_loss"], rtol=1e-9)
+
+
+def images_on_disk(folder: Path, n: int) -> Dataset:
+    """Noise of 64x64 pixels in colour, as the cache of large image sets keeps it: channels innermost, read-only."""
+    generator = np.random.default_rng(0)
+    pixels = np.lib.format.open_memmap(folder / "pixels.npy", mode="w+", dtype=np.uint8, shape=(n, 64, 64, 3))
+    for start in range(0, n, 500):
+        pixels[start : start + 500] = generator.integers(0, 256, pixels[start : start + 500].shape, dtype=np.uint8)
+    del pixels
+    inputs, labels = np.load(folder / "pixels.npy", mmap_mode="r").transpose(0, 3, 1, 2), generator.integers(0, 10, n)
+    test = Split.clean(inputs[:50], labels[:50])
+    return Dataset("noise", Split.clean(inputs, labels), test, tuple("0123456789"))
+
+
+@pytest.mark.parametrize(("model", "num"), [("mlp-1x3", 2), (CONV_64, 1)])
+def test_images_on_disk_train_as_those_in_memory(tmp_path: Path, model: str, num: int) -> None:
+    on_disk = images_on_disk(tmp_path, 200)
+    train_split = replace(on_disk.train, inputs=np.array(on_disk.train.inputs, order="C"))
+    in_memory = replace(on_disk, train=train_split)
+    fields = {"model": model, "precision": "float32", "augmentation": "crop-flip-color", "crop": 56, "steps": 12}
+    specs = [spec(**fields, validation=0.1, seed=seed) for seed in range(num)]
+    for outcome, expected in zip(*(train_all(specs, data) for data in (on_disk, in_memory)), strict=True):
+        assert_same(outcome, expected)
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_number_of_images_on_disk(
+    tmp_path: Path, anonymous_bytes: Callable[[], int]
+) -> None:
+    data = images_on_disk(tmp_path, 20_000)
+    most: list[int] = []
+    for n in (2000, 20_000):
+        part = replace(data, train=Split.clean(data.train.inputs[:n], data.train.labels[:n]))
+        run = spec(
+            model=CONV_64, batch_size=128, precision="float32", augmentation="random-crop", crop=56, steps=n // 64
+        )
+        seen: list[int] = []
+        before = anonymous_bytes()
+        train_all([run], part, on_progress=lambda _, seen=seen: seen.append(anonymous_bytes()))
+        most.append(max(seen) - before)
+    # 18,000 images more are 221 MB more on disk.
+    assert most[1] - most[0] < 20e6
 
 
 def test_bfloat16_is_near_float32(tiny: Dataset) -> None:

@@ -3,8 +3,8 @@
 Whitening is the paper's (appendix A): subtract the image's mean, divide by its adjusted standard deviation
 max(deviation, 1/sqrt(number of values)), on pixels scaled to [0, 1].
 
-Pixels are kept whole and cropped when they are gathered: augmentations take their windows from the same ones. Pixels on
-disk (memory-mapped) stay there, and are only ever read in blocks.
+Pixels from which an augmentation takes its windows are kept whole, and cropped when they are gathered. So are pixels on
+disk (memory-mapped), which stay there and are only ever read in blocks.
 """
 
 from __future__ import annotations
@@ -110,17 +110,30 @@ class Inputs:
             inputs = images * (self.pixel_max * batch.scale).to(dtype) + batch.shift.to(dtype)
         return inputs.to(memory_format=self._layout)
 
-    def to(self, device: str, *, channels_last: bool, most_bytes: int | None = None) -> Inputs:
-        """With batches on `device`, and the pixels too where they take no more than `most_bytes`. On a CPU they stay
-        where they are, in memory or on disk."""
+    def to(self, device: str, *, channels_last: bool, whole: bool = True, most_bytes: int | None = None) -> Inputs:
+        """With batches on `device`, in the layout asked for.
+
+        The pixels go there too, in that layout and, unless `whole` images will be fetched, without what lies outside
+        their window: batches are gathered fastest then. Pixels on disk stay there for the CPU, and more than
+        `most_bytes` of pixels stay where they are for any other device.
+        """
         moved = replace(self, device=device, channels_last=channels_last)
-        if device == "cpu":
+        if device == "cpu" and not self.is_on_device:
             return moved
-        pixels = np.asarray(self.pixels)
-        if most_bytes is not None and pixels.nbytes > most_bytes:
-            return replace(moved, pixels=pixels)
+        images = np.asarray(self.pixels)
+        if device != "cpu" and most_bytes is not None and images.nbytes > most_bytes:
+            return replace(moved, pixels=images)
+        if self.channels_innermost:
+            images = np.moveaxis(images, -1, 1)
+        if not whole:
+            images = images[self._window]
         return replace(
-            moved, pixels=_uploaded(pixels, device), scale=self.scale.to(device), shift=self.shift.to(device)
+            moved,
+            pixels=_placed(np.moveaxis(images, 1, -1) if channels_last else images, device),
+            scale=self.scale.to(device),
+            shift=self.shift.to(device),
+            crop=self.crop if whole else None,
+            channels_innermost=channels_last,
         )
 
     def __len__(self) -> int:
@@ -216,8 +229,10 @@ def _as_tensor(pixels: Tensor | np.ndarray) -> Tensor:
     return pixels if isinstance(pixels, Tensor) else torch.from_numpy(np.require(pixels, requirements=["C", "W"]))
 
 
-def _uploaded(pixels: Shaped[np.ndarray, "N ..."], device: str) -> Shaped[Tensor, "N ..."]:
-    """Block by block, without a copy of all in memory."""
+def _placed(pixels: Shaped[np.ndarray, "N ..."], device: str) -> Shaped[Tensor, "N ..."]:
+    """In this order in the memory of `device`: block by block, or as they are where that will do."""
+    if device == "cpu" and pixels.flags.c_contiguous:
+        return torch.from_numpy(pixels)
     dtype = torch.from_numpy(np.empty(0, pixels.dtype)).dtype
     tensor = torch.empty(pixels.shape, dtype=dtype, device=device)
     for part in blocks(pixels):

@@ -120,17 +120,18 @@ def make_conditions(specs: Sequence[TrainSpec], data: Dataset, *, device: str, c
         }.items():
             columns[name].append(column)
 
-    def on_device(index: int) -> Inputs:
-        whole = concatenate([pair[index] for pair in pairs])
+    def on_device(index: int, *, whole: bool) -> Inputs:
+        inputs = concatenate([pair[index] for pair in pairs])
         most_bytes = int(SHARE_OF_MEMORY * device_memory(device))
-        return whole.to(device, channels_last=channels_last, most_bytes=most_bytes)
+        return inputs.to(device, channels_last=channels_last, whole=whole, most_bytes=most_bytes)
 
     def split(inputs: Inputs, num_each: int, rows: Sequence[np.ndarray], labels: str, true: str) -> SplitTensors:
         first = np.stack(columns["version"]) * num_each
         own = [torch.from_numpy(np.stack(columns[name])).to(device) for name in (labels, true)]
         return SplitTensors(inputs, _stacked_rows(first, rows).to(inputs.home), *own)
 
-    train_inputs, test_inputs = on_device(0), on_device(1)
+    train_inputs = on_device(0, whole=specs[0].augmentation != "none")
+    test_inputs = on_device(1, whole=False)
     num_train, num_test = (len(inputs) // len(pairs) for inputs in (train_inputs, test_inputs))
     every_test = [np.arange(num_test)] * len(specs)
     return Conditions(

@@ -1,4 +1,11 @@
-"""When full evaluation runs: at geometrically spaced epochs, as often as its cost allows, and near a threshold."""
+"""When full evaluation runs: at geometrically spaced epochs, as often as its cost allows, and near a threshold.
+
+Time to fit is exact to one epoch. Running accuracy, which every epoch gives, comes near a threshold together with the
+accuracy in evaluation mode, and full evaluation then runs in every epoch. Under dropout or augmentation it stays
+behind; then a sample of the training examples, another one after each epoch, is evaluated: a tenth of them or less from
+1000 examples on, which costs about 3% of training. An epoch that ends with everything fitted is never missed (unless
+identical inputs make that impossible), one that reaches 0.99 with a chance below 0.001: the next is found then.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Recipe(BaseModel):
     """whiten: subtract each image's mean, divide by its adjusted standard deviation; standardize: by the
     training set's mean and deviation per channel or feature; none: only scale pixels to [0, 1]."""
     crop: Count | None = None
-    """Side in pixels of the centre crop, if any (the paper's is 28)."""
+    """Side in pixels of the centre crop, if any (the paper's is 28); under an augmentation, of its windows too."""
     augmentation: str = "none"
     """What happens anew to each training image in every epoch, before whitening: none, random-crop, crop-flip-color,
     FILE.py:NAME or package.module:NAME."""
