@@ -26,3 +26,12 @@ def test_the_sides_halve_upwards_as_same_padding_does() -> None:
         x = layer(x)
         sides.append(x.shape[-1])
     assert sides == [28, 28, 14, 14, 14, 14, 7, 7]
+
+
+@pytest.mark.parametrize(
+    ("width", "filters", "units"), [(0.5, 32, (192, 96)), (2.0, 128, (768, 384)), (0.001, 1, (1, 1))]
+)
+def test_a_factor_scales_filters_and_units(width: float, filters: int, units: tuple[int, int]) -> None:
+    network = alexnet(input_shape=(3, 28, 28), num_classes=10, width=width)
+    sizes = [(75, filters), (25 * filters, filters), (49 * filters, units[0]), units, (units[1], 10)]
+    assert sum(p.numel() for p in network.parameters()) == sum((a + 1) * b for a, b in sizes)

@@ -1,17 +1,45 @@
 from __future__ import annotations
 
+import copy
 import inspect
+import re
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
+from torch.func import functional_call, stack_module_state, vmap
 
 from byrote.errors import UserError
 from byrote.models.catalog import MODELS, build_model
 from byrote.references import name_of
 
-NAMES = ["mlp-1x512", "mlp-3x512", "mlp-2x7", "alexnet", "inception", "inception-no-batchnorm", "conv-small"]
+from .conftest import steps_to_fit
+
+NAMES = [
+    "mlp-1x512",
+    "mlp-3x512",
+    "mlp-2x7",
+    "alexnet",
+    "alexnet-w0.25",
+    "inception",
+    "inception-no-batchnorm",
+    "inception-w0.1",
+    "inception-w0.15-no-batchnorm",
+    "conv-small",
+    "resnet",
+    "resnet-no-batchnorm",
+    "resnet-1x8",
+    "resnet-2x5-no-batchnorm",
+    "vit",
+    "vit-2x32",
+    "switchboard-2x8",
+    "switchboard-3x8+norm+local",
+    "switchboard-3x8+local+shared+skip",
+    "switchboard-2x16+attention+shared+pool",
+    "switchboard-2x8+norm+attention+local+skip",
+]
+SMALL = [name for name in NAMES if name not in ("mlp-1x512", "mlp-3x512", "inception", "inception-no-batchnorm")]
 
 
 def mine(*, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
@@ -35,14 +63,92 @@ def test_a_seed_decides_the_weights_and_nothing_else_does(name: str) -> None:
     torch.rand(3)
     again = build_model(name, input_shape=(1, 8, 8), num_classes=3)
     assert first(torch.rand(2, 1, 8, 8)).shape == (2, 3)
-    weights, same, different = (next(net.parameters()) for net in (first, again, other))
+    weights, same, different = (list(net.parameters())[-2] for net in (first, again, other))
     assert torch.equal(weights, same)
     assert not torch.equal(weights, different)
 
 
 def test_all_built_in_names_are_listed() -> None:
-    listed = {name for name in MODELS if ":" not in name and name != "mlp-DxW"}
-    assert listed == {name for name in NAMES if not name.startswith("mlp")}
+    whole = {name for name in MODELS if not re.search(r"[:FDW]", name)}
+    assert whole == {name for name in NAMES if not re.search(r"\d", name)}
+    patterns = {name.partition("-")[0] for name in MODELS if re.search(r"[FDW]", name) and ":" not in name}
+    assert patterns == {name.partition("-")[0] for name in NAMES if re.search(r"\d", name)}
+
+
+@pytest.mark.parametrize(
+    ("short", "name"),
+    [
+        ("resnet", "resnet-3x16"),
+        ("resnet-no-batchnorm", "resnet-3x16-no-batchnorm"),
+        ("vit", "vit-6x128"),
+        ("alexnet", "alexnet-w1"),
+        ("inception-no-batchnorm", "inception-w1.0-no-batchnorm"),
+        ("switchboard-2x8+skip+local", "switchboard-2x8+local+skip"),
+    ],
+)
+def test_names_of_the_same_network(short: str, name: str) -> None:
+    first, second = (build_model(each, input_shape=(3, 8, 8), num_classes=4) for each in (short, name))
+    assert str(first) == str(second)
+    for weights, same in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(weights, same)
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(("shape", "k"), [((1, 8, 8), 2), ((3, 28, 28), 10), ((2, 5, 9), 3), ((1, 1, 7), 4)])
+def test_any_image(name: str, shape: tuple[int, int, int], k: int) -> None:
+    network = build_model(name, input_shape=shape, num_classes=k, dropout=0.1)
+    x = torch.randn(2, *shape)
+    logits = network(x)
+    assert logits.shape == (2, k)
+    network.eval()
+    expected = network(x)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    other = x.to(memory_format=torch.channels_last)
+    torch.testing.assert_close(network(other), expected, rtol=1e-3, atol=1e-4)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert (network(other) - expected).abs().max() < 0.1 * expected.abs().max() + 0.01
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_stack_trains_as_each_would_alone(name: str) -> None:
+    """Outputs, gradients and running statistics, in float64, with dropout."""
+    shape = (2, 6, 10)
+    networks = [
+        build_model(name, input_shape=shape, num_classes=3, seed=seed, dropout=0.2).double() for seed in range(2)
+    ]
+    state = stack_module_state([copy.deepcopy(network) for network in networks])
+    x = torch.randn(2, 4, *shape, dtype=torch.float64)
+    stacked = vmap(lambda p, b, part: functional_call(networks[0], (p, b), (part,)))(*state, x)
+    alone = torch.stack([network(part) for network, part in zip(networks, x, strict=True)])
+    torch.testing.assert_close(stacked, alone)
+    cotangent = torch.randn_like(stacked)
+    gradients = torch.autograd.grad(stacked, list(state[0].values()), cotangent)
+    for index, network in enumerate(networks):
+        expected = torch.autograd.grad(alone[index], list(network.parameters()), cotangent[index], retain_graph=True)
+        torch.testing.assert_close([part[index] for part in gradients], list(expected))
+        for key, buffer in network.named_buffers():
+            torch.testing.assert_close(state[1][key][index], buffer)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mlp-2x64",
+        "alexnet-w0.25",
+        "inception-w0.25",
+        "conv-small",
+        "resnet",
+        "resnet-no-batchnorm",
+        "vit-2x64",
+        pytest.param("vit", marks=pytest.mark.slow),
+        "switchboard-4x32",
+        "switchboard-4x32+local+shared",
+    ],
+)
+def test_random_labels_are_fitted(name: str) -> None:
+    """Those of 64 digits, in at most 150 steps of Adam at its usual rate."""
+    network = build_model(name, input_shape=(1, 8, 8), num_classes=10)
+    assert steps_to_fit(network, learning_rate=0.001, most=150) <= 150
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "mlp-2x7"])
@@ -54,6 +160,13 @@ def test_dropout_reaches_the_model(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
+        ("inception-w0", {}, "got model 'inception-w0'"),
+        ("resnet-3x", {}, "got model 'resnet-3x' (did you mean 'resnet-3x16'?)"),
+        ("vit-6x100", {}, "got vit-6x100, expected a width that is a multiple of 32"),
+        ("vit", {"input_shape": (9,)}, "takes images of shape (C, H, W)"),
+        ("switchboard-4x64+locl", {}, "got switch 'locl' (did you mean 'local'?)"),
+        ("switchboard-4x64+", {}, "got switch ''"),
+        ("switchboard+local", {}, "got model 'switchboard+local' (did you mean 'switchboard-4x32+local+shared'?)"),
         ("alexnett", {}, "got model 'alexnett' (did you mean 'alexnet'?), expected one of mlp-DxW"),
         ("mlp-0x5", {}, "got model 'mlp-0x5'"),
         ("mlp-3x", {}, "got model 'mlp-3x'"),

@@ -34,3 +34,15 @@ def test_the_blocks_are_the_papers() -> None:
         *[(160, 14), (160, 14), (160, 14), (160, 14), (144, 14)],
         *[(240, 7), (336, 7), (336, 7)],
     ]
+
+
+@pytest.mark.parametrize(("width", "first", "last"), [(0.5, 48, 168), (2.0, 192, 672), (0.001, 1, 2)])
+def test_a_factor_scales_all_filters(width: float, first: int, last: int) -> None:
+    network = inception(input_shape=(3, 28, 28), num_classes=10, width=width)
+    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+    assert (convolutions[0].out_channels, list(network)[-1].in_features) == (first, last)  # type: ignore[arg-type]
+    papers = [
+        module for module in inception(input_shape=(3, 28, 28), num_classes=10).modules() if type(module) is nn.Conv2d
+    ]
+    for scaled, paper in zip(convolutions, papers, strict=True):
+        assert scaled.out_channels == max(1, round(width * paper.out_channels))

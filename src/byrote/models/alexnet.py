@@ -15,25 +15,27 @@ from byrote.models.initialization import initialize
 from byrote.models.normalization import LocalResponseNorm
 
 
-def alexnet(*, input_shape: tuple[int, ...], num_classes: int, dropout: float = 0.0) -> nn.Module:
-    """Dropout, if any, follows the two dense layers."""
+def alexnet(*, input_shape: tuple[int, ...], num_classes: int, dropout: float = 0.0, width: float = 1.0) -> nn.Module:
+    """Dropout, if any, follows the two dense layers. All numbers of filters and units are multiplied by `width` and
+    rounded."""
     channels, *sides = input_shape
+    filters, *units = (max(1, round(paper * width)) for paper in (64, 384, 192))
     for _ in range(2):
         sides = [math.ceil(side / 2) for side in sides]
     layers: list[nn.Module] = []
-    for before in (channels, 64):
+    for before in (channels, filters):
         layers += [
-            nn.Conv2d(before, 64, 5, padding=2),
+            nn.Conv2d(before, filters, 5, padding=2),
             nn.ReLU(),
             nn.MaxPool2d(3, stride=2, padding=1),
-            LocalResponseNorm(64),
+            LocalResponseNorm(filters),
         ]
     layers.append(nn.Flatten())
-    inputs = 64 * math.prod(sides)
-    for width in (384, 192):
-        layers += [nn.Linear(inputs, width), nn.ReLU()]
+    inputs = filters * math.prod(sides)
+    for outputs in units:
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
         if dropout:
             layers.append(Dropout(dropout))
-        inputs = width
+        inputs = outputs
     layers.append(nn.Linear(inputs, num_classes))
     return initialize(nn.Sequential(*layers))

@@ -20,10 +20,42 @@ MODELS: dict[str, str] = {
     "alexnet": "the paper's small AlexNet: two 5x5 convolutions with local response normalisation, three dense layers",
     "inception": "the paper's small Inception, with batch norm",
     "inception-no-batchnorm": "the same without batch norm",
+    "alexnet-wF": "F times as many filters and units as the paper's: alexnet-w0.5",
+    "inception-wF": "F times as many filters as the paper's; inception-wF-no-batchnorm without batch norm",
     "conv-small": "two 3x3 convolutions and two dense layers, for small images",
+    "resnet": "a residual network for small images: resnet-3x16, which is ResNet-20",
+    "resnet-no-batchnorm": "the same without batch norm",
+    "resnet-DxW": "three stages of D blocks with W, 2W and 4W filters; resnet-DxW-no-batchnorm without batch norm",
+    "vit": "a vision transformer for small images: vit-6x128",
+    "vit-DxW": "D blocks of W channels, in heads of 32",
+    "switchboard-DxW+SWITCH...": "D layers of W channels on a grid of patches, fully connected until switched: "
+    "each of local, shared, skip, attention, norm, pool exchanges one property and no other",
     "FILE.py:NAME": "your own: a function or class called as NAME(input_shape=(C, H, W), num_classes=K) -> nn.Module",
     "package.module:NAME": "the same, from an installed package",
 }
+
+# What a misspelt name is compared with.
+_EXAMPLES = [
+    "alexnet",
+    "alexnet-w0.5",
+    "conv-small",
+    "inception",
+    "inception-no-batchnorm",
+    "inception-w0.5",
+    "mlp-1x512",
+    "mlp-3x512",
+    "resnet",
+    "resnet-3x16",
+    "resnet-3x16-no-batchnorm",
+    "resnet-no-batchnorm",
+    "switchboard-4x32",
+    "switchboard-4x32+local+shared",
+    "vit",
+    "vit-6x128",
+]
+# A depth and a width from 1; a factor above 0.
+_SIZE = r"-([1-9]\d*)x([1-9]\d*)"
+_FACTOR = r"(?:-w(?=.*[1-9])(\d+(?:\.\d+)?))?"
 
 
 def build_model(
@@ -64,26 +96,46 @@ def build_model(
 def _factory(name: str, input_shape: tuple[int, ...]) -> Callable[..., nn.Module]:
     if is_reference(name):
         return load_object(name)
-    if match := re.fullmatch(r"mlp-([1-9]\d*)x([1-9]\d*)", name):
-        from byrote.models.mlp import mlp
-
-        return partial(mlp, int(match[1]), int(match[2]))
-    from byrote.models.alexnet import alexnet
-    from byrote.models.conv_small import conv_small
-    from byrote.models.inception import inception
-
-    convolutional: dict[str, Callable[..., nn.Module]] = {
-        "alexnet": alexnet,
-        "inception": inception,
-        "inception-no-batchnorm": partial(inception, batch_norm=False),
-        "conv-small": conv_small,
-    }
-    if name not in convolutional:
-        close = get_close_matches(name, [*convolutional, "mlp-1x512", "mlp-3x512"], n=1)
+    factory = _built_in(name)
+    if factory is None:
+        close = get_close_matches(name, _EXAMPLES, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         raise UserError(f"got model {name!r}{hint}, expected one of {', '.join(MODELS)}")
-    if len(input_shape) != 3:
+    if len(input_shape) != 3 and not name.startswith("mlp-"):
         raise UserError(
             f"model {name!r} takes images of shape (C, H, W), got inputs of shape {input_shape}; use an mlp-DxW"
         )
-    return convolutional[name]
+    return factory
+
+
+def _built_in(name: str) -> Callable[..., nn.Module] | None:
+    """The factory of a built-in model, or None; each imports torch, and what its own file imports, only now."""
+    if match := re.fullmatch(f"mlp{_SIZE}", name):
+        from byrote.models.mlp import mlp
+
+        return partial(mlp, int(match[1]), int(match[2]))
+    if match := re.fullmatch(f"alexnet{_FACTOR}", name):
+        from byrote.models.alexnet import alexnet
+
+        return partial(alexnet, width=float(match[1] or 1))
+    if match := re.fullmatch(f"inception{_FACTOR}(-no-batchnorm)?", name):
+        from byrote.models.inception import inception
+
+        return partial(inception, width=float(match[1] or 1), batch_norm=match[2] is None)
+    if name == "conv-small":
+        from byrote.models.conv_small import conv_small
+
+        return conv_small
+    if match := re.fullmatch(f"resnet(?:{_SIZE})?(-no-batchnorm)?", name):
+        from byrote.models.resnet import resnet
+
+        return partial(resnet, int(match[1] or 3), int(match[2] or 16), batch_norm=match[3] is None)
+    if match := re.fullmatch(f"vit(?:{_SIZE})?", name):
+        from byrote.models.vit import vit
+
+        return partial(vit, int(match[1] or 6), int(match[2] or 128))
+    if match := re.fullmatch(rf"switchboard{_SIZE}((?:\+[^+]*)*)", name):
+        from byrote.models.switchboard import switchboard
+
+        return partial(switchboard, int(match[1]), int(match[2]), match[3].split("+")[1:])
+    return None

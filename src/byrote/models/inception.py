@@ -13,26 +13,36 @@ from byrote.models.normalization import OffsetBatchNorm2d
 
 
 def inception(
-    *, input_shape: tuple[int, ...], num_classes: int, dropout: float = 0.0, batch_norm: bool = True
+    *,
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    dropout: float = 0.0,
+    batch_norm: bool = True,
+    width: float = 1.0,
 ) -> nn.Module:
-    """Dropout, if any, precedes the output layer."""
-    layers: list[nn.Module] = [_convolution(input_shape[0], 96, 3, batch_norm=batch_norm)]
-    channels = 96
-    for a, b in [
+    """Dropout, if any, precedes the output layer. Every number of filters is multiplied by `width` and rounded."""
+
+    def scaled(filters: int) -> int:
+        return max(1, round(filters * width))
+
+    channels = scaled(96)
+    layers: list[nn.Module] = [_convolution(input_shape[0], channels, 3, batch_norm=batch_norm)]
+    for block in [
         (32, 32),
         (32, 48),
-        (0, 80),
+        (80,),
         (112, 48),
         (96, 64),
         (80, 80),
         (48, 96),
-        (0, 96),
+        (96,),
         (176, 160),
         (176, 160),
     ]:
-        block = _Parallel(channels, a, b, batch_norm=batch_norm) if a else _Down(channels, b, batch_norm=batch_norm)
-        layers.append(block)
-        channels = a + b if a else channels + b
+        make = _Parallel if len(block) == 2 else _Down
+        filters = [scaled(paper) for paper in block]
+        layers.append(make(channels, *filters, batch_norm=batch_norm))
+        channels = sum(filters) if make is _Parallel else channels + filters[0]
     layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
     if dropout:
         layers.append(Dropout(dropout))
