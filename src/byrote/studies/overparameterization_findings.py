@@ -1,0 +1,226 @@
+"""What a sweep of sizes shows of one family: the gap beyond n parameters, and where test error peaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from byrote.studies.double_descent import (
+    NEAR,
+    Peak,
+    highest_peak,
+    honest_difference,
+    interpolation_threshold,
+    stands_out,
+)
+from byrote.studies.evidence import obstacle
+from byrote.studies.families import family_name
+from byrote.studies.statistics import mean_interval
+from byrote.studies.study import Finding
+
+SMALL_GAP = 0.5
+"""A gap is small below this share of the gap of a network that has every training label right and guesses otherwise."""
+
+_NO_HARM = "More parameters than it takes to fit do not raise"
+_PEAKS = "peaks near the interpolation threshold"
+
+
+def findings(
+    family: str, sizes: Sequence[str], rates: Sequence[float], runs: pd.DataFrame, num_seeds: int
+) -> list[Finding]:
+    """The claims that the runs of one family's `sizes`, in growing order, under labels of these `rates` bear on."""
+    found = []
+    if 0.0 in rates:
+        sweep = _sweep(sizes, 0.0, runs, num_seeds)
+        found += [_small_gap(family, sweep), _no_harm(family, sweep)]
+    found += [_double_descent(family, rate, _sweep(sizes, rate, runs, num_seeds)) for rate in rates if rate < 1]
+    if 1.0 in rates:
+        found.append(_memorises(family, _sweep(sizes, 1.0, runs, num_seeds)))
+    return found
+
+
+def labels_of(rate: float) -> str:
+    """The labels of a sweep in words."""
+    return {0.0: "true labels", 1.0: "random labels"}.get(rate, f"labels with {100 * rate:.3g}% noise")
+
+
+def headline(found: Sequence[Finding]) -> str:
+    """All findings in one line."""
+    if all(finding.outcome == "no conclusion" for finding in found):
+        return "No conclusion about more parameters than examples."
+    supported = [finding.claim for finding in found if finding.outcome == "supported"]
+    if any(claim.endswith(_PEAKS) for claim in supported):
+        return "Test error peaks where networks just begin to fit, and falls again beyond."
+    if any(claim.startswith(_NO_HARM) for claim in supported):
+        return "More parameters than it takes to fit do no harm."
+    return "Test error shows no peak where networks begin to fit."
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """The runs of one family under one rate: W sizes in growing order, S seeds."""
+
+    models: Sequence[str]
+    parameters: Float[np.ndarray, " W"]
+    ratios: Float[np.ndarray, " W"]
+    """Parameters per training example."""
+    train_errors: Float[np.ndarray, "S W"]
+    test_errors: Float[np.ndarray, "S W"]
+    threshold: int | None
+    """The first size from which on all have fitted; None if the largest has not."""
+    n_test: int
+    num_classes: int
+    n_train: int
+
+    def at(self, size: int) -> str:
+        """ "mlp-1x32 (1.7 parameters per example)" """
+        return f"{self.models[size]} ({self.ratios[size]:.2g} parameters per example)"
+
+
+def _sweep(sizes: Sequence[str], rate: float, runs: pd.DataFrame, num_seeds: int) -> Sweep | str:
+    """The reason where runs do not make one."""
+    own = runs[runs["label_rate"] == rate] if len(runs) else runs
+    reason = obstacle(own, num_seeds * len(sizes))
+    if reason:
+        return reason
+
+    def grid(column: str) -> np.ndarray:
+        return own.pivot(index="seed", columns="model", values=column)[list(sizes)].to_numpy()
+
+    return Sweep(
+        models=sizes,
+        parameters=grid("parameters")[0].astype(float),
+        ratios=grid("parameters_per_example")[0].astype(float),
+        train_errors=1 - grid("train_accuracy").astype(float),
+        test_errors=1 - grid("test_accuracy").astype(float),
+        threshold=interpolation_threshold(grid("fitted").astype(bool)),
+        n_test=int(own["n_test"].iloc[0]),
+        num_classes=int(own["num_classes"].iloc[0]),
+        n_train=int(own["n_train"].iloc[0]),
+    )
+
+
+def _small_gap(family: str, sweep: Sweep | str) -> Finding:
+    claim = f"{family_name(family)} shows a small gap although it has more parameters than examples"
+    if isinstance(sweep, str):
+        return Finding(claim, "no conclusion", sweep)
+    largest = len(sweep.models) - 1
+    if sweep.ratios[largest] <= 1:
+        return Finding(claim, "no conclusion", f"The largest size, {sweep.at(largest)}, has no more than that.")
+    if sweep.threshold is None:
+        return Finding(claim, "no conclusion", _unfitted(sweep, "true labels"))
+    gaps = mean_interval((sweep.test_errors - sweep.train_errors)[:, largest])
+    rote = 1 - 1 / sweep.num_classes
+    between = f" (95% interval {_percent(gaps.low)} to {_percent(gaps.high)})" if gaps.n > 1 else ""
+    return Finding(
+        claim,
+        "supported" if gaps.mean < SMALL_GAP * rote else "not supported",
+        f"{sweep.at(largest)} fits {sweep.n_train:,} true labels with a gap of {_percent(gaps.mean)}{between} between "
+        f"training and test accuracy; having them by rote would leave {_percent(rote)} ({_seeds(sweep)}; less than "
+        f"{SMALL_GAP:.0%} of that counts as small). The number of parameters alone does not tell the two apart.",
+    )
+
+
+def _no_harm(family: str, sweep: Sweep | str) -> Finding:
+    claim = f"{_NO_HARM} the test error of {family_name(family)} on true labels"
+    if isinstance(sweep, str):
+        return Finding(claim, "no conclusion", sweep)
+    if sweep.threshold is None:
+        return Finding(claim, "no conclusion", _unfitted(sweep, "true labels"))
+    mean, largest = sweep.test_errors.mean(axis=0), len(sweep.models) - 1
+    if sweep.threshold == largest:
+        return Finding(claim, "no conclusion", f"Only the largest size, {sweep.at(largest)}, has fitted.")
+    best = int(mean[:largest].argmin())
+    noise = honest_difference(sweep.test_errors, largest, best, sweep.n_test)
+    return Finding(
+        claim,
+        "supported" if mean[largest] <= mean[best] + noise else "not supported",
+        f"Test error is {_percent(mean[largest])} at {sweep.at(largest)} and {_percent(mean[best])} at the best of the "
+        f"smaller, {sweep.at(best)}; networks fit from {sweep.at(sweep.threshold)} on. {_noise(sweep, noise)}",
+    )
+
+
+def _double_descent(family: str, rate: float, sweep: Sweep | str) -> Finding:
+    claim = f"On {labels_of(rate)}, the test error of {family_name(family)} {_PEAKS}"
+    if isinstance(sweep, str):
+        return Finding(claim, "no conclusion", sweep)
+    if sweep.threshold is None:
+        return Finding(claim, "no conclusion", _unfitted(sweep, labels_of(rate)))
+    if sweep.threshold == 0:
+        reason = f"Already the smallest size, {sweep.at(0)}, has fitted: the threshold lies below the sweep."
+        return Finding(claim, "no conclusion", reason)
+    peak = highest_peak(sweep.test_errors, sweep.parameters, sweep.threshold)
+    found = peak is not None and stands_out(sweep.test_errors, peak, sweep.n_test)
+    if peak is None or (not found and sweep.threshold == len(sweep.models) - 1):
+        reason = f"Only the largest size, {sweep.at(-1)}, has fitted: a peak there would not be seen to fall again."
+        return Finding(claim, "no conclusion", reason)
+    noise = max(
+        honest_difference(sweep.test_errors, peak.size, side, sweep.n_test)
+        for side in (peak.best_below, peak.best_above)
+    )
+    shape = _course(sweep, peak)
+    if peak.prominence <= 0:
+        shape = (
+            f"No size within a factor of {NEAR:g} of that has a higher test error than smaller and larger ones both."
+        )
+    elif not found:
+        shape = f"The peak is within noise. {shape}"
+    return Finding(
+        claim,
+        "supported" if found else "not supported",
+        f"Networks fit from {sweep.at(sweep.threshold)} on. {shape} {_noise(sweep, noise)}",
+    )
+
+
+def _memorises(family: str, sweep: Sweep | str) -> Finding:
+    claim = f"{family_name(family)} fits random labels once it is large enough"
+    if isinstance(sweep, str):
+        return Finding(claim, "no conclusion", sweep)
+    if sweep.threshold is None:
+        return Finding(claim, "no conclusion", _unfitted(sweep, "random labels"))
+    below = ""
+    if sweep.threshold:
+        error = sweep.train_errors[:, sweep.threshold - 1].mean()
+        below = f" The size before, {sweep.at(sweep.threshold - 1)}, keeps a training error of {_percent(error)}."
+    return Finding(
+        claim,
+        "supported",
+        f"Random labels of {sweep.n_train:,} examples are fitted from {sweep.at(sweep.threshold)} on.{below} "
+        f"Test error is {_percent(sweep.test_errors[:, -1].mean())} at the largest, {sweep.at(-1)}, where guessing has "
+        f"{_percent(1 - 1 / sweep.num_classes)} ({_seeds(sweep)}).",
+    )
+
+
+def _course(sweep: Sweep, peak: Peak) -> str:
+    mean = sweep.test_errors.mean(axis=0)
+    return (
+        f"Test error is {_percent(mean[peak.best_below])} at {sweep.at(peak.best_below)}, rises to "
+        f"{_percent(mean[peak.size])} at {sweep.at(peak.size)}, and falls to {_percent(mean[peak.best_above])} at "
+        f"{sweep.at(peak.best_above)}."
+    )
+
+
+def _unfitted(sweep: Sweep, labels: str) -> str:
+    error = sweep.train_errors[:, -1].mean()
+    return (
+        f"The largest size, {sweep.at(-1)}, has not fitted the {labels} (training error {_percent(error)}): "
+        "the interpolation threshold was not reached."
+    )
+
+
+def _noise(sweep: Sweep, noise: float) -> str:
+    by = "seeds, by Tukey's test" if len(sweep.test_errors) > 1 else "the draw of test examples, not of the one seed"
+    return f"Differences of up to {_percent(noise)} are within noise ({by})."
+
+
+def _seeds(sweep: Sweep) -> str:
+    seeds = len(sweep.test_errors)
+    return f"mean of {seeds} seeds" if seeds > 1 else "one seed"
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f}%"
