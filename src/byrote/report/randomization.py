@@ -324,7 +324,7 @@ def _against_corruption(
     y = alt.Y(f"{value}:Q", title=title, axis=axis, scale=scale or alt.Scale(zero=False))
     layers: list[alt.Chart] = [*under, base.mark_line().encode(y=y).add_params(picked)]
     if data["low"].notna().any():
-        layers.append(base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", title=title), y2="high:Q"))
+        layers.append(base.mark_rule(strokeWidth=1.5, clip=True).encode(y=alt.Y("low:Q", title=title), y2="high:Q"))
     filled = alt.condition("datum.all_fitted !== false", alt.value(1), alt.value(0))
     layers.append(
         base.mark_point(filled=False).encode(

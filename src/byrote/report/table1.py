@@ -214,7 +214,9 @@ def rows_figure(study: Table1Study, table: pd.DataFrame) -> Figure:
     )
     layers = [joined, points]
     if data["low"].notna().any():
-        layers.insert(1, base.mark_rule(strokeWidth=1.5).encode(x=alt.X("low:Q", title="test accuracy"), x2="high:Q"))
+        layers.insert(
+            1, base.mark_rule(strokeWidth=1.5, clip=True).encode(x=alt.X("low:Q", title="test accuracy"), x2="high:Q")
+        )
     hollow = " Hollow: not fitted." if (data["all_fitted"] == False).any() else ""  # noqa: E712
     sizes = ", ".join(f"{n:,} ({', '.join(own['model'].unique())})" for n, own in table.groupby("n_train"))
     return Figure(
