@@ -1,0 +1,217 @@
+"""The full grid of regularisers: which of them make a network generalise, and does any keep it from memorising?
+
+Claim      Regularisers help a network generalise, augmentation more than weight decay, batch norm a little. None is
+           necessary: without any, it still generalises. None is sufficient: with all, it still fits random labels.
+Command    byrote reproduce regularization --data cifar10:DIR --scale laptop    (or --scale paper)
+Expected   Augmentation raises test accuracy most, the others by a few points or not at all; the network without any
+           loses no more than that; train accuracy on random labels reaches 99% in most combinations, though late.
+Source     Zhang et al., Understanding deep learning requires rethinking generalization (ICLR 2017),
+           section 3, Tables 1 and 2, and appendix E (Table 4).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, ClassVar, TypeAlias
+
+import pandas as pd
+
+from byrote.data.dataset import Dataset
+from byrote.errors import UserError
+from byrote.models.catalog import MODELS
+from byrote.references import is_reference, load_object, name_of
+from byrote.studies.design import ModelStudy, PerModel, label_corruptions
+from byrote.studies.paper_settings import WEIGHT_DECAY, Scale, paper_recipe
+from byrote.studies.regularization_findings import findings
+from byrote.studies.study import Finding, tabulate
+from byrote.studies.table1 import PAPER_STEPS
+from byrote.training.outcome import TrainOutcome
+from byrote.training.spec import Recipe, TrainSpec
+
+FACTORS = ("augmentation", "dropout", "weight_decay", "batch_norm")
+"""What a grid may vary: three fields of the recipe, and the model itself."""
+Factors: TypeAlias = Mapping[str, Sequence[Any]]
+"""Of each its two levels, (off, on); those of batch_norm are two models."""
+Cell: TypeAlias = tuple[bool, ...]
+"""A combination: which factors are on, in their order."""
+
+_RECIPE = Recipe(stop="at_steps", steps=PAPER_STEPS)
+
+
+@dataclass(frozen=True, eq=False)
+class RegularizationStudy(ModelStudy):
+    """Each model with every combination of regularisers on and off, on true and on random labels, with each seed.
+
+    A model and its twin without batch norm are one architecture, under the name of the model that has it. All
+    combinations of an architecture share the recipe, and its number of steps.
+
+    Args, beside those of every ModelStudy:
+        factors: names out of FACTORS, each with its off and its on level, for all models or in a mapping with each
+            model's own; None is `default_factors`. A recipe's own value of a factor must be one of the two.
+
+    Raises:
+        UserError: factors that are none, a recipe that does not stop after a number of steps, or what ModelStudy
+            refuses.
+    """
+
+    name: ClassVar[str] = "regularization"
+    title: ClassVar[str] = "What makes it generalise?"
+
+    recipe: PerModel[Recipe] = _RECIPE
+    factors: PerModel[Factors] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for model in self.architectures:
+            self._validate(model)
+
+    @property
+    def architectures(self) -> list[str]:
+        """The models, without those that are another's twin without batch norm."""
+        twins = {twin for model in self.model_names if (twin := self._twin(model)) != model}
+        return [model for model in self.model_names if model not in twins]
+
+    def factors_of(self, model: str) -> Factors:
+        if self.factors is None:
+            return default_factors(model, self.data)
+        if self.factors and all(isinstance(levels, Mapping) for levels in self.factors.values()):
+            return self.own(self.factors, "factors", model)
+        return self.factors  # type: ignore[return-value]
+
+    def cells(self, model: str) -> list[Cell]:
+        """All combinations, the one without any first and the one with all last."""
+        return list(product((False, True), repeat=len(self.factors_of(model))))
+
+    def plan(self) -> list[TrainSpec]:
+        return [spec for spec, _, _ in self._runs()]
+
+    def summarise(self, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
+        """`tabulate`, and per run:
+
+        architecture: the model; for a twin without batch norm, the model with it.
+        FACTOR_on: whether the factor is at its on level; missing where the architecture's grid does not have it.
+        num_on: how many are.
+        """
+        table = tabulate(self.name, outcomes)
+        if table.empty:
+            return table
+        places = {
+            spec: (model, dict(zip(self.factors_of(model), cell, strict=True))) for spec, model, cell in self._runs()
+        }
+        found = [places[outcome.spec] for outcome in outcomes]
+        table["architecture"] = [model for model, _ in found]
+        for name in FACTORS:
+            table[f"{name}_on"] = pd.array([on.get(name) for _, on in found], dtype="boolean")
+        table["num_on"] = [sum(on.values()) for _, on in found]
+        return table
+
+    def verdict(self, table: pd.DataFrame) -> list[Finding]:
+        return [
+            finding
+            for model in self.architectures
+            for finding in findings(
+                model,
+                self.factors_of(model),
+                table[table["architecture"] == model] if len(table) else table,
+                len(self.seed_list),
+            )
+        ]
+
+    def _runs(self) -> Iterator[tuple[TrainSpec, str, Cell]]:
+        """Each run, its architecture and its combination."""
+        for model in self.architectures:
+            for seed, rate, cell in product(self.seed_list, (0.0, 1.0), self.cells(model)):
+                yield self._spec(model, seed, rate, cell), model, cell
+
+    def _spec(self, model: str, seed: int, rate: float, cell: Cell) -> TrainSpec:
+        levels = {name: pair[on] for (name, pair), on in zip(self.factors_of(model).items(), cell, strict=True)}
+        trained = levels.pop("batch_norm", model)
+        spec = self.make_spec(model, seed, label_corruptions(rate), **levels)
+        return spec.model_copy(update={"model": name_of(trained)})
+
+    def _twin(self, model: str) -> str | None:
+        pair = self.factors_of(model).get("batch_norm")
+        return None if pair is None else name_of(pair[0])
+
+    def _validate(self, model: str) -> None:
+        recipe, factors = self.own(self.recipe, "recipe", model), self.factors_of(model)
+        if not factors or not set(factors) <= set(FACTORS):
+            raise UserError(f"got factors={factors!r} for {model}, expected some out of {', '.join(FACTORS)}")
+        if recipe.stop != "at_steps":
+            raise UserError(
+                f"got stop={recipe.stop!r} for {model}, but the grid compares final accuracies: "
+                "give stop='at_steps' and a number of steps"
+            )
+        for name, levels in factors.items():
+            if isinstance(levels, str) or len(levels) != 2 or levels[0] == levels[1]:
+                raise UserError(f"got {name}={levels!r} for {model}, expected two levels, (off, on)")
+            if name != "batch_norm" and (own := getattr(recipe, name)) not in levels:
+                raise UserError(
+                    f"got {name}={own!r} for {model}, but the grid trains it at {levels[0]} and {levels[1]}: "
+                    "leave it out, or give factors"
+                )
+        if name_of(factors.get("batch_norm", (None, model))[1]) != model:
+            raise UserError(
+                f"got batch_norm={factors['batch_norm']!r} for {model}, expected the model without it, then {model}"
+            )
+
+
+def default_factors(model: str, data: Dataset) -> Factors:
+    """Random cropping (of images), dropout 0.5 (where the model takes a rate), the paper's weight decay, and batch norm
+    for models of the catalogue that come with a twin without it."""
+    factors: dict[str, tuple[Any, Any]] = {}
+    if data.is_images:
+        factors["augmentation"] = ("none", "random-crop")
+    if takes_dropout(model):
+        factors["dropout"] = (0.0, 0.5)
+    factors["weight_decay"] = (0.0, WEIGHT_DECAY)
+    if f"{model}-no-batchnorm" in MODELS:
+        factors["batch_norm"] = (f"{model}-no-batchnorm", model)
+    return factors
+
+
+def takes_dropout(model: str) -> bool:
+    """Whether a model takes a rate of dropout: all of the catalogue do, and a user's own that has the argument."""
+    if not is_reference(model):
+        return True
+    parameters = inspect.signature(load_object(model)).parameters.values()
+    return any(parameter.name == "dropout" or parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+
+
+_LAPTOP_MODELS = ("mlp-1x512", "conv-small")
+_LAPTOP_SIZES: Mapping[str, tuple[int, dict[str, Any]]] = {
+    "mlp": (500, {"steps": 1500}),
+    "conv": (500, {"steps": 360, "learning_rate": 0.05}),
+}
+"""Training examples, so few that a grid of 48 runs takes some ten minutes on two cores, and steps, so many that random
+labels of CIFAR-10 are fitted under every regulariser. conv-small has the rate of the demonstration, at which it fits
+sooner than at 0.01."""
+_OTHER_LAPTOP_SIZES = (256, {"steps": 200})
+
+
+def regularization_study(
+    data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[str] | None = None
+) -> RegularizationStudy:
+    """The grid of `default_factors`, with the paper's hyper-parameters.
+
+    Args:
+        scale: "paper" is mlp-3x512, alexnet and inception on the whole training set, for as many steps as Table 1
+            takes, whose runs are among these. "laptop" is mlp-1x512 and conv-small on 500 examples.
+        models: others than these.
+    """
+    models = models or (("mlp-3x512", "alexnet", "inception") if scale == "paper" else _LAPTOP_MODELS)
+    whole = (len(data.train), {"steps": PAPER_STEPS})
+    sizes = {
+        model: whole if scale == "paper" else _LAPTOP_SIZES.get(model.partition("-")[0], _OTHER_LAPTOP_SIZES)
+        for model in models
+    }
+    return RegularizationStudy(
+        data=data,
+        models=models,
+        seeds=seeds,
+        recipe={model: paper_recipe(model, data, stop="at_steps", **own) for model, (_, own) in sizes.items()},
+        n_train={model: n if n < len(data.train) else None for model, (n, _) in sizes.items()},
+    )
