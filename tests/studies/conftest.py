@@ -3,9 +3,11 @@
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from byrote.data.dataset import Dataset, Split
+from byrote.studies.strengths import StrengthStudy
 from byrote.training.outcome import CURVE_COLUMNS, EARLY_COLUMNS, Check, TrainOutcome
 from byrote.training.spec import TrainSpec
 
@@ -80,3 +82,38 @@ def _make_outcome(
         "environment": {},
     }
     return TrainOutcome(**(fields | changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def strengths(data, make_outcome) -> Callable[..., tuple[StrengthStudy, list[TrainOutcome], pd.DataFrame]]:
+    """A study of the strengths of dropout on n = 10, 20 and 40, with its outcomes and table.
+
+    Args:
+        right: how many of the 40 test examples a run on true labels gets right, beyond 12, 20 and 28 without dropout.
+        fits: whether a run on random labels fits; both are functions of the strength and n.
+        own: further fields of an outcome, a function of its spec.
+    """
+
+    def make(
+        right=lambda strength, n: 0, fits=lambda strength, n: n <= 20, *, own=lambda spec: {}, drop=0, **options
+    ) -> tuple[StrengthStudy, list[TrainOutcome], pd.DataFrame]:
+        fields = {"models": ["net"], "seeds": 3, "sizes": 3, "strengths": {"dropout": (0.0, 0.2, 0.5, 0.8)}} | options
+        study = StrengthStudy(data=data, **fields)
+        outcomes = []
+        for spec in study.plan():
+            strength = (0.0, 0.2, 0.5, 0.8).index(spec.dropout)
+            correct = {10: 12, 20: 20, 40: 28}[spec.n_train or 40] + right(strength, spec.n_train)
+            labels = data.test.true_labels
+            values = {
+                "key": str(len(outcomes)),
+                "n_test": 40,
+                "test_accuracy": correct / 40,
+                "test_predictions": np.where(np.arange(40) < correct, labels, (labels + 1) % 10),
+            }
+            if spec.corruption == "random-labels":
+                values["steps_to_fit"] = 100 * (1 + strength) if fits(strength, spec.n_train) else None
+            outcomes.append(make_outcome(spec, **(values | own(spec))))
+        outcomes = outcomes[drop:]
+        return study, outcomes, study.summarise(outcomes)
+
+    return make

@@ -1,0 +1,112 @@
+import re
+
+import numpy as np
+import pytest
+
+SHRINKS, BEST, WORTH = range(3)
+
+
+@pytest.fixture
+def verdict(strengths):
+    """The findings on one model and dropout."""
+
+    def give(*args, **options):
+        study, _, table = strengths(*args, **options)
+        return study.verdict(table)
+
+    return give
+
+
+def costs_from(first):
+    return lambda strength, n: -10 * (strength >= first)
+
+
+def shrinks_from(first):
+    return lambda strength, n: n <= (10 if strength >= first else 20)
+
+
+@pytest.mark.parametrize(
+    ("right", "fits", "outcome", "words"),
+    [
+        (costs_from(3), shrinks_from(2), "supported", "It does at dropout 0.5; test accuracy falls .* dropout 0.8 on"),
+        (costs_from(9), shrinks_from(1), "supported", "at dropout 0.2, and no strength costs test accuracy"),
+        (costs_from(2), shrinks_from(2), "not supported", "shrinks at dropout 0.5 for the first time; test accuracy"),
+        (costs_from(1), shrinks_from(3), "not supported", "falls beyond noise from dropout 0.2 on"),
+        (costs_from(2), shrinks_from(9), "not supported", "At no strength is the largest n fitted a smaller one"),
+        (costs_from(2), lambda strength, n: True, "no conclusion", "the whole ladder is fitted, which is too short"),
+        (costs_from(9), lambda strength, n: False, "no conclusion", "Without it not even the smallest n"),
+        (costs_from(9), lambda strength, n: not strength, "supported", "0.2: fewer than 10: train accuracy 40.0%"),
+    ],
+)
+def test_what_shrinks_first_decides(verdict, right, fits, outcome, words):
+    finding = verdict(right, fits)[SHRINKS]
+    assert finding.claim == "Stronger dropout shrinks what net memorises before it costs test accuracy"
+    assert finding.outcome == outcome
+    assert re.search(words, finding.statement), finding.statement
+
+
+def test_the_statement_has_every_strength_with_its_figures(verdict):
+    statement = verdict(costs_from(3), shrinks_from(2))[SHRINKS].statement
+    assert "Largest n whose random labels are fitted within 39,100 steps: none: 20 (but not 40" in statement
+    assert "dropout 0.2: 20 (but not 40: train accuracy 40.0%), test accuracy +0.0 points (+0.0 to +0.0)" in statement
+    assert "dropout 0.8: 10 (but not 20: train accuracy 40.0%), test accuracy -25.0 points" in statement
+    assert "(95% intervals over 3 seeds; tested on true labels of n = 40)" in statement
+
+
+def test_at_its_best_it_still_fits(verdict):
+    finding = verdict(lambda strength, n: 3 * (strength == 2), shrinks_from(2))[BEST]
+    assert finding.outcome == "supported"
+    assert "Of 4 conditions, dropout 0.5 has the highest test accuracy, 77.5% (none: 70.0%)" in finding.statement
+    assert "is 10 (but not 20: train accuracy 40.0%); without any, 20 (but not 40" in finding.statement
+    assert "strengths are shown here, not chosen" in finding.statement
+
+
+def test_at_its_best_it_fits_nothing(verdict):
+    finding = verdict(lambda strength, n: 3 * (strength == 2), lambda strength, n: strength != 2)[BEST]
+    assert finding.outcome == "no conclusion"
+    assert "is fewer than 10" in finding.statement
+
+
+@pytest.mark.parametrize(
+    ("right", "outcome", "words"),
+    [
+        (lambda strength, n: 4 * (strength == 2), "supported", r"^dropout 0.5 is worth 1.4 times the data \(95%"),
+        (lambda strength, n: -2 * strength, "not supported", "p = 0 by Holm over the strengths, 95% intervals over 3"),
+        (lambda strength, n: 0, "no conclusion", "worth 1.0 times the data"),
+        (lambda strength, n: -2 * (strength == 1), "no conclusion", "Of 3 strengths this one tests best there"),
+        (lambda strength, n: 20 * (strength == 1), "supported", "more than 4"),
+    ],
+)
+def test_worth(verdict, right, outcome, words):
+    finding = verdict(right)[WORTH]
+    assert finding.claim == "Dropout is worth more training data to net"
+    assert finding.outcome == outcome
+    assert re.search(words, finding.statement), finding.statement
+
+
+def test_one_seed_is_compared_over_test_examples(verdict):
+    found = verdict(costs_from(3), shrinks_from(2), seeds=1)
+    assert found[SHRINKS].outcome == "supported"
+    assert "one seed, 95% intervals over 40 test examples" in found[SHRINKS].statement
+    assert "one seed, so no interval" in found[WORTH].statement
+    assert verdict(lambda strength, n: 3, seeds=1)[WORTH].outcome == "no conclusion"  # three of forty are chance
+
+
+def test_noise_costs_nothing(verdict):
+    generator = np.random.default_rng(0)
+    finding = verdict(lambda strength, n: int(generator.integers(-2, 3)), shrinks_from(2))[SHRINKS]
+    assert finding.outcome == "supported"
+
+
+@pytest.mark.parametrize(
+    ("own", "drop", "words"),
+    [
+        (lambda spec: {"failed": ("rate",)} if spec.dropout == 0.5 else {}, 0, "A self-check failed"),
+        (lambda spec: {"stop_reason": "non-finite loss"} if spec.dropout == 0.5 else {}, 0, "no longer finite"),
+        (lambda spec: {}, 40, "have not finished"),
+    ],
+)
+def test_runs_that_decide_nothing(verdict, own, drop, words):
+    for finding in verdict(own=own, drop=drop):
+        assert finding.outcome == "no conclusion"
+        assert words in finding.statement
