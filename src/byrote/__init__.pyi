@@ -27,9 +27,21 @@ from .runs.run import run as run
 from .runs.store import Store as Store
 
 # studies
+from .studies.attribution import Attribution as Attribution
+from .studies.attribution import attribute as attribute
+from .studies.data_worth import Worth as Worth
+from .studies.data_worth import worth as worth
+from .studies.design import ModelStudy as ModelStudy
+from .studies.implicit import ImplicitStudy as ImplicitStudy
+from .studies.overparameterization import OverparameterizationStudy as OverparameterizationStudy
 from .studies.randomization import RandomizationStudy as RandomizationStudy
+from .studies.regularization import RegularizationStudy as RegularizationStudy
+from .studies.strengths import StrengthStudy as StrengthStudy
 from .studies.study import Finding as Finding
 from .studies.study import Study as Study
+from .studies.table1 import Table1Study as Table1Study
+from .studies.table2 import Table2Study as Table2Study
+from .studies.table4 import Table4Study as Table4Study
 
 # training
 from .training.engine import train as train

@@ -15,6 +15,7 @@ import pytest
 
 from byrote.cli import main
 from byrote.cli.studies import REPRODUCTIONS
+from byrote.data.augmentations import AUGMENTATIONS
 from byrote.data.corruptions import CORRUPTIONS
 from byrote.data.sources import SOURCES
 from byrote.models.catalog import MODELS
@@ -216,7 +217,13 @@ def test_a_reader_that_leaves_is_no_error():
 
 @pytest.mark.parametrize(
     ("what", "names"),
-    [("models", MODELS), ("data", SOURCES), ("corruptions", CORRUPTIONS), ("studies", REPRODUCTIONS)],
+    [
+        ("models", MODELS),
+        ("data", SOURCES),
+        ("corruptions", CORRUPTIONS),
+        ("augmentations", AUGMENTATIONS),
+        ("studies", REPRODUCTIONS),
+    ],
 )
 def test_list_has_every_name(what, names, capsys):
     assert main(["list", what]) == 0

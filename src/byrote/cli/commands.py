@@ -33,7 +33,7 @@ def train(command: Demo | Reproduce, arguments: Sequence[str]) -> int:
     device = resolve_device(command.device)
     precision = resolve_precision(command.precision, device)
     out = command.out or Path("byrote-demo" if isinstance(command, Demo) else f"byrote-{command.name}")
-    study = make_study(command, precision)
+    study = make_study(command, precision, out)
     keys = {run_key(spec, study.data): spec for spec in study.plan()}
     out.mkdir(parents=True, exist_ok=True)
     _write_invocation(out, arguments, precision)
@@ -95,7 +95,7 @@ def report(command: Report) -> int:
         raise UserError(f"{command.folder} has no runs.db: run byrote {shlex.join(arguments)} first")
     # Paths in the flags mean what they meant then.
     with chdir(folder if folder.is_dir() else Path.cwd()):
-        study = make_study(earlier, precision)
+        study = make_study(earlier, precision, database.parent)
         keys = [run_key(spec, study.data) for spec in study.plan()]
         with Store(earlier.store or database) as store:
             outcomes = store.outcomes(keys)
@@ -113,12 +113,19 @@ def report(command: Report) -> int:
 
 def show_names(command: List) -> int:
     """Prints the names that other commands take."""
+    from byrote.data.augmentations import AUGMENTATIONS
     from byrote.data.corruptions import CORRUPTIONS
     from byrote.data.sources import SOURCES
     from byrote.models.catalog import MODELS
 
     studies = {name: reproduction.description for name, reproduction in REPRODUCTIONS.items()}
-    lists = {"models": MODELS, "data": SOURCES, "corruptions": CORRUPTIONS, "studies": studies}
+    lists = {
+        "models": MODELS,
+        "data": SOURCES,
+        "corruptions": CORRUPTIONS,
+        "augmentations": AUGMENTATIONS,
+        "studies": studies,
+    }
     for title, names in lists.items():
         if command.what in (None, title):
             print(title)
@@ -128,15 +135,22 @@ def show_names(command: List) -> int:
     return 0
 
 
-def make_study(command: Demo | Reproduce, precision: str) -> Any:
-    """The study that the flags ask for, its data loaded."""
+def make_study(command: Demo | Reproduce, precision: str, out: Path) -> Any:
+    """The study that the flags ask for, its data loaded; images that cannot be decoded are listed in `out`."""
     from byrote.data.sources import load
     from byrote.studies.figure1 import demo_study
 
     if isinstance(command, Demo):
         study = demo_study(load("digits"), command.seeds)
     else:
-        data: Dataset = load(command.data, label=command.label, title=command.title, image_size=command.image_size)
+        data: Dataset = load(
+            command.data,
+            label=command.label,
+            title=command.title,
+            image_size=command.image_size,
+            cache=command.cache,
+            rejected=out / "rejected.csv",
+        )
         study = REPRODUCTIONS[command.name].build(data, command.scale, command.seeds, command.models)
     if command.n_train is not None:
         study = replace(study, n_train=command.n_train)

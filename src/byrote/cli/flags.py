@@ -12,7 +12,7 @@ from byrote.cli.studies import REPRODUCTIONS
 from byrote.training.spec import Recipe
 
 Precision = Literal["auto", "float32", "bfloat16"]
-Listed = Literal["models", "data", "corruptions", "studies"]
+Listed = Literal["models", "data", "corruptions", "augmentations", "studies"]
 
 
 def _field(name: str) -> Any:
@@ -88,6 +88,9 @@ class Reproduce(TrainingFlags):
     """Column of the labels, where the source has columns."""
     image_size: int | None = None
     """Side in pixels that images of different sizes are brought to."""
+    cache: Path | None = None
+    """Folder to keep decoded images in, which are then not held in memory; images too many for memory are kept in
+    the user's cache folder in any case."""
     title: str | None = None
     """What figures call the data."""
 

@@ -28,4 +28,32 @@ REPRODUCTIONS: dict[str, Reproduction] = {
         "Figure 1: learning curves under each randomisation, time to fit and test error against label corruption",
         "byrote.studies.figure1:figure1_study",
     ),
+    "table1": Reproduction(
+        "Table 1: crops, weight decay and batch norm on true labels, beside random labels",
+        "byrote.studies.table1:table1_study",
+    ),
+    "table2": Reproduction(
+        "Table 2: the same at the scale of ImageNet, top-1 and top-5, on images of yours",
+        "byrote.studies.table2:table2_study",
+    ),
+    "table4": Reproduction(
+        "Table 4: whether regularisers keep networks from fitting random labels, by the strength of weight decay",
+        "byrote.studies.table4:table4_study",
+    ),
+    "figure2": Reproduction(
+        "Figure 2: early stopping and batch norm along training",
+        "byrote.studies.figure2:figure2_study",
+    ),
+    "regularization": Reproduction(
+        "what makes it generalise: the full grid of regularisers, and what each contributes",
+        "byrote.studies.regularization:regularization_study",
+    ),
+    "strengths": Reproduction(
+        "regularisers as tuning parameters: test accuracy and capacity against strength, and their worth in data",
+        "byrote.studies.strengths:strengths_study",
+    ),
+    "overparameterization": Reproduction(
+        "train and test error from fewer parameters than examples to many more",
+        "byrote.studies.overparameterization:overparameterization_study",
+    ),
 }

@@ -6,7 +6,16 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from byrote.report import randomization
+from byrote.report import (
+    figure2,
+    overparameterization,
+    randomization,
+    regularization,
+    strengths,
+    table1,
+    table2,
+    table4,
+)
 from byrote.report.sections import Presentation
 from byrote.studies.study import Study
 from byrote.training.outcome import TrainOutcome
@@ -15,6 +24,13 @@ Presenter = Callable[[Study, Sequence[TrainOutcome], pd.DataFrame], Presentation
 
 PRESENTERS: dict[str, Presenter] = {
     "randomization": randomization.present,
+    "table1": table1.present,
+    "table2": table2.present,
+    "table4": table4.present,
+    "implicit": figure2.present,
+    "regularization": regularization.present,
+    "strengths": strengths.present,
+    "overparameterization": overparameterization.present,
 }
 
 
