@@ -13,6 +13,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from byrote.errors import UserError
 from byrote.models.catalog import MODELS, build_model
 from byrote.references import name_of
+from byrote.training.replicas import why_not_stackable
 
 from .conftest import steps_to_fit
 
@@ -113,9 +114,10 @@ def test_any_image(name: str, shape: tuple[int, int, int], k: int) -> None:
 def test_a_stack_trains_as_each_would_alone(name: str) -> None:
     """Outputs, gradients and running statistics, in float64, with dropout."""
     shape = (2, 6, 10)
-    networks = [
-        build_model(name, input_shape=shape, num_classes=3, seed=seed, dropout=0.2).double() for seed in range(2)
-    ]
+    networks = [build_model(name, input_shape=shape, num_classes=3, seed=seed, dropout=0.2) for seed in range(2)]
+    with torch.autocast("cpu", torch.bfloat16):
+        assert why_not_stackable(networks, torch.randn(4, *shape)) is None
+    networks = [network.double() for network in networks]
     state = stack_module_state([copy.deepcopy(network) for network in networks])
     x = torch.randn(2, 4, *shape, dtype=torch.float64)
     stacked = vmap(lambda p, b, part: functional_call(networks[0], (p, b), (part,)))(*state, x)

@@ -69,7 +69,7 @@ def test_every_combination_trains(switches: frozenset[str]) -> None:
 @pytest.mark.parametrize("switches", ALL, ids=names)
 def test_every_combination_fits_random_labels(switches: frozenset[str]) -> None:
     network = build_model("+".join(["switchboard-3x32", *switches]), input_shape=(1, 8, 8), num_classes=10)
-    assert steps_to_fit(network, learning_rate=0.003, most=400) <= 400
+    assert steps_to_fit(network, learning_rate=0.01 if "norm" in switches else 0.003, most=400) <= 400
 
 
 # Weights of switchboard-4x32 on 3x28x28 and 10 classes: 49 positions of 48 pixels; 361 pairs of neighbours, 13 x 13
@@ -161,7 +161,7 @@ def test_shared_makes_a_layer_equivariant_to_shifts(switches: frozenset[str]) ->
     """In the interior. A softmax over all positions weighs the empty ones by how far they are, unless nothing does."""
     mix = make(switches, shape=(1, 16, 16)).mixes[0]
     if switches == {"shared", "attention"}:
-        nn.init.zeros_(mix.position_bias)  # type: ignore[arg-type]
+        nn.init.zeros_(mix.position_bias.weight)  # type: ignore[union-attr, arg-type]
     x = torch.zeros(1, 4, 8, 8, dtype=torch.float64)
     x[:, :, 3:5, 2:4] = torch.randn(1, 4, 2, 2, dtype=torch.float64)
     before, after = mix(x), mix(x.roll(1, dims=-1))
@@ -178,21 +178,30 @@ def test_attention_alone_reads_by_content(switches: frozenset[str]) -> None:
     assert straight == ("attention" not in switches)
 
 
-def test_attention_is_the_textbook_one() -> None:
+@pytest.mark.parametrize("switches", [switches for switches in MIXINGS if "attention" in switches], ids=names)
+@pytest.mark.parametrize(("rows", "columns"), [(5, 5), (2, 4), (1, 3)])
+def test_attention_is_the_textbook_one(switches: frozenset[str], rows: int, columns: int) -> None:
     """Looped over heads, readers and read."""
-    mix = make({"attention", "local"}, width=16).mixes[0]
-    x = images(1, (4, 5, 5))
-    projections = mix.queries_keys_values(x)[0].reshape(3, 2, 8, 25)  # type: ignore[operator]
-    mixed = torch.zeros(2, 8, 25, dtype=torch.float64)
-    pair = iter(range(10**6))
-    for p in range(25):
-        near = [q for q in range(25) if abs(q // 5 - p // 5) <= 1 and abs(q % 5 - p % 5) <= 1]
-        places = [next(pair) for _ in near]
+    mix = make(switches, width=16, shape=(1, 2 * rows, 2 * columns)).mixes[0]
+    x = images(1, (4, rows, columns))
+    projections = mix.queries_keys_values(x)[0].reshape(3, 2, 8, rows, columns)  # type: ignore[operator]
+    bias = mix.position_bias.weight  # type: ignore[union-attr]
+    positions = list(itertools.product(range(rows), range(columns)))
+    pair = itertools.count()
+    mixed = torch.zeros(2, 8, rows, columns, dtype=torch.float64)
+    for i, j in positions:
+        near = [(k, n) for k, n in positions if "local" not in switches or max(abs(k - i), abs(n - j)) <= 1]
+        pairs = [next(pair) for _ in near]
         for head in range(2):
             query, key, value = projections[:, head]
-            scores = query[:, p] @ key[:, near] / math.sqrt(8) + mix.position_bias[head, places]  # type: ignore[index]
-            mixed[head, :, p] = value[:, near] @ scores.softmax(0)
-    torch.testing.assert_close(mix(x), mix.output(mixed.reshape(1, 16, 5, 5)))  # type: ignore[operator]
+            scores = []
+            for (k, n), number in zip(near, pairs, strict=True):
+                centre = [side // 2 for side in bias.shape[1:]]  # type: ignore[index, union-attr]
+                b = bias[head, k - i + centre[0], n - j + centre[1]] if "shared" in switches else bias[head, number]  # type: ignore[index]
+                scores.append(query[:, i, j] @ key[:, k, n] / math.sqrt(8) + b)
+            weights = torch.stack(scores).softmax(0)
+            mixed[head, :, i, j] = sum(w * value[:, k, n] for w, (k, n) in zip(weights, near, strict=True))
+    torch.testing.assert_close(mix(x), mix.output(mixed.reshape(1, 16, rows, columns)))  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("switches", [switches for switches in ALL if "skip" not in switches], ids=names)

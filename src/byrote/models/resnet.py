@@ -37,7 +37,7 @@ def resnet(
             blocks.append(_Block(channels, filters, batch_norm=batch_norm))
             channels = filters
     layers: list[nn.Module] = [*_convolution(input_shape[0], width, batch_norm=batch_norm), nn.ReLU(), *blocks]
-    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    layers.append(_MeanPool())
     if dropout:
         layers.append(Dropout(dropout))
     layers.append(nn.Linear(channels, num_classes))
@@ -58,6 +58,13 @@ class _Block(nn.Module):
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D I J"]:
         shortcut = F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 0, self.new_channels)) if self.new_channels else x
         return torch.relu(self.branch(x) + shortcut)
+
+
+class _MeanPool(nn.Module):
+    """Over all positions, in stacks too; torch's own layer falls back to a loop over the networks there."""
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C"]:
+        return x.mean((2, 3))
 
 
 def _convolution(channels: int, filters: int, *, stride: int = 1, batch_norm: bool) -> list[nn.Module]:

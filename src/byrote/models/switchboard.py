@@ -36,7 +36,7 @@ from difflib import get_close_matches
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -108,7 +108,7 @@ class Switchboard(nn.Module):
         )
         self.activations = nn.ModuleList()
         for _ in range(depth):
-            layers: list[nn.Module] = [_batch_norm(grid, width, shared=shared)] if norm else []
+            layers: list[nn.Module] = [_BatchNorm(grid, width, shared=shared)] if norm else []
             layers.append(nn.ReLU())
             if dropout:
                 layers.append(Dropout(dropout))
@@ -129,43 +129,68 @@ class Switchboard(nn.Module):
 class _Attention(nn.Module):
     """From `[B, C, H, W]` to `[B, D, H, W]`, with mixing weights that depend on x."""
 
-    ids: Tensor
-
     def __init__(
         self, grid: tuple[int, int], channels: int, filters: int, *, local: bool, shared: bool, bias: bool
     ) -> None:
         super().__init__()
         # Biases of keys and values would change nothing: the softmax cancels the one, the output's bias is the other.
         self.queries_keys_values = connect_each(grid, channels, 3 * filters, shared=shared, bias=False)
+        position_bias = _DisplacementBias if shared else _PairBias
+        self.position_bias = position_bias(filters // HEAD_CHANNELS, grid, local=local)
         self.output = connect_each(grid, filters, filters, shared=shared, bias=bias)
-        ids = _pair_ids(grid, local=local, shared=shared)
-        self.register_buffer("ids", torch.from_numpy(ids), persistent=False)
-        self.position_bias = nn.Parameter(torch.zeros(filters // HEAD_CHANNELS, int(ids.max()) + 1))
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
         heads = self.queries_keys_values(x).flatten(2).unflatten(1, (3, -1, HEAD_CHANNELS)).transpose(-1, -2)
-        bias = F.pad(self.position_bias, (0, 1), value=-torch.inf)[:, self.ids]
-        mixed = attend(*heads.unbind(1), bias=bias)
+        mixed = attend(*heads.unbind(1), bias=self.position_bias())
         return self.output(mixed.transpose(-1, -2).flatten(1, 2).unflatten(2, x.shape[2:]))
 
 
-def _pair_ids(grid: tuple[int, int], *, local: bool, shared: bool) -> Int64[np.ndarray, "P P"]:
-    """A number for each (reader, read), equal where they share a bias; -1, if `local`, where none is read."""
-    rows, columns = np.indices(grid).reshape(2, -1)
-    down, right = rows[None] - rows[:, None], columns[None] - columns[:, None]
-    read = (abs(down) <= 1) & (abs(right) <= 1) if local else np.ones_like(down, dtype=bool)
-    tied = down * 2 * grid[1] + right if shared else np.arange(down.size).reshape(down.shape)
-    ids = np.full(down.shape, -1)
-    ids[read] = np.unique(tied[read], return_inverse=True)[1]
-    return ids
+class _PairBias(nn.Module):
+    """A bias for each head, reader and read; minus infinity, if `local`, where nothing is read."""
+
+    ids: Tensor
+
+    def __init__(self, num_heads: int, grid: tuple[int, int], *, local: bool) -> None:
+        super().__init__()
+        rows, columns = np.indices(grid).reshape(2, -1)
+        distances = np.maximum(abs(rows[:, None] - rows), abs(columns[:, None] - columns))
+        read = distances <= (1 if local else max(grid))
+        ids = np.full(read.shape, -1)
+        ids[read] = np.arange(read.sum())
+        self.register_buffer("ids", torch.from_numpy(ids), persistent=False)
+        self.weight = nn.Parameter(torch.zeros(num_heads, int(read.sum())))
+
+    def forward(self) -> Float[Tensor, "heads P P"]:
+        return F.pad(self.weight, (0, 1), value=-torch.inf)[:, self.ids]
 
 
-def _batch_norm(grid: tuple[int, int], channels: int, *, shared: bool) -> OffsetBatchNorm2d:
-    return OffsetBatchNorm2d(channels) if shared else _PositionBatchNorm2d(channels * math.prod(grid))
+class _DisplacementBias(nn.Module):
+    """A bias for each head and displacement, laid out as by `_PairBias`."""
+
+    def __init__(self, num_heads: int, grid: tuple[int, int], *, local: bool) -> None:
+        super().__init__()
+        self.grid = grid
+        reach = [min(1, side - 1) if local else side - 1 for side in grid]
+        self.weight = nn.Parameter(torch.zeros(num_heads, *(2 * steps + 1 for steps in reach)))
+        beyond = [side - 1 - steps for side, steps in zip(grid, reach, strict=True)]
+        self.padding = (beyond[1], beyond[1], beyond[0], beyond[0])
+
+    def forward(self) -> Float[Tensor, "heads P P"]:
+        rows, columns = self.grid
+        # Windows rather than an index table, whose gradients torch adds up in an order that threads decide.
+        windows = F.pad(self.weight, self.padding, value=-torch.inf).unfold(1, rows, 1).unfold(2, columns, 1)
+        # The window of the last reader comes first: to it, all others lie behind.
+        return windows.flip(1, 2).flatten(3, 4).flatten(1, 2)
 
 
-class _PositionBatchNorm2d(OffsetBatchNorm2d):
-    """Each position of each channel by itself."""
+class _BatchNorm(OffsetBatchNorm2d):
+    """Of each channel, or of each position of each channel."""
+
+    def __init__(self, grid: tuple[int, int], channels: int, *, shared: bool) -> None:
+        super().__init__(channels if shared else channels * math.prod(grid))
+        self.shared = shared
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        return super().forward(x.flatten(1)[:, :, None, None]).reshape(x.shape)
+        # Within autocast x may be bfloat16, for which stacks have no kernel on a CPU.
+        x = x.to(self.bias.dtype)
+        return super().forward(x if self.shared else x.flatten(1)[:, :, None, None]).reshape(x.shape)
