@@ -65,7 +65,10 @@ def test_what_is_trained_alone(tiny: Dataset, fields: dict[str, object], reason:
     assert all(group.reason.startswith(reason) for group in groups)
 
 
-@pytest.mark.parametrize("field", [{"batch_size": 7}, {"n_train": 50}, {"model": "mlp-1x17"}, {"dropout": 0.1}])
+@pytest.mark.parametrize(
+    "field",
+    [{"batch_size": 7}, {"n_train": 50}, {"model": "mlp-1x17"}, {"dropout": 0.1}, {"augmentation": "random-crop"}],
+)
 def test_unlike_runs_do_not_share_a_stack(tiny: Dataset, field: dict[str, object]) -> None:
     specs = [spec for pair in zip(runs(3), runs(3, **field), strict=True) for spec in pair]
     groups = plan(specs, tiny)
