@@ -136,8 +136,6 @@ def test_a_stack_trains_as_each_would_alone(name: str) -> None:
     "name",
     [
         "mlp-2x64",
-        "alexnet-w0.25",
-        "inception-w0.25",
         "conv-small",
         "resnet",
         "resnet-no-batchnorm",
