@@ -49,7 +49,7 @@ class DenselyConnected(nn.Linear):
 
 
 class SharedByPositions(nn.Linear):
-    """A convolution with filters of one pixel, as a matrix product, which stacks of networks compute faster."""
+    """A convolution with filters of one pixel, as a product: on a CPU, autocast passes over convolutions in stacks."""
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
