@@ -41,7 +41,8 @@ def test_at_laptop_scale_slow_models_see_few_examples(model, n, expected):
 
 
 @pytest.mark.parametrize(
-    ("model", "steps"), [("mlp-1x512", 60 * 391), ("alexnet", 1280), ("inception-no-batchnorm", 320), ("F.py:net", 320)]
+    ("model", "steps"),
+    [("mlp-1x512", 23_460), ("alexnet", 1280), ("conv-small", 2000), ("inception-no-batchnorm", 320), ("F.py:f", 320)],
 )
 def test_and_train_for_few_steps(model, steps):
     assert laptop_steps(model) == steps

@@ -76,14 +76,14 @@ def test_the_table_of_no_outcomes_is_empty_and_supports_nothing(data):
 
 def test_laptop_scale_is_a_subset_of_small_images():
     (spec, *_) = table2_study(images(32), "laptop").plan()
-    assert (spec.model, spec.n_train, spec.steps, spec.crop, spec.decay_steps) == ("resnet", 1000, 320, 28, 391)
-    assert (spec.learning_rate, spec.batch_size, spec.evaluation_share) == (0.1, 128, 1)
+    assert (spec.model, spec.n_train, spec.steps, spec.crop, spec.decay_steps) == ("conv-small", 1000, 2000, 28, 391)
+    assert (spec.learning_rate, spec.batch_size, spec.evaluation_share) == (0.01, 128, 1)
 
 
 @pytest.mark.parametrize(("n", "steps", "decay_steps"), [(3000, 39_100, 391), (128 * 500, 50_000, 500)])
 def test_paper_scale_counts_epochs_of_its_own_where_they_are_longer(n, steps, decay_steps):
     (spec, *_) = table2_study(images(8, n), "paper").plan()
-    assert (spec.n_train, spec.steps, spec.decay_steps) == (None, steps, decay_steps)
+    assert (spec.model, spec.n_train, spec.steps, spec.decay_steps) == ("resnet", None, steps, decay_steps)
 
 
 @pytest.mark.parametrize(("side", "crop"), [(8, None), (28, None), (32, 28), (256, 224), (342, 299)])

@@ -3,7 +3,7 @@
 Claim      With a thousand classes and 1.28 million images it is the same: random labels are fitted far above chance,
            though not all, with and without regularisers; without any, top-5 accuracy on true labels remains high;
            stopping early gains some points where there is no augmentation.
-Command    byrote reproduce table2 --data images:DIR --scale laptop --models resnet    (or --scale paper)
+Command    byrote reproduce table2 --data images:DIR --scale laptop    (or --scale paper)
            Inception V3 is torchvision's, called by three lines of your own in FILE.py (--models FILE.py:inception_v3
            --image-size 342, of which crops of 299 are taken):
                def inception_v3(*, input_shape, num_classes, dropout=0.0):
@@ -141,12 +141,12 @@ def table2_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[s
     """The rows of the paper's Table 2, on any images.
 
     Args:
-        scale: "paper" is the whole training set for 100 epochs (of CIFAR-10, where that has more steps). "laptop" is
-            1,000 examples for 320 steps, or all of the data where there are no more.
-        models: others than resnet, a small residual network.
+        scale: "paper" is a small residual network on the whole training set for 100 epochs (of CIFAR-10, where that has
+            more steps). "laptop" is conv-small on 1,000 examples, or all where there are no more, for 2,000 steps.
+        models: others than these.
     """
-    models = models or ("resnet",)
     laptop = scale == "laptop"
+    models = models or (("conv-small",) if laptop else ("resnet",))
     changes = {name: getattr(TABLE2_RECIPE, name) for name in TABLE2_RECIPE.model_fields_set}
     # Where an epoch is longer than one of CIFAR-10, the rate falls once in each; ImageNet's has 10,000 steps.
     epoch = max(TABLE2_RECIPE.decay_steps, math.ceil(len(data.train) / TABLE2_RECIPE.batch_size))
