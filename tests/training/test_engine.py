@@ -74,6 +74,13 @@ class TiedNet(nn.Module):
         return self.out(self.second(self.first(self.frozen(x.flatten(1))).relu()).relu())
 
 
+class NormalizedConvNet(nn.Sequential):
+    def __init__(self, input_shape: tuple[int, ...], num_classes: int) -> None:
+        convolution = nn.Conv2d(input_shape[0], 4, 3)
+        super().__init__(convolution, nn.BatchNorm2d(4), nn.Flatten(), nn.LazyLinear(num_classes))
+        self(torch.zeros(2, *input_shape))
+
+
 class BranchingNet(nn.Module):
     def __init__(self, *, input_shape: tuple[int, ...], num_classes: int) -> None:
         super().__init__()
@@ -538,6 +545,13 @@ def test_what_cannot_be_stacked_is_trained_alone(tiny: Dataset, make: type[nn.Mo
         assert_same(outcome, again)
         if make is not FunctionalDropoutNet:
             assert_like_plain(outcome, tiny)
+
+
+def test_a_stack_is_tried_in_the_precision_that_it_is_trained_in(tiny: Dataset) -> None:
+    """On a CPU, vmap takes batch norm in float32 and refuses it on what bfloat16 convolutions give."""
+    fields = {"model": name_of(NormalizedConvNet), "steps": 2, "precision": "bfloat16"}
+    outcomes = train_all([spec(seed=seed, **fields) for seed in range(2)], tiny)
+    assert [outcome.steps_run for outcome in outcomes] == [2, 2]
 
 
 def test_optimizers_that_mix_weights_are_not_stacked(tiny: Dataset) -> None:

@@ -96,7 +96,8 @@ def _why_not_stackable(spec: TrainSpec, runs: Sequence[ReplicaRun], data: Datase
     generator = torch.Generator(device).manual_seed(0)
     shape = (2, *network_input_shape(spec, data))
     probe = torch.rand(shape, device=device, dtype=weights_dtype(spec), generator=generator)
-    failure = why_not_stackable([run.network for run in runs], probe)
+    with make_numerics(spec.precision, device)():  # vmap refuses some operations only there
+        failure = why_not_stackable([run.network for run in runs], probe)
     return failure and f"a stack of it fails: {failure}"
 
 
