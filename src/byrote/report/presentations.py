@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from byrote.report import (
+    architectures,
     figure2,
     overparameterization,
     randomization,
@@ -31,6 +32,7 @@ PRESENTERS: dict[str, Presenter] = {
     "regularization": regularization.present,
     "strengths": strengths.present,
     "overparameterization": overparameterization.present,
+    "architectures": architectures.present,
 }
 
 
