@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from contextlib import nullcontext
-
 import numpy as np
 import pytest
 import torch
@@ -11,7 +9,8 @@ from byrote.data.corruptions import Corruption
 from byrote.data.dataset import Dataset
 from byrote.models.catalog import build_model
 from byrote.training.conditions import make_conditions
-from byrote.training.evaluation import evaluate, loss_per_replica, make_numerics, share_equal, weighted_mean
+from byrote.training.evaluation import evaluate, loss_per_replica, share_equal, weighted_mean
+from byrote.training.precision import make_numerics
 from byrote.training.replicas import Replicas
 from byrote.training.spec import TrainSpec
 
@@ -66,10 +65,3 @@ def test_means_are_weighted_by_the_batches() -> None:
     losses = [torch.tensor([1.0, 2.0]), torch.tensor([4.0, 8.0])]
     np.testing.assert_allclose(weighted_mean(losses, [3, 1]), [1.75, 3.5])
     np.testing.assert_allclose(share_equal(torch.tensor([[1, 2], [3, 4]]), torch.tensor([[1, 0], [3, 4]])), [0.5, 1])
-
-
-def test_bfloat16_is_automatic_and_float32_is_plain() -> None:
-    x = torch.randn(4, 4)
-    with make_numerics("bfloat16", "cpu")():
-        assert (x @ x).dtype == torch.bfloat16
-    assert isinstance(make_numerics("float32", "cpu")(), nullcontext)

@@ -23,7 +23,6 @@ from byrote.training.evaluation import (
     Evaluation,
     evaluate,
     loss_per_replica,
-    make_numerics,
     share_equal,
     to_numpy,
     weighted_mean,
@@ -32,6 +31,7 @@ from byrote.training.key import network_input_shape
 from byrote.training.optimizers import ReplicaOptimizer, is_elementwise
 from byrote.training.outcome import Progress, StopReason, TrainOutcome
 from byrote.training.planner import is_convolutional, resolve_device
+from byrote.training.precision import make_numerics
 from byrote.training.recorder import Recorder, StepProbe, is_early_row
 from byrote.training.replica_run import ReplicaRun, build_run, environment, weights_dtype
 from byrote.training.replicas import Replicas, why_not_stackable

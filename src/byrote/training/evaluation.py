@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,13 +75,6 @@ def evaluate(
         )
         for position in range(len(members))
     ]
-
-
-def make_numerics(precision: str, device: str) -> Callable[[], AbstractContextManager[object]]:
-    """The context of forward passes: automatic bfloat16, or nothing."""
-    if precision == "bfloat16":
-        return lambda: torch.autocast(device.partition(":")[0], dtype=torch.bfloat16)
-    return nullcontext
 
 
 def loss_per_replica(logits: Float[Tensor, "R B K"], labels: Int64[Tensor, "R B"], kind: str) -> Float[Tensor, " R"]:

@@ -1,0 +1,55 @@
+"""In which precision forward passes compute: that of the weights, or bfloat16 for what takes the time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_map_only
+
+
+def make_numerics(precision: str, device: str) -> Callable[[], AbstractContextManager[object]]:
+    """The context of forward passes: automatic bfloat16, or nothing."""
+    return partial(_bfloat16, device.partition(":")[0]) if precision == "bfloat16" else nullcontext
+
+
+@contextmanager
+def _bfloat16(device: str) -> Iterator[None]:
+    with torch.autocast(device, dtype=torch.bfloat16), _Bfloat16Products():
+        yield
+
+
+# What autocast runs in bfloat16, by the names that models call it by.
+_PRODUCTS = frozenset(
+    [
+        *(F.linear, F.bilinear, F.conv1d, F.conv2d, F.conv3d),
+        *(F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d, F.scaled_dot_product_attention),
+        *(torch.matmul, torch.mm, torch.bmm, torch.mv, torch.addmm, torch.baddbmm, torch.einsum),
+        *(Tensor.matmul, Tensor.__matmul__, Tensor.__rmatmul__, Tensor.mm, Tensor.bmm, Tensor.mv),
+        *(Tensor.addmm, Tensor.baddbmm),
+    ]
+)
+
+
+class _Bfloat16Products(TorchFunctionMode):
+    """Casts the float32 arguments of matrix products and convolutions.
+
+    Inside vmap autocast does nothing (torch 2.13), and a stack would be trained in float32 under another name.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func in _PRODUCTS:
+            args, kwargs = tree_map_only(Tensor, _narrowed, (args, kwargs))
+        return func(*args, **(kwargs or {}))
+
+
+def _narrowed(tensor: Tensor) -> Tensor:
+    return tensor.bfloat16() if tensor.dtype == torch.float32 else tensor
