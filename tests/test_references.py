@@ -58,7 +58,9 @@ def test_an_installed_class_goes_by_the_name_of_its_module() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [lambda: None, make_closure(), functools.partial(top_level), TopLevel.method], ids=str
+    "value",
+    [lambda: None, make_closure(), functools.partial(top_level), TopLevel.method],
+    ids=["lambda", "closure", "partial", "method"],
 )
 def test_what_no_name_leads_to_needs_an_identity(value: object) -> None:
     with pytest.raises(UserError, match=r'no name leads to.*identity="\.\.\."'):
