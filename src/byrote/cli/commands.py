@@ -21,6 +21,7 @@ from byrote.errors import UserError
 INVOCATION = "study.json"
 """What was asked for, kept in OUT so that `byrote report OUT` finds the same runs."""
 
+
 def train(command: Demo | Reproduce, arguments: Sequence[str]) -> int:
     """Runs what the store lacks, and writes the report. Returns the exit code."""
     started = time.monotonic()
@@ -140,6 +141,7 @@ def make_study(command: Demo | Reproduce, precision: str, out: Path) -> Any:
     from byrote.data.sources import load
     from byrote.studies.figure1 import demo_study
 
+    study: Any
     if isinstance(command, Demo):
         study = demo_study(load("digits"), command.seeds)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 import altair as alt
 import numpy as np
@@ -208,7 +208,7 @@ def _scatter(
             ],
         )
     )
-    sides = {
+    sides: dict[str, dict[str, Any]] = {
         "right": {"align": "left", "dx": 9},
         "left": {"align": "right", "dx": -9},
         "above": {"align": "center", "dy": -13},

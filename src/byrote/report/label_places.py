@@ -28,7 +28,8 @@ def label_places(
     boxes: list[tuple[float, float, float, float]] = []
     places: dict[int, Place] = {}
     for index in np.argsort(x, kind="stable"):
-        options = _boxes(*points[index], len(names[index]) * _CHARACTER)
+        left, bottom = points[index]
+        options = _boxes(left, bottom, len(names[index]) * _CHARACTER)
         others = [dot for position, dot in enumerate(dots) if position != index] + boxes
         cost = {place: sum(_overlap(box, other) for other in others) + _beyond(box) for place, box in options.items()}
         best = min(cost, key=lambda place: cost[place])

@@ -169,19 +169,19 @@ def _results(table: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
     """A block a model, in it a row a condition: means over its seeds with their intervals."""
     blocks: dict[str, list[dict[str, Any]]] = {}
     means = ("train_accuracy", "test_accuracy", "generalization_gap", "epochs_to_fit", "steps_to_fit")
-    for (model, n, corruption, rate, *own), runs in table.groupby(
-        ["model", "n_train", "corruption", "corruption_rate", "augmentation", "dropout", "weight_decay"], sort=False
-    ):
+    setting, own = ["corruption", "corruption_rate"], ["augmentation", "dropout", "weight_decay"]
+    for _, runs in table.groupby(["model", "n_train", *setting, *own], sort=False):
+        first = runs.iloc[0]
         seeds = runs["seed"].nunique()
         row = {
-            "setting": ", ".join(filter(None, [setting_label(str(corruption), float(rate)), regularizers(*own)])),
+            "setting": ", ".join(filter(None, [setting_label(*first[setting]), regularizers(*first[own])])),
             "fitted": int(runs["fitted"].sum()),
             "runs": len(runs),
             "stop": ", ".join(runs["stop_reason"].unique()),
             "failed_checks": "; ".join(sorted(set(runs["failed_checks"]) - {""})),
             **{name: mean_interval(runs[name].to_numpy(np.float64)) for name in means},
         }
-        block = f"{model}, n = {n:,}, {seeds} seed{'s' if seeds > 1 else ''}"
+        block = f"{first['model']}, n = {first['n_train']:,}, {seeds} seed{'s' if seeds > 1 else ''}"
         blocks.setdefault(block, []).append(row)
     return blocks
 

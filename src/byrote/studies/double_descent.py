@@ -34,7 +34,7 @@ class Peak:
 
 def interpolation_threshold(fitted: Bool[np.ndarray, "S W"]) -> int | None:
     """The first of W sizes from which on every size has fitted with all S seeds; None if the largest has not."""
-    every = fitted.all(axis=0)
+    every = np.atleast_1d(fitted.all(axis=0))
     unfitted = np.flatnonzero(~every)
     first = int(unfitted[-1]) + 1 if unfitted.size else 0
     return first if first < len(every) else None

@@ -22,11 +22,11 @@ def rank_correlation(x: Float[np.ndarray, " M"], y: Float[np.ndarray, " M"], con
 
     The ends are NaN with fewer than four pairs; all is NaN where all x or all y are equal.
     """
-    ranks = [stats.rankdata(values) for values in (x, y)]
-    num = len(ranks[0])
-    if num < 2 or any(np.ptp(values) == 0 for values in ranks):
+    ranks = np.stack([stats.rankdata(values) for values in (x, y)])
+    num = ranks.shape[1]
+    if num < 2 or (np.ptp(ranks, axis=1) == 0).any():
         return Interval(math.nan, math.nan, math.nan, num)
-    correlation = float(np.clip(np.corrcoef(*ranks)[0, 1], -1, 1))
+    correlation = float(np.clip(np.corrcoef(ranks)[0, 1], -1, 1))
     if num < FEWEST:
         return Interval(correlation, math.nan, math.nan, num)
     largest = 1 - 6 / (num**3 - num)
