@@ -41,7 +41,7 @@ def batches_alone(data: byrote.Dataset, augmentation: str, model: str, steps: in
 
 def main() -> None:
     options = measure.arguments(__doc__).parse_args()
-    data = measure.load(options.data, 20 if options.quick else 500)
+    data = measure.load(options, 20 if options.quick else 500)
     batch = 8 if options.quick else BATCH
     contenders: dict[str, measure.Contender] = {}
     for model, rate in LEARNING_RATE.items():

@@ -43,7 +43,7 @@ def main() -> None:
     options = measure.arguments(__doc__).parse_args()
     n_train, epochs = (512, 4) if options.quick else (N_TRAIN, 50)
     # A test split in CIFAR-10's proportion to the training set.
-    data = measure.load(options.data, n_train // 5)
+    data = measure.load(options, n_train // 5)
     run = partial(examples_per_second, data, epochs, n_train)
     rates = measure.interleave(
         {

@@ -56,7 +56,7 @@ def main() -> None:
     parser = measure.arguments(__doc__)
     parser.add_argument("--models", nargs="+", choices=LEARNING_RATE, default=list(LEARNING_RATE))
     options = parser.parse_args()
-    data = measure.load(options.data, 20 if options.quick else 500)
+    data = measure.load(options, 20 if options.quick else 500)
     contenders: dict[str, measure.Contender] = {}
     batch = 8 if options.quick else BATCH
     for name in options.models:

@@ -51,15 +51,16 @@ def arguments(description: str | None, *, data: bool = True) -> argparse.Argumen
     parser = argparse.ArgumentParser(description=description)
     if data:
         parser.add_argument("--data", required=True, help="as for byrote: parquet:DIR, cifar10:DIR")
+        parser.add_argument("--title", help="what the results call the data")
     parser.add_argument("--rounds", type=int, default=5, help="how often each contender runs; medians are compared")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all? The figures mean nothing")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     return parser
 
 
-def load(name: str, num_test: int) -> byrote.Dataset:
+def load(options: argparse.Namespace, num_test: int) -> byrote.Dataset:
     """All training examples, and so many to test on: evaluating the others would tell nothing here."""
-    data = byrote.load(name)
+    data = byrote.load(options.data, title=options.title)
     return replace(data, test=data.test.take(np.arange(min(num_test, len(data.test)))))
 
 

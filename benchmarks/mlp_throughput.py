@@ -101,7 +101,7 @@ def plain(steps: int) -> float:
 
 def main() -> None:
     options = measure.arguments(__doc__).parse_args()
-    data = measure.load(options.data, 20 if options.quick else 500)
+    data = measure.load(options, 20 if options.quick else 500)
     steps, n_train, epochs = (3, 1024, 1) if options.quick else (200, None, 2)
     engine = partial(measure.engine_rate, data, epochs, model="mlp-3x512", crop=28, n_train=n_train)
     rates = measure.interleave(

@@ -27,6 +27,7 @@ from .runs.run import run as run
 from .runs.store import Store as Store
 
 # studies
+from .studies.architectures import ArchitectureStudy as ArchitectureStudy
 from .studies.attribution import Attribution as Attribution
 from .studies.attribution import attribute as attribute
 from .studies.data_worth import Worth as Worth

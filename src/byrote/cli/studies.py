@@ -52,6 +52,10 @@ REPRODUCTIONS: dict[str, Reproduction] = {
         "regularisers as tuning parameters: test accuracy and capacity against strength, and their worth in data",
         "byrote.studies.strengths:strengths_study",
     ),
+    "architectures": Reproduction(
+        "architectures of equal size: capacity to memorise against generalization, and what each of their parts does",
+        "byrote.studies.architectures:architectures_study",
+    ),
     "overparameterization": Reproduction(
         "train and test error from fewer parameters than examples to many more",
         "byrote.studies.overparameterization:overparameterization_study",
