@@ -3,6 +3,7 @@
 Claim      Deep networks fit random labels, and inputs without structure, with unchanged hyper-parameters;
            time to fit grows with label corruption by a small factor; test error rises smoothly to chance.
 Command    byrote reproduce figure1 --data cifar10:DIR --scale laptop    (or --scale paper)
+Cost       laptop: 32 minutes on two AMD EPYC cores shared with other work (15 runs in bfloat16).
 Expected   1a: all five settings are fitted; the loss on random labels falls last. 1b: time to fit grows by a
            small factor with the share of random labels. 1c: test error rises from its own level to chance.
 Source     Zhang et al., Understanding deep learning requires rethinking generalization (ICLR 2017),
