@@ -89,7 +89,7 @@ def test_a_recipe_changes_all_of_them(small):
     ("side", "parameters", "n", "steps", "rates"),
     [
         (32, 100_000, 1000, 400, {"inception": 0.1, "resnet": 0.1, "mlp": 0.01, "vit": 0.05}),
-        (8, 30_000, 500, 300, {"inception": 0.1, "resnet": 0.1, "mlp": 0.05, "vit": 0.05}),
+        (8, 30_000, 500, 400, {"inception": 0.1, "resnet": 0.1, "mlp": 0.05, "vit": 0.05}),
     ],
 )
 def test_laptop_scale_follows_the_size_of_images(side, parameters, n, steps, rates):

@@ -54,7 +54,7 @@ def error_figure(runs: pd.DataFrame) -> Figure:
             "parameters_per_example:Q",
             title="parameters per example",
             scale=alt.Scale(type="log", nice=False),
-            axis=alt.Axis(format="~g", tickCount=5, labelOverlap=True),
+            axis=alt.Axis(format="~g", values=[0.1, 0.3, 1, 3, 10, 30, 100], labelOverlap=True),
         )
     )
     y = alt.Y("error:Q", title="error", axis=alt.Axis(format=".0%", tickCount=5), scale=alt.Scale(zero=True))
