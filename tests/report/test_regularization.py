@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from byrote.report.page import write_report
-from byrote.report.regularization import ON, present
+from byrote.report.regularization import present
 from byrote.studies.regularization import RegularizationStudy
 from byrote.training.spec import Recipe
 
@@ -73,14 +73,15 @@ def test_the_picture_has_a_row_a_factor_and_adds_up(shown) -> None:
 def test_every_combination_is_a_row(shown) -> None:
     presentation = present(*shown(models=("net", "inception")))
     table = rows(presentation.sections[1].table)
-    assert list(table) == ["net (n = 64)", "inception (n = 64)"]
-    assert [row[0] for row in table["net (n = 64)"]] == ["none", *["1 of 3"] * 3, *["2 of 3"] * 3, "all 3"]
-    first, *_, last = table["net (n = 64)"]
-    assert first[1:5] == ["○", "○", "○", ""]
-    assert last[1:5] == [ON, ON, ON, ""]
-    assert last[5].startswith("100.0% ± ")
-    assert last[6].startswith("62.")
-    assert table["inception (n = 64)"][-1][1:5] == [ON] * 4
+    assert list(table) == [
+        "net (n = 64): augmentation, dropout, weight decay",
+        "inception (n = 64): augmentation, dropout, weight decay, batch norm",
+    ]
+    alone, pair = table.values()
+    assert [row[0] for row in alone] == ["○○○", "○○●", "○●○", "●○○", "○●●", "●○●", "●●○", "●●●"]
+    assert alone[-1][1].startswith("100.0% ± ")
+    assert alone[-1][2].startswith("62.")
+    assert pair[-1][0] == "●●●●"
     data = presentation.figures[2].data
     assert data["combination"].nunique() == 8
     assert set(data["series"]) == {"test, true labels", "train, random labels"}
@@ -95,7 +96,8 @@ def test_what_was_not_fitted_is_hollow_and_says_so(shown) -> None:
     assert set(hollow["series"]) == {"train, random labels"}
     assert len(hollow) == 4
     assert "Hollow: not fitted" in figure.caption
-    assert rows(presentation.sections[1].table)["net (n = 64)"][-1][-1] == "40.0% ± 0.0 not fitted"
+    (block,) = rows(presentation.sections[1].table).values()
+    assert block[-1][-1] == "40.0% ± 0.0 not fitted"
 
 
 def test_an_incomplete_grid_is_shown_without_attribution(shown) -> None:

@@ -111,15 +111,6 @@ def test_without_the_run_that_it_is_compared_with_a_run_has_no_comparison(streng
     assert alone["won_against_none"].isna().all()
 
 
-def test_a_time_to_fit_comes_with_the_evaluation_before_it(strengths):
-    curve = {"step": np.array([40.0, 60.0, 80.0, 100.0]), "train_accuracy": np.array([0.5, 0.9, np.nan, 1.0])}
-    _, _, table = strengths(own=lambda spec: {"curve": curve}, seeds=1)
-    random = table[table["corruption"] == "random-labels"]
-    # Fitted after 100 steps without dropout, found at 100; after 200 and more beyond this curve.
-    assert random.loc[random["strength"] == 0, "steps_unfitted"].tolist()[:2] == [60, 60]
-    assert random.loc[~random["fitted"], "steps_unfitted"].isna().all()
-
-
 def test_the_table_of_no_outcomes_is_empty_and_supports_nothing(data):
     study = StrengthStudy(data=data, models=["a"], sizes=3)
     table = study.summarise([])

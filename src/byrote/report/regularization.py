@@ -12,7 +12,7 @@ from byrote.report.answers import percent
 from byrote.report.figures import Figure, layered, model_label, over_seeds, rounded, seed_sentence, slug
 from byrote.report.sections import Cell, PageTable, Presentation, Section
 from byrote.studies.attribution import Attribution
-from byrote.studies.regularization import FACTORS, RegularizationStudy
+from byrote.studies.regularization import RegularizationStudy
 from byrote.studies.regularization_findings import attribution_of
 from byrote.studies.statistics import mean_interval
 from byrote.studies.study import Study
@@ -80,7 +80,7 @@ def effects_figure(model: str, runs: pd.DataFrame, found: dict[tuple[str, str], 
         yOffset=alt.YOffset("response:N", sort=list(RESPONSES.values())),
         color=alt.Color("response:N", scale=by_response),
     )
-    x = alt.X("value:Q", title="percentage points")
+    x = alt.X("value:Q", title="percentage points", axis=alt.Axis(format="+~g", tickCount=5))
     layers = [alt.Chart().mark_rule(strokeDash=[2, 3]).encode(x=alt.datum(0))]
     if data["low"].notna().any():
         layers.append(base.mark_rule(strokeWidth=1.5).encode(x=alt.X("low:Q", title="percentage points"), x2="high:Q"))
@@ -131,7 +131,7 @@ def grid_figure(study: RegularizationStudy, model: str, runs: pd.DataFrame) -> F
     if data["low"].notna().any():
         layers.append(base.mark_rule(strokeWidth=1.5).encode(x=alt.X("low:Q", title=x_title), x2="high:Q"))
     layers.append(
-        base.mark_point(filled=False).encode(
+        base.mark_point(filled=False, opacity=1).encode(
             x=alt.X("accuracy:Q", title=x_title, axis=alt.Axis(format=".0%"), scale=alt.Scale(domain=[0, 1])),
             fill=alt.Fill("series:N", scale=by_series),
             fillOpacity=alt.condition("datum.all_fitted !== false", alt.value(1), alt.value(0)),
@@ -146,13 +146,12 @@ def grid_figure(study: RegularizationStudy, model: str, runs: pd.DataFrame) -> F
             ],
         )
     )
-    legend = ", ".join(name.replace("_", " ") for name in names)
     hollow = "" if data["all_fitted"].all() else " Hollow: not fitted within the steps of the run, so no conclusion."
     return Figure(
         name=f"combinations-{_slug(model, runs)}",
         title=model,
         subtitle=f"n = {_n(runs):,}",
-        caption=f"A row is a combination: {ON} on, {OFF} off, in the order {legend}. Dotted: guessing. "
+        caption=f"A row is a combination: {ON} on, {OFF} off, in the order {_in_words(names)}. Dotted: guessing. "
         f"{seed_sentence(runs)}{hollow}",
         data=data,
         chart=layered(*layers, data=data, height=20 * data["combination"].nunique() + 20),
@@ -175,36 +174,25 @@ def _totals(model: str, found: dict[tuple[str, str], Attribution | str]) -> str:
 
 
 def _grid(study: RegularizationStudy, runs: dict[str, pd.DataFrame]) -> PageTable:
-    names = [name for name in FACTORS if any(name in study.factors_of(model) for model in runs)]
     return PageTable(
-        header=("on", *(name.replace("_", " ") for name in names), "train", "test", "gap", "train"),
-        spans=(("", 1 + len(names)), ("true labels", 3), ("random labels", 1)),
-        blocks={model_label(model, _n(own)): _grid_rows(study, model, own, names) for model, own in runs.items()},
+        header=("on", "train", "test", "gap", "train"),
+        spans=(("", 1), ("true labels", 3), ("random labels", 1)),
+        blocks={
+            f"{model_label(model, _n(own))}: {_in_words(study.factors_of(model))}": _grid_rows(study, model, own)
+            for model, own in runs.items()
+        },
     )
 
 
-def _grid_rows(
-    study: RegularizationStudy, model: str, runs: pd.DataFrame, names: Sequence[str]
-) -> list[list[str | Cell]]:
-    factors = study.factors_of(model)
-    rows = []
+def _grid_rows(study: RegularizationStudy, model: str, runs: pd.DataFrame) -> list[list[str | Cell]]:
+    on = [f"{name}_on" for name in study.factors_of(model)]
+    rows: list[list[str | Cell]] = []
     for cell in sorted(study.cells(model), key=sum):
-        on = dict(zip(factors, cell, strict=True))
-        own = runs[(runs[[f"{name}_on" for name in factors]].astype(bool) == list(cell)).all(axis=1)]
+        own = runs[(runs[on].astype(bool) == list(cell)).all(axis=1)]
         true, random = (own[own["corruption"] == labels] for labels in ("true-labels", "random-labels"))
-        rows.append(
-            [
-                _count(sum(cell), len(cell)),
-                *("" if name not in on else Cell(ON) if on[name] else Cell(OFF, "quiet") for name in names),
-                *(_figure(true, column) for column in ("train_accuracy", "test_accuracy", "generalization_gap")),
-                _figure(random, "train_accuracy", fitted=True),
-            ]
-        )
+        figures = [_figure(true, column) for column in ("train_accuracy", "test_accuracy", "generalization_gap")]
+        rows.append([_marks(cell), *figures, _figure(random, "train_accuracy", fitted=True)])
     return rows
-
-
-def _count(num_on: int, num_factors: int) -> str:
-    return "none" if not num_on else f"all {num_factors}" if num_on == num_factors else f"{num_on} of {num_factors}"
 
 
 def _figure(runs: pd.DataFrame, column: str, *, fitted: bool = False) -> str | Cell:
@@ -262,6 +250,10 @@ def _headline(study: RegularizationStudy, table: pd.DataFrame) -> str:
     if necessary:
         return "No regulariser is necessary."
     return "No regulariser prevents learning by rote." if sufficient else "No conclusion about regularisers."
+
+
+def _in_words(names: Iterable[str]) -> str:
+    return ", ".join(name.replace("_", " ") for name in names)
 
 
 def _marks(on: Iterable[bool]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import altair as alt
@@ -16,6 +16,7 @@ from byrote.report.sections import PageTable, Presentation, Section
 from byrote.studies.data_worth import Worth
 from byrote.studies.statistics import mean_interval
 from byrote.studies.strengths import StrengthStudy
+from byrote.studies.strengths_findings import shrinks
 from byrote.studies.strengths_readings import Capacity, Ladders, read_capacity, runs_of, worths
 from byrote.studies.study import Study
 from byrote.training.outcome import TrainOutcome
@@ -28,6 +29,7 @@ def present(study: Study, _outcomes: Sequence[TrainOutcome], table: pd.DataFrame
     sections: list[Section] = []
     for model, own in runs.items():
         ladders = study.ladders(model)
+        found = list(worths(ladders, own))
         sections += [
             Section(
                 id=f"strengths-{slug(model)}",
@@ -42,24 +44,24 @@ def present(study: Study, _outcomes: Sequence[TrainOutcome], table: pd.DataFrame
                 title=f"{model}: worth in examples",
                 lead="The horizontal distance to the learning curve of the network without regularisers: how many "
                 "times as many examples it needs to do as well.",
-                figures=_drawn(worth_figure(ladders, own)),
-                table=worth_table(ladders, own),
+                figures=_drawn(worth_figure(ladders, own, found)),
+                table=worth_table(ladders, found),
             ),
         ]
     return Presentation(
-        headline=headline(study, table),
+        headline=headline(study, runs),
         sections=[section for section in sections if section.figures or section.table],
-        notes=[_resolution(table)],
     )
 
 
-def headline(study: Study, table: pd.DataFrame) -> str:
+def headline(study: StrengthStudy, runs: Mapping[str, pd.DataFrame]) -> str:
     """Whether any regulariser keeps the models from memorising before it costs them test accuracy."""
-    asked = [finding.outcome for finding in study.verdict(table) if "shrinks what" in finding.claim]
+    ladders = {model: study.ladders(model) for model in runs}
+    asked = [shrinks(own, runs[model], name).outcome for model, own in ladders.items() for name in own.strengths]
     if set(asked) == {"not supported"}:
         return "No strength keeps a network from memorising before it costs accuracy."
     if supported := asked.count("supported"):
-        return f"{supported} of {len(asked)} regularisers shrink what is memorised before they cost accuracy."
+        return f"In {supported} of {len(asked)} cases regularisers shrink what is memorised before they cost accuracy."
     return "No conclusion about the strengths of regularisers."
 
 
@@ -69,14 +71,14 @@ def accuracy_figure(ladders: Ladders, runs: pd.DataFrame) -> Figure | None:
     data = _rows(ladders, lambda name, s: _mean(runs_of(runs, name, s, "true-labels", n), "test_accuracy"))
     if data.empty:
         return None
-    chart = _by_strength(ladders, data, alt.Axis(format=".0%", tickCount=4), "test accuracy", number=".1%")
+    axis = alt.Axis(format=".0%", tickCount=4, labelOverlap=True)
     return Figure(
         name=f"strengths-accuracy-{_slug(ladders)}",
         title="Test accuracy",
         subtitle=f"true labels, n = {n:,}",
         caption=f"After {ladders.steps:,} steps. {seed_sentence(runs)}",
         data=data,
-        chart=chart,
+        chart=_by_strength(ladders, data, axis, "test accuracy", number=".1%"),
     )
 
 
@@ -102,10 +104,10 @@ def capacity_figure(ladders: Ladders, runs: pd.DataFrame) -> Figure | None:
         chart=_by_strength(
             ladders,
             data,
-            alt.Axis(format="~s", values=list(ladders.sizes)),
+            alt.Axis(format=",d", values=list(ladders.sizes)),
             "n",
             number=",d",
-            scale=alt.Scale(type="log", domain=[ladders.sizes[0] / 1.2, ladders.sizes[-1] * 1.2], nice=False),
+            scale=alt.Scale(type="log", domain=[ladders.sizes[0] / 1.5, ladders.sizes[-1] * 1.5], nice=False),
         ),
     )
 
@@ -138,7 +140,7 @@ def time_figure(ladders: Ladders, runs: pd.DataFrame) -> Figure | None:
         chart=_by_strength(
             ladders,
             data,
-            alt.Axis(format="~s", tickCount=4),
+            alt.Axis(format=",d", tickCount=4),
             "training steps",
             number=",.0f",
             scale=alt.Scale(type="log", nice=False, padding=12),
@@ -146,9 +148,8 @@ def time_figure(ladders: Ladders, runs: pd.DataFrame) -> Figure | None:
     )
 
 
-def worth_figure(ladders: Ladders, runs: pd.DataFrame) -> Figure | None:
+def worth_figure(ladders: Ladders, runs: pd.DataFrame, found: Sequence[tuple[str, int, Worth]]) -> Figure | None:
     """The learning curve without regularisers, and each strength at its n with its distance to the curve."""
-    found = list(worths(ladders, runs))
     if not found:
         return None
     curve = found[0][2].curve.rename(columns={"fitted_accuracy": "curve"}).assign(series="none", label="none")
@@ -174,7 +175,7 @@ def worth_figure(ladders: Ladders, runs: pd.DataFrame) -> Figure | None:
         "n_train:Q",
         title="training examples",
         scale=alt.Scale(type="log", nice=False),
-        axis=alt.Axis(format="~s", values=list(ladders.sizes)),
+        axis=alt.Axis(format=",d", values=list(ladders.sizes)),
     )
     y = alt.Y("test_accuracy:Q", title="test accuracy", axis=alt.Axis(format=".0%"), scale=alt.Scale(zero=False))
     color = alt.Color("series:N", scale=by_name)
@@ -224,7 +225,7 @@ def worth_figure(ladders: Ladders, runs: pd.DataFrame) -> Figure | None:
     )
 
 
-def worth_table(ladders: Ladders, runs: pd.DataFrame) -> PageTable | None:
+def worth_table(ladders: Ladders, found: Sequence[tuple[str, int, Worth]]) -> PageTable | None:
     rows = [
         [
             ladders.label(name, strength),
@@ -233,7 +234,7 @@ def worth_table(ladders: Ladders, runs: pd.DataFrame) -> PageTable | None:
             "–" if math.isnan(worth.low) else f"{times(worth, worth.low)} to {times(worth, worth.high)}",
             str(worth.num_seeds),
         ]
-        for name, strength, worth in worths(ladders, runs)
+        for name, strength, worth in found
     ]
     if not rows:
         return None
@@ -304,7 +305,7 @@ def _by_strength(
     if data["note"].ne("").any():
         layers.append(base.mark_text(align="left", dx=8).encode(x=x, text="note:N"))
     layers.append(
-        base.mark_point(filled=False).encode(
+        base.mark_point(filled=False, opacity=1).encode(
             x=x,
             fill=alt.Fill("regularizer:N", scale=by_name, legend=None),
             fillOpacity=alt.condition("datum.filled === false", alt.value(0), alt.value(1)),
@@ -318,16 +319,6 @@ def _by_strength(
         )
     )
     return layered(*layers, data=data, height=22 * len(data) + 10)
-
-
-def _resolution(table: pd.DataFrame) -> str:
-    """How exact times to fit are: dropout and augmentation hide from the running accuracy that a network has fitted."""
-    earliest = (table["steps_unfitted"] / table["steps_to_fit"]).dropna()
-    widest = f", so a time may be up to {percent(1 - float(earliest.min()), 0)} too long" if len(earliest) else ""
-    return (
-        "Time to fit is that of the first evaluation that finds a network fitted. Under dropout and augmentation the "
-        f"accuracy in training mode does not announce it, and only the scheduled evaluations do{widest}."
-    )
 
 
 def _drawn(*figures: Figure | None) -> list[Figure]:

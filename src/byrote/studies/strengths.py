@@ -1,11 +1,12 @@
 """Regularisers as tuning parameters: does a stronger one shrink what a network can memorise, and what does it cost?
 
-Claim      Explicit regularisers are tuning parameters that help a little: turned up, they do not keep a network from
-           memorising before they cost it test accuracy; at the strength that tests best it still fits random labels.
+Claim      Explicit regularisers are tuning parameters that help a little and are no bound on what can be memorised: at
+           the strength that tests best, random labels are still fitted. Turned up, they may shrink how many before
+           they cost test accuracy, or only after.
 Command    byrote reproduce strengths --data cifar10:DIR --scale laptop    (or --scale paper)
-Expected   Test accuracy rises a little with strength and then falls. The largest n whose random labels are fitted falls
-           only at strengths near those that cost test accuracy; until then, time to fit grows. Augmentation is worth
-           more examples than weight decay or dropout, whose worth is near 1.
+Expected   Test accuracy rises a little with strength and falls at the strongest. Time to fit random labels grows, so
+           the largest n fitted within the steps falls, but not to nothing at the strength that tests best. On CIFAR-10
+           augmentation is worth more examples than weight decay or dropout, whose worth is near 1.
 Source     Zhang et al., Understanding deep learning requires rethinking generalization (ICLR 2017), section 3: it has
            one strength of each; the ladders are ours.
 """
@@ -111,8 +112,6 @@ class StrengthStudy(ModelStudy):
 
         regularizer: the field of the recipe that is not at its first level; "" for none.
         strength: the place of its level in the ladder, from 1; 0 for none.
-        steps_unfitted: the step of the last evaluation before it had fitted, 0 without one; NaN where it never fitted.
-            It fitted after that step and at the latest at steps_to_fit.
         won_against_none, lost_against_none: on true labels, the number of test examples that this run alone gets
             right, and that the run without regularisers with the same model, n and seed alone gets right.
         """
@@ -123,7 +122,6 @@ class StrengthStudy(ModelStudy):
         found = [places[outcome.spec] for outcome in outcomes]
         table["regularizer"] = [name for name, _ in found]
         table["strength"] = [strength for _, strength in found]
-        table["steps_unfitted"] = [_steps_unfitted(outcome) for outcome in outcomes]
         right = [outcome.test_predictions == self.data.test.true_labels for outcome in outcomes]
         identity = list(zip(table["model"], table["n_train"], table["seed"], table["corruption"], strict=True))
         bases: dict[Hashable, np.ndarray] = {
@@ -191,14 +189,6 @@ def default_strengths(model: str, data: Dataset) -> Strengths:
     """STRENGTHS, without dropout where the model takes no rate, and without augmentations where there are no images."""
     left_out = {"dropout": not takes_dropout(model), "augmentation": not data.is_images}
     return {name: levels for name, levels in STRENGTHS.items() if not left_out.get(name)}
-
-
-def _steps_unfitted(outcome: TrainOutcome) -> float:
-    if outcome.steps_to_fit is None:
-        return math.nan
-    steps, evaluated = outcome.curve["step"], ~np.isnan(outcome.curve["train_accuracy"])
-    earlier = steps[evaluated & (steps < outcome.steps_to_fit)]
-    return float(earlier.max(initial=0.0))
 
 
 _LAPTOP_MODELS = ("mlp-1x512", "conv-small")

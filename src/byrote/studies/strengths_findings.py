@@ -25,15 +25,18 @@ Outcome = Literal["supported", "not supported", "no conclusion"]
 def findings(ladders: Ladders, runs: pd.DataFrame) -> list[Finding]:
     """The claims about one model, decided by its rows of the study's table."""
     return [
-        *(_shrinks(ladders, runs, name) for name in ladders.strengths),
+        *(shrinks(ladders, runs, name) for name in ladders.strengths),
         _fits_at_its_best(ladders, runs),
         *(_worth(ladders, runs, name) for name in ladders.strengths),
     ]
 
 
-def _shrinks(ladders: Ladders, runs: pd.DataFrame, name: str) -> Finding:
+def shrinks(ladders: Ladders, runs: pd.DataFrame, name: str) -> Finding:
     """A capacity that shrinks is one within so many steps: a network that stopped may fit more if it goes on."""
-    claim = f"Stronger {_words(name)} shrinks what {ladders.model} memorises before it costs test accuracy"
+    claim = (
+        f"Within {ladders.steps:,} steps, stronger {_words(name)} shrinks what {ladders.model} memorises "
+        "before it costs test accuracy"
+    )
     strengths = range(1, len(ladders.strengths[name]))
     none = read_capacity(ladders, runs, "", 0)
     capacities = [read_capacity(ladders, runs, name, strength) for strength in strengths]
@@ -43,23 +46,25 @@ def _shrinks(ladders: Ladders, runs: pd.DataFrame, name: str) -> Finding:
         return Finding(claim, "no conclusion", reasons[0])
     read = [capacity for capacity in capacities if isinstance(capacity, Capacity)]
     compared = [gain for gain in gains if isinstance(gain, Comparison)]
-    shrinks = next((s for s, own in zip(strengths, read, strict=True) if (own.fitted or 0) < (none.fitted or 0)), None)
+    smaller = [(own.fitted or 0) < (none.fitted or 0) for own in read]
+    # One strength that falls short by a little is noise if a stronger one does not.
+    first = next((s for s in strengths if all(smaller[s - 1 :])), None)
     costs = next((s for s, sign in zip(strengths, _signs(compared), strict=True) if sign < 0), None)
 
     outcome: Outcome = "not supported"
     if none.fitted is None:
         outcome, why = "no conclusion", "Without it not even the smallest n of the ladder is fitted"
-    elif shrinks is None and none.unfitted is None:
+    elif first is None and none.unfitted is None:
         outcome, why = "no conclusion", "At every strength the whole ladder is fitted, which is too short to tell"
-    elif shrinks is None:
-        why = "At no strength is the largest n fitted a smaller one, to the ladder's factor of 2"
-    elif costs is None or shrinks < costs:
-        outcome, why = "supported", f"It does at {ladders.label(name, shrinks)}"
+    elif first is None:
+        why = "From no strength on is the largest n fitted a smaller one, to the ladder's factor of 2"
+    elif costs is None or first < costs:
+        outcome, why = "supported", f"It does from {ladders.label(name, first)} on"
         why += ", and no strength costs test accuracy beyond noise" if costs is None else ""
     else:
-        why = f"It shrinks at {ladders.label(name, shrinks)} for the first time"
+        why = f"It shrinks from {ladders.label(name, first)} on"
     if costs is not None:
-        why += f"; test accuracy falls beyond noise from {ladders.label(name, costs)} on"
+        why += f"; test accuracy first falls beyond noise at {ladders.label(name, costs)}"
     each = "; ".join(
         f"{ladders.label(name, strength)}: {own}, test accuracy {_gain(gain)}"
         for strength, own, gain in zip(strengths, read, compared, strict=True)
@@ -67,7 +72,7 @@ def _shrinks(ladders: Ladders, runs: pd.DataFrame, name: str) -> Finding:
     return Finding(
         claim,
         outcome,
-        f"{why}. Largest n whose random labels are fitted within {ladders.steps:,} steps: none: {none}; {each} "
+        f"{why}. Largest n whose random labels are fitted: none: {none}; {each} "
         f"({_over(compared[0])}; tested on true labels of n = {ladders.sizes[-1]:,}).",
     )
 
