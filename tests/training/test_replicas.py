@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from byrote.errors import UserError
 from byrote.models.dropout import Dropout
 from byrote.randomness import stream_seed
 from byrote.training.replicas import Replicas, prepare, why_not_stackable
@@ -91,3 +92,20 @@ def test_the_trial_leaves_the_networks_as_they_were() -> None:
     for net, state in zip(networks, before, strict=True):
         assert all(torch.equal(value, state[name]) for name, value in net.state_dict().items())
     assert why_not_stackable(networks, torch.rand(2, 9)) is not None
+
+
+class TwoHeaded(nn.Linear):
+    """With an auxiliary output in training, as Inception V3 has one."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
+        scores = super().forward(x)
+        return (scores, scores) if self.training else scores
+
+
+@pytest.mark.parametrize("num_replicas", [1, 2])
+def test_auxiliary_outputs_are_an_error_that_says_so(num_replicas: int) -> None:
+    replicas = Replicas([TwoHeaded(3, 2) for _ in range(num_replicas)])
+    inputs = torch.zeros(num_replicas, 4, 3)
+    assert replicas(inputs, training=False).shape == (num_replicas, 4, 2)
+    with pytest.raises(UserError, match=r"gave a tuple in training mode, .* \(aux_logits=False\)"):
+        replicas(inputs, training=True)

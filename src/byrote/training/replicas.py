@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
+from byrote.errors import UserError
 from byrote.models.dropout import Dropout
 from byrote.randomness import stream_seed
 
@@ -41,13 +42,13 @@ class Replicas:
         """Logits. With `members`, only those replicas run, on inputs `[len(members), B, ...]`."""
         self._network.train(training)
         if self.alone:
-            return self._network(inputs[0])[None]
+            return _scores(self._network(inputs[0]), training)[None]
         state = (self.parameters, self.buffers)
         if members is not None and len(members) < self.num_replicas:
             rows = list(members)
             parameters, buffers = ({name: tensor[rows] for name, tensor in part.items()} for part in state)
             state = (parameters, buffers)
-        return vmap(self._call_one)(*state, inputs)
+        return _scores(vmap(self._call_one)(*state, inputs), training)
 
     def _call_one(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], inputs: Tensor) -> Tensor:
         return functional_call(self._network, (parameters, buffers), (inputs,))
@@ -81,6 +82,15 @@ class Replicas:
             # Tied weights are saved under each of their names, and stacked under the first.
             saved = {name: stacked[own_name][replica] for name, own_name in self._saved.items()}
         return {name: tensor.detach().cpu().clone() for name, tensor in saved.items()}
+
+
+def _scores(output: object, training: bool) -> Tensor:
+    if not isinstance(output, Tensor):
+        raise UserError(
+            f"the model gave a {type(output).__name__} in {'training' if training else 'evaluation'} mode, expected a "
+            "tensor of class scores: build it without auxiliary outputs (aux_logits=False)"
+        )
+    return output
 
 
 def _tensors_to_save(network: nn.Module) -> dict[str, Tensor]:
