@@ -71,7 +71,7 @@ def accuracy_figure(ladders: Ladders, runs: pd.DataFrame) -> Figure | None:
     data = _rows(ladders, lambda name, s: _mean(runs_of(runs, name, s, "true-labels", n), "test_accuracy"))
     if data.empty:
         return None
-    axis = alt.Axis(format=".0%", tickCount=4, labelOverlap=True)
+    axis = alt.Axis(format=".0%", tickCount=4, labelFlush=False)
     return Figure(
         name=f"strengths-accuracy-{_slug(ladders)}",
         title="Test accuracy",
@@ -229,9 +229,9 @@ def worth_table(ladders: Ladders, found: Sequence[tuple[str, int, Worth]]) -> Pa
     rows = [
         [
             ladders.label(name, strength),
-            percent(worth.accuracy),
             times(worth, worth.factor),
             "–" if math.isnan(worth.low) else f"{times(worth, worth.low)} to {times(worth, worth.high)}",
+            percent(worth.accuracy),
             str(worth.num_seeds),
         ]
         for name, strength, worth in found
@@ -239,7 +239,7 @@ def worth_table(ladders: Ladders, found: Sequence[tuple[str, int, Worth]]) -> Pa
     if not rows:
         return None
     return PageTable(
-        header=("regulariser", "test accuracy", "times the data", "95% interval", "seeds"),
+        header=("regulariser", "times the data", "95% interval", "test accuracy", "seeds"),
         blocks={f"n = {ladders.worth_size:,}": rows},
     )
 

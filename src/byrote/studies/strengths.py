@@ -65,7 +65,8 @@ class StrengthStudy(ModelStudy):
 
     Raises:
         UserError: strengths that are none, a ladder that is too short or starts below the number of classes, a recipe
-            that does not stop after a number of steps or regularises by itself; or what ModelStudy refuses.
+            that does not stop after a number of steps, holds examples out or regularises by itself; or what ModelStudy
+            refuses.
     """
 
     name: ClassVar[str] = "strengths"
@@ -174,6 +175,11 @@ class StrengthStudy(ModelStudy):
             raise UserError(
                 f"got stop={recipe.stop!r} for {model}, but strengths are compared by final accuracies: "
                 "give stop='at_steps' and a number of steps"
+            )
+        if recipe.validation:
+            raise UserError(
+                f"got validation={recipe.validation:g} for {model}, but every n of the ladder is trained on in full: "
+                "leave it out"
             )
         for name, levels in strengths.items():
             if isinstance(levels, str) or len(levels) < 2 or len(set(levels)) < len(levels):
