@@ -48,10 +48,10 @@ class Replicas:
             rows = list(members)
             parameters, buffers = ({name: tensor[rows] for name, tensor in part.items()} for part in state)
             state = (parameters, buffers)
-        return _scores(vmap(self._call_one)(*state, inputs), training)
+        return vmap(self._call_one)(*state, inputs)
 
     def _call_one(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], inputs: Tensor) -> Tensor:
-        return functional_call(self._network, (parameters, buffers), (inputs,))
+        return _scores(functional_call(self._network, (parameters, buffers), (inputs,)), self._network.training)
 
     def collect_gradients(self) -> None:
         """After backward: lets `parameters[name].grad` be the gradient `[R, ...]`, also of a single network."""
