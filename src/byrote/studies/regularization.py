@@ -183,7 +183,7 @@ def takes_dropout(model: str) -> bool:
 
 _LAPTOP_MODELS = ("mlp-1x512", "conv-small")
 _LAPTOP_SIZES: Mapping[str, tuple[int, dict[str, Any]]] = {
-    "mlp": (500, {"steps": 1500}),
+    "mlp": (500, {"steps": 1000}),
     "conv": (500, {"steps": 360, "learning_rate": 0.05}),
 }
 """Training examples, so few that a grid of 48 runs takes some ten minutes on two cores, and steps, so many that random
