@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from byrote.data.dataset import Dataset
 
 hook = install_import_hook("byrote", "beartype.beartype")
+
+# In the background of a script Ctrl-C is ignored, and so it would be by the processes that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
