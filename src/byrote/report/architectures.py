@@ -79,7 +79,7 @@ def capacity_figure(records: Sequence[Record], seeds: str) -> Figure | None:
         data,
         names=_names(records),
         y_title="examples",
-        scale=alt.Scale(type="log", base=2, domain=[numbers[0] / 2, numbers[-1] * 1.3], nice=False),
+        scale=alt.Scale(type="log", base=2, domain=[numbers[0] / 2.6, numbers[-1] * 1.6], nice=False),
         axis=alt.Axis(values=numbers, format=",d"),
     )
 
@@ -118,7 +118,7 @@ def attribution_figure(found: Attribution, title: str, axis: str, scale: float) 
         layers.append(base.mark_rule(strokeWidth=1.5).encode(x=alt.X("low:Q", title=axis), x2="high:Q"))
     layers.append(
         base.mark_point(filled=True, opacity=1).encode(
-            x=alt.X("value:Q", title=axis),
+            x=alt.X("value:Q", title=axis, axis=alt.Axis(tickCount=5)),
             tooltip=[
                 alt.Tooltip("switch:N"),
                 alt.Tooltip("value:Q", title=axis, format="+.2f"),
@@ -182,20 +182,19 @@ def _scatter(
         y = np.log(data["value"] / bottom) / math.log(top / bottom)
     places = label_places(x.to_numpy(float), y.to_numpy(float), list(data["architecture"]), height=_HEIGHT)
     data = data.assign(label=places)
-    base = alt.Chart().encode(
-        x=alt.X(
-            "test_accuracy:Q",
-            title="test accuracy, true labels",
-            axis=alt.Axis(format=".0%", tickCount=5),
-            scale=alt.Scale(domain=across, nice=False),
-        ),
-        y=alt.Y("value:Q", title=y_title, scale=scale, axis=axis),
-    )
-    layers = [base.mark_rule(opacity=0.5).encode(x="accuracy_low:Q", x2="accuracy_high:Q")]
+    # A scale that only some layers name would be joined with the whole range, zero included, of the others.
+    wide = {
+        "title": "test accuracy, true labels",
+        "axis": alt.Axis(format=".1~%", tickCount=5),
+        "scale": alt.Scale(domain=across, nice=False),
+    }
+    tall = {"title": y_title, "scale": scale, "axis": axis}
+    base = alt.Chart().encode(x=alt.X("test_accuracy:Q", **wide), y=alt.Y("value:Q", **tall))
+    layers = [base.mark_rule(opacity=0.5).encode(x=alt.X("accuracy_low:Q", **wide), x2="accuracy_high:Q")]
     if "low" in data and data["low"].notna().any():
-        layers.append(base.mark_rule(opacity=0.5).encode(y="low:Q", y2="high:Q"))
+        layers.append(base.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q", **tall), y2="high:Q"))
     layers.append(
-        base.mark_point(filled=False).encode(
+        base.mark_point(filled=False, opacity=1).encode(
             color=alt.Color("architecture:N", scale=alt.Scale(domain=list(names)), legend=None),
             fill=alt.Fill("architecture:N", scale=alt.Scale(domain=list(names)), legend=None),
             shape=alt.Shape("architecture:N", scale=alt.Scale(domain=list(names)), legend=None),
@@ -209,10 +208,10 @@ def _scatter(
         )
     )
     sides: dict[str, dict[str, Any]] = {
-        "right": {"align": "left", "dx": 9},
-        "left": {"align": "right", "dx": -9},
         "above": {"align": "center", "dy": -13},
         "below": {"align": "center", "dy": 15},
+        "right": {"align": "left", "dx": 9},
+        "left": {"align": "right", "dx": -9},
     }
     for place, offsets in sides.items():
         if place in places:
@@ -226,8 +225,7 @@ def _architectures_table(records: Sequence[Record]) -> PageTable:
     regularizers = list(dict.fromkeys(name for one in records for name in one.gains))
     rows = [
         [
-            one.planned.model,
-            f"{one.parameters:,}",
+            Cell(one.planned.model, note=f"{one.parameters:,}"),
             _percent(one.test_accuracy),
             _steps(one.steps_true),
             _steps(one.steps_random),
@@ -239,16 +237,15 @@ def _architectures_table(records: Sequence[Record]) -> PageTable:
     ]
     return PageTable(
         header=(
-            "model",
-            "parameters",
+            "model, parameters",
             "test accuracy",
             "true",
             "random",
             "ratio",
-            "random labels fitted",
+            "random fitted",
             *(regularizer_label(name) for name in regularizers),
         ),
-        spans=(("", 3), ("steps to fit", 3), ("", 1), ("points of test accuracy by", len(regularizers))),
+        spans=(("", 2), ("steps to fit", 3), ("", 1), ("points of test accuracy by", len(regularizers))),
         blocks={"": rows},
     )
 
@@ -305,8 +302,11 @@ def _combinations_table(combinations: Mapping[str, Mapping[str, bool]], table: p
 
 
 def _percent(accuracy: Interval) -> Cell:
-    note = "" if math.isnan(accuracy.low) else f"{100 * accuracy.low:.1f} to {100 * accuracy.high:.1f}"
-    return Cell(percent(accuracy.mean), note=note)
+    return Cell(percent(accuracy.mean), note=_spread(100 * accuracy.low, 100 * accuracy.high))
+
+
+def _spread(low: float, high: float) -> str:
+    return "" if math.isnan(low) else f"± {(high - low) / 2:.1f}"
 
 
 def _steps(steps: float) -> str | Cell:
@@ -314,8 +314,7 @@ def _steps(steps: float) -> str | Cell:
 
 
 def _ratio(time: Interval) -> str | Cell:
-    note = "" if math.isnan(time.low) else f"{time.low:.1f} to {time.high:.1f}"
-    return "–" if math.isnan(time.mean) else Cell(f"{time.mean:.1f}", note=note)
+    return "–" if math.isnan(time.mean) else Cell(f"{time.mean:.1f}", note=_spread(time.low, time.high))
 
 
 def _largest(one: Record) -> Cell:
@@ -329,5 +328,4 @@ def _largest(one: Record) -> Cell:
 def _gain(gain: Interval | None) -> str | Cell:
     if gain is None or math.isnan(gain.mean):
         return "–"
-    note = "" if math.isnan(gain.low) else f"{100 * gain.low:+.1f} to {100 * gain.high:+.1f}"
-    return Cell(f"{100 * gain.mean:+.1f}", note=note)
+    return Cell(f"{100 * gain.mean:+.1f}", note=_spread(100 * gain.low, 100 * gain.high))

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-Place = Literal["right", "left", "above", "below"]
+Place = Literal["above", "below", "right", "left"]
 
 # The narrowest chart, on a phone, and a character of its labels, in pixels.
 _WIDTH, _CHARACTER, _LINE = 290.0, 6.4, 15.0
@@ -18,7 +18,7 @@ _GAP = 9.0
 def label_places(
     x: Float[np.ndarray, " M"], y: Float[np.ndarray, " M"], names: Sequence[str], *, height: int
 ) -> list[Place]:
-    """For each of M points the side on which its name covers least.
+    """For each of M points the side on which its name covers least; rather above or below, clear of an interval in x.
 
     `x` and `y` are the places of the points as shares of the chart's width and height. Points choose in the order of
     `x`; what a name may cover are the points, the names already placed, and what lies beyond the chart's edges.
@@ -42,10 +42,10 @@ def _boxes(px: float, py: float, width: float) -> dict[Place, tuple[float, float
     """Left, bottom, right and top of the name on each side."""
     half = _LINE / 2
     return {
-        "right": (px + _GAP, py - half, px + _GAP + width, py + half),
-        "left": (px - _GAP - width, py - half, px - _GAP, py + half),
         "above": (px - width / 2, py + _GAP, px + width / 2, py + _GAP + _LINE),
         "below": (px - width / 2, py - _GAP - _LINE, px + width / 2, py - _GAP),
+        "right": (px + _GAP, py - half, px + _GAP + width, py + half),
+        "left": (px - _GAP - width, py - half, px - _GAP, py + half),
     }
 
 

@@ -96,7 +96,7 @@ def _architecture(planned: Planned, found: Record | str, num_seeds: int, num_ste
         )
     told = [f"{_WORDS[name]} by {_points(gain)}" for name, gain in found.gains.items() if not math.isnan(gain.mean)]
     if told:
-        statement += f" Alone, {_and(told)} {'change' if len(told) > 1 else 'changes'} test accuracy."
+        statement += f" Each alone, regularisers change test accuracy: {_and(told)}."
     return Finding(claim, outcome, statement)
 
 
