@@ -183,12 +183,12 @@ def _scatter(
     places = label_places(x.to_numpy(float), y.to_numpy(float), list(data["architecture"]), height=_HEIGHT)
     data = data.assign(label=places)
     # A scale that only some layers name would be joined with the whole range, zero included, of the others.
-    wide = {
+    wide: dict[str, Any] = {
         "title": "test accuracy, true labels",
         "axis": alt.Axis(format=".1~%", tickCount=5),
         "scale": alt.Scale(domain=across, nice=False),
     }
-    tall = {"title": y_title, "scale": scale, "axis": axis}
+    tall: dict[str, Any] = {"title": y_title, "scale": scale, "axis": axis}
     base = alt.Chart().encode(x=alt.X("test_accuracy:Q", **wide), y=alt.Y("value:Q", **tall))
     layers = [base.mark_rule(opacity=0.5).encode(x=alt.X("accuracy_low:Q", **wide), x2="accuracy_high:Q")]
     if "low" in data and data["low"].notna().any():
