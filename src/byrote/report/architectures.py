@@ -40,7 +40,8 @@ def present(study: Study, _outcomes: Sequence[TrainOutcome], table: pd.DataFrame
         for one, reason in zip(tried, found, strict=True)
         if isinstance(reason, str)
     ]
-    seeds = seed_sentence(table)
+    bars = " Bars: the draw of test examples." if num_seeds == 1 else ""
+    seeds = f"{seed_sentence(table)}{bars}"
     sections = [
         Section(
             id="architectures",
@@ -181,7 +182,7 @@ def _scatter(
     if scale.type == "log":
         y = np.log(data["value"] / bottom) / math.log(top / bottom)
     places = label_places(x.to_numpy(float), y.to_numpy(float), list(data["architecture"]), height=_HEIGHT)
-    data = data.assign(label=places)
+    data = data.assign(place=[sorted(set(places)).index(place) for place in places])
     # A scale that only some layers name would be joined with the whole range, zero included, of the others.
     wide: dict[str, Any] = {
         "title": "test accuracy, true labels",
@@ -207,16 +208,9 @@ def _scatter(
             ],
         )
     )
-    sides: dict[str, dict[str, Any]] = {
-        "above": {"align": "center", "dy": -13},
-        "below": {"align": "center", "dy": 15},
-        "right": {"align": "left", "dx": 9},
-        "left": {"align": "right", "dx": -9},
-    }
-    for place, offsets in sides.items():
-        if place in places:
-            text = base.transform_filter(f"datum.label === '{place}'").mark_text(baseline="middle", **offsets)
-            layers.append(text.encode(text="architecture:N"))
+    for number, place in enumerate(sorted(set(places))):
+        text = base.transform_filter(f"datum.place === {number}").mark_text(baseline="middle", **place._asdict())
+        layers.append(text.encode(text="architecture:N"))
     chart = layered(*layers, data=data, height=_HEIGHT)
     return Figure(name=name, title=title, subtitle="", caption=caption, data=data, chart=chart)
 
