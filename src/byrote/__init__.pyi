@@ -20,6 +20,8 @@ from .references import name_of as name_of
 from .report.page import write_report as write_report
 
 # runs
+from .runs.calculate import CalculationsFailed as CalculationsFailed
+from .runs.calculate import calculate as calculate
 from .runs.executors import Local as Local
 from .runs.executors import Ray as Ray
 from .runs.run import RunsFailed as RunsFailed
@@ -27,6 +29,7 @@ from .runs.run import run as run
 from .runs.store import Store as Store
 
 # studies
+from .studies.analysis import Analysis as Analysis
 from .studies.architectures import ArchitectureStudy as ArchitectureStudy
 from .studies.attribution import Attribution as Attribution
 from .studies.attribution import attribute as attribute
@@ -43,6 +46,11 @@ from .studies.study import Study as Study
 from .studies.table1 import Table1Study as Table1Study
 from .studies.table2 import Table2Study as Table2Study
 from .studies.table4 import Table4Study as Table4Study
+
+# theory
+from .theory.calculation import Calculation as Calculation
+from .theory.calculation import Computed as Computed
+from .theory.calculation import Result as Result
 
 # training
 from .training.engine import train as train

@@ -15,6 +15,7 @@ from typing import Any
 from byrote import __version__
 from byrote.cli.flags import Demo, List, Report, Reproduce, parse
 from byrote.cli.studies import REPRODUCTIONS
+from byrote.cli.writing import interrupted, write
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 
@@ -25,9 +26,11 @@ INVOCATION = "study.json"
 def train(command: Demo | Reproduce, arguments: Sequence[str]) -> int:
     """Runs what the store lacks, and writes the report. Returns the exit code."""
     started = time.monotonic()
+    from byrote.cli.calculations import calculate
     from byrote.cli.progress import ProgressDisplay
     from byrote.runs.run import RunsFailed, run
     from byrote.runs.store import Store
+    from byrote.studies.analysis import Analysis
     from byrote.training.key import run_key
     from byrote.training.planner import resolve_device, resolve_precision
 
@@ -35,9 +38,11 @@ def train(command: Demo | Reproduce, arguments: Sequence[str]) -> int:
     precision = resolve_precision(command.precision, device)
     out = command.out or Path("byrote-demo" if isinstance(command, Demo) else f"byrote-{command.name}")
     study = make_study(command, precision, out)
-    keys = {run_key(spec, study.data): spec for spec in study.plan()}
     out.mkdir(parents=True, exist_ok=True)
     _write_invocation(out, arguments, precision)
+    if isinstance(study, Analysis):
+        return calculate(study, command, arguments, out, executor_of(command.executor, device), device)
+    keys = {run_key(spec, study.data): spec for spec in study.plan()}
     with ExitStack() as stack:
         store = stack.enter_context(Store(command.store or out / "runs.db"))
         done = store.finished(keys)
@@ -55,7 +60,7 @@ def train(command: Demo | Reproduce, arguments: Sequence[str]) -> int:
                 outcomes = run(
                     study,
                     store,
-                    _executor(command.executor, device),
+                    executor_of(command.executor, device),
                     device=device,
                     keep_weights=command.keep_weights,
                     on_progress=on_progress,
@@ -66,15 +71,9 @@ def train(command: Demo | Reproduce, arguments: Sequence[str]) -> int:
             outcomes, failures = failed.outcomes, failed.failures
             print(f"byrote: {failed}", file=sys.stderr)
         except KeyboardInterrupt:
-            resume = shlex.join(["byrote", *arguments])
-            print(
-                f"\nInterrupted. Finished runs are kept in {store.name}; to go on with the others: {resume}\n"
-                f"To report on what there is: byrote report {shlex.quote(str(out))}",
-                file=sys.stderr,
-            )
-            return 130
+            return interrupted(store.name, out, arguments)
         if outcomes:
-            _report(study, outcomes, out, arguments, failures, command.style, command.formats)
+            write(study, outcomes, out, arguments, failures, command.style, command.formats)
         print(f"{len(outcomes)} of {len(keys)} runs, {time.monotonic() - started:.0f} s in all.")
         if live is not None:
             live.finish(out / "report.html" if outcomes else None)
@@ -85,6 +84,7 @@ def train(command: Demo | Reproduce, arguments: Sequence[str]) -> int:
 def report(command: Report) -> int:
     """Reports on the runs that a folder's study has in its store. Trains nothing."""
     from byrote.runs.store import Store
+    from byrote.studies.analysis import Analysis
     from byrote.training.key import run_key
 
     arguments, folder, precision = _read_invocation(command.folder)
@@ -97,13 +97,19 @@ def report(command: Report) -> int:
     # Paths in the flags mean what they meant then.
     with chdir(folder if folder.is_dir() else Path.cwd()):
         study = make_study(earlier, precision, database.parent)
-        keys = [run_key(spec, study.data) for spec in study.plan()]
+        keys: list[str]
+        outcomes: Sequence[Any]
         with Store(earlier.store or database) as store:
-            outcomes = store.outcomes(keys)
+            if isinstance(study, Analysis):
+                planned = {calculation.key(study.data): calculation for calculation in study.plan()}
+                keys, outcomes = list(planned), store.computed(planned)
+            else:
+                keys = [run_key(spec, study.data) for spec in study.plan()]
+                outcomes = store.outcomes(keys)
     if not outcomes:
         raise UserError(f"the store has none of the {len(keys)} runs: run byrote {shlex.join(arguments)} first")
     style, formats = command.style or earlier.style, command.formats or earlier.formats
-    _report(study, outcomes, command.folder, arguments, (), style, formats)
+    write(study, outcomes, command.folder, arguments, (), style, formats)
     if len(outcomes) < len(keys):
         print(
             f"{len(keys) - len(outcomes)} of {len(keys)} runs are missing: "
@@ -138,7 +144,9 @@ def show_names(command: List) -> int:
 
 def make_study(command: Demo | Reproduce, precision: str, out: Path) -> Any:
     """The study that the flags ask for, its data loaded; images that cannot be decoded are listed in `out`."""
+    from byrote.cli.calculations import refuse_training_flags
     from byrote.data.sources import load
+    from byrote.studies.analysis import Analysis
     from byrote.studies.figure1 import demo_study
 
     study: Any
@@ -156,10 +164,13 @@ def make_study(command: Demo | Reproduce, precision: str, out: Path) -> Any:
         study = REPRODUCTIONS[command.name].build(data, command.scale, command.seeds, command.models)
     if command.n_train is not None:
         study = replace(study, n_train=command.n_train)
+    if isinstance(study, Analysis):
+        refuse_training_flags(command, study)
+        return study
     return study.with_recipe(precision=precision, **command.recipe)
 
 
-def _executor(name: str, device: str) -> Any:
+def executor_of(name: str, device: str) -> Any:
     from byrote.runs.executors import Local, Ray
 
     return Local() if name == "local" else Ray(num_gpus=1 if device.startswith("cuda") else 0)
@@ -179,32 +190,6 @@ def _serve_on(url: str) -> None:
     if sys.stdin is not None and sys.stdin.isatty():
         with suppress(KeyboardInterrupt, EOFError):
             input(f"{url} leads to the report, until you press Enter. ")
-
-
-def _report(
-    study: Any,
-    outcomes: Sequence[Any],
-    out: Path,
-    arguments: Sequence[str],
-    failures: Sequence[Any],
-    style: Any,
-    formats: Sequence[Any],
-) -> None:
-    from byrote.report.page import write_report
-
-    path = out / "report.html"
-    write_report(
-        path,
-        study,
-        outcomes,
-        command=shlex.join(["byrote", *arguments]),
-        failures=failures,
-        style=style,
-        formats=formats,
-    )
-    for finding in study.verdict(study.summarise(outcomes)):
-        print(f"{finding.claim}: {finding.outcome}\n    {finding.statement}")
-    print(f"Report: {path}")
 
 
 def _write_invocation(out: Path, arguments: Sequence[str], precision: str) -> None:

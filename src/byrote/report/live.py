@@ -14,7 +14,7 @@ import altair as alt
 import numpy as np
 
 from byrote.report.figures import setting_label, steps_axis, with_dashes
-from byrote.report.page import environment, theme
+from byrote.report.rendering import environment, theme
 from byrote.studies.study import Study
 from byrote.training.outcome import Progress
 from byrote.training.spec import TrainSpec

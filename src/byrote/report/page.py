@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
-from functools import cache
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
-import jinja2
 import numpy as np
 import pandas as pd
-import vl_convert
 
 from byrote.data.corruptions import CORRUPTIONS
+from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.report.answers import percent
 from byrote.report.examples import example_rows
-from byrote.report.figures import Figure, condition_label, setting_label
-from byrote.report.presentations import presentation
+from byrote.report.figures import condition_label, setting_label
+from byrote.report.presentations import presentation, presentation_of_analysis
+from byrote.report.rendering import Format, chart, distinct, environment, theme, write_figure
 from byrote.report.sections import Presentation
-from byrote.report.theme import DARK, FONT, LIGHT, Style, vega_config
+from byrote.report.theme import Style
+from byrote.studies.analysis import Analysis
 from byrote.studies.design import regularizers
 from byrote.studies.statistics import mean_interval
 from byrote.studies.study import Study
+from byrote.theory.calculation import Computed
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec
-
-Format = Literal["svg", "png", "pdf"]
-
-# Without a container to fill, a chart is as wide as a column of text.
-_FILE_WIDTH = 640
-_SLIDE_HEIGHT = 440
 
 
 @runtime_checkable
@@ -45,13 +39,24 @@ class Failure(Protocol):
     def trace(self) -> str: ...
 
 
+@runtime_checkable
+class FailedPart(Protocol):
+    """A calculation that raised: `byrote.runs` makes them too."""
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def trace(self) -> str: ...
+
+
 def write_report(
     path: str | Path,
-    study: Study,
-    outcomes: Sequence[TrainOutcome],
+    study: Study | Analysis,
+    outcomes: Sequence[TrainOutcome] | Sequence[Computed],
     *,
     command: str = "",
-    failures: Sequence[Failure] = (),
+    failures: Sequence[Failure] | Sequence[FailedPart] = (),
     style: Style = "screen",
     formats: Sequence[Format] = ("svg",),
 ) -> None:
@@ -74,52 +79,50 @@ def write_report(
     if path.is_dir():
         path /= "report.html"
     path.parent.mkdir(parents=True, exist_ok=True)
-    table = study.summarise(outcomes)
+    if isinstance(study, Analysis):
+        results = cast(Sequence[Computed], outcomes)
+        table = study.summarise(results)
+        shown = presentation_of_analysis(study, results, table)
+        html = _analysis_page(study, results, table, shown, command, cast(Sequence[FailedPart], failures), style)
+    else:
+        runs = cast(Sequence[TrainOutcome], outcomes)
+        table = study.summarise(runs)
+        shown = presentation(study, runs, table)
+        html = _page(study, runs, table, shown, command, cast(Sequence[Failure], failures), style)
     table.to_csv(path.with_name("results.csv"), index=False)
-    shown = presentation(study, outcomes, table)
     for figure in shown.figures:
-        _write_figure(path.parent / "figures", figure, style, formats)
-    path.write_text(_page(study, outcomes, table, shown, command, failures, style), encoding="utf-8")
+        write_figure(path.parent / "figures", figure, style, formats)
+    path.write_text(html, encoding="utf-8")
 
 
-def environment() -> jinja2.Environment:
-    """Templates of this package: all text is escaped, and a name that is not given is an error."""
-    loader = jinja2.PackageLoader("byrote.report")
-    made = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+def _analysis_page(
+    analysis: Analysis,
+    results: Sequence[Computed],
+    table: pd.DataFrame,
+    shown: Presentation,
+    command: str,
+    failures: Sequence[FailedPart],
+    style: Style,
+) -> str:
+    return (
+        environment()
+        .get_template("analysis.html.jinja")
+        .render(
+            study=analysis,
+            style=style,
+            theme=theme(style),
+            shown=shown,
+            chart_of=lambda figure: chart(figure, style),
+            num_results=len(results),
+            failed_checks=[],
+            notes=[_data_note(analysis.data), *shown.notes],
+            findings=analysis.verdict(table),
+            command=command,
+            environments=distinct(result.environment for result in results),
+            failures=[(failure.label, failure.trace) for failure in failures],
+            unit="calculation",
+        )
     )
-    made.filters["percent"] = percent
-    made.globals.update(
-        css_light=LIGHT.css(),
-        css_dark=DARK.css(),
-        font=FONT,
-        vega=_vega,
-    )
-    return made
-
-
-@cache
-def _vega() -> str:
-    """Vega, Vega-Lite and vega-embed, as one script that needs no other."""
-    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-
-
-def theme(style: Style) -> dict[str, dict[str, object]]:
-    """What charts.js colours charts with."""
-    return {"light": vega_config(LIGHT, style), "dark": vega_config(DARK, style)}
-
-
-def _write_figure(folder: Path, figure: Figure, style: Style, formats: Sequence[Format]) -> None:
-    folder.mkdir(exist_ok=True)
-    figure.data.to_csv(folder / f"{figure.name}.csv", index=False)
-    spec = json.dumps(
-        {**figure.spec, "width": _FILE_WIDTH, "title": {"text": figure.title, "subtitle": figure.subtitle}}
-    )
-    config: Any = {**vega_config(LIGHT, style), "title": {"anchor": "start", "fontWeight": "normal", "offset": 12}}
-    for kind in formats:
-        convert = getattr(vl_convert, f"vegalite_to_{kind}")
-        drawn = convert(spec, config=config, **({"scale": 2} if kind == "png" else {}))
-        (folder / f"{figure.name}.{kind}").write_bytes(drawn.encode() if isinstance(drawn, str) else drawn)
 
 
 def _page(
@@ -139,7 +142,7 @@ def _page(
             style=style,
             theme=theme(style),
             shown=shown,
-            chart_of=lambda figure: _chart(figure, style),
+            chart_of=lambda figure: chart(figure, style),
             corruptions=CORRUPTIONS,
             examples=example_rows(study.data, [outcome.spec for outcome in outcomes]),
             results=_results(table),
@@ -150,15 +153,12 @@ def _page(
             notes=[*_notes(study, outcomes), *shown.notes],
             findings=study.verdict(table),
             command=command,
-            environments=_distinct(outcome.environment for outcome in outcomes),
+            environments=distinct(outcome.environment for outcome in outcomes),
             recipes=_recipes(outcomes),
             failures=[(_run_label(failure.spec), failure.trace) for failure in failures],
+            unit="run",
         )
     )
-
-
-def _chart(figure: Figure, style: Style) -> dict[str, Any]:
-    return {**figure.spec, "height": _SLIDE_HEIGHT} if style == "slides" else figure.spec
 
 
 def _run_label(spec: TrainSpec) -> str:
@@ -209,10 +209,6 @@ def _passed_checks(outcomes: Sequence[TrainOutcome]) -> list[tuple[str, list[tup
     ]
 
 
-def _distinct(records: Iterable[dict[str, str]]) -> list[dict[str, str]]:
-    return [dict(items) for items in dict.fromkeys(tuple(sorted(record.items())) for record in records)]
-
-
 def _recipes(outcomes: Sequence[TrainOutcome]) -> list[tuple[str, dict[str, Any]]]:
     """The recipe of each model, without what differs between its runs and what is not set."""
     recipes: dict[str, list[dict[str, Any]]] = {}
@@ -227,11 +223,6 @@ def _recipes(outcomes: Sequence[TrainOutcome]) -> list[tuple[str, dict[str, Any]
 
 def _notes(study: Study, outcomes: Sequence[TrainOutcome]) -> list[str]:
     seeds = len({outcome.spec.seed for outcome in outcomes})
-    data = (
-        f"Data: {study.data.label}, {study.data.num_classes} classes, {len(study.data.train):,} training and "
-        f"{len(study.data.test):,} test examples. Training sets smaller than that are stratified subsets; "
-        "each figure states its n."
-    )
     interval = (
         "One seed: no interval. Another seed would give other figures."
         if seeds == 1
@@ -241,7 +232,7 @@ def _notes(study: Study, outcomes: Sequence[TrainOutcome]) -> list[str]:
         "Fitted means 99% of the training labels right, in evaluation mode on the whole set. Test labels are never "
         "corrupted; corrupted inputs are corrupted in training and test set alike."
     )
-    notes = [data, interval, fitted, _stop_note(outcomes)]
+    notes = [_data_note(study.data), interval, fitted, _stop_note(outcomes)]
     if any("gaussian" in outcome.spec.corruption for outcome in outcomes):
         notes.append("Gaussian inputs are unclamped numbers; the pictures above clip them to what a screen can show.")
     lagging = [outcome for outcome in outcomes if outcome.batch_norm]
@@ -254,6 +245,13 @@ def _notes(study: Study, outcomes: Sequence[TrainOutcome]) -> list[str]:
     if diverged:
         notes.append(f"Stopped because the loss was no longer finite: {'; '.join(diverged)}.")
     return notes
+
+
+def _data_note(data: Dataset) -> str:
+    return (
+        f"Data: {data.label}, {data.num_classes} classes, {len(data.train):,} training and {len(data.test):,} test "
+        "examples. Training sets smaller than that are stratified subsets; each figure states its n."
+    )
 
 
 def _stop_note(outcomes: Sequence[TrainOutcome]) -> str:

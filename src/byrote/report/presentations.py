@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -18,7 +19,9 @@ from byrote.report import (
     table4,
 )
 from byrote.report.sections import Presentation
+from byrote.studies.analysis import Analysis
 from byrote.studies.study import Study
+from byrote.theory.calculation import Computed
 from byrote.training.outcome import TrainOutcome
 
 Presenter = Callable[[Study, Sequence[TrainOutcome], pd.DataFrame], Presentation]
@@ -40,3 +43,15 @@ def presentation(study: Study, outcomes: Sequence[TrainOutcome], table: pd.DataF
     """What the page of `study` shows. A study of the user's own is shown as a randomisation test, as far as its runs
     are one."""
     return PRESENTERS.get(study.name, randomization.present)(study, outcomes, table)
+
+
+AnalysisPresenter = Callable[[Any, Sequence[Computed], pd.DataFrame], Presentation]
+
+ANALYSIS_PRESENTERS: dict[str, AnalysisPresenter] = {}
+
+
+def presentation_of_analysis(analysis: Analysis, results: Sequence[Computed], table: pd.DataFrame) -> Presentation:
+    """What the page of `analysis` shows. An analysis of the user's own is shown by its verdict alone."""
+    if analysis.name in ANALYSIS_PRESENTERS:
+        return ANALYSIS_PRESENTERS[analysis.name](analysis, results, table)
+    return Presentation(analysis.title, ())

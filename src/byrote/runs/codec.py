@@ -1,4 +1,4 @@
-"""A TrainOutcome as plain values for one row of the store, and back, bit for bit.
+"""A TrainOutcome, or a Computed, as plain values for one row of the store, and back, bit for bit.
 
 Weights are not among them: they are kept in files (see store.py).
 """
@@ -6,6 +6,7 @@ Weights are not among them: they are kept in files (see store.py).
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from byrote.theory.calculation import Calculation, Computed
 from byrote.training.outcome import Check, TrainOutcome
 from byrote.training.spec import TrainSpec
 
@@ -68,11 +70,11 @@ def to_row(outcome: TrainOutcome) -> dict[str, Any]:
     }
     return scalars | {
         **summary,
-        "created": datetime.now(UTC).replace(tzinfo=None),
+        "created": _now(),
         "spec": outcome.spec.model_dump(mode="json"),
         "checks": [asdict(check) | {"passed": bool(check.passed)} for check in outcome.checks],
         "environment": outcome.environment,
-        "arrays": _packed(arrays),
+        "arrays": packed(arrays),
     }
 
 
@@ -82,7 +84,7 @@ def from_row(row: Mapping[str, Any]) -> TrainOutcome:
     Raises:
         ValueError: the row is damaged.
     """
-    arrays = _unpacked(row["arrays"])
+    arrays = unpacked(row["arrays"])
     fields: dict[str, Any] = {curve: {} for curve in _CURVES}
     for name, values in arrays.items():
         curve, _, column = name.partition("/")
@@ -100,18 +102,60 @@ def from_row(row: Mapping[str, Any]) -> TrainOutcome:
     )
 
 
+def computed_to_row(computed: Computed) -> dict[str, Any]:
+    """The values of all columns for `computed`."""
+    return {
+        "key": computed.key,
+        "calculation": type(computed.calculation).__name__,
+        "fields": computed.calculation.model_dump(mode="json"),
+        "data": computed.data,
+        "seconds": computed.seconds,
+        "created": _now(),
+        "values": json.dumps(dict(computed.values)),
+        "environment": dict(computed.environment),
+        "arrays": packed(computed.arrays),
+    }
+
+
+def computed_from_row(row: Mapping[str, Any], calculation: Calculation) -> Computed:
+    """The Computed that `computed_to_row` was given; `calculation` is what its key was made of.
+
+    Raises:
+        ValueError: the row is damaged.
+    """
+    return Computed(
+        key=row["key"],
+        calculation=calculation,
+        data=row["data"],
+        values=json.loads(row["values"]),
+        arrays=unpacked(row["arrays"]),
+        seconds=row["seconds"],
+        environment=row["environment"],
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
 def _plain(value: Any, kind: type) -> Any:
     """Python's own type: NumPy's scalars are foreign to database drivers."""
     return None if value is None else kind(value)
 
 
-def _packed(arrays: dict[str, Any]) -> bytes:
+def packed(arrays: Mapping[str, Any]) -> bytes:
+    """A compressed npz file."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
 
 
-def _unpacked(blob: bytes) -> dict[str, np.ndarray]:
+def unpacked(blob: bytes) -> dict[str, np.ndarray]:
+    """The arrays of `packed`.
+
+    Raises:
+        ValueError: the blob is damaged.
+    """
     try:
         with np.load(io.BytesIO(blob), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}

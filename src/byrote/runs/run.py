@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from byrote.data.dataset import Dataset
 from byrote.errors import StoreError
 from byrote.runs.executors import Executor, Job, Local
+from byrote.runs.groups import GroupReport, OnLog, last_line, work_off
 from byrote.runs.store import Store
 from byrote.studies.study import Study
 from byrote.training.engine import train
@@ -20,7 +20,6 @@ from byrote.training.planner import plan_groups, resolve_device
 from byrote.training.spec import TrainSpec
 
 OnProgress = Callable[[Progress], None]
-OnLog = Callable[[str], None]
 OnOutcome = Callable[[TrainOutcome], None]
 
 
@@ -47,7 +46,7 @@ class RunsFailed(RuntimeError):
         num_failed, num_runs = len(self.failures), len(self.failures) + len(self.outcomes)
         return (
             f"{num_failed} of {num_runs} runs failed, the rest is kept; "
-            f"the first, {first.spec.model} on {first.spec.corruption}: {_last_line(first.trace)}"
+            f"the first, {first.spec.model} on {first.spec.corruption}: {last_line(first.trace)}"
         )
 
 
@@ -58,20 +57,6 @@ class _Group:
     specs: tuple[TrainSpec, ...]
     keys: tuple[str, ...]
     reason: str
-
-
-@dataclass(frozen=True)
-class _Report:
-    """What became of a group in the hands of an executor."""
-
-    held: bool = True
-    """False: another process has leased it."""
-    trace: str = ""
-    """Empty if nothing was raised."""
-    log: list[str] = field(default_factory=list)
-    """Lines that could not be sent while they were new."""
-    stored: list[str] = field(default_factory=list)
-    """Keys of the runs that could not be announced while they were new."""
 
 
 def run(
@@ -141,46 +126,16 @@ def _train_all(
     """Trains the groups, or waits for the processes that do; gives the traceback for each key that failed."""
     shared = executor.share(data)
     callbacks = (on_progress, log, on_outcome) if executor.in_process else (None, None, None)
-    traces: dict[str, str] = {}
-    num_waiting = 0
-    while groups:
-        jobs = [
-            (group, executor.submit(_train_group, group, shared, store, device, keep_weights, *callbacks))
-            for group in groups
-        ]
-        groups = []
-        try:
-            for group, job in jobs:
-                report = _report_of(job)
-                for line in report.log:
-                    log(line)
-                if on_outcome is not None:
-                    for outcome in store.outcomes(report.stored):
-                        on_outcome(outcome)
-                if not report.held:
-                    groups.append(group)
-                if report.trace:
-                    log(f"a group of {len(group.specs)} runs failed: {_last_line(report.trace)}")
-                    traces |= dict.fromkeys(group.keys, report.trace)
-        finally:
-            for _, job in jobs:
-                job.cancel()
-        if groups:
-            if num_waiting != len(groups):
-                num_waiting = len(groups)
-                plural = "s" if num_waiting > 1 else ""
-                log(f"waiting for {num_waiting} group{plural} of runs that other processes have leased")
-            time.sleep(min(store.lease_seconds / 6, 1.0))
-    return traces
 
+    def submit(group: _Group) -> Job[GroupReport]:
+        return executor.submit(_train_group, group, shared, store, device, keep_weights, *callbacks)
 
-def _report_of(job: Job[_Report]) -> _Report:
-    try:
-        return job.result()
-    except StoreError:
-        raise
-    except Exception:  # not the training itself, but what should have run it: a worker that died
-        return _Report(trace=traceback.format_exc())
+    def announce(keys: list[str]) -> None:
+        if on_outcome is not None:
+            for outcome in store.outcomes(keys):
+                on_outcome(outcome)
+
+    return work_off(groups, submit, store, log, announce)
 
 
 def _train_group(
@@ -192,7 +147,7 @@ def _train_group(
     on_progress: OnProgress | None,
     on_log: OnLog | None,
     on_outcome: OnOutcome | None,
-) -> _Report:
+) -> GroupReport:
     """Trains one group, if nobody else does or did. Runs wherever the executor takes it."""
     lines: list[str] = []
     stored: list[str] = []
@@ -200,7 +155,7 @@ def _train_group(
     announce = on_outcome or (lambda outcome: stored.append(outcome.key))
     with store.lease(group.keys) as held:
         if not held or store.finished(group.keys, weights=keep_weights).issuperset(group.keys):
-            return _Report(held)
+            return GroupReport(held)
         log(group.reason)
         try:
             for outcome in train(
@@ -216,9 +171,5 @@ def _train_group(
         except StoreError:
             raise
         except Exception:
-            return _Report(trace=traceback.format_exc(), log=lines, stored=stored)
-    return _Report(log=lines, stored=stored)
-
-
-def _last_line(trace: str) -> str:
-    return trace.strip().splitlines()[-1]
+            return GroupReport(trace=traceback.format_exc(), log=lines, stored=stored)
+    return GroupReport(log=lines, stored=stored)

@@ -1,4 +1,4 @@
-"""Every finished run, once, durably: a SQLite file, or a PostgreSQL database.
+"""Every finished run and calculation, once, durably: a SQLite file, or a PostgreSQL database.
 
 One row a run, under its key, written in one transaction when the run ends. Leases tell who works on what: a
 row a key, with an owner and a time of expiry, so that the runs of a killed process are soon free again.
@@ -15,20 +15,23 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable
 
 from byrote.errors import StoreError
-from byrote.runs.codec import SCALARS, SUMMARY, from_row, to_row
+from byrote.runs.codec import SCALARS, SUMMARY, computed_from_row, computed_to_row, from_row, to_row
 from byrote.runs.weights import WeightsFolder
+from byrote.theory.calculation import Calculation, Computed
 from byrote.training.outcome import TrainOutcome
+
+T = TypeVar("T")
 
 SCHEMA = 2
 """Major version of the tables. A store of another one is refused."""
@@ -45,6 +48,20 @@ _runs = sa.Table(
     sa.Column("checks", sa.JSON, nullable=False),
     sa.Column("environment", sa.JSON, nullable=False),
     sa.Column("arrays", sa.LargeBinary, nullable=False),  # curve, early steps, predictions: a compressed npz file
+)
+# Younger than the format: made when it is first written to, and not there in stores that have no calculation.
+_calculations = sa.Table(
+    "byrote_calculations",
+    _tables,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("calculation", sa.Text, nullable=False),  # the name of its class, and its fields
+    sa.Column("fields", sa.JSON, nullable=False),
+    sa.Column("data", sa.Text, nullable=False),
+    sa.Column("seconds", sa.Double, nullable=False),
+    sa.Column("created", sa.DateTime),  # UTC
+    sa.Column("values", sa.Text, nullable=False),  # JSON with NaN and infinities, which databases' own has not
+    sa.Column("environment", sa.JSON, nullable=False),
+    sa.Column("arrays", sa.LargeBinary, nullable=False),
 )
 _leases = sa.Table(
     "byrote_leases",
@@ -123,7 +140,7 @@ class Store:
             query = query.where(_runs.c.key.in_(keys))
         with self._explained(), self._engine.connect() as connection:
             found = {row["key"]: row for row in connection.execute(query).mappings()}
-        return [self._decoded(found[key]) for key in (found if keys is None else keys) if key in found]
+        return [self._decoded(found[key], from_row) for key in (found if keys is None else keys) if key in found]
 
     def weights(self, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """The weights and buffers of a run, by name: initial and final."""
@@ -149,6 +166,31 @@ class Store:
             except sa.exc.IntegrityError:
                 if not self.finished([outcome.key]):
                     raise
+                return False
+        return True
+
+    def computed(self, calculations: Mapping[str, Calculation]) -> list[Computed]:
+        """The stored results among `calculations`, which are given by their keys, in that order."""
+        with self._explained():
+            if not sa.inspect(self._engine).has_table(_calculations.name):
+                return []
+            query = sa.select(_calculations).where(_calculations.c.key.in_(list(calculations)))
+            with self._engine.connect() as connection:
+                found = {row["key"]: row for row in connection.execute(query).mappings()}
+        return [
+            self._decoded(found[key], partial(computed_from_row, calculation=calculation))
+            for key, calculation in calculations.items()
+            if key in found
+        ]
+
+    def put_computed(self, computed: Computed) -> bool:
+        """Stores the result of a calculation. False if it was there: then nothing changes."""
+        with self._explained():
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(CreateTable(_calculations, if_not_exists=True))
+                    connection.execute(sa.insert(_calculations), computed_to_row(computed))
+            except sa.exc.IntegrityError:
                 return False
         return True
 
@@ -221,9 +263,9 @@ class Store:
     def _own(self, keys: Sequence[str]) -> sa.ColumnElement[bool]:
         return sa.and_(_leases.c.key.in_(list(keys)), _leases.c.owner == self.owner)
 
-    def _decoded(self, row: Any) -> TrainOutcome:
+    def _decoded(self, row: Any, decode: Callable[[Any], T]) -> T:
         try:
-            return from_row(row)
+            return decode(row)
         except ValueError as error:
             raise StoreError(
                 f"run {row['key']} in the store {self.name} is damaged: {error}; restore a copy of it"

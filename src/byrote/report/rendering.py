@@ -1,0 +1,73 @@
+"""What all pages share: templates, theme, charts and the files of figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import jinja2
+import vl_convert
+
+from byrote.report.answers import percent
+from byrote.report.figures import Figure
+from byrote.report.theme import DARK, FONT, LIGHT, Style, vega_config
+
+Format = Literal["svg", "png", "pdf"]
+
+# Without a container to fill, a chart is as wide as a column of text.
+_FILE_WIDTH = 640
+_SLIDE_HEIGHT = 440
+
+
+def environment() -> jinja2.Environment:
+    """Templates of this package: all text is escaped, and a name that is not given is an error."""
+    loader = jinja2.PackageLoader("byrote.report")
+    made = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.filters["percent"] = percent
+    made.globals.update(
+        css_light=LIGHT.css(),
+        css_dark=DARK.css(),
+        font=FONT,
+        vega=_vega,
+    )
+    return made
+
+
+@cache
+def _vega() -> str:
+    """Vega, Vega-Lite and vega-embed, as one script that needs no other."""
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+
+
+def theme(style: Style) -> dict[str, dict[str, object]]:
+    """What charts.js colours charts with."""
+    return {"light": vega_config(LIGHT, style), "dark": vega_config(DARK, style)}
+
+
+def write_figure(folder: Path, figure: Figure, style: Style, formats: Sequence[Format]) -> None:
+    """The figure as a file in each of `formats`, with the data that it draws."""
+    folder.mkdir(exist_ok=True)
+    figure.data.to_csv(folder / f"{figure.name}.csv", index=False)
+    spec = json.dumps(
+        {**figure.spec, "width": _FILE_WIDTH, "title": {"text": figure.title, "subtitle": figure.subtitle}}
+    )
+    config: Any = {**vega_config(LIGHT, style), "title": {"anchor": "start", "fontWeight": "normal", "offset": 12}}
+    for kind in formats:
+        convert = getattr(vl_convert, f"vegalite_to_{kind}")
+        drawn = convert(spec, config=config, **({"scale": 2} if kind == "png" else {}))
+        (folder / f"{figure.name}.{kind}").write_bytes(drawn.encode() if isinstance(drawn, str) else drawn)
+
+
+def chart(figure: Figure, style: Style) -> dict[str, Any]:
+    """What vega-embed draws on a page."""
+    return {**figure.spec, "height": _SLIDE_HEIGHT} if style == "slides" else figure.spec
+
+
+def distinct(records: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
+    """Records without repeats, in order."""
+    return [dict(items) for items in dict.fromkeys(tuple(sorted(record.items())) for record in records)]

@@ -1,0 +1,138 @@
+"""calculate: whatever an analysis needs and the store lacks."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from byrote.data.dataset import Dataset
+from byrote.runs.executors import Executor, Job, Local
+from byrote.runs.groups import GroupReport, OnLog, last_line, work_off
+from byrote.runs.store import Store
+from byrote.studies.analysis import Analysis
+from byrote.theory.calculation import Calculation, Computed, OnStage, compute
+from byrote.training.planner import resolve_device
+
+OnCalculation = Callable[[Calculation, str, float], None]
+"""Called with what is being computed, its stage, and the share of the stage that is done."""
+OnComputed = Callable[[Computed], None]
+
+
+@dataclass(frozen=True)
+class FailedCalculation:
+    calculation: Calculation
+    trace: str
+    """The traceback; its last line says what happened."""
+
+    @property
+    def label(self) -> str:
+        return self.calculation.label
+
+
+class CalculationsFailed(RuntimeError):
+    """Some calculations raised. All others are in the store, and in `results` in the order of the plan."""
+
+    def __init__(self, results: list[Computed], failures: list[FailedCalculation]) -> None:
+        super().__init__(results, failures)
+        self.results = results
+        self.failures = failures
+
+    def __str__(self) -> str:
+        first = self.failures[0]
+        return (
+            f"{len(self.failures)} of {len(self.failures) + len(self.results)} calculations failed, the rest is kept; "
+            f"the first, {first.label}: {last_line(first.trace)}"
+        )
+
+
+@dataclass(frozen=True)
+class _Task:
+    key: str
+    calculation: Calculation
+
+    @property
+    def keys(self) -> tuple[str]:
+        return (self.key,)
+
+
+def calculate(
+    analysis: Analysis,
+    store: Store,
+    executor: Executor | None = None,
+    *,
+    device: str = "auto",
+    on_stage: OnCalculation | None = None,
+    on_log: OnLog | None = None,
+    on_computed: OnComputed | None = None,
+) -> list[Computed]:
+    """All results of the analysis's plan, in its order; computes what `store` lacks, storing each as it ends.
+
+    Several processes may work on one analysis and one store. `on_stage` is called with an executor of this process
+    only; `on_computed` with each result that this call has added to the store.
+
+    Raises:
+        CalculationsFailed: some calculations raised; after all others have ended.
+        StoreError: the store cannot be read or written; at once, what is stored stays.
+    """
+    executor, log = executor or Local(), on_log or (lambda _: None)
+    device = resolve_device(device)
+    planned = {calculation.key(analysis.data): calculation for calculation in analysis.plan()}
+    stored = {result.key for result in store.computed(planned)}
+    if stored:
+        log(f"{len(stored)} of {len(planned)} calculations are in the store already")
+    tasks = [_Task(key, calculation) for key, calculation in planned.items() if key not in stored]
+    shared = executor.share(analysis.data) if tasks else None
+    callbacks = (on_stage, on_computed) if executor.in_process else (None, None)
+
+    def submit(task: _Task) -> Job[GroupReport]:
+        return executor.submit(_calculate_one, task, shared, store, device, *callbacks)
+
+    def announce(keys: list[str]) -> None:
+        if on_computed is not None:
+            for computed in store.computed({key: planned[key] for key in keys}):
+                on_computed(computed)
+
+    traces = work_off(tasks, submit, store, log, announce)
+    results = store.computed(planned)
+    finished = {result.key for result in results}
+    failures = [
+        FailedCalculation(calculation, traces.get(key, "it ended without a result"))
+        for key, calculation in planned.items()
+        if key not in finished
+    ]
+    if failures:
+        raise CalculationsFailed(results, failures)
+    return results
+
+
+def _calculate_one(
+    task: _Task,
+    data: Dataset,
+    store: Store,
+    device: str,
+    on_stage: OnCalculation | None,
+    on_computed: OnComputed | None,
+) -> GroupReport:
+    """Makes one calculation, if nobody else does or did. Runs wherever the executor takes it."""
+    stored: list[str] = []
+    stage: OnStage | None = None
+    if on_stage is not None:
+        report, calculation = on_stage, task.calculation
+
+        def stage(name: str, share: float) -> None:
+            report(calculation, name, share)
+
+    with store.lease(task.keys) as held:
+        if not held or store.computed({task.key: task.calculation}):
+            return GroupReport(held)
+        try:
+            computed = compute(task.calculation, data, device=device, on_stage=stage)
+        except Exception:
+            return GroupReport(trace=traceback.format_exc())
+        if store.put_computed(computed):
+            if on_computed is None:
+                stored.append(computed.key)
+            else:
+                on_computed(computed)
+    return GroupReport(stored=stored)

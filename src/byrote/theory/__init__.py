@@ -1,0 +1,1 @@
+"""What can be computed exactly, or estimated: memorisers, kernels, complexities, stability, bounds."""

@@ -1,0 +1,100 @@
+"""A calculation: something of the theory computed on one data set, and what it leaves behind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeAlias
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from byrote.data.dataset import Dataset
+from byrote.references import is_reference, source_digest
+from byrote.training.replica_run import environment
+
+Value: TypeAlias = str | int | float | bool | None
+OnStage: TypeAlias = Callable[[str, float], None]
+"""Called with the name of a stage and the share of it that is done."""
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a calculation finds."""
+
+    values: Mapping[str, Value]
+    """One row of the table; NaN where a figure does not exist."""
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """What pictures are drawn from."""
+
+
+class Calculation(BaseModel, ABC):
+    """Everything that defines one calculation on a data set: its fields, and `compute`. Frozen, hashable, validated.
+
+    It may take minutes, and is kept in the store under its key: a calculation that is there is not made again.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+    version: ClassVar[int] = 1
+    """Raised whenever a change of ours changes its numbers."""
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """What progress and failures call it: "gaussian kernel, random labels, seed 0"."""
+
+    @abstractmethod
+    def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:
+        """Makes the calculation. Random choices follow from fields alone."""
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Names that may be the user's own code (FILE.py:NAME), whose source is part of the key."""
+        return ()
+
+    def key(self, data: Dataset) -> str:
+        """SHA-256 over the class and its version, the fields, the data's arrays and the user's source."""
+        parts = [
+            f"{type(self).__module__}.{type(self).__qualname__} {self.version}",
+            json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":")),
+            data.fingerprint,
+            *(source_digest(name) for name in self.references if is_reference(name)),
+        ]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Computed:
+    """A finished calculation."""
+
+    key: str
+    calculation: Calculation
+    data: str
+    """What figures call the data."""
+    values: Mapping[str, Value]
+    arrays: Mapping[str, np.ndarray]
+    seconds: float
+    environment: Mapping[str, str]
+    """As of a TrainOutcome."""
+
+
+def compute(
+    calculation: Calculation, data: Dataset, *, device: str = "cpu", on_stage: OnStage | None = None
+) -> Computed:
+    """Makes the calculation, and notes where and how long."""
+    started = time.monotonic()
+    result = calculation.compute(data, device=device, on_stage=on_stage or (lambda *_: None))
+    return Computed(
+        key=calculation.key(data),
+        calculation=calculation,
+        data=data.label,
+        values=result.values,
+        arrays=result.arrays,
+        seconds=time.monotonic() - started,
+        environment=environment(device),
+    )

@@ -1,0 +1,182 @@
+"""Calculations go through the store like runs: each once, resumed after a kill, their failures kept apart."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+from fake_engine import DATA
+
+from byrote.data.dataset import Dataset
+from byrote.errors import StoreError
+from byrote.runs.calculate import CalculationsFailed, calculate
+from byrote.runs.store import Store
+from byrote.studies.analysis import Analysis, tabulate_results
+from byrote.studies.study import Finding
+from byrote.theory.calculation import Calculation, Computed, OnStage, Result
+
+made: list[int] = []
+
+
+class Square(Calculation):
+    """The square of a number; negative numbers have none here."""
+
+    number: int
+
+    @property
+    def label(self) -> str:
+        return f"the square of {self.number}"
+
+    def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:
+        made.append(self.number)
+        on_stage("multiplying", 0.5)
+        if self.number < 0:
+            raise ArithmeticError(f"{self.number} is negative")
+        values = {"square": self.number**2, "missing": float("nan"), "device": device, "n": len(data.train)}
+        return Result(values, {"upto": np.arange(self.number)})
+
+
+@dataclass(frozen=True, eq=False)
+class Squares(Analysis):
+    name: ClassVar[str] = "squares"
+    title: ClassVar[str] = "Squares"
+
+    numbers: Sequence[int]
+    data: Dataset = DATA
+
+    def plan(self) -> list[Calculation]:
+        return [Square(number=number) for number in self.numbers]
+
+    def summarise(self, results: Sequence[Computed]) -> pd.DataFrame:
+        return tabulate_results(self.name, results)
+
+    def verdict(self, table: pd.DataFrame) -> list[Finding]:
+        return []
+
+
+@pytest.fixture(autouse=True)
+def _nothing_made_yet() -> None:
+    made.clear()
+
+
+def test_results_come_in_the_order_of_the_plan_whole(store):
+    stages: list[tuple[str, str, float]] = []
+    results = calculate(
+        Squares([3, 1, 2]),
+        store,
+        device="cpu",
+        on_stage=lambda calculation, stage, share: stages.append((calculation.label, stage, share)),
+    )
+    assert [result.values["square"] for result in results] == [9, 1, 4]
+    assert [result.calculation for result in results] == Squares([3, 1, 2]).plan()
+    assert np.isnan(results[0].values["missing"])
+    np.testing.assert_array_equal(results[0].arrays["upto"], [0, 1, 2])
+    assert results[0].environment["device"] == "cpu"
+    assert stages[0] == ("the square of 3", "multiplying", 0.5)
+
+
+def test_what_is_stored_is_not_computed_again(store):
+    new: list[int] = []
+    lines: list[str] = []
+    calculate(Squares([1, 2]), store)
+    made.clear()
+    calculate(
+        Squares([2, 3]), store, on_log=lines.append, on_computed=lambda result: new.append(result.values["square"])
+    )
+    assert made == [3]
+    assert new == [9]
+    assert lines == ["1 of 2 calculations are in the store already"]
+
+
+def test_other_data_or_another_version_is_another_calculation(store, monkeypatch):
+    calculate(Squares([2]), store)
+    other = Dataset("four other points", DATA.test, DATA.train.take(np.arange(3)), DATA.class_names)
+    calculate(Squares([2], other), store)
+    monkeypatch.setattr(Square, "version", 2)
+    calculate(Squares([2]), store)
+    assert made == [2, 2, 2]
+
+
+def test_a_failure_leaves_the_rest(store):
+    with pytest.raises(
+        CalculationsFailed, match=r"1 of 3 calculations failed.*the square of -1.*-1 is negative"
+    ) as info:
+        calculate(Squares([1, -1, 2]), store)
+    assert [result.values["square"] for result in info.value.results] == [1, 4]
+    assert "ArithmeticError" in info.value.failures[0].trace
+
+
+def test_a_store_without_calculations_is_an_ordinary_store(store):
+    assert store.computed({"key": Square(number=1)}) == []
+    assert calculate(Squares([]), store) == []
+
+
+def test_a_result_is_stored_once(store):
+    (result,) = calculate(Squares([2]), store)
+    assert not store.put_computed(result)
+
+
+def test_a_damaged_result_says_so(store, tmp_path):
+    import sqlite3
+
+    calculate(Squares([2]), store)
+    with sqlite3.connect(tmp_path / "runs.db") as connection:
+        connection.execute("update byrote_calculations set arrays = x'00'")
+    with pytest.raises(StoreError, match="is damaged"):
+        calculate(Squares([2]), store)
+
+
+def test_a_killed_process_loses_only_what_it_was_computing(tmp_path):
+    """kill -9 in the second calculation: the first stays, the lease of the second runs out."""
+    script = tmp_path / "work.py"
+    script.write_text(
+        textwrap.dedent(
+            f"""
+            import sys, time
+            sys.path[:0] = [{str(Path(__file__).parent)!r}]
+            import test_calculate as t
+            from byrote.runs.store import Store
+            compute = t.Square.compute
+            def slow(self, data, **options):
+                if self.number == 2 and sys.argv[1] == "slow":
+                    print("at 2", flush=True)
+                    time.sleep(600)
+                return compute(self, data, **options)
+            t.Square.compute = slow
+            results = t.calculate(t.Squares([1, 2]), Store({str(tmp_path / "runs.db")!r}, lease_seconds=2.0))
+            print(t.made, [r.values["square"] for r in results], flush=True)
+            """
+        )
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen(
+        [sys.executable, str(script), "slow"], stdout=subprocess.PIPE, text=True, env=environment
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == "at 2"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    started = time.monotonic()
+    again = subprocess.run(
+        [sys.executable, str(script), "fast"], capture_output=True, text=True, env=environment, check=True, timeout=120
+    )
+    assert again.stdout.strip() == "[2] [1, 4]"
+    assert time.monotonic() - started < 110
+
+
+def test_stores_of_one_file_share_results(tmp_path):
+    calculate(Squares([2]), Store(tmp_path / "runs.db"))
+    made.clear()
+    calculate(Squares([2]), Store(tmp_path / "runs.db"))
+    assert made == []
