@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from jaxtyping import install_import_hook
 
 if TYPE_CHECKING:
     from byrote.data.dataset import Dataset
+
+sys.path.insert(0, str(Path(__file__).parent))  # for squares.py
 
 hook = install_import_hook("byrote", "beartype.beartype")
 

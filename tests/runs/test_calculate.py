@@ -8,61 +8,16 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
-import pandas as pd
 import pytest
-from fake_engine import DATA
+from squares import DATA, Square, Squares, made
 
 from byrote.data.dataset import Dataset
 from byrote.errors import StoreError
 from byrote.runs.calculate import CalculationsFailed, calculate
 from byrote.runs.store import Store
-from byrote.studies.analysis import Analysis, tabulate_results
-from byrote.studies.study import Finding
-from byrote.theory.calculation import Calculation, Computed, OnStage, Result
-
-made: list[int] = []
-
-
-class Square(Calculation):
-    """The square of a number; negative numbers have none here."""
-
-    number: int
-
-    @property
-    def label(self) -> str:
-        return f"the square of {self.number}"
-
-    def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:
-        made.append(self.number)
-        on_stage("multiplying", 0.5)
-        if self.number < 0:
-            raise ArithmeticError(f"{self.number} is negative")
-        values = {"square": self.number**2, "missing": float("nan"), "device": device, "n": len(data.train)}
-        return Result(values, {"upto": np.arange(self.number)})
-
-
-@dataclass(frozen=True, eq=False)
-class Squares(Analysis):
-    name: ClassVar[str] = "squares"
-    title: ClassVar[str] = "Squares"
-
-    numbers: Sequence[int]
-    data: Dataset = DATA
-
-    def plan(self) -> list[Calculation]:
-        return [Square(number=number) for number in self.numbers]
-
-    def summarise(self, results: Sequence[Computed]) -> pd.DataFrame:
-        return tabulate_results(self.name, results)
-
-    def verdict(self, table: pd.DataFrame) -> list[Finding]:
-        return []
 
 
 @pytest.fixture(autouse=True)
@@ -144,8 +99,9 @@ def test_a_killed_process_loses_only_what_it_was_computing(tmp_path):
         textwrap.dedent(
             f"""
             import sys, time
-            sys.path[:0] = [{str(Path(__file__).parent)!r}]
-            import test_calculate as t
+            sys.path[:0] = [{str(Path(__file__).parents[1])!r}]
+            import squares as t
+            from byrote.runs.calculate import calculate
             from byrote.runs.store import Store
             compute = t.Square.compute
             def slow(self, data, **options):
@@ -154,7 +110,7 @@ def test_a_killed_process_loses_only_what_it_was_computing(tmp_path):
                     time.sleep(600)
                 return compute(self, data, **options)
             t.Square.compute = slow
-            results = t.calculate(t.Squares([1, 2]), Store({str(tmp_path / "runs.db")!r}, lease_seconds=2.0))
+            results = calculate(t.Squares([1, 2]), Store({str(tmp_path / "runs.db")!r}, lease_seconds=2.0))
             print(t.made, [r.values["square"] for r in results], flush=True)
             """
         )

@@ -1,0 +1,91 @@
+import io
+import sys
+
+import pytest
+from squares import Square, Squares, made
+
+from byrote.cli.calculations import CalculationDisplay, calculate, refuse_training_flags
+from byrote.cli.flags import TrainingFlags
+from byrote.errors import UserError
+from byrote.runs.executors import Local
+from byrote.theory.calculation import compute
+
+
+@pytest.fixture(autouse=True)
+def _nothing_made_yet():
+    made.clear()
+
+
+def command(numbers, out):
+    arguments = ["reproduce", "squares", "--out", str(out)]
+    return calculate(Squares(numbers), TrainingFlags(out=out), arguments, out, Local(), "cpu")
+
+
+def test_a_command_leaves_store_table_and_report_and_prints_the_verdict(tmp_path, capsys):
+    assert command([1, 2], tmp_path) == 0
+    told = capsys.readouterr()
+    assert "Squares are computed: supported\n    2 of them." in told.out
+    assert "2 of 2 calculations" in told.out
+    assert "1/2  the square of 1: " in told.err
+    assert {path.name for path in tmp_path.iterdir()} >= {"runs.db", "report.html", "results.csv"}
+    assert (tmp_path / "results.csv").read_text().splitlines()[0].startswith("study,calculation,number,square,missing")
+    page = (tmp_path / "report.html").read_text()
+    assert "2 of them." in page
+    assert "all 2 calculations are in results.csv" in page
+
+
+def test_again_it_computes_nothing(tmp_path, capsys):
+    command([1, 2], tmp_path)
+    made.clear()
+    assert command([1, 2], tmp_path) == 0
+    assert made == []
+    assert "2 of 2 calculations are in the store already" in capsys.readouterr().err
+
+
+def test_failed_calculations_leave_the_rest_and_exit_code_3(tmp_path, capsys):
+    assert command([1, -1], tmp_path) == 3
+    assert "1 of 2 calculations failed, the rest is kept; the first, the square of -1" in capsys.readouterr().err
+    page = (tmp_path / "report.html").read_text()
+    assert "1 calculation failed and is missing below" in page
+    assert "ArithmeticError: -1 is negative" in page
+
+
+def test_an_interrupt_says_how_to_go_on(tmp_path, capsys, monkeypatch):
+    def interrupted(self, data, *, device, on_stage):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Square, "compute", interrupted)
+    assert command([1], tmp_path) == 130
+    told = capsys.readouterr().err
+    assert f"to go on with the rest: byrote reproduce squares --out {tmp_path}" in told
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        ({"recipe": {"learning_rate": 0.1}}, "--learning-rate"),
+        ({"precision": "bfloat16"}, "--precision"),
+        ({"keep_weights": True, "live": True}, "--keep-weights, --live"),
+    ],
+)
+def test_flags_of_training_are_refused(flags, named):
+    with pytest.raises(UserError, match=f"got {named}, but squares trains by no recipe: leave it out"):
+        refuse_training_flags(TrainingFlags(**flags), Squares([1]))
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_terminal_sees_stages_move_and_a_file_sees_each_once(is_terminal, monkeypatch):
+    stream = io.StringIO()
+    stream.isatty = lambda: is_terminal  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    square = Square(number=2)
+    with CalculationDisplay(2, 0) as display:
+        display.update(square, "adding", 0.0)
+        display.update(square, "adding", 0.5)
+        display.update(square, "multiplying", 0.5)
+        display.finish(compute(square, Squares([2]).data))
+    lines = stream.getvalue()
+    assert "1/2  the square of 2: " in lines
+    if not is_terminal:
+        assert lines.splitlines()[:2] == ["the square of 2: adding", "the square of 2: multiplying"]

@@ -1,0 +1,39 @@
+import altair as alt
+import jinja2
+import pandas as pd
+import pytest
+
+from byrote.report.figures import Figure
+from byrote.report.rendering import chart, distinct, environment, write_figure
+
+
+@pytest.fixture
+def figure():
+    data = pd.DataFrame({"x": [1], "y": [2]})
+    drawn = alt.layer(alt.Chart(data).mark_point().encode(x="x:Q", y="y:Q"))
+    return Figure("points", "Points", "a subtitle", "A caption.", data, drawn)
+
+
+def test_a_figure_is_a_file_in_each_format_with_its_data(figure, tmp_path):
+    write_figure(tmp_path / "figures", figure, "screen", ("svg", "png", "pdf"))
+    files = {path.name: path.read_bytes() for path in (tmp_path / "figures").iterdir()}
+    assert set(files) == {"points.csv", "points.svg", "points.png", "points.pdf"}
+    assert files["points.csv"] == b"x,y\n1,2\n"
+    assert files["points.png"].startswith(b"\x89PNG")
+    assert files["points.pdf"].startswith(b"%PDF")
+
+
+def test_charts_of_slides_are_taller(figure):
+    assert chart(figure, "screen") == figure.spec
+    assert chart(figure, "slides")["height"] == 440
+
+
+def test_templates_escape_and_miss_no_name():
+    page = environment()
+    assert page.from_string("{{ x }} {{ 0.123 | percent }}").render(x="<b>") == "&lt;b&gt; 12.3%"
+    with pytest.raises(jinja2.UndefinedError):
+        page.from_string("{{ y }}").render()
+
+
+def test_records_come_once():
+    assert distinct([{"a": "1"}, {"a": "2"}, {"a": "1"}]) == [{"a": "1"}, {"a": "2"}]

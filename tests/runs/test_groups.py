@@ -1,0 +1,70 @@
+"""Groups are worked off wherever the executor takes them; what other processes have is waited for."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import pytest
+
+from byrote.errors import StoreError
+from byrote.runs.executors import Local
+from byrote.runs.groups import GroupReport, last_line, work_off
+from byrote.runs.store import Store
+
+
+@dataclass(frozen=True)
+class Letters:
+    keys: tuple[str, ...]
+
+
+def work(groups, function, store, log=lambda _: None):
+    announced: list[str] = []
+    traces = work_off(
+        groups, lambda group: Local().submit(function, group), store, log, lambda keys: announced.extend(keys)
+    )
+    return traces, announced
+
+
+def test_results_that_the_executor_could_not_announce_are_announced(store):
+    lines: list[str] = []
+    report = lambda group: GroupReport(log=[f"did {group.keys[0]}"], stored=list(group.keys))  # noqa: E731
+    traces, announced = work([Letters(("a", "b")), Letters(("c",))], report, store, lines.append)
+    assert traces == {}
+    assert announced == ["a", "b", "c"]
+    assert lines == ["did a", "did c"]
+
+
+def test_a_trace_belongs_to_every_key_of_its_group(store):
+    lines: list[str] = []
+    traces, _ = work([Letters(("a", "b"))], lambda _: GroupReport(trace="Traceback\nE: no"), store, lines.append)
+    assert traces == {"a": "Traceback\nE: no", "b": "Traceback\nE: no"}
+    assert lines == ["a group of 2 runs failed: E: no"]
+
+
+def test_an_executor_that_dies_is_a_failure_and_a_store_that_does_is_the_end(store):
+    def dies(_):
+        raise OSError("the worker died")
+
+    traces, _ = work([Letters(("a",))], dies, store)
+    assert last_line(traces["a"]) == "OSError: the worker died"
+
+    def loses_the_store(_):
+        raise StoreError("gone")
+
+    with pytest.raises(StoreError, match="gone"):
+        work([Letters(("a",))], loses_the_store, store)
+
+
+def test_a_group_that_another_process_has_is_tried_again(tmp_path):
+    other, mine = (Store(tmp_path / "runs.db", lease_seconds=0.6) for _ in range(2))
+    assert other.claim(["a"])
+    threading.Timer(0.3, other.release, [["a"]]).start()
+    lines: list[str] = []
+
+    def try_it(group):
+        with mine.lease(group.keys) as held:
+            return GroupReport(held)
+
+    assert work([Letters(("a",))], try_it, mine, lines.append) == ({}, [])
+    assert lines == ["waiting for 1 group of runs that other processes have leased"]
