@@ -60,17 +60,11 @@ def test_an_interrupt_says_how_to_go_on(tmp_path, capsys, monkeypatch):
     assert f"to go on with the rest: byrote reproduce squares --out {tmp_path}" in told
 
 
-@pytest.mark.parametrize(
-    ("flags", "named"),
-    [
-        ({"recipe": {"learning_rate": 0.1}}, "--learning-rate"),
-        ({"precision": "bfloat16"}, "--precision"),
-        ({"keep_weights": True, "live": True}, "--keep-weights, --live"),
-    ],
-)
-def test_flags_of_training_are_refused(flags, named):
-    with pytest.raises(UserError, match=f"got {named}, but squares trains by no recipe: leave it out"):
-        refuse_training_flags(TrainingFlags(**flags), Squares([1]))
+def test_flags_of_no_use_are_refused():
+    kept = TrainingFlags(keep_weights=True)
+    with pytest.raises(UserError, match="got --learning-rate, --keep-weights, which squares has no use for: leave it"):
+        refuse_training_flags(kept, "squares", "learning_rate")
+    refuse_training_flags(TrainingFlags(), "squares")
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])

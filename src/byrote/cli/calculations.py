@@ -60,15 +60,12 @@ def calculate(
     return 3 if failures else 0
 
 
-def refuse_training_flags(command: TrainingFlags, analysis: Analysis) -> None:
-    """Raises UserError for flags that an analysis would not heed."""
-    given = list(command.recipe)
-    if command.precision != "auto":
-        given.append("precision")
-    given += [name for name in ("keep_weights", "live") if getattr(command, name)]
-    if given:
-        flags = ", ".join("--" + name.replace("_", "-") for name in given)
-        raise UserError(f"got {flags}, but {analysis.name} trains by no recipe: leave it out")
+def refuse_training_flags(command: TrainingFlags, name: str, *given: str) -> None:
+    """Raises UserError for flags that what is called `name` would not heed: those given, and those of networks kept."""
+    refused = [*given, *(flag for flag in ("keep_weights", "live") if getattr(command, flag))]
+    if refused:
+        flags = ", ".join("--" + flag.replace("_", "-") for flag in refused)
+        raise UserError(f"got {flags}, which {name} has no use for: leave it out")
 
 
 class CalculationDisplay:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from byrote import __version__
-from byrote.cli.flags import Demo, List, Report, Reproduce, parse
+from byrote.cli.flags import DataFlags, Demo, List, Measure, Report, Reproduce, parse
+from byrote.cli.measures import MEASURES
 from byrote.cli.studies import REPRODUCTIONS
 from byrote.cli.writing import interrupted, write
 from byrote.data.dataset import Dataset
@@ -23,7 +24,7 @@ INVOCATION = "study.json"
 """What was asked for, kept in OUT so that `byrote report OUT` finds the same runs."""
 
 
-def train(command: Demo | Reproduce, arguments: Sequence[str]) -> int:
+def train(command: Demo | Reproduce | Measure, arguments: Sequence[str]) -> int:
     """Runs what the store lacks, and writes the report. Returns the exit code."""
     started = time.monotonic()
     from byrote.cli.calculations import calculate
@@ -89,7 +90,7 @@ def report(command: Report) -> int:
 
     arguments, folder, precision = _read_invocation(command.folder)
     earlier = parse(arguments)
-    if not isinstance(earlier, Demo | Reproduce):
+    if not isinstance(earlier, Demo | Reproduce | Measure):
         raise UserError(f"{command.folder / INVOCATION} holds no command that trains: run one with --out again")
     database = command.folder.resolve() / "runs.db"
     if earlier.store is None and not database.is_file():
@@ -132,6 +133,7 @@ def show_names(command: List) -> int:
         "corruptions": CORRUPTIONS,
         "augmentations": AUGMENTATIONS,
         "studies": studies,
+        "measures": {name: measurement.description for name, measurement in MEASURES.items()},
     }
     for title, names in lists.items():
         if command.what in (None, title):
@@ -142,32 +144,46 @@ def show_names(command: List) -> int:
     return 0
 
 
-def make_study(command: Demo | Reproduce, precision: str, out: Path) -> Any:
-    """The study that the flags ask for, its data loaded; images that cannot be decoded are listed in `out`."""
+def make_study(command: Demo | Reproduce | Measure, precision: str, out: Path) -> Any:
+    """The study or analysis that the flags ask for, its data loaded."""
     from byrote.cli.calculations import refuse_training_flags
     from byrote.data.sources import load
     from byrote.studies.analysis import Analysis
     from byrote.studies.figure1 import demo_study
+    from byrote.studies.paper_settings import paper_recipe
 
     study: Any
+    if isinstance(command, Measure):
+        refuse_training_flags(command, command.name)
+        data = _load(command, out)
+        recipe = paper_recipe(command.model, data, precision=precision, **command.recipe)
+        build = MEASURES[command.name].build
+        sizes = {"seeds": command.seeds, "n_train": command.n_train}
+        return build(data, model=command.model, recipe=recipe, **sizes, **command.own)
     if isinstance(command, Demo):
         study = demo_study(load("digits"), command.seeds)
     else:
-        data: Dataset = load(
-            command.data,
-            label=command.label,
-            title=command.title,
-            image_size=command.image_size,
-            cache=command.cache,
-            rejected=out / "rejected.csv",
-        )
-        study = REPRODUCTIONS[command.name].build(data, command.scale, command.seeds, command.models)
+        study = REPRODUCTIONS[command.name].build(_load(command, out), command.scale, command.seeds, command.models)
     if command.n_train is not None:
         study = replace(study, n_train=command.n_train)
     if isinstance(study, Analysis):
-        refuse_training_flags(command, study)
+        refuse_training_flags(command, study.name, *command.recipe, *(["precision"] * (command.precision != "auto")))
         return study
     return study.with_recipe(precision=precision, **command.recipe)
+
+
+def _load(command: DataFlags, out: Path) -> Dataset:
+    """The data that the flags name; images that cannot be decoded are listed in `out`."""
+    from byrote.data.sources import load
+
+    return load(
+        command.data,
+        label=command.label,
+        title=command.title,
+        image_size=command.image_size,
+        cache=command.cache,
+        rejected=out / "rejected.csv",
+    )
 
 
 def executor_of(name: str, device: str) -> Any:

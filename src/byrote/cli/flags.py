@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypedDict
 
 import tyro
 
@@ -12,7 +12,7 @@ from byrote.cli.studies import REPRODUCTIONS
 from byrote.training.spec import Recipe
 
 Precision = Literal["auto", "float32", "bfloat16"]
-Listed = Literal["models", "data", "corruptions", "augmentations", "studies"]
+Listed = Literal["models", "data", "corruptions", "augmentations", "studies", "measures"]
 
 
 def _field(name: str) -> Any:
@@ -73,17 +73,11 @@ class Demo(TrainingFlags):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reproduce(TrainingFlags):
-    """A figure or table of the paper, on the paper's data or on yours."""
+class DataFlags:
+    """Which data, and how to read them."""
 
-    name: tyro.conf.Positional[ReproductionName]
-    """What to reproduce: see `byrote list studies`."""
     data: str
     """A data source: see `byrote list data`."""
-    scale: Literal["laptop", "paper"] = "laptop"
-    """laptop: subsets, minutes on two cores; paper: everything at full size, for a GPU."""
-    models: tuple[str, ...] | None = None
-    """Which models: see `byrote list models`; those of the paper, or of the scale, if left out."""
     label: str | None = None
     """Column of the labels, where the source has columns."""
     image_size: int | None = None
@@ -93,6 +87,51 @@ class Reproduce(TrainingFlags):
     the user's cache folder in any case."""
     title: str | None = None
     """What figures call the data."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduce(TrainingFlags, DataFlags):
+    """A figure or table of the paper, on the paper's data or on yours."""
+
+    name: tyro.conf.Positional[ReproductionName]
+    """What to reproduce: see `byrote list studies`."""
+    scale: Literal["laptop", "paper"] = "laptop"
+    """laptop: subsets, minutes on two cores; paper: everything at full size, for a GPU."""
+    models: tuple[str, ...] | None = None
+    """Which models: see `byrote list models`; those of the paper, or of the scale, if left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure(TrainingFlags, DataFlags):
+    """A quantity of a model and its recipe on data; its subclasses are what `byrote measure` offers."""
+
+    name: ClassVar[str]
+    """As on the command line."""
+    model: str = "mlp-1x512"
+    """See `byrote list models`."""
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The flags of this measure alone."""
+        return {field.name: getattr(self, field.name) for field in set(fields(self)) - set(fields(Measure))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rademacher(Measure):
+    """Empirical Rademacher complexity of what training can reach: how well it fits coin flips."""
+
+    name = "rademacher"
+    draws: int = 64
+    """Draws of random signs, trained side by side."""
+    exhaustive: bool = False
+    """All 2^n labelings instead, for n up to 12: shattering, shown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LargestN(Measure):
+    """The largest n whose random labels training fits, by bisection, and the bits memorised per parameter."""
+
+    name = "largest-n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,20 +154,32 @@ class List:
     """All of them if left out."""
 
 
+@dataclass(frozen=True)
+class MeasureChoice:
+    """A quantity of a model and its recipe, measured on data."""
+
+    what: (
+        Annotated[Rademacher, tyro.conf.subcommand(Rademacher.name)]
+        | Annotated[LargestN, tyro.conf.subcommand(LargestN.name)]
+    )
+
+
 Command = (
     Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
+    | Annotated[MeasureChoice, tyro.conf.subcommand("measure")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[List, tyro.conf.subcommand("list")]
 )
 
 
-def parse(arguments: list[str]) -> Demo | Reproduce | Report | List:
+def parse(arguments: list[str]) -> Demo | Reproduce | Measure | Report | List:
     """Raises SystemExit, with what is wrong (code 2) or the help (code 0) printed."""
-    return tyro.cli(
+    command = tyro.cli(
         Command,
         prog="byrote",
         description="Does your network learn, or learn by rote?",
         args=arguments,
         config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff),
     )
+    return command.what if isinstance(command, MeasureChoice) else command
