@@ -13,6 +13,7 @@ from byrote.data.corruptions import Corruption, apply_corruptions
 from byrote.data.dataset import Dataset, Split
 from byrote.data.preprocessing import preprocess
 from byrote.data.subsets import held_out_rows, subset
+from byrote.errors import UserError
 from byrote.training.conditions import labels_digest, make_conditions
 from byrote.training.spec import TrainSpec
 
@@ -81,6 +82,25 @@ def test_a_validation_share_leaves_the_rest_as_it_was(tiny: Dataset, preprocessi
         assert found.most_correct[replica] == 40
         assert "validation held out" in [check.name for check in found.checks[replica]]
         assert all(check.passed for check in found.checks[replica])
+
+
+def test_a_replaced_example_changes_places_with_one_held_out(tiny: Dataset) -> None:
+    """One training example differs, with its label, and one held-out example; the inputs are stored once."""
+    before = TrainSpec(model="mlp-1x4", n_train=50, validation=0.2, corruptions=(RANDOM,))
+    specs = [before, *(before.model_copy(update={"replaced": i}) for i in (3, 27))]
+    found = make_conditions(specs, tiny, device="cpu", channels_last=False)
+    assert found.validation is not None
+    assert len(found.train.inputs) == 50
+    labels = apply_corruptions(subset(tiny, 50, 0), before.corruptions, before.seed).train.labels
+    for replica, (i, j) in enumerate(((3, 3), (27, 7)), start=1):
+        changed = found.train.rows[replica] != found.train.rows[0]
+        assert changed.nonzero().flatten().tolist() == [i]
+        assert found.train.rows[replica, i] == found.validation.rows[0, j]
+        assert found.validation.rows[replica, j] == found.train.rows[0, i]
+        assert found.train.labels[replica, i] == labels[found.validation.rows[0, j]]
+        assert all(check.passed for check in found.checks[replica])
+    with pytest.raises(UserError, match="got replaced=40 for 40 training examples"):
+        make_conditions([before.model_copy(update={"replaced": 40})], tiny, device="cpu", channels_last=False)
 
 
 def test_a_sample_of_each_replica(tiny: Dataset) -> None:

@@ -83,3 +83,16 @@ def test_equal_specs_have_one_text_and_come_back_from_it() -> None:
 def test_a_spec_is_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         TrainSpec(model="mlp-1x4").seed = 3  # type: ignore[misc]
+
+
+def test_a_spec_without_a_replaced_example_has_the_text_it_had_before_there_were_any() -> None:
+    spec = TrainSpec(model="mlp-1x8", validation=0.1)
+    assert "replaced" not in spec.canonical_json()
+    replaced = spec.model_copy(update={"replaced": 0})
+    assert '"replaced":0' in replaced.canonical_json()
+    assert TrainSpec.model_validate_json(replaced.canonical_json()) == replaced
+
+
+def test_an_example_is_replaced_with_one_held_out_only() -> None:
+    with pytest.raises(ValidationError, match="replaced=3 without a validation share"):
+        TrainSpec(model="mlp-1x8", replaced=3)

@@ -15,6 +15,7 @@ from byrote.data.corruptions import apply_corruptions
 from byrote.data.dataset import Dataset
 from byrote.data.preprocessing import Batch, Inputs, blocks, concatenate, preprocess
 from byrote.data.subsets import held_out_rows, subset
+from byrote.errors import UserError
 from byrote.training.checks import data_checks, digest, held_out
 from byrote.training.outcome import Check
 from byrote.training.planner import SHARE_OF_MEMORY, device_memory
@@ -105,7 +106,7 @@ def make_conditions(specs: Sequence[TrainSpec], data: Dataset, *, device: str, c
             pairs.append(preprocess(corrupted, spec.preprocessing, spec.crop))
             input_ids.append(_identities(pairs[-1][0]))
         labels, true = corrupted.train.labels, corrupted.train.true_labels
-        trained, kept_out = held_out_rows(true, spec.validation, spec.data_seed)
+        trained, kept_out = _replaced(spec, *held_out_rows(true, spec.validation, spec.data_seed))
         most_correct.append(_most_correct(input_ids[versions[version]][trained], labels[trained], data.num_classes))
         found = data_checks(spec, clean, corrupted)
         checks.append((*found, held_out(trained, kept_out, len(labels))) if spec.validation else tuple(found))
@@ -143,6 +144,19 @@ def make_conditions(specs: Sequence[TrainSpec], data: Dataset, *, device: str, c
         tuple(most_correct),
         tuple(checks),
     )
+
+
+def _replaced(
+    spec: TrainSpec, trained: Int64[np.ndarray, " N"], kept_out: Int64[np.ndarray, " V"]
+) -> tuple[Int64[np.ndarray, " N"], Int64[np.ndarray, " V"]]:
+    """The rows after number `spec.replaced` has changed places with the held-out one of that number, counted round."""
+    if spec.replaced is None:
+        return trained, kept_out
+    if spec.replaced >= len(trained):
+        raise UserError(f"got replaced={spec.replaced} for {len(trained)} training examples: the first is 0")
+    trained, kept_out, other = trained.copy(), kept_out.copy(), spec.replaced % len(kept_out)
+    trained[spec.replaced], kept_out[other] = kept_out[other], trained[spec.replaced]
+    return trained, kept_out
 
 
 def labels_digest(split: SplitTensors, replica: int) -> str:

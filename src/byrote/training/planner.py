@@ -98,7 +98,7 @@ def is_convolutional(network: torch.nn.Module) -> bool:
 
 def _stack_key(spec: TrainSpec) -> str:
     """Equal for runs that may share a stack: their labels, inputs, seeds and these hyper-parameters may differ."""
-    own: dict[str, object] = {"corruptions": (), "seed": 0, "data_seed": 0}
+    own: dict[str, object] = {"corruptions": (), "seed": 0, "data_seed": 0, "replaced": None}
     if is_elementwise(spec.optimizer):
         own |= {"learning_rate": 1.0, "weight_decay": 0.0}
     return spec.model_copy(update=own).canonical_json()

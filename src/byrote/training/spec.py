@@ -85,6 +85,9 @@ class TrainSpec(Recipe):
     """Opens the streams of corruption, initial weights, batch order, augmentation and dropout."""
     data_seed: Seed = 0
     """Draws the training subset, and which of its examples are held out for validation."""
+    replaced: Annotated[int, Field(ge=0)] | None = None
+    """The place, in the training set, of an example that changes places with a held-out one; all else stays, initial
+    weights, batch order and the labels of the others included. What uniform stability asks about."""
 
     @field_validator("corruptions")
     @classmethod
@@ -94,6 +97,14 @@ class TrainSpec(Recipe):
             if len(found) > 1:
                 raise ValueError(f"got {' and '.join(found)}: a run takes at most one {kind} corruption")
         return corruptions
+
+    @model_validator(mode="after")
+    def _replacement_is_held_out(self) -> TrainSpec:
+        if self.replaced is not None and not self.validation:
+            raise ValueError(
+                f"replaced={self.replaced} without a validation share: an example is replaced with one held out"
+            )
+        return self
 
     @property
     def corruption(self) -> str:
@@ -111,5 +122,9 @@ class TrainSpec(Recipe):
         return max((c.rate for c in self.corruptions if c.name in LABEL_CORRUPTIONS), default=0.0)
 
     def canonical_json(self) -> str:
-        """One text for equal specs, on every machine: what the key of a run hashes."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """One text for equal specs, on every machine: what the key of a run hashes.
+
+        Fields that are younger than a store are left out while they are None, so that its runs keep their keys.
+        """
+        fields = self.model_dump(mode="json", exclude={"replaced"} if self.replaced is None else None)
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
