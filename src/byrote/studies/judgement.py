@@ -1,0 +1,201 @@
+"""Judging a measure of complexity by the networks of a zoo: a table of values and gaps -> what the measure explains.
+
+Three questions. Does it tell true labels from random ones, on the same architecture, recipe and inputs? A measure that
+does not cannot explain the generalization gap. Does it rank networks as their gaps do, overall and where a single
+factor changes? Does it do so better than what costs nothing: the number of parameters, the time to fit?
+
+Source     Zhang et al. (ICLR 2017), section 2.2, for the first; Jiang et al., Fantastic generalization measures and
+           where to find them (ICLR 2020), section 3, for the granulated Kendall coefficient; Dziugaite, Drouin, Neal,
+           Rajkumar, Caballero, Wang, Mitliagkas, Roy, In search of robust measures of generalization (NeurIPS 2020),
+           for the worst environment's sign error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from scipy import stats
+
+from byrote.studies.statistics import Interval, mean_interval
+
+RESAMPLES = 1000
+FACTORS = ("model", "corruption", "learning_rate", "batch_size", "weight_decay", "dropout", "augmentation")
+"""What may differ between networks of a zoo, beside the seed."""
+
+
+@dataclass(frozen=True)
+class Telling:
+    """Whether a measure is larger on random labels than on true ones."""
+
+    difference: Interval
+    """Mean over configurations, one value per seed, of (random - true) / (|random| + |true|): from -1 to 1."""
+    share_larger: float
+    """Of the pairs, how often it is larger on random labels."""
+    num_pairs: int
+    num_unfitted: int
+    """Pairs of which one network had not fitted: they decide nothing."""
+
+    @property
+    def tells(self) -> bool | None:
+        """None: there are too few pairs or seeds to say."""
+        if not self.num_pairs or math.isnan(self.difference.low):
+            return None
+        return self.difference.low > 0
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """How a measure ranks networks, against their generalization gaps."""
+
+    overall: Interval
+    """Kendall's tau-b over all networks that have fitted; interval by resampling configurations."""
+    within: dict[str, float]
+    """Per factor, the mean sign of agreement over pairs of networks that differ in it alone; NaN without such pairs."""
+    granulated: Interval
+    """The mean of `within`: Jiang et al.'s coefficient."""
+    worst_environment: str
+    """The change of one factor in which its sign is wrong most often: "batch_size 32 to 128"."""
+    worst_sign_error: float
+    """How often it is wrong there; 0.5 is a coin's."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a zoo says of one measure."""
+
+    measure: str
+    num_networks: int
+    """Those that have fitted, and for which the measure has a value."""
+    telling: Telling
+    ranking: Ranking
+    over_baselines: dict[str, Interval]
+    """Per baseline, its own overall tau subtracted from the measure's, on the same networks; interval by resampling."""
+
+
+def judge_values(
+    table: pd.DataFrame, measure: str, baselines: Sequence[str] = (), *, resamples: int = RESAMPLES, seed: int = 0
+) -> Judgement:
+    """Judges the column `measure` of `table`, which has a row a network with the columns of results.csv.
+
+    Rows that have not fitted, failed a check or have no value are left out. `baselines` are columns too.
+    """
+    sound = table[table["failed_checks"] == ""]
+    usable = sound[sound["fitted"].astype(bool) & np.isfinite(sound[measure].astype(float))]
+    configurations = usable.groupby(["model", *_varied(usable, _OWN), "corruption", "corruption_rate"], sort=False)
+    clusters = configurations.ngroup().to_numpy() if len(usable) else np.empty(0, dtype=int)
+    generator = np.random.default_rng(seed)
+    draws = [_resampled(clusters, generator) for _ in range(resamples)] if len(usable) else []
+    gaps, values = usable["generalization_gap"].to_numpy(float), usable[measure].to_numpy(float)
+    overall = _kendall(values, gaps)
+    taus = np.array([_kendall(values[rows], gaps[rows]) for rows in draws])
+    against = {}
+    for baseline in baselines:
+        other = usable[baseline].to_numpy(float)
+        differences = np.array([_kendall(other[rows], gaps[rows]) for rows in draws])
+        against[baseline] = _percentiles(overall - _kendall(other, gaps), taus - differences, len(usable))
+    return Judgement(
+        measure,
+        len(usable),
+        _telling(sound, measure),
+        _ranking(usable, measure, _percentiles(overall, taus, len(usable)), generator, resamples),
+        against,
+    )
+
+
+_OWN = ("learning_rate", "batch_size", "weight_decay", "dropout", "augmentation", "n_train")
+
+
+def _varied(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    return [name for name in columns if name in table and table[name].nunique() > 1]
+
+
+def _telling(table: pd.DataFrame, measure: str) -> Telling:
+    own = ["model", *_varied(table, _OWN), "seed"]
+    columns = [*own, measure, "fitted"]
+    labels = [table.loc[table["corruption"] == name, columns] for name in ("random-labels", "true-labels")]
+    pairs = labels[0].merge(labels[1], on=own, suffixes=("_random", "_true"))
+    fitted = pairs["fitted_random"].astype(bool) & pairs["fitted_true"].astype(bool)
+    both = pairs[fitted]
+    random, true = (both[f"{measure}_{name}"].to_numpy(float) for name in ("random", "true"))
+    valued = np.isfinite(random) & np.isfinite(true)
+    random, true, seeds = random[valued], true[valued], both["seed"].to_numpy()[valued]
+    size = np.abs(random) + np.abs(true)
+    relative = np.divide(random - true, size, out=np.zeros_like(size), where=size > 0)
+    per_seed = [float(relative[seeds == seed].mean()) for seed in np.unique(seeds)]
+    return Telling(
+        difference=mean_interval(per_seed),
+        share_larger=float((random > true).mean()) if len(random) else math.nan,
+        num_pairs=len(random),
+        num_unfitted=int((~fitted).sum()),
+    )
+
+
+def _ranking(
+    usable: pd.DataFrame, measure: str, overall: Interval, generator: np.random.Generator, resamples: int
+) -> Ranking:
+    signs = {factor: list(_agreements(usable, measure, factor)) for factor in FACTORS if factor in usable}
+    signs = {factor: found for factor, found in signs.items() if found}
+    agreement = {factor: np.array([sign for _, sign in found]) for factor, found in signs.items()}
+    within = {factor: float(values.mean()) for factor, values in agreement.items()}
+    means = [
+        np.mean([generator.choice(values, len(values)).mean() for values in agreement.values()])
+        for _ in range(resamples if agreement else 0)
+    ]
+    errors: dict[str, list[float]] = {}
+    for found in signs.values():
+        for environment, sign in found:
+            errors.setdefault(environment, []).append((1 - sign) / 2)
+    rates = {environment: float(np.mean(values)) for environment, values in errors.items()}
+    mean = float(np.mean(list(within.values()))) if within else math.nan
+    worst = max(rates, key=lambda environment: rates[environment]) if rates else ""
+    return Ranking(
+        overall=overall,
+        within=within,
+        granulated=_percentiles(mean, np.array(means), len(within)),
+        worst_environment=worst,
+        worst_sign_error=rates.get(worst, math.nan),
+    )
+
+
+def _agreements(usable: pd.DataFrame, measure: str, factor: str) -> Iterator[tuple[str, float]]:
+    """For each pair of networks that differ in `factor` alone: the change, and whether measure and gap change alike
+    (1), against each other (-1), or the measure not at all (0). Gaps that differ by less than the draw of the test
+    examples explains, two standard errors, are no change and left out."""
+    others = [name for name in (*FACTORS, "n_train", "seed", "corruption_rate") if name in usable and name != factor]
+    if factor == "corruption":
+        others.remove("corruption_rate")
+    for _, group in usable.groupby(others, sort=False, dropna=False):
+        for one, other in combinations(group.to_dict("records"), 2):
+            change = other["generalization_gap"] - one["generalization_gap"]
+            variance = sum(run["test_accuracy"] * (1 - run["test_accuracy"]) / run["n_test"] for run in (one, other))
+            if abs(change) <= 2 * math.sqrt(variance):
+                continue
+            yield (
+                f"{factor} {one[factor]} to {other[factor]}",
+                float(np.sign(change) * np.sign(other[measure] - one[measure])),
+            )
+
+
+def _resampled(clusters: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Rows of configurations that are drawn with replacement, all seeds of each."""
+    members = np.split(np.argsort(clusters, kind="stable"), np.cumsum(np.bincount(clusters))[:-1])
+    return np.concatenate([members[drawn] for drawn in generator.integers(0, len(members), len(members))])
+
+
+def _kendall(x: Float[np.ndarray, " M"], y: Float[np.ndarray, " M"]) -> float:
+    """Tau-b; NaN where all x or all y are equal."""
+    return float(stats.kendalltau(x, y).statistic) if len(x) > 1 else math.nan
+
+
+def _percentiles(estimate: float, draws: np.ndarray, n: int) -> Interval:
+    finite = draws[np.isfinite(draws)]
+    if not len(finite) or not math.isfinite(estimate):
+        return Interval(estimate, math.nan, math.nan, n)
+    low, high = np.percentile(finite, [2.5, 97.5])
+    return Interval(estimate, float(low), float(high), n)

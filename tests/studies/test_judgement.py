@@ -1,0 +1,137 @@
+"""Judgements of measures whose merit is known: the gap itself, its opposite, a constant, coin flips."""
+
+import math
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from byrote.studies.judgement import judge_values
+
+
+def make_table(seeds=3, widths=("mlp-1x8", "mlp-1x64"), rates=(0.01, 0.1), **columns):
+    """A net of each kind; gaps grow with the corruption, fall with the width, and hardly move with the step size."""
+    generator = np.random.default_rng(0)
+    rows = []
+    kinds = ("true-labels", "partial-labels", "random-labels")
+    for corruption, model, rate, seed in product(kinds, widths, rates, range(seeds)):
+        gap = 0.1 + 0.35 * kinds.index(corruption) - 0.05 * widths.index(model) + 0.0001 * generator.standard_normal()
+        rows.append(
+            {
+                "model": model,
+                "corruption": corruption,
+                "corruption_rate": {"true-labels": 0.0, "partial-labels": 0.5, "random-labels": 1.0}[corruption],
+                "learning_rate": rate,
+                "seed": seed,
+                "n_train": 100,
+                "n_test": 100_000,
+                "fitted": True,
+                "failed_checks": "",
+                "test_accuracy": 1 - gap,
+                "generalization_gap": gap,
+                "parameters": 100 * (1 + widths.index(model)),
+            }
+        )
+    return pd.DataFrame(rows).assign(**columns)
+
+
+def test_the_gap_itself_passes_everything():
+    table = make_table()
+    table["measure"] = 10 * table["generalization_gap"]
+    found = judge_values(table, "measure", ["parameters"], resamples=100)
+    assert found.telling.tells is True
+    assert found.telling.share_larger == 1.0
+    assert found.telling.num_pairs == 12
+    assert found.ranking.overall.mean == pytest.approx(1)
+    assert found.ranking.within == pytest.approx({"model": 1, "corruption": 1})
+    assert found.ranking.granulated.mean == pytest.approx(1)
+    assert found.ranking.worst_sign_error == 0
+    assert found.over_baselines["parameters"].low > 0
+
+
+def test_its_opposite_fails_everything():
+    table = make_table()
+    table["measure"] = -table["generalization_gap"]
+    found = judge_values(table, "measure", resamples=100)
+    assert found.telling.tells is False
+    assert found.ranking.overall.mean == pytest.approx(-1)
+    assert found.ranking.worst_sign_error == 1
+
+
+def test_what_belongs_to_the_algorithm_alone_does_not_tell_labels_apart():
+    """The number of parameters: equal on both labels."""
+    found = judge_values(make_table(), "parameters", resamples=100)
+    assert found.telling.difference.mean == 0
+    assert found.telling.tells is False
+    assert found.ranking.within["corruption"] == 0
+    assert found.ranking.within["model"] == -1
+    assert found.ranking.granulated.mean == -0.5
+    assert found.ranking.worst_environment == "model mlp-1x8 to mlp-1x64"
+
+
+def test_a_constant_ranks_nothing():
+    found = judge_values(make_table(measure=1.0), "measure", resamples=50)
+    assert math.isnan(found.ranking.overall.mean)
+    assert found.ranking.within == {"model": 0, "corruption": 0}
+
+
+def test_the_coefficient_is_scipys():
+    table = make_table()
+    table["measure"] = np.random.default_rng(1).normal(size=len(table))
+    found = judge_values(table, "measure", resamples=200)
+    expected = stats.kendalltau(table["measure"], table["generalization_gap"]).statistic
+    assert found.ranking.overall.mean == pytest.approx(expected)
+    assert found.ranking.overall.low < expected < found.ranking.overall.high
+
+
+def test_pairs_that_did_not_both_fit_decide_nothing():
+    table = make_table()
+    table["measure"] = table["generalization_gap"]
+    table.loc[table["corruption"] == "random-labels", "fitted"] = False
+    found = judge_values(table, "measure", resamples=50)
+    assert found.telling.tells is None
+    assert (found.telling.num_pairs, found.telling.num_unfitted) == (0, 12)
+    assert found.num_networks == 24
+
+
+def test_one_seed_has_no_interval_and_no_answer():
+    table = make_table(seeds=1)
+    table["measure"] = table["generalization_gap"]
+    found = judge_values(table, "measure", resamples=50)
+    assert found.telling.tells is None
+    assert found.telling.share_larger == 1.0
+
+
+def test_missing_values_and_failed_checks_are_left_out():
+    table = make_table()
+    table["measure"] = table["generalization_gap"]
+    table.loc[0, "measure"] = math.nan
+    table.loc[1, "failed_checks"] = "labels the same"
+    found = judge_values(table, "measure", resamples=50)
+    assert found.num_networks == len(table) - 2
+    assert found.telling.num_pairs == 10
+
+
+def test_nothing_at_all_is_no_answer():
+    table = make_table(fitted=False)
+    table["measure"] = 1.0
+    found = judge_values(table, "measure", ["parameters"])
+    assert found.num_networks == 0
+    assert found.telling.tells is None
+    assert math.isnan(found.ranking.granulated.mean)
+    assert math.isnan(found.over_baselines["parameters"].mean)
+
+
+def test_gaps_that_differ_by_less_than_their_noise_are_no_change():
+    table = make_table(n_test=10)
+    table["measure"] = table["generalization_gap"]
+    assert "model" not in judge_values(table, "measure", resamples=20).ranking.within
+
+
+def test_equal_arguments_give_equal_intervals():
+    table = make_table()
+    table["measure"] = np.random.default_rng(2).normal(size=len(table))
+    first, second = (judge_values(table, "measure", resamples=50) for _ in range(2))
+    assert first == second
