@@ -51,6 +51,8 @@ from .studies.table4 import Table4Study as Table4Study
 from .theory.calculation import Calculation as Calculation
 from .theory.calculation import Computed as Computed
 from .theory.calculation import Result as Result
+from .theory.expressivity import Memorizer as Memorizer
+from .theory.expressivity import memorizer as memorizer
 
 # training
 from .training.engine import train as train
