@@ -51,6 +51,8 @@ from .studies.table4 import Table4Study as Table4Study
 from .theory.calculation import Calculation as Calculation
 from .theory.calculation import Computed as Computed
 from .theory.calculation import Result as Result
+from .theory.deep_memorizer import DeepMemorizer as DeepMemorizer
+from .theory.deep_memorizer import deep_memorizer as deep_memorizer
 from .theory.expressivity import Memorizer as Memorizer
 from .theory.expressivity import memorizer as memorizer
 

@@ -20,12 +20,13 @@ class BrokenLine:
     """The targets over the projections of M distinct points, and one knot before the first, from which it rises."""
 
     projection: Projection
-    knots: Float64[np.ndarray, " M+1"]
-    """Increasing. The first lies one mean gap before the first point (one point alone: by its own size, at least 1)."""
-    values: Float64[np.ndarray, M + 1 * K]
+    knots: Float64[np.ndarray, " J"]
+    """Increasing, J = M + 1 of them. The first lies one mean gap before the first point (for one point: its own size,
+    at least 1)."""
+    values: Float64[np.ndarray, " J *K"]
     is_new: Bool[np.ndarray, " N"]
     """In the order of the projections: whether the point is none of those before."""
-    targets: Float64[np.ndarray, N * K]
+    targets: Float64[np.ndarray, " N *K"]
     """In the order of x."""
     num_classes: int | None
     """None: the targets are real numbers."""
@@ -54,7 +55,7 @@ def draw_line(x: Any, y: Any, *, num_classes: int | None, outputs: Outputs, seed
 
 def _encoded(
     labels: Shaped[np.ndarray, " N"], num_classes: int | None, outputs: Outputs
-) -> tuple[Float64[np.ndarray, N * K], int | None]:
+) -> tuple[Float64[np.ndarray, " N *K"], int | None]:
     """The targets of the outputs, and K if they stand for classes."""
     given = num_classes is not None
     if num_classes is None and labels.dtype.kind == "i" and labels.min() >= 0:
@@ -77,7 +78,7 @@ def _encoded(
 
 
 def _refuse_contradictions(
-    targets: Float64[np.ndarray, N * K], order: Int64[np.ndarray, " N"], is_new: Bool[np.ndarray, " N"]
+    targets: Float64[np.ndarray, " N *K"], order: Int64[np.ndarray, " N"], is_new: Bool[np.ndarray, " N"]
 ) -> None:
     again = np.flatnonzero(~is_new)
     first, second = order[again - 1], order[again]
@@ -87,23 +88,4 @@ def _refuse_contradictions(
         raise UserError(
             f"rows {rows[0]} and {rows[1]} of x (counting from 0) are equal and their targets differ ({len(wrong)} "
             "such pairs), expected one target for each distinct point; drop one of them or give both the same target"
-        )
-
-
-def refuse_overflow(line: BrokenLine, slopes: Float64[np.ndarray, M * K]) -> None:
-    """Raises a UserError if a gap is so small that the slope over it is no float64."""
-    if not np.isfinite(slopes).all():
-        raise UserError(
-            f"the closest points are {line.projection.smallest_gap:.1e} apart, which makes slopes beyond float64; "
-            "rescale x, or drop points that nearly coincide"
-        )
-
-
-def refuse_wrong_classes(line: BrokenLine, largest_error: float) -> None:
-    """Raises a UserError if the rounding of float64 turned a class into another."""
-    if line.num_classes is not None and not largest_error < 0.5:
-        raise UserError(
-            f"the closest points are {line.projection.relative_gap:.1e} of the range apart, which leaves an error of "
-            f"{largest_error:.1g} in float64, expected less than half a class; drop points that nearly coincide, or "
-            "give them the same class"
         )
