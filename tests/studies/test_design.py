@@ -83,3 +83,12 @@ def test_label_corruptions(data, rate, name):
 )
 def test_regularizers_in_words(arguments, words):
     assert regularizers(*arguments) == words
+
+
+def test_a_study_of_final_accuracies_requires_a_number_of_steps(data):
+    by_model = {"mlp-1x8": Recipe(stop="at_steps", steps=5), "mlp-1x9": Recipe()}
+    study = OneRunEach(data, models=list(by_model), recipe=by_model)
+    study.require_steps("mlp-1x8", "this compares")
+    message = "got stop='at_interpolation' for mlp-1x9, but this compares: give stop='at_steps' and a number of steps"
+    with pytest.raises(UserError, match=message):
+        study.require_steps("mlp-1x9", "this compares")

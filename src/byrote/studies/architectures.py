@@ -93,11 +93,7 @@ class ArchitectureStudy(ModelStudy):
             )
         for model in self.model_names:
             recipe = self.own(self.recipe, "recipe", model)
-            if recipe.stop != "at_steps":
-                raise UserError(
-                    f"got stop={recipe.stop!r} for {model}, but final accuracies are compared, and times to fit up to "
-                    "one limit: give stop='at_steps' and a number of steps"
-                )
+            self.require_steps(model, "final accuracies are compared, and times to fit up to one limit")
             if recipe.weight_decay or recipe.dropout or recipe.augmentation != "none":
                 raise UserError(
                     f"got a regulariser in the recipe of {model}: each is tried alone; leave weight_decay, dropout and "

@@ -85,6 +85,12 @@ class ModelStudy(Study):
             raise UserError(f"got {name} for {', '.join(value)} but not for the model {model}: give one for each")
         return value[model]
 
+    def require_steps(self, model: str, why: str) -> None:
+        """Raises UserError where the recipe of `model` does not stop after a number of steps, with the reason."""
+        stop = self.own(self.recipe, "recipe", model).stop
+        if stop != "at_steps":
+            raise UserError(f"got stop={stop!r} for {model}, but {why}: give stop='at_steps' and a number of steps")
+
     def make_spec(self, model: str, seed: int, corruptions: tuple[Corruption, ...] = (), **changes: Any) -> TrainSpec:
         """The run of `model` with `seed` under `corruptions`, with `changes` of its recipe or of n_train."""
         fields = {"n_train": self.own(self.n_train, "n_train", model), "data_seed": self.data_seed} | changes

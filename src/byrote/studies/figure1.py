@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from byrote.data.dataset import Dataset
-from byrote.studies.paper_settings import Scale, laptop_examples, paper_recipe
+from byrote.studies.paper_settings import LAPTOP, Scale, num_examples, paper_recipe
 from byrote.studies.randomization import RATES, SETTINGS, RandomizationStudy
 from byrote.training.spec import Recipe
 
@@ -46,7 +46,7 @@ def figure1_study(
             recipe={model: paper_recipe(model, data) for model in models},
         )
     models = models or ("mlp-3x512", "alexnet", "inception")
-    examples = {model: laptop_examples(model, data) for model in models}
+    examples = {model: num_examples(model, data, LAPTOP) for model in models}
     every = not any(examples.values())
     return RandomizationStudy(
         data=data,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from byrote.data.dataset import Dataset
 from byrote.studies.implicit import IMPLICIT_RECIPE, ImplicitStudy
-from byrote.studies.paper_settings import Scale, laptop_examples, laptop_steps, paper_recipe
+from byrote.studies.paper_settings import LAPTOP, WHOLE, Scale, sized
 
 RATES = (0.0, 0.4)
 """True labels, as the paper has them; and noise, under which stopping early is known to matter more: another claim."""
@@ -22,17 +22,11 @@ def figure2_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[
         models: others than these three; a model is compared with its own name and -no-batchnorm.
     """
     models = models or ("mlp-3x512", "inception", "inception-no-batchnorm")
-    laptop = scale == "laptop"
-    examples = {model: laptop_examples(model, data) if laptop else None for model in models}
-    changes = {name: getattr(IMPLICIT_RECIPE, name) for name in IMPLICIT_RECIPE.model_fields_set}
+    own = sized(models, data, LAPTOP if scale == "laptop" else WHOLE, **IMPLICIT_RECIPE.model_dump(exclude_unset=True))
     return ImplicitStudy(
         data=data,
         models=models,
         seeds=seeds,
-        recipe={
-            model: paper_recipe(model, data, **(changes | ({"steps": laptop_steps(model)} if laptop else {})))
-            for model in models
-        },
-        n_train=examples,
-        rates={model: RATES if examples[model] is None else (0.0,) for model in models},
+        rates={model: RATES if n_train is None else (0.0,) for model, n_train in own["n_train"].items()},
+        **own,
     )

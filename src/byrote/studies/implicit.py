@@ -64,12 +64,9 @@ class ImplicitStudy(ModelStudy):
             rates = self.own(self.rates, "rates", model)
             if not rates or not all(0 <= rate <= 1 for rate in rates):
                 raise UserError(f"got rates={rates!r} for {model}, expected label corruptions between 0 and 1")
-            stop = self.own(self.recipe, "recipe", model).stop
-            if stop != "at_steps":
-                raise UserError(
-                    f"got stop={stop!r} for {model}, but a run that stops at interpolation does not show what training "
-                    "on would have done: give stop='at_steps' and a number of steps"
-                )
+            self.require_steps(
+                model, "a run that stops at interpolation does not show what training on would have done"
+            )
 
     def plan(self) -> list[TrainSpec]:
         return [

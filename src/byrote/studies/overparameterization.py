@@ -71,12 +71,7 @@ class OverparameterizationStudy(ModelStudy):
         if not self.ratios or min(self.ratios) <= 0:
             raise UserError(f"got ratios={self.ratios!r}, expected positive numbers of parameters per example")
         for family in self.model_names:
-            stop = self.own(self.recipe, "recipe", family).stop
-            if stop != "at_steps":
-                raise UserError(
-                    f"got stop={stop!r} for {family}, but networks of different size compare after equal training: "
-                    "give stop='at_steps' and a number of steps"
-                )
+            self.require_steps(family, "networks of different size compare after equal training")
         for family, sizes in self.sizes.items():
             if len(sizes) < 3:
                 raise UserError(

@@ -8,8 +8,8 @@ Assumed    Batch size 128, which the paper does not state. For architectures tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias, TypedDict
 
 from byrote.data.dataset import Dataset
 from byrote.training.spec import Recipe
@@ -26,10 +26,23 @@ PAPER_STEPS = 100 * _EPOCH
 """By then 1 - 0.95^100 = 99.4% of all the learning that this schedule ever allows is spent."""
 
 _CROP = 28
-_LAPTOP_EXAMPLES: Mapping[str, int | None] = {"mlp": None, "alexnet": 2000}
-_OTHER_LAPTOP_EXAMPLES = 1000
-_LAPTOP_STEPS: Mapping[str, int] = {"mlp": 60 * _EPOCH, "alexnet": 1280, "conv": 2000}
-_OTHER_LAPTOP_STEPS = 320
+
+Sizes: TypeAlias = Mapping[str, tuple[int | None, dict[str, Any]]]
+"""Training examples (None: all) and the fields of a recipe that go with so many, by the first word of a model's name;
+"" is for all others."""
+
+WHOLE: Sizes = {"": (None, {"steps": PAPER_STEPS})}
+LAPTOP: Sizes = {
+    "mlp": (None, {"steps": 60 * _EPOCH}),
+    "alexnet": (2000, {"steps": 1280}),
+    "conv": (1000, {"steps": 2000}),
+    "": (1000, {"steps": 320}),
+}
+"""So much that a run on two cores takes minutes and has most of its learning behind it.
+
+60 epochs of CIFAR-10 spend 95% of what the schedule allows. The subsets of the others are fitted long before their rate
+has fallen much: 80 epochs of 2,000 examples, and 40 of 1,000 (random labels of CIFAR-10 without regularisers after 22
+and 25; one seed each); conv-small, at its rate of 0.01, takes longer."""
 
 
 def paper_recipe(model: str, data: Dataset, **changes: Any) -> Recipe:
@@ -39,19 +52,33 @@ def paper_recipe(model: str, data: Dataset, **changes: Any) -> Recipe:
     return Recipe.model_validate({"crop": _CROP if large else None, "learning_rate": rate} | changes)
 
 
-def laptop_examples(model: str, data: Dataset) -> int | None:
-    """So many training examples that a run on two cores takes minutes; None for all."""
-    wanted = _LAPTOP_EXAMPLES.get(_family(model), _OTHER_LAPTOP_EXAMPLES)
+class Sized(TypedDict):
+    """Arguments of a ModelStudy, each model's own."""
+
+    recipe: dict[str, Recipe]
+    n_train: dict[str, int | None]
+
+
+def sized(models: Sequence[str], data: Dataset, sizes: Sizes, **changes: Any) -> Sized:
+    """`paper_recipe`, for a number of steps, and `num_examples` of each model.
+
+    Fields of the recipe in `sizes` win over `changes`.
+    """
+    common = {"stop": "at_steps"} | changes
+    return {
+        "recipe": {model: paper_recipe(model, data, **(common | _of(model, sizes)[1])) for model in models},
+        "n_train": {model: num_examples(model, data, sizes) for model in models},
+    }
+
+
+def num_examples(model: str, data: Dataset, sizes: Sizes) -> int | None:
+    """How many training examples `model` takes of `data`; None for all, also where there are no more."""
+    wanted, _ = _of(model, sizes)
     return wanted if wanted is not None and wanted < len(data.train) else None
 
 
-def laptop_steps(model: str) -> int:
-    """So many steps that a run on `laptop_examples` takes minutes and has most of its learning behind it.
-
-    60 epochs of CIFAR-10 spend 95% of what the schedule allows. The subsets of the others are fitted long before their
-    rate has fallen much: 80 epochs of 2,000 examples, and 40 of 1,000; conv-small, at its rate of 0.01, takes longer.
-    """
-    return _LAPTOP_STEPS.get(_family(model), _OTHER_LAPTOP_STEPS)
+def _of(model: str, sizes: Sizes) -> tuple[int | None, dict[str, Any]]:
+    return sizes.get(_family(model), sizes[""])
 
 
 def _family(model: str) -> str:

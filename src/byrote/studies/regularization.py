@@ -24,10 +24,9 @@ from byrote.errors import UserError
 from byrote.models.catalog import MODELS
 from byrote.references import is_reference, load_object, name_of
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
-from byrote.studies.paper_settings import WEIGHT_DECAY, Scale, paper_recipe
+from byrote.studies.paper_settings import PAPER_STEPS, WEIGHT_DECAY, WHOLE, Scale, Sizes, sized
 from byrote.studies.regularization_findings import findings
 from byrote.studies.study import Finding, tabulate
-from byrote.studies.table1 import PAPER_STEPS
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe, TrainSpec
 
@@ -140,11 +139,7 @@ class RegularizationStudy(ModelStudy):
         recipe, factors = self.own(self.recipe, "recipe", model), self.factors_of(model)
         if not factors or not set(factors) <= set(FACTORS):
             raise UserError(f"got factors={factors!r} for {model}, expected some out of {', '.join(FACTORS)}")
-        if recipe.stop != "at_steps":
-            raise UserError(
-                f"got stop={recipe.stop!r} for {model}, but the grid compares final accuracies: "
-                "give stop='at_steps' and a number of steps"
-            )
+        self.require_steps(model, "the grid compares final accuracies")
         for name, levels in factors.items():
             if isinstance(levels, str) or len(levels) != 2 or levels[0] == levels[1]:
                 raise UserError(f"got {name}={levels!r} for {model}, expected two levels, (off, on)")
@@ -181,15 +176,18 @@ def takes_dropout(model: str) -> bool:
     return any(parameter.name == "dropout" or parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
 
 
-_LAPTOP_MODELS = ("mlp-1x512", "conv-small")
-_LAPTOP_SIZES: Mapping[str, tuple[int, dict[str, Any]]] = {
+MODELS_OF_SCALE: Mapping[Scale, Sequence[str]] = {
+    "paper": ("mlp-3x512", "alexnet", "inception"),
+    "laptop": ("mlp-1x512", "conv-small"),
+}
+_LAPTOP: Sizes = {
     "mlp": (500, {"steps": 1000}),
     "conv": (500, {"steps": 360, "learning_rate": 0.05}),
+    "": (256, {"steps": 200}),
 }
 """Training examples, so few that a grid of 48 runs takes some ten minutes on two cores, and steps, so many that random
 labels of CIFAR-10 are fitted under every regulariser. conv-small has the rate of the demonstration, at which it fits
 sooner than at 0.01."""
-_OTHER_LAPTOP_SIZES = (256, {"steps": 200})
 
 
 def regularization_study(
@@ -202,16 +200,10 @@ def regularization_study(
             takes, whose runs are among these. "laptop" is mlp-1x512 and conv-small on 500 examples.
         models: others than these.
     """
-    models = models or (("mlp-3x512", "alexnet", "inception") if scale == "paper" else _LAPTOP_MODELS)
-    whole = (len(data.train), {"steps": PAPER_STEPS})
-    sizes = {
-        model: whole if scale == "paper" else _LAPTOP_SIZES.get(model.partition("-")[0], _OTHER_LAPTOP_SIZES)
-        for model in models
-    }
+    models = models or MODELS_OF_SCALE[scale]
     return RegularizationStudy(
         data=data,
         models=models,
         seeds=seeds,
-        recipe={model: paper_recipe(model, data, stop="at_steps", **own) for model, (_, own) in sizes.items()},
-        n_train={model: n if n < len(data.train) else None for model, (n, _) in sizes.items()},
+        **sized(models, data, _LAPTOP if scale == "laptop" else WHOLE),
     )

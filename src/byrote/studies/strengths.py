@@ -24,12 +24,11 @@ import pandas as pd
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
-from byrote.studies.paper_settings import Scale, paper_recipe
-from byrote.studies.regularization import takes_dropout
+from byrote.studies.paper_settings import PAPER_STEPS, WHOLE, Scale, Sizes, sized
+from byrote.studies.regularization import MODELS_OF_SCALE, takes_dropout
 from byrote.studies.strengths_findings import findings
 from byrote.studies.strengths_readings import Ladders
 from byrote.studies.study import Finding, tabulate
-from byrote.studies.table1 import PAPER_STEPS
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe, TrainSpec
 
@@ -171,11 +170,7 @@ class StrengthStudy(ModelStudy):
                 f"got sizes={self.sizes} for {model}, expected at least 3, each half of the next, and the smallest "
                 f"with an example of each of the {self.data.num_classes} classes"
             )
-        if recipe.stop != "at_steps":
-            raise UserError(
-                f"got stop={recipe.stop!r} for {model}, but strengths are compared by final accuracies: "
-                "give stop='at_steps' and a number of steps"
-            )
+        self.require_steps(model, "strengths are compared by final accuracies")
         if recipe.validation:
             raise UserError(
                 f"got validation={recipe.validation:g} for {model}, but every n of the ladder is trained on in full: "
@@ -197,15 +192,14 @@ def default_strengths(model: str, data: Dataset) -> Strengths:
     return {name: levels for name, levels in STRENGTHS.items() if not left_out.get(name)}
 
 
-_LAPTOP_MODELS = ("mlp-1x512", "conv-small")
-_LAPTOP_SIZES: Mapping[str, tuple[int, dict[str, Any]]] = {
+_LAPTOP: Sizes = {
     "mlp": (8000, {"steps": 1200}),
     "conv": (2000, {"steps": 320, "learning_rate": 0.05}),
+    "": (512, {"steps": 80}),
 }
 """The largest n, and steps: some twenty epochs of it, in which a network without regularisers fits the random labels of
 a half, so that there is room above and below. 80 runs of each take some ten minutes on two cores. conv-small has the
 rate of the demonstration, at which it fits sooner than at 0.01."""
-_OTHER_LAPTOP_SIZES = (512, {"steps": 80})
 
 
 def strengths_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[str] | None = None) -> StrengthStudy:
@@ -216,16 +210,10 @@ def strengths_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequenc
             takes. "laptop" is mlp-1x512 up to 8,000 and conv-small up to 2,000 examples.
         models: others than these.
     """
-    models = models or (("mlp-3x512", "alexnet", "inception") if scale == "paper" else _LAPTOP_MODELS)
-    whole = (len(data.train), {"steps": PAPER_STEPS})
-    sizes = {
-        model: whole if scale == "paper" else _LAPTOP_SIZES.get(model.partition("-")[0], _OTHER_LAPTOP_SIZES)
-        for model in models
-    }
+    models = models or MODELS_OF_SCALE[scale]
     return StrengthStudy(
         data=data,
         models=models,
         seeds=seeds,
-        recipe={model: paper_recipe(model, data, stop="at_steps", **own) for model, (_, own) in sizes.items()},
-        n_train={model: n if n < len(data.train) else None for model, (n, _) in sizes.items()},
+        **sized(models, data, _LAPTOP if scale == "laptop" else WHOLE),
     )

@@ -32,14 +32,7 @@ from byrote.errors import UserError
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.early_stopping import early_stopping_columns
 from byrote.studies.paper_numbers import is_imagenet
-from byrote.studies.paper_settings import (
-    PAPER_STEPS,
-    WEIGHT_DECAY,
-    Scale,
-    laptop_examples,
-    laptop_steps,
-    paper_recipe,
-)
+from byrote.studies.paper_settings import LAPTOP, PAPER_STEPS, WEIGHT_DECAY, Scale, Sizes, paper_recipe, sized
 from byrote.studies.study import Finding, tabulate
 from byrote.studies.table2_findings import findings, runs_of
 from byrote.studies.table2_rows import MEASURES, Row, paper_accuracy, published_rows, rows_for
@@ -84,11 +77,7 @@ class Table2Study(ModelStudy):
             raise UserError(f"got rows={self.rows!r}, expected a list of different rows")
         for model in self.model_names:
             recipe = self.own(self.recipe, "recipe", model)
-            if recipe.stop != "at_steps":
-                raise UserError(
-                    f"got stop={recipe.stop!r} for {model}, but Table 2 compares final accuracies: "
-                    "give stop='at_steps' and a number of steps"
-                )
+            self.require_steps(model, "Table 2 compares final accuracies")
             for name, off in _OFF.items():
                 if getattr(recipe, name) == off and any(getattr(row, name) for row in self.rows):
                     raise UserError(
@@ -147,24 +136,18 @@ def table2_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[s
     """
     laptop = scale == "laptop"
     models = models or (("conv-small",) if laptop else ("resnet",))
-    changes = {name: getattr(TABLE2_RECIPE, name) for name in TABLE2_RECIPE.model_fields_set}
     # Where an epoch is longer than one of CIFAR-10, the rate falls once in each; ImageNet's has 10,000 steps.
     epoch = max(TABLE2_RECIPE.decay_steps, math.ceil(len(data.train) / TABLE2_RECIPE.batch_size))
-    if not laptop:
-        changes |= {"steps": _EPOCHS * epoch, "decay_steps": epoch}
-    changes["crop"] = _crop(data)
+    whole: Sizes = {"": (None, {"steps": _EPOCHS * epoch, "decay_steps": epoch})}
+    changes = TABLE2_RECIPE.model_dump(exclude_unset=True) | {"crop": _crop(data)}
     if not data.is_images:
         changes["augmentation"] = "none"
     return Table2Study(
         data=data,
         models=models,
         seeds=seeds,
-        recipe={
-            model: paper_recipe(model, data, **(changes | ({"steps": laptop_steps(model)} if laptop else {})))
-            for model in models
-        },
-        n_train={model: laptop_examples(model, data) if laptop else None for model in models},
         rows=rows_for(data),
+        **sized(models, data, LAPTOP if laptop else whole, **changes),
     )
 
 

@@ -24,9 +24,8 @@ from byrote.errors import UserError
 from byrote.studies.convergence import convergence_columns
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.paper_numbers import is_cifar10
-from byrote.studies.paper_settings import WEIGHT_DECAY, Scale, paper_recipe
+from byrote.studies.paper_settings import PAPER_STEPS, WEIGHT_DECAY, WHOLE, Scale, Sizes, sized
 from byrote.studies.study import Finding, tabulate
-from byrote.studies.table1 import PAPER_STEPS
 from byrote.studies.table4_findings import findings
 from byrote.studies.table4_rows import Condition, published_rows, runs_of
 from byrote.training.outcome import TrainOutcome
@@ -35,10 +34,9 @@ from byrote.training.spec import Recipe, TrainSpec
 MODELS = ("mlp-1x512", "mlp-3x512", "alexnet", "inception")
 WEIGHT_DECAYS = (0.0, 1e-5, 1e-4, WEIGHT_DECAY, 1e-3, 1e-2)
 AUGMENTATIONS = ("random-crop", "crop-flip-color")
-_LAPTOP = {"mlp": (2000, 1600), "alexnet": (1000, 640)}
+_LAPTOP: Sizes = {"mlp": (2000, {"steps": 1600}), "alexnet": (1000, {"steps": 640}), "": (500, {"steps": 200})}
 """Examples and steps: 100, 80 and 50 epochs, about twice or more of what random labels of CIFAR-10 take without
 regularisers (alexnet 22 epochs of 2,000 examples, inception 25 of 1,000; one seed each)."""
-_OTHER_LAPTOP = (500, 200)
 _RECIPE = Recipe(stop="at_steps", steps=PAPER_STEPS)
 
 
@@ -74,11 +72,7 @@ class Table4Study(ModelStudy):
                 raise UserError(f"got weight_decays={decays!r} for {model}, expected different ones, 0 among them")
             if isinstance(own, str) or "none" in own or len(set(own)) < len(own):
                 raise UserError(f"got augmentations={own!r} for {model}, expected a list of different ones but 'none'")
-            if recipe.stop != "at_steps":
-                raise UserError(
-                    f"got stop={recipe.stop!r} for {model}, but Table 4 compares final accuracies: "
-                    "give stop='at_steps' and a number of steps"
-                )
+            self.require_steps(model, "Table 4 compares final accuracies")
             if recipe.weight_decay or recipe.augmentation != "none" or recipe.dropout:
                 raise UserError(
                     f"got a recipe with weight_decay={recipe.weight_decay:g}, augmentation={recipe.augmentation!r} and "
@@ -135,14 +129,11 @@ def table4_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[s
         models: others than the paper's four; those that it does not have are augmented as inception is.
     """
     models = models or MODELS
-    paper = {"laptop": None, "paper": (None, PAPER_STEPS)}[scale]
-    sizes = {model: paper or _LAPTOP.get(model.partition("-")[0], _OTHER_LAPTOP) for model in models}
     not_augmented = {"mlp-1x512", "mlp-3x512", "alexnet"} if data.is_images else set(models)
     return Table4Study(
         data=data,
         models=models,
         seeds=seeds,
-        recipe={model: paper_recipe(model, data, stop="at_steps", steps=steps) for model, (_, steps) in sizes.items()},
-        n_train={model: n if n and n < len(data.train) else None for model, (n, _) in sizes.items()},
         augmentations={model: () if model in not_augmented else AUGMENTATIONS for model in models},
+        **sized(models, data, _LAPTOP if scale == "laptop" else WHOLE),
     )
