@@ -4,20 +4,9 @@ import pytest
 
 from byrote.errors import UserError
 from byrote.models.matching import num_parameters
-from byrote.studies.design import ModelStudy
 from byrote.studies.families import family_label, family_name, is_family, member
+from byrote.studies.randomization import RandomizationStudy
 from byrote.training.spec import Recipe
-
-
-class Plain(ModelStudy):
-    def plan(self):
-        return []
-
-    def summarise(self, outcomes):
-        raise NotImplementedError
-
-    def verdict(self, table):
-        raise NotImplementedError
 
 
 @pytest.mark.parametrize(
@@ -37,13 +26,13 @@ def test_families_have_a_name_and_a_short_one(family, name, label):
 def test_a_member_is_matched_on_what_is_left_of_the_image(data):
     family = "mlp-1x{width}"
     whole, cropped = (
-        member(Plain(data=data, models=[family], recipe=Recipe(crop=crop)), family, 1000) for crop in (None, 3)
+        member(RandomizationStudy(data, models=[family], recipe=Recipe(crop=crop)), family, 1000) for crop in (None, 3)
     )
     assert abs(num_parameters(whole, input_shape=(1, 6, 6), num_classes=10) - 1000) <= 47 / 2
     assert abs(num_parameters(cropped, input_shape=(1, 3, 3), num_classes=10) - 1000) <= 20 / 2
 
 
 def test_a_model_that_is_no_family_has_no_members(data):
-    study = Plain(data=data, models=["mlp-1x8"])
+    study = RandomizationStudy(data, models=["mlp-1x8"])
     with pytest.raises(UserError, match=r"expected a model's name with one \{width\}"):
         member(study, "mlp-1x8", 100)
