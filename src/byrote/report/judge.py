@@ -1,0 +1,239 @@
+"""The scoreboard of measures on a page: a row a measure, and each judged measure against the gap."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from byrote.report.figures import Figure, layered, rounded, setting_label, slug
+from byrote.report.sections import Cell, PageTable, Presentation, Section
+from byrote.studies.judge import BASELINES, JudgeAnalysis, find_measure
+from byrote.theory.calculation import Computed
+
+SERIES = {
+    "difference": "random against true labels",
+    "tau": "rank against the gap",
+    "granulated": "within single factors",
+}
+_MOST_CLOUDS = 6
+"""Of judged measures: a page of more is no longer looked at."""
+
+
+def present(analysis: JudgeAnalysis, results: Sequence[Computed], table: pd.DataFrame) -> Presentation:
+    """Scoreboard, table, and clouds of networks."""
+    values = analysis.values(results)
+    judged = [name for name in table["measure"] if name in analysis.measures]
+    own = [name for name in judged if ":" in name]
+    clouds = (own or judged)[:_MOST_CLOUDS] if own or len(judged) <= _MOST_CLOUDS else []
+    fitted = values["fitted"].astype(bool) & (values["failed_checks"] == "")
+    sections = [
+        Section(
+            id="scoreboard",
+            title="Scoreboard",
+            lead="A measure that explains generalization is to the right throughout: larger on random labels than on "
+            "true ones, and larger where the gap is. At 0 it says nothing.",
+            figures=[scoreboard(table)],
+            table=_table(table),
+            note=_missing(table),
+        )
+    ]
+    if clouds:
+        sections.append(
+            Section(
+                id="clouds",
+                title="Network by network",
+                lead="Each point is a network that has fitted, by its measure and its generalization gap.",
+                figures=[cloud(name, values[fitted]) for name in clouds],
+            )
+        )
+    return Presentation(headline=_headline(table, judged), sections=sections, notes=_notes(values, fitted))
+
+
+def scoreboard(table: pd.DataFrame) -> Figure:
+    """A row a measure: three figures from -1 to 1, each with its interval."""
+    parts = [
+        pd.DataFrame(
+            {
+                "measure": table["title"],
+                "quantity": title,
+                "value": table[column],
+                "low": table[f"{column}_low"],
+                "high": table[f"{column}_high"],
+            }
+        )
+        for column, title in SERIES.items()
+    ]
+    data = rounded(pd.concat(parts, ignore_index=True))
+    names, by_series = list(table["title"]), alt.Scale(domain=list(SERIES.values()))
+    base = alt.Chart().encode(
+        y=alt.Y("measure:N", sort=names, title=None, axis=alt.Axis(labelLimit=170)),
+        yOffset=alt.YOffset("quantity:N", sort=list(SERIES.values())),
+        color=alt.Color("quantity:N", scale=by_series),
+    )
+    title = "−1: against it, 0: nothing, 1: with it"
+    scale = alt.Scale(domain=[-1, 1])
+    layers = [
+        alt.Chart().mark_rule(strokeDash=[2, 3]).encode(x=alt.datum(0)),
+        base.mark_rule(strokeWidth=1.5).encode(x=alt.X("low:Q", title=title, scale=scale), x2="high:Q"),
+        base.mark_point(filled=True, opacity=1).encode(
+            x=alt.X("value:Q", title=title, scale=scale, axis=alt.Axis(format="+~g", tickCount=5)),
+            shape=alt.Shape("quantity:N", scale=by_series),
+            tooltip=[
+                alt.Tooltip("measure:N"),
+                alt.Tooltip("quantity:N"),
+                alt.Tooltip("value:Q", format="+.2f"),
+                alt.Tooltip("low:Q", title="95% interval, low", format="+.2f"),
+                alt.Tooltip("high:Q", title="95% interval, high", format="+.2f"),
+            ],
+        ),
+    ]
+    return Figure(
+        name="scoreboard",
+        title="What each measure says of the gap",
+        subtitle=f"{int(table['num_trained'].max()):,} networks",
+        caption="Random against true labels: relative difference, mean over pairs that differ in their labels alone, "
+        "interval over seeds. Rank: Kendall's tau with the generalization gap; within single factors: its mean over "
+        "pairs that differ in one of them; intervals by resampling.",
+        data=data,
+        chart=layered(*layers, data=data, height=38 * len(names) + 20),
+    )
+
+
+def cloud(name: str, networks: pd.DataFrame) -> Figure:
+    """The networks, by the measure `name` and their gap; shape and colour are their labels."""
+    settings = [setting_label(*pair) for pair in zip(networks["corruption"], networks["corruption_rate"], strict=True)]
+    measure = find_measure(name)
+    sign = 1 if measure.larger_is_worse else -1
+    data = rounded(
+        pd.DataFrame(
+            {
+                "value": sign * networks[name],
+                "gap": networks["generalization_gap"],
+                "labels": settings,
+                "model": networks["model"],
+                "seed": networks["seed"],
+            }
+        ).dropna()
+    )
+    spread = data["value"].to_numpy(float)
+    is_log = len(spread) > 0 and spread.min() > 0 and spread.max() > 30 * spread.min()
+    by_labels = alt.Scale(domain=list(dict.fromkeys(data["labels"])))
+    chart = (
+        alt.Chart()
+        .mark_point(filled=True, opacity=0.6, size=28)
+        .encode(
+            x=alt.X(
+                "value:Q",
+                title=measure.title,
+                scale=alt.Scale(type="log" if is_log else "linear", zero=False),
+                axis=alt.Axis(format="~g" if not is_log else "~e", tickCount=4),
+            ),
+            y=alt.Y("gap:Q", title="generalization gap", axis=alt.Axis(format=".0%")),
+            color=alt.Color("labels:N", scale=by_labels),
+            shape=alt.Shape("labels:N", scale=by_labels),
+            tooltip=[alt.Tooltip(f"{field}:N") for field in ("model", "labels", "seed")]
+            + [alt.Tooltip("value:Q", format=".4g"), alt.Tooltip("gap:Q", format=".1%")],
+        )
+    )
+    return Figure(
+        name=f"cloud-{slug(name)}",
+        title=measure.title,
+        subtitle=f"{len(data):,} networks",
+        caption=f"{measure.title}, {measure.source}. {data['seed'].nunique()} seeds.",
+        data=data,
+        chart=layered(chart, data=data, height=260),
+    )
+
+
+def _table(table: pd.DataFrame) -> PageTable:
+    rows: dict[str, list[list[str | Cell]]] = {}
+    for row in table.to_dict("records"):
+        rows.setdefault(f"{row['kind']}s" if row["kind"] != "sharpness" else "sharpness", []).append(
+            [
+                Cell(row["title"], note=row["source"]),
+                _told(row),
+                _signed(row, "tau"),
+                _signed(row, "granulated"),
+                Cell("–", "quiet")
+                if math.isnan(row["worst_sign_error"])
+                else Cell(f"{100 * row['worst_sign_error']:.0f}%", note=row["worst_environment"].replace("_", " ")),
+                _beaten(row),
+            ]
+        )
+    return PageTable(
+        header=(
+            "measure",
+            "tells labels apart",
+            "rank against the gap",
+            "within factors",
+            "worst sign error",
+            "beats",
+        ),
+        blocks=rows,
+    )
+
+
+def _told(row: dict[Any, Any]) -> Cell:
+    if row["tells"] is None:
+        return Cell("no conclusion", "unsure", f"{row['num_pairs']} pairs")
+    note = f"{row['difference']:+.2f} in {row['num_pairs']} pairs"
+    return Cell("yes", "good", note) if row["tells"] else Cell("no", "bad", note)
+
+
+def _signed(row: dict[Any, Any], name: str) -> Cell:
+    if math.isnan(row[name]):
+        return Cell("–", "quiet")
+    if math.isnan(row[f"{name}_low"]):
+        return Cell(f"{row[name]:+.2f}")
+    return Cell(f"{row[name]:+.2f}", note=f"{row[f'{name}_low']:+.2f} to {row[f'{name}_high']:+.2f}")
+
+
+def _beaten(row: dict[Any, Any]) -> Cell:
+    """Which trivial baselines its rank correlation is above, with intervals of the difference."""
+    compared = [name for name in BASELINES if not math.isnan(row.get(f"over_{name}_low", math.nan))]
+    if row["kind"] == "baseline" or not compared:
+        return Cell("–", "quiet")
+    beaten = [find_measure(name).title for name in compared if row[f"over_{name}_low"] > 0]
+    return Cell(f"{len(beaten)} of {len(compared)}", "good" if len(beaten) == len(compared) else "", ", ".join(beaten))
+
+
+def _missing(table: pd.DataFrame) -> str:
+    lacking = table[table["missing"] != ""]
+    return " ".join(
+        f"{row['title']} has no value for {row['num_missing']} networks ({row['missing']})."
+        for row in lacking.to_dict("records")
+    )
+
+
+def _headline(table: pd.DataFrame, judged: Sequence[str]) -> str:
+    rows = table[table["measure"].isin(judged)]
+    if len(rows) == 1:
+        row = rows.iloc[0]
+        answer = {True: "tells", False: "does not tell"}.get(row["tells"])
+        if answer is None:
+            return f"Whether {row['title']} tells true labels from random ones: no conclusion"
+        return f"{row['title'][:1].upper()}{row['title'][1:]} {answer} true labels from random ones"
+    num_told = int((rows["tells"] == True).sum())  # noqa: E712  (None is neither)
+    return f"{num_told} of {len(rows)} measures tell true labels from random ones"
+
+
+def _notes(values: pd.DataFrame, fitted: pd.Series) -> list[str]:
+    gaps = values["generalization_gap"][fitted]
+    spread = f" Their gaps are from {100 * gaps.min():.1f} to {100 * gaps.max():.1f} points." if len(gaps) else ""
+    epochs = values["epochs_run"].to_numpy(float)
+    counted = (
+        f"{int(fitted.sum()):,} of {len(values):,} networks have fitted (99% of their training labels) and count; the "
+        f"others decide nothing.{spread} Half of them ran for {np.median(epochs):.0f} epochs or fewer: runs stop when "
+        "all training labels are right."
+    )
+    turned = "Every measure is turned so that larger should mean a larger gap; a margin counts with its sign reversed."
+    within = (
+        "A measure can tell true labels from random ones and yet rank networks on equal labels no better than chance: "
+        "the column 'within factors' is about that."
+    )
+    return [counted, turned, within]
