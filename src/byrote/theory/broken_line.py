@@ -45,7 +45,7 @@ def draw_line(x: Any, y: Any, *, num_classes: int | None, outputs: Outputs, seed
     projection = choose_projection(points, seed=seed)
     order, ordered = projection.order, projection.values[projection.order]
     is_new = np.concatenate([[True], np.diff(ordered) > 0])
-    _refuse_contradictions(targets, order, is_new)
+    refuse_contradictions(targets, order, is_new)
     positions = ordered[is_new]
     step = (positions[-1] - positions[0]) / (len(positions) - 1) if len(positions) > 1 else max(1.0, abs(positions[0]))
     knots = np.concatenate([[positions[0] - step], positions])
@@ -77,9 +77,10 @@ def _encoded(
     return one_hot, num_classes
 
 
-def _refuse_contradictions(
+def refuse_contradictions(
     targets: Float64[np.ndarray, " N *K"], order: Int64[np.ndarray, " N"], is_new: Bool[np.ndarray, " N"]
 ) -> None:
+    """Raises a UserError that names two rows if equal points, neighbours in the order, have different targets."""
     again = np.flatnonzero(~is_new)
     first, second = order[again - 1], order[again]
     wrong = np.flatnonzero((targets[first] != targets[second]).reshape(len(again), -1).any(1)) if len(again) else again

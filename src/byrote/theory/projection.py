@@ -58,7 +58,7 @@ class Projection:
     tried: tuple[Try, ...]
 
 
-def choose_projection(x: Shaped[np.ndarray, "N ..."], *, seed: int = 0) -> Projection:
+def choose_projection(x: Shaped[np.ndarray, "N ..."], *, seed: int = 0, name: str = "x") -> Projection:
     """Tries random directions and perturbed principal ones (in one dimension, the identity), and keeps the one with
     the largest relative gap. Features are brought to one scale first, by powers of two.
 
@@ -67,10 +67,10 @@ def choose_projection(x: Shaped[np.ndarray, "N ..."], *, seed: int = 0) -> Proje
     Raises:
         UserError: if x holds NaN, or distinct points that no direction tried tells apart in float64.
     """
-    directions, kinds, tolerances = _directions(x, seed)
+    directions, kinds, tolerances = _directions(x, seed, name)
     values = projections(x, directions)
     if not np.isfinite(values).all():
-        refuse_non_finite(x)
+        refuse_non_finite(x, name)
     gaps = [_relative_gap(x, values[:, t].copy(), tolerances[t]) for t in range(len(kinds))]
     del values
     tried = tuple(map(Try, kinds, gaps))
@@ -90,8 +90,8 @@ def choose_projection(x: Shaped[np.ndarray, "N ..."], *, seed: int = 0) -> Proje
         collision = (int(order[wrong[0]]), int(order[wrong[0] + 1]))
     first, second = sorted(collision)
     raise UserError(
-        f"rows {first} and {second} of x (counting from 0) differ, but float64 cannot tell their projections apart "
-        f"along any of the {len(kinds)} directions tried; centre and rescale the features, or make the rows equal"
+        f"rows {first} and {second} of {name} (counting from 0) differ, but float64 cannot tell their projections "
+        f"apart along any of the {len(kinds)} directions tried; centre and rescale the features, or make the rows equal"
     )
 
 
@@ -146,14 +146,14 @@ def _slices(vectors: Float64[np.ndarray, "B D"], bits: int) -> list[Float64[np.n
 
 
 def _directions(
-    x: Shaped[np.ndarray, "N ..."], seed: int
+    x: Shaped[np.ndarray, "N ..."], seed: int, name: str
 ) -> tuple[Float64[np.ndarray, "D T"], list[str], Float64[np.ndarray, " T"]]:
     """Directions to try, their kinds, and for each the error that an ordinary product with it may have."""
     if num_features(x) == 1:
         return np.ones((1, 1)), ["identity"], np.zeros(1)
     sample = as_vectors(x[np.linspace(0, len(x) - 1, min(len(x), _SAMPLE)).astype(np.int64)])
     if not np.isfinite(sample).all():
-        refuse_non_finite(x)
+        refuse_non_finite(x, name)
     mean, spread = sample.mean(0), sample.std(0)
     # A feature that is constant in the sample may still tell a rare point apart: it counts by its size, or as it is.
     scale = np.where(spread > 0, spread, np.where(mean != 0, np.abs(mean), 1))
