@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from byrote.studies.judgement import judge_values
+from byrote.studies.judgement import judge_values, kendall
 
 
 def make_table(seeds=3, widths=("mlp-1x8", "mlp-1x64"), rates=(0.01, 0.1), **columns):
@@ -84,6 +84,19 @@ def test_the_coefficient_is_scipys():
     expected = stats.kendalltau(table["measure"], table["generalization_gap"]).statistic
     assert found.ranking.overall.mean == pytest.approx(expected)
     assert found.ranking.overall.low < expected < found.ranking.overall.high
+
+
+@pytest.mark.parametrize("values", [5, 1000])
+def test_samples_by_weights_are_samples_by_rows(values):
+    """Against scipy, with few and with many ties; an example that is drawn twice is tied with itself."""
+    generator = np.random.default_rng(0)
+    x, y = generator.integers(0, values, (2, 30)).astype(float)
+    drawn = generator.integers(0, 30, (20, 30))
+    weights = np.stack([np.bincount(rows, minlength=30) for rows in drawn]).astype(float)
+    expected = [stats.kendalltau(x[rows], y[rows]).statistic for rows in drawn]
+    np.testing.assert_allclose(kendall(x, y, weights), expected)
+    np.testing.assert_allclose(kendall(x, y), [stats.kendalltau(x, y).statistic])
+    assert np.isnan(kendall(np.ones(3), y[:3])).all()
 
 
 def test_pairs_that_did_not_both_fit_decide_nothing():

@@ -20,7 +20,6 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from scipy import stats
 
 from byrote.studies.statistics import Interval, mean_interval
 
@@ -90,20 +89,19 @@ def judge_values(
     configurations = usable.groupby(["model", *_varied(usable, _OWN), "corruption", "corruption_rate"], sort=False)
     clusters = configurations.ngroup().to_numpy() if len(usable) else np.empty(0, dtype=int)
     generator = np.random.default_rng(seed)
-    draws = [_resampled(clusters, generator) for _ in range(resamples)] if len(usable) else []
+    weights = _resampled(clusters, resamples, generator)
     gaps, values = usable["generalization_gap"].to_numpy(float), usable[measure].to_numpy(float)
-    overall = _kendall(values, gaps)
-    taus = np.array([_kendall(values[rows], gaps[rows]) for rows in draws])
+    overall, taus = kendall(values, gaps), kendall(values, gaps, weights)
     against = {}
     for baseline in baselines:
         other = usable[baseline].to_numpy(float)
-        differences = np.array([_kendall(other[rows], gaps[rows]) for rows in draws])
-        against[baseline] = _percentiles(overall - _kendall(other, gaps), taus - differences, len(usable))
+        difference = overall - kendall(other, gaps)
+        against[baseline] = _percentiles(difference[0], taus - kendall(other, gaps, weights), len(usable))
     return Judgement(
         measure,
         len(usable),
         _telling(sound, measure),
-        _ranking(usable, measure, _percentiles(overall, taus, len(usable)), generator, resamples),
+        _ranking(usable, measure, _percentiles(overall[0], taus, len(usable)), generator, resamples),
         against,
     )
 
@@ -182,15 +180,30 @@ def _agreements(usable: pd.DataFrame, measure: str, factor: str) -> Iterator[tup
             )
 
 
-def _resampled(clusters: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Rows of configurations that are drawn with replacement, all seeds of each."""
-    members = np.split(np.argsort(clusters, kind="stable"), np.cumsum(np.bincount(clusters))[:-1])
-    return np.concatenate([members[drawn] for drawn in generator.integers(0, len(members), len(members))])
+def kendall(
+    x: Float[np.ndarray, " M"], y: Float[np.ndarray, " M"], weights: Float[np.ndarray, "B M"] | None = None
+) -> Float[np.ndarray, " B"]:
+    """Tau-b of each of B samples, in which the i-th pair is `weights[b, i]` times (all once, if left out); NaN where
+    all x or all y are equal.
+
+    It is a ratio of quadratic forms in the weights: concordant minus discordant pairs over the root of those that x
+    and y order. So all samples are a matrix product, and no pair is looked at twice.
+    """
+    weights = np.ones((1, len(x))) if weights is None else weights
+    by_x, by_y = (np.sign(values[:, None] - values) for values in (x, y))
+    agreeing, ordered_x, ordered_y = (
+        ((weights @ matrix) * weights).sum(1) for matrix in (by_x * by_y, np.abs(by_x), np.abs(by_y))
+    )
+    size = np.sqrt(ordered_x * ordered_y)
+    return np.divide(agreeing, size, out=np.full(len(weights), np.nan), where=size > 0)
 
 
-def _kendall(x: Float[np.ndarray, " M"], y: Float[np.ndarray, " M"]) -> float:
-    """Tau-b; NaN where all x or all y are equal."""
-    return float(stats.kendalltau(x, y).statistic) if len(x) > 1 else math.nan
+def _resampled(clusters: np.ndarray, resamples: int, generator: np.random.Generator) -> Float[np.ndarray, "B M"]:
+    """How often each row is drawn: configurations with replacement, all seeds of each."""
+    num = int(clusters.max(initial=-1)) + 1
+    if not num:
+        return np.empty((0, 0))
+    return generator.multinomial(num, np.full(num, 1 / num), resamples)[:, clusters].astype(float)
 
 
 def _percentiles(estimate: float, draws: np.ndarray, n: int) -> Interval:
