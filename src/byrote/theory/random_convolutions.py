@@ -1,0 +1,217 @@
+"""A layer of random convolutions, and the Gram matrix of its features, which are too many to be in memory.
+
+Source     Coates & Ng, The importance of encoding versus training with sparse coding and vector quantization (ICML
+           2011), and Coates, Ng & Lee, An analysis of single-layer networks (AISTATS 2011): patches of 6 x 6 pixels,
+           each with its mean subtracted and divided by its deviation, whitened together (ZCA); filters that are
+           randomly chosen such patches; soft thresholds of both signs; average pooling over the image's quadrants.
+Assumed    That this is the paper's "random conv net with 32,000 filters" (17% on CIFAR-10, 15% with l2), which gives no
+           details. The threshold was chosen on training images; see `LOG.md`.
+
+Whitening and the filters are one matrix: <f, W (q - m)> = <W f, q - m> with the symmetric W. The filters come in pairs
+f and -f, so one product gives the responses of two.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+from torch import Tensor
+from torch.nn import functional as F
+
+from byrote.errors import UserError
+from byrote.randomness import permutation, stream, stream_seed
+from byrote.training.planner import resolve_precision
+
+FilterSource = Literal["patches", "gaussian"]
+_PATCHES_TO_WHITEN = 100_000
+_FLAT = 10 / 255**2
+"""Added to the variance of a patch (Coates, Ng & Lee: 10 on pixels up to 255), so that flat ones stay small."""
+_DAMPING = 0.1
+"""Added to the variance of each principal component before whitening (Coates, Ng & Lee)."""
+_TILE = 2048
+"""Rows of the Gram matrix that one product adds to."""
+
+
+@dataclass(frozen=True, eq=False)
+class RandomConvFeatures:
+    """max(r - bias, 0) of the responses r of random filters at all places, averaged over the cells of a grid.
+
+    Called with images `[N, C, H, W]` in [0, 1], gives `[N, D]`, D = num_filters * grid^2; `of_filters` a part of that.
+    """
+
+    filters: Float32[Tensor, "M P"]
+    """One of each pair, for the P = C side^2 values of a normalised patch; whitening included."""
+    mean: Float32[Tensor, " P"]
+    """Of normalised patches."""
+    patch_size: int
+    grid: int
+    bias: float
+    precision: str
+    """Of the products of patches and filters: "bfloat16" or "float32"."""
+
+    @classmethod
+    def draw(
+        cls,
+        images: Float[Tensor, "N C H W"],
+        num_filters: int,
+        *,
+        patch_size: int = 6,
+        grid: int = 2,
+        bias: float = 0.25,
+        source: FilterSource = "patches",
+        seed: int = 0,
+        precision: str = "auto",
+    ) -> RandomConvFeatures:
+        """Filters for images like these training images, whose labels play no part; on the device of `images`.
+
+        Args:
+            num_filters: even: filters come in pairs of opposite sign.
+            source: whitened patches of random images, or Gaussian numbers; in both cases filters of length 1.
+            precision: "auto" is bfloat16 where the hardware multiplies it natively.
+
+        Raises:
+            UserError: an odd number of filters, patches larger than the images, or more cells than places for patches.
+        """
+        places = min(images.shape[2:]) - patch_size + 1
+        if num_filters < 2 or num_filters % 2:
+            raise UserError(f"got {num_filters} filters, expected an even number: they come in pairs of opposite sign")
+        if not 1 <= grid <= places:
+            raise UserError(
+                f"got patches of {patch_size} pixels and a grid of {grid} cells for images of shape "
+                f"{tuple(images.shape[1:])}, expected at least one place for a patch in each cell"
+            )
+        patches = _normalized(_random_patches(images, patch_size, _PATCHES_TO_WHITEN, seed))
+        mean, whitening = _zca(patches)
+        if source == "gaussian":
+            generator = torch.Generator().manual_seed(stream_seed(seed, "filters"))
+            drawn = torch.randn(num_filters // 2, patches.shape[1], generator=generator).to(patches)
+        else:
+            rows = torch.from_numpy(permutation(stream(seed, "filters"), len(patches))[: num_filters // 2])
+            if len(rows) < num_filters // 2:
+                raise UserError(f"got {num_filters} filters, expected at most {2 * len(patches)} of source patches")
+            drawn = (patches[rows.to(patches.device)] - mean) @ whitening
+        return cls(
+            filters=(F.normalize(drawn, dim=1) @ whitening).contiguous(),
+            mean=mean,
+            patch_size=patch_size,
+            grid=grid,
+            bias=bias,
+            precision=resolve_precision(precision, images.device.type),
+        )
+
+    @property
+    def num_filters(self) -> int:
+        return 2 * len(self.filters)
+
+    @property
+    def num_features(self) -> int:
+        return self.num_filters * self.grid**2
+
+    def __call__(self, images: Float[Tensor, "N C H W"], *, block_images: int = 32) -> Float32[Tensor, "N D"]:
+        """All features, in blocks of images; those of a filter and its opposite are side by side, cell by cell."""
+        return self.of_filters(images, slice(None), block_images=block_images)
+
+    def of_filters(
+        self, images: Float[Tensor, "N C H W"], pairs: slice, *, block_images: int = 32
+    ) -> Float32[Tensor, "N _"]:
+        """The features of some of the M pairs. Beside the result a block of images' responses is in memory."""
+        filters = self.filters[pairs]
+        found = filters.new_empty(len(images), len(filters), self.grid**2, 2)
+        weights = filters.T.to(torch.bfloat16 if self.precision == "bfloat16" else torch.float32)
+        for part, out in zip(images.split(block_images), found.split(block_images), strict=True):
+            for cell, patches in enumerate(self._cells(part.to(filters))):
+                responses = patches.flatten(0, 1).to(weights.dtype) @ weights
+                # s = max(r - b, 0) - max(-r - b, 0); of its mean and that of |s| both signs' means follow.
+                soft = F.softshrink(responses, self.bias).unflatten(0, patches.shape[:2])
+                difference = soft.mean(1, dtype=torch.float32)
+                total = soft.abs_().mean(1, dtype=torch.float32)
+                out[:, :, cell, 0] = (total + difference) / 2
+                out[:, :, cell, 1] = (total - difference) / 2
+        return found.flatten(1)
+
+    def num_operations(self, input_shape: tuple[int, int, int]) -> int:
+        """Multiplications and additions for one image (C, H, W): 2 P for each of M filters at each place."""
+        places = math.prod(side - self.patch_size + 1 for side in input_shape[1:])
+        return 2 * self.filters.numel() * places
+
+    def _cells(self, images: Float32[Tensor, "B C H W"]) -> Iterator[Float32[Tensor, "B L P"]]:
+        """The normalised patches of each cell."""
+        size = self.patch_size
+        windows = images.unfold(2, size, 1).unfold(3, size, 1)
+        for rows in windows.tensor_split(self.grid, 2):
+            for cell in rows.tensor_split(self.grid, 3):
+                patches = cell.permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(1, 2)
+                yield _normalized(patches).sub_(self.mean)
+
+
+def gram_of_features(
+    features: RandomConvFeatures,
+    x: Float[Tensor, "M C H W"],
+    y: Float[Tensor, "N C H W"] | None = None,
+    *,
+    block_images: int = 32,
+    block_filters: int = 512,
+    out: Float32[Tensor, "M N"] | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> Float32[Tensor, "M N"]:
+    """The linear kernel of the features of all pairs of images: of `x` with itself, or of `x` with `y`.
+
+    The features of `block_filters` filters at a time are in memory, (M + N) * block_filters * grid^2 numbers, beside
+    `out` and what `RandomConvFeatures.of_filters` takes; of all filters together they need not fit. Of a symmetric
+    matrix one half is computed and mirrored at the end. Operations: M + N times `features.num_operations`, and
+    2 M N D for the products, or half of that.
+
+    Args:
+        out: where to write it, on the device of the filters; else new memory.
+        on_progress: called with the share that is done after each block of filters.
+    """
+    values = features.filters.new_empty(len(x), len(x if y is None else y)) if out is None else out
+    values.zero_()
+    bounds = [*range(0, len(features.filters), max(1, block_filters // 2)), len(features.filters)]
+    for first, last in pairwise(bounds):
+        left = features.of_filters(x, slice(first, last), block_images=block_images)
+        right = left if y is None else features.of_filters(y, slice(first, last), block_images=block_images)
+        for i in range(0, len(left), _TILE):
+            columns = slice(0, min(i + _TILE, len(left)) if y is None else len(right))
+            values[i : i + _TILE, columns].addmm_(left[i : i + _TILE], right[columns].T)
+        if on_progress:
+            on_progress(last / len(features.filters))
+    if y is None:
+        for i in range(0, len(values), _TILE):
+            rows = slice(i, min(i + _TILE, len(values)))
+            square = values[rows, rows]
+            square.copy_(square.tril() + square.tril(-1).T)
+            values[: rows.start, rows] = values[rows, : rows.start].T
+    return values
+
+
+def _random_patches(images: Float[Tensor, "N C H W"], size: int, most: int, seed: int) -> Float32[Tensor, "L P"]:
+    """Up to `most` patches of random images at random places, and never more than there are."""
+    windows = images.unfold(2, size, 1).unfold(3, size, 1)
+    counts = (len(windows), *windows.shape[2:4])
+    draws = stream(seed, "patches").random((3, min(most, math.prod(counts))))
+    index, top, left = (
+        torch.from_numpy((draw * count).astype(np.int64)).to(images.device)
+        for draw, count in zip(draws, counts, strict=True)
+    )
+    # Indexing with a slice between them puts the drawn axis first.
+    return windows[index, :, top, left].flatten(1).float()
+
+
+def _normalized(patches: Float32[Tensor, "... P"]) -> Float32[Tensor, "... P"]:
+    variance, mean = torch.var_mean(patches, dim=-1, correction=0, keepdim=True)
+    return (patches - mean).mul_((variance + _FLAT).rsqrt_())
+
+
+def _zca(patches: Float32[Tensor, "L P"]) -> tuple[Float32[Tensor, " P"], Float32[Tensor, "P P"]]:
+    """Their mean, and the symmetric root of the inverse of their damped covariance."""
+    mean = patches.mean(0)
+    values, vectors = torch.linalg.eigh(torch.cov(patches.T.double()))
+    return mean, ((vectors * (values + _DAMPING).rsqrt()) @ vectors.T).float()
