@@ -1,0 +1,72 @@
+"""What a measure is: a number for a trained network and what it was trained on."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from byrote.training.outcome import TrainOutcome
+
+CONFIDENCE = 0.95
+"""Bounds hold with at least this probability over the draw of the training set."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """What a network was trained on, as it sees it: preprocessed inputs, labels corrupted or not."""
+
+    inputs: Float[Tensor, "N ..."]
+    labels: Int64[Tensor, " N"]
+    num_classes: int
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return tuple(self.inputs.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+State: TypeAlias = Mapping[str, Tensor]
+MeasureFunction = Callable[[nn.Module, State, TrainingSet, TrainOutcome], float]
+"""Called with the network in evaluation mode and with its final weights, its state before training, what it was trained
+on, and the run's outcome. NaN where the measure does not exist for this run."""
+Kind = Literal["bound", "margin", "norm", "sharpness", "baseline"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    function: MeasureFunction
+    """Of a bound: what it says of the 0-1 error on new examples, beyond the error on the training set. At least 1 in
+    all is vacuous."""
+    kind: Kind
+    title: str
+    """In a table: "path norm over margin"."""
+    source: str
+    larger_is_worse: bool = True
+    """Whether a larger value speaks for a larger generalization gap."""
+
+
+def with_state(model: nn.Module, state: State) -> nn.Module:
+    """A copy of `model` with the weights and buffers of `state`, in evaluation mode."""
+    other = copy.deepcopy(model)
+    other.load_state_dict(dict(state))
+    return other.eval()
+
+
+@torch.no_grad()
+def margins(model: nn.Module, data: TrainingSet) -> Float[Tensor, " N"]:
+    """Of each training example, its label's output minus the largest other one, in float64; negative where wrong."""
+    outputs = torch.cat([model(part).double() for part in data.inputs.split(_BATCH)])
+    own = outputs.gather(1, data.labels[:, None])
+    others = outputs.scatter(1, data.labels[:, None], -torch.inf)
+    return own[:, 0] - others.amax(1)
+
+
+_BATCH = 1024
