@@ -1,0 +1,46 @@
+"""The training loss as a function of all weights as one vector, with its gradient and the products of its Hessian."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Float64, Int64
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from byrote.theory.flat_network import FlatNetwork
+
+_BATCH = 2048
+"""Examples in one forward pass."""
+
+
+class TrainingLoss:
+    """The mean cross-entropy of a network in evaluation mode over N examples, in float64."""
+
+    def __init__(self, network: nn.Module, inputs: Float[Tensor, "N ..."], labels: Int64[Tensor, " N"]) -> None:
+        self._network = FlatNetwork(network, torch.float64)
+        self._batches = list(zip(inputs.double().split(_BATCH), labels.split(_BATCH), strict=True))
+        self._num_examples = len(labels)
+        self.weights: Float64[Tensor, " P"] = self._network.weights
+
+    def __call__(self, weights: Float64[Tensor, " P"]) -> float:
+        with torch.no_grad():
+            return sum(float(self._part(weights, *batch)) for batch in self._batches)
+
+    def gradient(self, weights: Float64[Tensor, " P"]) -> Float64[Tensor, " P"]:
+        total = torch.zeros_like(weights)
+        for batch in self._batches:
+            at = weights.detach().requires_grad_()
+            total += torch.autograd.grad(self._part(at, *batch), at)[0]
+        return total
+
+    def hessian_product(self, weights: Float64[Tensor, " P"], vector: Float64[Tensor, " P"]) -> Float64[Tensor, " P"]:
+        """The gradient, differentiated along `vector`."""
+        total = torch.zeros_like(weights)
+        for batch in self._batches:
+            at = weights.detach().requires_grad_()
+            (gradient,) = torch.autograd.grad(self._part(at, *batch), at, create_graph=True)
+            total += torch.autograd.grad(gradient, at, vector)[0]
+        return total
+
+    def _part(self, weights: Tensor, inputs: Tensor, labels: Tensor) -> Float64[Tensor, ""]:
+        return F.cross_entropy(self._network(weights, inputs), labels, reduction="sum") / self._num_examples
