@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,8 @@ from byrote.studies.randomization import RandomizationStudy
 from byrote.studies.study import Finding
 from byrote.training.outcome import CURVE_COLUMNS, EARLY_COLUMNS, Check, TrainOutcome
 from byrote.training.spec import TrainSpec
+
+sys.path.insert(0, str(Path(__file__).parent))  # for presented.py
 
 DIFFICULTY = {"shuffled-pixels": 1.4, "random-pixels": 3.5, "gaussian": 5.5, "random-labels": 8.0}
 

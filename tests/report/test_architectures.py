@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
-import pandas as pd
 import pytest
+from presented import assert_draws_its_data
 
 from byrote.report.architectures import capacity_figure, present, time_figure
 from byrote.report.page import write_report
@@ -87,9 +85,7 @@ def test_one_section_for_architectures_and_one_for_switches(shown):
 
 def test_a_chart_draws_its_data_and_nothing_else(shown):
     for figure in present(*shown(seeds=2)).figures:
-        (drawn,) = figure.spec["datasets"].values()
-        expected = json.loads(figure.data.to_json(orient="records", double_precision=15))
-        pd.testing.assert_frame_equal(pd.DataFrame(drawn), pd.DataFrame(expected), check_dtype=False)
+        assert_draws_its_data(figure)
 
 
 def test_capacity_is_a_point_for_each_architecture(shown):

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
+from presented import assert_draws_its_data, rows
 
 from byrote.report.figure2 import batch_norm_figures, batch_norm_table, headline, present, stopping_table
-from byrote.report.sections import Cell
 from byrote.studies.implicit import ImplicitStudy
 
 PAIR = ("inception", "inception-no-batchnorm")
@@ -23,14 +22,6 @@ def shown(data, evaluated):
         return study, outcomes, study.summarise(outcomes)
 
     return make
-
-
-def text(entry: str | Cell) -> str:
-    return entry if isinstance(entry, str) else f"{entry.text} {entry.note}".strip()
-
-
-def rows(table) -> dict[str, list[list[str]]]:
-    return {heading: [[text(entry) for entry in row] for row in block] for heading, block in table.blocks.items()}
 
 
 def test_both_claims_have_a_section_with_figures_and_a_table(shown) -> None:
@@ -108,8 +99,7 @@ def test_curves_are_means_over_seeds_in_both_modes(shown) -> None:
         assert (figure.data["seeds"] == 3).all()
         assert figure.data["low"].notna().all()
         assert "3 seeds." in figure.caption
-        (drawn,) = figure.spec["datasets"].values()
-        assert len(pd.DataFrame(drawn)) == len(figure.data)
+        assert_draws_its_data(figure)
 
 
 def test_one_seed_has_no_band(shown) -> None:

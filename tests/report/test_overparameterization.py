@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
-import pandas as pd
 import pytest
+from presented import assert_draws_its_data
 
 from byrote.report.overparameterization import ERRORS, error_figure, present
 from byrote.studies.overparameterization import OverparameterizationStudy
@@ -60,9 +58,7 @@ def test_a_chart_draws_its_data_and_nothing_else(sweep) -> None:
     _, _, table = sweep(seeds=2)
     for _, runs in table.groupby("label_rate"):
         figure = error_figure(runs)
-        (drawn,) = figure.spec["datasets"].values()
-        expected = json.loads(figure.data.to_json(orient="records", double_precision=15))
-        pd.testing.assert_frame_equal(pd.DataFrame(drawn), pd.DataFrame(expected), check_dtype=False)
+        assert_draws_its_data(figure)
 
 
 def test_errors_are_what_is_left_of_accuracies(sweep) -> None:

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
-import pandas as pd
 import pytest
+from presented import assert_draws_its_data
 
 from byrote.report.figures import MOST_POINTS, setting_label
 from byrote.report.randomization import early_figures, figure_1a, figure_1b, figure_1c, present
@@ -28,11 +26,7 @@ def test_every_chart_draws_its_data_and_nothing_else(study, outcomes, table) -> 
         "early-gradient-cosine-mlp-1x512-64",
     ]
     for figure in figures:
-        (drawn,) = figure.spec["datasets"].values()
-        # NaN is null in JSON.
-        expected = json.loads(figure.data.to_json(orient="records", double_precision=15))
-        assert drawn == pytest.approx(expected) if not isinstance(drawn, list) else len(drawn) == len(expected)
-        pd.testing.assert_frame_equal(pd.DataFrame(drawn), pd.DataFrame(expected), check_dtype=False)
+        assert_draws_its_data(figure)
 
 
 def test_1a_is_thin_reaches_the_last_step_and_marks_the_fit(outcomes) -> None:

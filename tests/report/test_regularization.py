@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from presented import assert_draws_its_data, is_whole, rows
 
 from byrote.report.page import write_report
 from byrote.report.regularization import present
@@ -29,19 +30,6 @@ def shown(data, evaluated):
         return study, outcomes[drop:], study.summarise(outcomes[drop:])
 
     return make
-
-
-def text(entry) -> str:
-    return entry if isinstance(entry, str) else f"{entry.text} {entry.note}".strip()
-
-
-def rows(table) -> dict[str, list[list[str]]]:
-    return {heading: [[text(entry) for entry in row] for row in block] for heading, block in table.blocks.items()}
-
-
-def is_whole(table) -> bool:
-    widths = {len(row) for block in table.blocks.values() for row in block} | {len(table.header)}
-    return len(widths) == 1 and sum(count for _, count in table.spans) in (0, *widths)
 
 
 def test_the_page_attributes_tabulates_and_analyses(shown) -> None:
@@ -128,9 +116,7 @@ def test_several_seeds_have_p_values(shown) -> None:
 
 def test_every_chart_draws_its_data_and_nothing_else(shown) -> None:
     for figure in present(*shown()).figures:
-        (drawn,) = figure.spec["datasets"].values()
-        assert len(drawn) == len(figure.data)
-        assert set(drawn[0]) == set(figure.data)
+        assert_draws_its_data(figure)
 
 
 def test_it_becomes_a_page(shown, tmp_path) -> None:

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from presented import assert_draws_its_data
 
 from byrote.report.page import write_report
 from byrote.report.strengths import present, times
@@ -169,9 +170,7 @@ def test_what_is_missing_is_left_out(shown) -> None:
 
 def test_every_chart_draws_its_data_and_nothing_else(shown) -> None:
     for figure in present(*shown()).figures:
-        (drawn,) = figure.spec["datasets"].values()
-        assert len(drawn) == len(figure.data)
-        assert set(drawn[0]) == set(figure.data)
+        assert_draws_its_data(figure)
 
 
 def test_it_becomes_a_page(shown, tmp_path) -> None:

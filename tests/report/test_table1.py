@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
-import pandas as pd
 import pytest
+from presented import assert_draws_its_data, is_whole, rows
 
 from byrote.report.table1 import LABELS, curves_figure, headline, page_table, present, rows_figure
 from byrote.studies.table1 import table1_study
@@ -34,19 +32,6 @@ def shown(data, evaluated):
         return study, outcomes, study.summarise(outcomes)
 
     return make
-
-
-def text(entry) -> str:
-    return entry if isinstance(entry, str) else f"{entry.text} {entry.note}".strip()
-
-
-def rows(table) -> dict[str, list[list[str]]]:
-    return {heading: [[text(entry) for entry in row] for row in block] for heading, block in table.blocks.items()}
-
-
-def is_whole(table) -> bool:
-    widths = {len(row) for block in table.blocks.values() for row in block} | {len(table.header)}
-    return len(widths) == 1 and sum(count for _, count in table.spans) in (0, *widths)
 
 
 def test_the_papers_rows_stand_beside_ours(shown) -> None:
@@ -134,8 +119,8 @@ def test_the_distances_are_drawn_row_by_row(shown) -> None:
     assert data.loc[("alexnet: crop", "ours"), "test_accuracy"] == 0.75
     assert not data.loc[("alexnet: random labels", "ours"), "all_fitted"]
     assert "Hollow: not fitted. One seed: no interval." in figure.caption
-    (drawn,) = figure.spec["datasets"].values()
-    assert len(drawn) == len(figure.data) == 2 * 16
+    assert len(figure.data) == 2 * 16
+    assert_draws_its_data(figure)
 
 
 def test_accuracies_along_training_are_those_evaluated(shown) -> None:
@@ -146,9 +131,7 @@ def test_accuracies_along_training_are_those_evaluated(shown) -> None:
     assert set(figure.data["row"]) == set(LABELS.values())
     assert figure.data.groupby(["row", "seed"]).size().unique().tolist() == [10]
     assert "after 10 of 12 epochs. 2 seeds." in figure.caption
-    (drawn,) = figure.spec["datasets"].values()
-    expected = json.loads(figure.data.to_json(orient="records", double_precision=15))
-    pd.testing.assert_frame_equal(pd.DataFrame(drawn), pd.DataFrame(expected), check_dtype=False)
+    assert_draws_its_data(figure)
 
 
 def test_without_evaluations_nothing_is_drawn(shown) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from presented import is_whole, rows
 
 from byrote.report.table2 import headline, our_table, paper_table, present
 from byrote.studies.table2 import Table2Study
@@ -18,19 +19,6 @@ def shown(data, evaluated):
         return study, outcomes, study.summarise(outcomes)
 
     return make
-
-
-def text(entry) -> str:
-    return entry if isinstance(entry, str) else f"{entry.text} {entry.note}".strip()
-
-
-def rows(table) -> dict[str, list[list[str]]]:
-    return {heading: [[text(entry) for entry in row] for row in block] for heading, block in table.blocks.items()}
-
-
-def is_whole(table) -> bool:
-    widths = {len(row) for block in table.blocks.values() for row in block} | {len(table.header)}
-    return len(widths) == 1 and sum(count for _, count in table.spans) in (0, *widths)
 
 
 def test_elsewhere_the_paper_is_context(shown) -> None:

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
-import pandas as pd
 import pytest
+from presented import assert_draws_its_data, rows
 
 from byrote.report.table4 import headline, page_table, present, weight_decay_figure
 from byrote.studies.table4 import Table4Study, table4_study
@@ -32,14 +30,6 @@ def shown(data, evaluated):
         return study, outcomes, study.summarise(outcomes)
 
     return make
-
-
-def text(entry) -> str:
-    return entry if isinstance(entry, str) else f"{entry.text} {entry.note}".strip()
-
-
-def rows(table) -> dict[str, list[list[str]]]:
-    return {heading: [[text(entry) for entry in row] for row in block] for heading, block in table.blocks.items()}
 
 
 def test_the_papers_rows_stand_beside_ours(shown) -> None:
@@ -94,9 +84,7 @@ def test_weight_decay_is_drawn_with_how_each_run_ended(shown) -> None:
     assert figure.data["ending"].tolist() == ["fits"] * 4 + ["converges without fitting", "does not converge"]
     assert figure.data["train_accuracy"].tolist() == [1, 1, 1, 1, 0.6, 0.1]
     assert figure.caption.endswith("One seed: no interval.")
-    (drawn,) = figure.spec["datasets"].values()
-    expected = json.loads(figure.data.to_json(orient="records", double_precision=15))
-    pd.testing.assert_frame_equal(pd.DataFrame(drawn), pd.DataFrame(expected), check_dtype=False)
+    assert_draws_its_data(figure)
 
 
 def test_a_single_weight_decay_can_be_drawn(data, evaluated) -> None:
