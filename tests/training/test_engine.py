@@ -1,4 +1,4 @@
-"""The engine against plain PyTorch loops in float64, over at most 200 steps; then its stop rules and its record."""
+"""The engine against plain PyTorch loops in float64, over at most 120 steps; then its stop rules and its record."""
 
 from __future__ import annotations
 
@@ -324,7 +324,7 @@ def train_all(specs: Sequence[TrainSpec], data: Dataset, **options: object) -> l
 @pytest.mark.parametrize(
     "fields",
     [
-        {"steps": 200, "decay": 0.5, "decay_steps": 50},
+        {"steps": 120, "decay": 0.5, "decay_steps": 30},
         {"dropout": 0.3},
         {"loss": "squared-error", "learning_rate": 0.01},
         {"model": BATCH_NORM},
@@ -379,6 +379,7 @@ def test_a_run_alone_equals_a_plain_loop(tiny: Dataset, fields: dict[str, object
 def fitting(**fields: object) -> list[TrainSpec]:
     """True labels fit within a few epochs, random ones much later."""
     common = {"model": "mlp-1x64", "stop": "at_interpolation", "steps": None, "learning_rate": 0.05, "epochs": 28}
+    common |= {"n_train": 60}
     make = partial(spec, **(common | fields))
     return [
         make(corruptions=(RANDOM,)),
@@ -393,7 +394,7 @@ LEAVING = {
     "sgd": [0.05, 0.05, 0.1, 0.1, 0.1],
     "Adam": [0.01, 0.004, 0.004, 0.02, 0.01],
     # Keeps its own step size for a whole tensor, not for each weight.
-    "ASGD": [0.2, 0.4, 0.4, 0.1, 0.3],
+    "ASGD": [0.2, 0.4, 0.2, 0.1, 0.3],
 }
 
 
@@ -429,7 +430,7 @@ def test_time_to_fit_is_read_off_the_curve(tiny: Dataset, number: int) -> None:
 
 def test_the_limit_of_epochs_stops_a_run_that_does_not_fit(tiny: Dataset) -> None:
     (outcome,) = train_all([fitting(epochs=3)[0]], tiny)
-    assert (outcome.stop_reason, outcome.epochs_run, outcome.steps_run) == ("epochs", 3, 18)
+    assert (outcome.stop_reason, outcome.epochs_run, outcome.steps_run) == ("epochs", 3, 9)
     assert not outcome.fitted
     assert not outcome.interpolated
 
@@ -576,7 +577,7 @@ def test_the_ceiling_is_what_identical_inputs_leave(tiny: Dataset) -> None:
     labels = split.labels.copy()
     labels[:10] = (labels[:10] + 1) % 10
     data = replace(tiny, train=Split.clean(split.inputs, labels))
-    (outcome,) = train_all(fitting(epochs=300, batch_size=30)[1:2], data)
+    (outcome,) = train_all(fitting(epochs=300, n_train=None, batch_size=30)[1:2], data)
     assert outcome.ceiling == pytest.approx(20 / 30)
     assert outcome.train_accuracy == outcome.ceiling
     assert outcome.stop_reason == "interpolated"
@@ -741,7 +742,7 @@ def test_time_to_fit_is_found_where_running_accuracy_lags_behind() -> None:
     data = Dataset("240 digits", *parts, class_names=tuple("0123456789"), pixel_max=16.0)
     rarely = {"evaluation_spacing": 1e9, "evaluation_share": 1e-9}
     always = {"evaluation_spacing": 1, "evaluation_share": 1e9}
-    make = partial(TrainSpec, model="mlp-2x64", learning_rate=0.05, batch_size=40, epochs=100, dense_steps=0)
+    make = partial(TrainSpec, model="mlp-2x64", learning_rate=0.1, batch_size=80, epochs=100, dense_steps=0)
     each, every = (
         train_all([make(seed=seed, dropout=0.5, **schedule) for seed in range(2)], data)
         for schedule in (rarely, always)
