@@ -60,4 +60,8 @@ REPRODUCTIONS: dict[str, Reproduction] = {
         "train and test error from fewer parameters than examples to many more",
         "byrote.studies.overparameterization:overparameterization_study",
     ),
+    "expressivity": Reproduction(
+        "Theorem 1: weights needed to represent any labels, by construction and by training; worked at n = 8",
+        "byrote.studies.expressivity:expressivity_analysis",
+    ),
 }

@@ -51,7 +51,7 @@ def example_rows(data: Dataset, specs: Sequence[TrainSpec]) -> list[ExampleRow]:
             chosen[spec.corruption] = spec
     clean = subset(data, smallest.n_train, smallest.data_seed)
     rows = _one_of_each_class(clean.train.labels)
-    draw = partial(_image, pixel_max=clean.pixel_max) if clean.is_images else _features(clean.train)
+    draw = painter(clean)
     result = []
     for spec in chosen.values():
         shown = apply_corruptions(clean, spec.corruptions, smallest.seed).train.take(rows)
@@ -60,7 +60,7 @@ def example_rows(data: Dataset, specs: Sequence[TrainSpec]) -> list[ExampleRow]:
                 setting_label(spec.corruption, spec.corruption_rate),
                 tuple(
                     Example(
-                        _data_uri(draw(shown.inputs[i])),
+                        draw(shown.inputs[i]),
                         clean.class_names[shown.labels[i]],
                         clean.class_names[shown.true_labels[i]],
                         bool(shown.changed_labels[i]),
@@ -71,6 +71,12 @@ def example_rows(data: Dataset, specs: Sequence[TrainSpec]) -> list[ExampleRow]:
             )
         )
     return result
+
+
+def painter(data: Dataset) -> Callable[[Shaped[np.ndarray, ...]], str]:
+    """What turns an input of `data` into a picture, as `Example.picture` is."""
+    draw = partial(_image, pixel_max=data.pixel_max) if data.is_images else _features(data.train)
+    return lambda values: _data_uri(draw(values))
 
 
 def _one_of_each_class(labels: Int64[np.ndarray, " N"]) -> Int64[np.ndarray, " M"]:

@@ -1,0 +1,182 @@
+"""What constructions and trained networks show of the weights that any labels of n examples take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from byrote.studies.families import family_name
+from byrote.studies.memorization_bounds import fewest_float64, theorem_1
+from byrote.studies.study import Finding
+
+_THEOREM = "2n + d weights represent any labels of n examples (Theorem 1)"
+_DEPTH = "so do O(n + d) weights in a deep network of width O(n/k) (Corollary 1)"
+_UNITS = "Far fewer units than examples represent any labels, if each reads all inputs"
+_CAPACITY = "Having all labels right says nothing about test examples"
+_OVERRIDE = "Predictions are overridden at will, and nothing else changes"
+
+
+def findings(table: pd.DataFrame, families: Sequence[str]) -> list[Finding]:
+    """Of the table of ExpressivityAnalysis; what has not been computed supports nothing."""
+    return [
+        _theorem(_built(table, "two-layer")),
+        _depth(_built(table, "deep")),
+        _units(_built(table, "hyperplanes")),
+        *(_trained(family, _rows(table, "FittingWidth", "model", family)) for family in families),
+        _capacity(_built(table, "two-layer")),
+        _override(_rows(table, "Overriding")),
+    ]
+
+
+def headline(found: Sequence[Finding]) -> str:
+    """The page in one line."""
+    theorem = found[0]
+    if theorem.outcome == "supported":
+        return "2n + d weights represent any labels."
+    return "Theorem 1 was not seen to hold." if theorem.outcome == "not supported" else "Theorem 1 was not tried."
+
+
+def _rows(table: pd.DataFrame, calculation: str, *own: str) -> pd.DataFrame:
+    """The rows of a calculation, and of those the ones where the column own[0] is own[1]."""
+    if table.empty:
+        return table
+    rows = table[table["calculation"] == calculation]
+    return rows[rows[own[0]] == own[1]] if own and len(rows) else rows
+
+
+def _built(table: pd.DataFrame, construction: str) -> pd.DataFrame:
+    return _rows(table, "BuiltNetwork", "construction", construction)
+
+
+def _last(rows: pd.DataFrame) -> dict[str, Any]:
+    """The row of the largest n; of several seeds, the one with the largest error."""
+    order = ["n", "largest_error"] if "largest_error" in rows else ["n_train"]
+    return {str(name): value for name, value in rows.sort_values(order).iloc[-1].items()}
+
+
+def _exactly(rows: pd.DataFrame) -> tuple[bool, str]:
+    """Whether every forward pass gave every label, and with what error at most."""
+    right = bool((rows["accuracy"] == 1).all())
+    worst = rows.sort_values("largest_error").iloc[-1]
+    sizes = ", ".join(f"{n:,}" for n in sorted(rows["n"].astype(int).unique()))
+    share = "all labels are" if right else f"at worst {rows['accuracy'].min():.2%} of the labels are"
+    return right, (
+        f"At n = {sizes} {share} right by the ordinary float64 forward pass; the largest error of an output is "
+        f"{worst['largest_error']:.1e} (n = {int(worst['n']):,}), where 0.5 would be another class."
+    )
+
+
+def _theorem(rows: pd.DataFrame) -> Finding:
+    if rows.empty:
+        return Finding(_THEOREM, "no conclusion", "No such network has been built.")
+    right, told = _exactly(rows)
+    counted = all(
+        weights == theorem_1(int(n), int(d))
+        for n, d, weights in zip(rows["n"], rows["d"], rows["num_weights"], strict=True)
+    )
+    last = _last(rows)
+    return Finding(
+        _THEOREM,
+        "supported" if right and counted else "not supported",
+        f"{told} At n = {int(last['n']):,}, d = {int(last['d']):,} the network has {int(last['num_weights']):,} "
+        f"weights {'=' if counted else 'and not'} 2n + d.",
+    )
+
+
+def _depth(rows: pd.DataFrame) -> Finding:
+    if rows.empty:
+        return Finding(_DEPTH, "no conclusion", "No such network has been built.")
+    right, told = _exactly(rows)
+    last = _last(rows)
+    return Finding(
+        _DEPTH,
+        "supported" if right else "not supported",
+        f"{told} At n = {int(last['n']):,} the network of depth {int(last['depth'])} has {int(last['num_weights']):,} "
+        f"free weights and no layer wider than {int(last['width']):,}.",
+    )
+
+
+def _units(rows: pd.DataFrame) -> Finding:
+    if rows.empty:
+        return Finding(_UNITS, "no conclusion", "No such network has been built.")
+    right, told = _exactly(rows)
+    last = _last(rows)
+    fewer = last["num_units"] < last["n"] / 2
+    return Finding(
+        _UNITS,
+        "supported" if right and fewer else "not supported",
+        f"{told} At n = {int(last['n']):,}, d = {int(last['d']):,} there are {int(last['num_units']):,} units, four "
+        f"for each of {int(last['slabs']):,} slabs; as an ordinary network with one hidden layer that is "
+        f"{int(last['num_weights']):,} weights, {last['num_weights'] / last['n']:.1f} an example.",
+    )
+
+
+def _trained(family: str, rows: pd.DataFrame) -> Finding:
+    claim = f"Trained networks ({family_name(family)}) need more weights than Theorem 1's"
+    if rows.empty:
+        return Finding(claim, "no conclusion", "No width has been sought.")
+    failed = rows[rows["failed_checks"] != ""]
+    if len(failed):
+        return Finding(claim, "no conclusion", f"A self-check failed ({failed['failed_checks'].iloc[0]}).")
+    fitted = rows[rows["parameters"].notna()]
+    if fitted.empty:
+        return Finding(claim, "no conclusion", "No size tried has fitted its random labels: " + _limit(rows))
+    means = fitted.groupby("n_train")["parameters"].mean()
+    ratios = {int(n): parameters / theorem_1(int(n), int(fitted["d"].iloc[0])) for n, parameters in means.items()}
+    told = "; ".join(
+        f"{means.loc[n]:,.0f} parameters at n = {n:,}, {ratio:.1f} times 2n + d" for n, ratio in ratios.items()
+    )
+    more = np.array(list(ratios.values()))
+    outcome = "supported" if (more > 1).all() else "not supported"
+    return Finding(
+        claim,
+        outcome if len(fitted) == len(rows) else "no conclusion",
+        f"The smallest that fit random labels by SGD have {told}. {_limit(rows)}",
+    )
+
+
+def _limit(rows: pd.DataFrame) -> str:
+    steps = int(rows["limit_steps"].max())
+    return f"A size counts as too small if it has not fitted after {steps:,} steps: more training could make it fit."
+
+
+def _capacity(rows: pd.DataFrame) -> Finding:
+    rows = rows[rows["test_accuracy_true_labels"].notna()] if len(rows) else rows
+    if rows.empty:
+        return Finding(_CAPACITY, "no conclusion", "No such network has been built.")
+    last = _last(rows)
+    accuracy, chance = last["test_accuracy_true_labels"], 1 / last["num_classes"]
+    floor = fewest_float64(int(last["n"]), int(last["num_classes"]))
+    return Finding(
+        _CAPACITY,
+        "supported" if accuracy < 3 * chance else "not supported",
+        f"Built on the true labels of {int(last['n']):,} examples, the same network is right on {accuracy:.1%} of the "
+        f"test set, where guessing has {chance:.1%}. A bound that rests on the number of weights alone holds for this "
+        f"network too: above {theorem_1(int(last['n']), int(last['d'])):,} weights it cannot tell learning from rote. "
+        f"No network of fewer than {floor:,.0f} float64 weights can hold that many random labels at all.",
+    )
+
+
+def _override(rows: pd.DataFrame) -> Finding:
+    if rows.empty:
+        return Finding(_OVERRIDE, "no conclusion", "No predictions have been overridden.")
+    if not rows["fitted"].astype(bool).all():
+        worst = rows["train_accuracy"].min()
+        return Finding(_OVERRIDE, "no conclusion", f"The network did not fit (training accuracy {worst:.1%}).")
+    ideal = (rows["num_as_wanted"] == rows["num_chosen"]) & (rows["others_changed"] == 0)
+    told = "; ".join(
+        f"{int(row['num_as_wanted']):,} of {int(row['num_chosen']):,} chosen test predictions made wrong by "
+        f"{int(row['weights_added']):,} weights, {int(row['others_changed']):,} of {int(row['num_others']):,} others "
+        "changed"
+        for row in rows.sort_values("num_chosen").to_dict("records")
+    )
+    first = rows.iloc[0]
+    return Finding(
+        _OVERRIDE,
+        "supported" if ideal.all() else "not supported",
+        f"On top of {first['model']} ({int(first['parameters']):,} parameters, test accuracy "
+        f"{first['test_accuracy']:.1%}): {told}.",
+    )
