@@ -9,6 +9,7 @@ import pandas as pd
 
 from byrote.report import (
     architectures,
+    expressivity,
     figure2,
     overparameterization,
     randomization,
@@ -47,7 +48,9 @@ def presentation(study: Study, outcomes: Sequence[TrainOutcome], table: pd.DataF
 
 AnalysisPresenter = Callable[[Any, Sequence[Computed], pd.DataFrame], Presentation]
 
-ANALYSIS_PRESENTERS: dict[str, AnalysisPresenter] = {}
+ANALYSIS_PRESENTERS: dict[str, AnalysisPresenter] = {
+    "expressivity": expressivity.present,
+}
 
 
 def presentation_of_analysis(analysis: Analysis, results: Sequence[Computed], table: pd.DataFrame) -> Presentation:
