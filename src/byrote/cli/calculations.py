@@ -6,13 +6,9 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
+from byrote.cli.display import Display
 from byrote.cli.flags import TrainingFlags
 from byrote.cli.writing import interrupted, write
 from byrote.errors import UserError
@@ -46,7 +42,7 @@ def calculate(
                     executor,
                     device=device,
                     on_stage=display.update,
-                    on_log=display.log,
+                    on_log=display.print,
                     on_computed=display.finish,
                 )
         except CalculationsFailed as failed:
@@ -68,51 +64,20 @@ def refuse_training_flags(command: TrainingFlags, name: str, *given: str) -> Non
         raise UserError(f"got {flags}, which {name} has no use for: leave it out")
 
 
-class CalculationDisplay:
-    """Takes the callbacks of `calculate` and shows them on standard error; a context manager.
-
-    A terminal gets a bar with the stage; a file, a pipe or a dumb terminal a line a stage and a line a result.
-    """
+class CalculationDisplay(Display):
+    """Takes the callbacks of `calculate`; where there is no bar, each stage is a line, and each result one."""
 
     def __init__(self, num_calculations: int, num_done: int) -> None:
-        self._num_calculations = num_calculations
-        self._num_done = num_done
+        super().__init__(num_calculations, num_done)
         self._stage = ("", "")
-        console = Console(stderr=True, highlight=False)
-        self._bar: Progress | None = None
-        if console.is_terminal and not console.is_dumb_terminal:
-            columns = (BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn("{task.description}"))
-            self._bar = Progress(*columns, console=console, transient=True)
-            self._task = self._bar.add_task("", total=num_calculations, completed=num_done)
-
-    def __enter__(self) -> CalculationDisplay:
-        if self._bar is not None:
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def log(self, line: str) -> None:
-        if self._bar is not None:
-            self._bar.console.print(escape(line))
-        else:
-            print(line, file=sys.stderr, flush=True)
 
     def update(self, calculation: Calculation, stage: str, share: float) -> None:
         """Where the calculation stands."""
-        if self._bar is not None:
-            self._bar.update(self._task, description=escape(f"{calculation.label}: {stage}, {share:.0%}"))
-        elif (calculation.label, stage) != self._stage:
+        self.describe(f"{calculation.label}: {stage}, {share:.0%}")
+        if not self.has_bar and (calculation.label, stage) != self._stage:
             self._stage = (calculation.label, stage)
-            self.log(f"{calculation.label}: {stage}")
+            self.print(f"{calculation.label}: {stage}")
 
     def finish(self, computed: Computed) -> None:
         """A calculation has ended and is stored."""
-        self._num_done += 1
-        self.log(f"{self._num_done}/{self._num_calculations}  {computed.calculation.label}: {computed.seconds:.1f} s")
-        if self._bar is not None:
-            self._bar.update(self._task, completed=self._num_done)
+        self.count(f"{computed.calculation.label}: {computed.seconds:.1f} s")

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from types import TracebackType
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
+from byrote.cli.display import Display
 from byrote.training.outcome import Progress as Standing
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec
 
 
-class ProgressDisplay:
-    """Takes the callbacks of `run` and shows them on standard error; a context manager.
-
-    A terminal gets a bar; a file, a pipe or a dumb terminal plain lines.
+class ProgressDisplay(Display):
+    """Takes the callbacks of `run`; its bar has rate and time left.
 
     Args:
         specs: the runs still to do.
@@ -29,60 +22,28 @@ class ProgressDisplay:
     """
 
     def __init__(self, specs: Sequence[TrainSpec], num_done: int = 0) -> None:
+        super().__init__(len(specs) + num_done, num_done, left="")
         self._left = Counter(spec.model for spec in specs)
         self._seconds: defaultdict[str, list[float]] = defaultdict(list)
         self._last = time.monotonic()
         self._last_line = ""
-        self._num_runs = len(specs) + num_done
-        self._num_done = num_done
-        console = Console(stderr=True, highlight=False)
-        self._bar: Progress | None = None
-        if console.is_terminal and not console.is_dumb_terminal:
-            self._bar = Progress(
-                BarColumn(bar_width=20),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[left]}"),
-                TextColumn("{task.description}"),
-                console=console,
-                transient=True,
-            )
-            self._task = self._bar.add_task("", total=self._num_runs, completed=num_done, left="")
-
-    def __enter__(self) -> ProgressDisplay:
-        if self._bar is not None:
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
 
     def log(self, line: str) -> None:
         """Shows a line, unless the one before said the same."""
         if line == self._last_line:
             return
         self._last_line = line
-        self._print(line)
-
-    def _print(self, line: str) -> None:
-        if self._bar is not None:
-            self._bar.console.print(escape(line))
-        else:
-            print(line, file=sys.stderr, flush=True)
+        self.print(line)
 
     def update(self, standing: Standing) -> None:
         """Where the group in training stands."""
-        if self._bar is None:
-            return
         what = describe(standing.specs[0]) if len(standing.specs) == 1 else f"{len(standing.specs)} networks"
         description = (
             f"{what}: epoch {standing.epoch + math.ceil(standing.fraction):,}, "
             f"loss {standing.train_loss.mean():.3g}, accuracy {standing.running_accuracy.mean():.3f}, "
             f"{standing.examples_per_second:,.0f} examples/s"
         )
-        self._bar.update(self._task, description=escape(description), left=self._time_left())
+        self.describe(description, left=self._time_left())
 
     def finish(self, outcome: TrainOutcome) -> None:
         """A run has ended and is stored."""
@@ -90,10 +51,7 @@ class ProgressDisplay:
         self._seconds[outcome.spec.model].append(now - self._last)
         self._last = now
         self._left[outcome.spec.model] -= 1
-        self._num_done += 1
-        self._print(f"{self._num_done}/{self._num_runs}  {describe(outcome.spec)}: {describe_end(outcome)}")
-        if self._bar is not None:
-            self._bar.update(self._task, completed=self._num_done, left=self._time_left())
+        self.count(f"{describe(outcome.spec)}: {describe_end(outcome)}", left=self._time_left())
 
     def _time_left(self) -> str:
         """From the mean time between ends, of runs of the same model where there are any."""
