@@ -12,6 +12,7 @@ from contextlib import closing
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from byrote.cli import main
 from byrote.cli.studies import REPRODUCTIONS
@@ -144,6 +145,22 @@ def test_wrong_input_is_one_sentence_and_exit_code_2(words, message, tmp_path, m
     assert len(told.splitlines()) == 1
 
 
+def test_broken_images_are_a_line_on_stderr_and_a_list(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
+    for number, image in enumerate(pixels):
+        file = tmp_path / "photos" / ("cat" if number % 2 else "dog") / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(file)
+    (tmp_path / "photos/cat/broken.png").write_text("no image")
+    command = "reproduce table2 --data images:photos --models mlp-1x8 --out out --steps 1 --device cpu"
+    assert main(command.split()) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if "decoded" in line]
+    assert told == ["byrote: 1 image could not be decoded and is left out; the list is out/rejected.csv"]
+    (row,) = pd.read_csv(tmp_path / "out/rejected.csv").itertuples()
+    assert (row.file, row.reason[:12]) == ("photos/cat/broken.png", "not an image")
+
+
 def test_failed_runs_leave_the_rest_and_exit_code_3(tmp_path, capsys):
     optimizer = tmp_path / "own.py"
     optimizer.write_text(
@@ -170,7 +187,7 @@ def test_an_interrupted_run_can_be_reported_and_says_how_to_go_on(tmp_path):
             break
     _, told = process.communicate(timeout=60)
     assert process.returncode == 130, told
-    assert f"to go on with the others: byrote demo --out {out}" in told
+    assert f"to go on with the rest: byrote demo --out {out}" in told
     assert "Traceback" not in told
     assert main(["report", str(out)]) == 0
 

@@ -51,7 +51,9 @@ def test_broken_files_are_listed_and_left_out(tmp_path: Path) -> None:
     (folder / names[2]).touch()
     (folder / names[3]).write_bytes(encode(Image.new("F", (5, 6)), "TIFF"))
     (folder / "train/bird/.DS_Store").touch()
-    with pytest.warns(UserWarning, match=r"^4 images could not be decoded and are left out; they are listed in .*out"):
+    with pytest.warns(
+        UserWarning, match=r"^4 images could not be decoded and are left out; the list is .*rejected.csv"
+    ):
         data = load(f"images:{folder}", rejected=rejected)
     assert (len(data.train), len(data.test)) == (29, 11)
     np.testing.assert_array_equal(data.train.inputs, make_arrays(3, 6, 5)["x_train"][1:])
@@ -67,6 +69,10 @@ def test_broken_files_are_listed_and_left_out(tmp_path: Path) -> None:
     assert "truncated" in reasons["0000.png"]
     assert reasons["0008.png"] == "pixels of more than 16 bits have no fixed scale"
     with pytest.warns(UserWarning, match=r"^4 images .*; the first is .*0000.png: "):
+        load(f"images:{folder}")
+    for name in names[1:]:
+        (folder / name).unlink()
+    with pytest.warns(UserWarning, match=r"^1 image could not be decoded and is left out; it is .*0000.png: .*trunc"):
         load(f"images:{folder}")
 
 

@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, chdir, contextmanager, suppress
 from dataclasses import replace
@@ -176,14 +177,24 @@ def _load(command: DataFlags, out: Path) -> Dataset:
     """The data that the flags name; images that cannot be decoded are listed in `out`."""
     from byrote.data.sources import load
 
-    return load(
-        command.data,
-        label=command.label,
-        title=command.title,
-        image_size=command.image_size,
-        cache=command.cache,
-        rejected=out / "rejected.csv",
-    )
+    with _plain_warnings():
+        return load(
+            command.data,
+            label=command.label,
+            title=command.title,
+            image_size=command.image_size,
+            cache=command.cache,
+            rejected=out / "rejected.csv",
+        )
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """A warning is a line on standard error, as an error is, without the line of code that gave it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = lambda message, *_, **__: print(f"byrote: {message}", file=sys.stderr)
+        yield
 
 
 def executor_of(name: str, device: str) -> Any:

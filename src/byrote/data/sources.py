@@ -176,9 +176,9 @@ def _report_rejected(found: Sequence[tuple[str, str]], path: Path | None) -> Non
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([("file", "reason"), *found])
-    listed = f"they are listed in {path}" if path else f"the first is {found[0][0]}: {found[0][1]}"
-    noun = "image" if len(found) == 1 else "images"
-    warnings.warn(f"{len(found)} {noun} could not be decoded and are left out; {listed}", stacklevel=3)
+    which, verb, first = ("1 image", "is", "it") if len(found) == 1 else (f"{len(found):,} images", "are", "the first")
+    where = f"the list is {path}" if path else f"{first} is {found[0][0]}: {found[0][1]}"
+    warnings.warn(f"{which} could not be decoded and {verb} left out; {where}", stacklevel=3)
 
 
 def from_arrays(

@@ -35,7 +35,7 @@ def present(study: Study, outcomes: Sequence[TrainOutcome], table: pd.DataFrame)
         early_stopping_figure(runs, [_row(run).regularizers for run in runs], "Figure 2a") for runs in true.values()
     ]
     num_classes = study.data.num_classes
-    guess = f"Guessing gives {_short(1 / num_classes)} top-1 and {_short(min(5 / num_classes, 1))} top-5."
+    guess = f"Guessing gives {_short(1 / num_classes)} top-1 and {_short(min(5 / num_classes, 1.0))} top-5."
     sections = [
         Section(
             id="table-2",
