@@ -55,6 +55,8 @@ from .theory.deep_memorizer import DeepMemorizer as DeepMemorizer
 from .theory.deep_memorizer import deep_memorizer as deep_memorizer
 from .theory.expressivity import Memorizer as Memorizer
 from .theory.expressivity import memorizer as memorizer
+from .theory.min_norm import MinNormClassifier as MinNormClassifier
+from .theory.min_norm import MinNormRegressor as MinNormRegressor
 from .theory.override import Overridden as Overridden
 from .theory.override import override as override
 
