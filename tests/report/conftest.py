@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from made_up_predictions import chance_of_made_up_predictions  # noqa: F401  (a fixture for all tests here)
 
 from byrote.data.corruptions import Corruption
 from byrote.data.dataset import Dataset, Split

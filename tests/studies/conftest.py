@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+from made_up_predictions import chance_of_made_up_predictions  # noqa: F401  (a fixture for all tests here)
 
 from byrote.data.dataset import Dataset, Split
 from byrote.studies.strengths import StrengthStudy

@@ -20,6 +20,7 @@ import pandas as pd
 
 from byrote.data.corruptions import CORRUPTIONS, Corruption
 from byrote.errors import UserError
+from byrote.studies.chance import chance_deviations
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.randomization_findings import findings
 from byrote.studies.slow_start import slow_start_columns
@@ -70,6 +71,7 @@ class RandomizationStudy(ModelStudy):
         """`tabulate`, and per run:
 
         relative_time_to_fit: steps to fit over those of the run with the same model and seed on true labels;
+        chance_deviation: of the test accuracy over all renamings of the classes, see `chance_deviation`;
         steps_to_start, initial_gradient_norm, early_gradient_norm, early_gradient_cosine: see `slow_start`;
         initial_weights: their digest. Runs of one model and seed that start from different weights do not
             compare: they fail the check "equal initial weights".
@@ -84,6 +86,7 @@ class RandomizationStudy(ModelStudy):
         table["relative_time_to_fit"] = table["steps_to_fit"] / bases.astype(float)
         for name, values in slow_start_columns(outcomes, self.data.train.true_labels, self.data.num_classes).items():
             table[name] = values
+        table["chance_deviation"] = chance_deviations(outcomes, self.data.test.true_labels)
         table["initial_weights"] = [outcome.initial_weights for outcome in outcomes]
         starts = table.groupby(["model", "seed"])["initial_weights"].transform("nunique")
         table.loc[starts > 1, "failed_checks"] += "; equal initial weights"

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from byrote.data.corruptions import INPUT_CORRUPTIONS
+from byrote.studies.chance import chance_in_words, is_at_chance
 from byrote.studies.evidence import obstacle
 from byrote.studies.slow_start import FALL, WINDOW
 from byrote.studies.statistics import binomial_interval, mean_interval
@@ -80,14 +81,12 @@ def findings(model: str, table: pd.DataFrame, planned: Sequence[TrainSpec]) -> l
 
 
 def _memorises(model: str, runs: pd.DataFrame) -> tuple[bool, str]:
-    n, chance = int(runs["n_train"].iloc[0]), 1 / int(runs["num_classes"].iloc[0])
-    train, test = runs["train_accuracy"].mean(), runs["test_accuracy"].mean()
-    decisive = binomial_interval(test, int(runs["n_test"].iloc[0]), DECISIVE)
-    place = "at" if decisive.low <= chance <= decisive.high else "not at"
+    n, train = int(runs["n_train"].iloc[0]), runs["train_accuracy"].mean()
+    place = "at" if is_at_chance(runs, DECISIVE) else "not at"
     statement = (
         f"{model} fits random labels of all {n:,} examples under this recipe (train accuracy {train:.3f}, "
         f"{_seeds(runs)}): bounds on the whole class, VC or Rademacher, are vacuous here. "
-        f"Test accuracy is {place} chance: {_accuracy(runs)}, chance is {chance:.3f}."
+        f"Test accuracy is {place} chance: {_accuracy(runs)} ({chance_in_words(runs, DECISIVE)})."
     )
     if runs["ceiling"].min() < 1:
         ceiling = runs["ceiling"].min()
@@ -140,7 +139,7 @@ def _error_rises(model: str, runs: pd.DataFrame) -> tuple[bool, str]:
     levels = runs.groupby("label_rate")["test_accuracy"].mean()
     decisive = [binomial_interval(accuracy, n_test, DECISIVE) for accuracy in levels]
     rises = all(later.low <= earlier.high for earlier, later in pairwise(decisive))
-    ends = decisive[-1].low <= chance <= decisive[-1].high
+    ends = is_at_chance(runs[runs["label_rate"] == levels.index[-1]], DECISIVE)
     starts_below = decisive[0].low > chance
     each = ", ".join(f"{1 - accuracy:.3f} at rate {rate:g}" for rate, accuracy in levels.items())
     shape = [

@@ -22,6 +22,7 @@ import pandas as pd
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
+from byrote.studies.chance import chance_deviations
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.paper_numbers import is_cifar10
 from byrote.studies.paper_settings import LAPTOP, PAPER_MODELS, PAPER_STEPS, WEIGHT_DECAY, WHOLE, Scale, sized
@@ -79,6 +80,7 @@ class Table1Study(ModelStudy):
     def summarise(self, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
         """`tabulate`, and per run:
 
+        chance_deviation: of the test accuracy over all renamings of the classes, see `chance_deviation`.
         random_crop: whether it is a row with random cropping.
         paper_train_accuracy, paper_test_accuracy: of the same row in the paper's Table 1, as fractions; NaN on other
             data than CIFAR-10, and for models and rows that the paper does not have.
@@ -92,6 +94,7 @@ class Table1Study(ModelStudy):
         if table.empty:
             return table
         table["random_crop"] = [outcome.spec.augmentation != "none" for outcome in outcomes]
+        table["chance_deviation"] = chance_deviations(outcomes, self.data.test.true_labels)
         self._put_beside_paper(table)
         right = {o.key: o.test_predictions == self.data.test.true_labels for o in outcomes}
         for ordering in orderings(self.rows_by_model, as_published=False):

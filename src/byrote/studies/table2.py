@@ -29,6 +29,7 @@ import pandas as pd
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
+from byrote.studies.chance import chance_deviations
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.early_stopping import early_stopping_columns
 from byrote.studies.paper_numbers import is_imagenet
@@ -95,6 +96,7 @@ class Table2Study(ModelStudy):
 
         num_evaluations, best_on_test, steps_to_best_on_test and, where examples are held out, best_on_validation,
             steps_to_best_on_validation, early_stopping_gain, optimism: see `early_stopping_columns`;
+        chance_deviation: of the test accuracy over all renamings of the classes, see `chance_deviation`;
         paper_train_accuracy, paper_train_top5_accuracy, paper_test_accuracy, paper_test_top5_accuracy,
             paper_best_on_test: of the same row in the paper's Table 2; NaN on other data than ImageNet.
         """
@@ -102,6 +104,7 @@ class Table2Study(ModelStudy):
         if table.empty:
             return table
         table = table.assign(**early_stopping_columns(outcomes))
+        table["chance_deviation"] = chance_deviations(outcomes, self.data.test.true_labels)
         for measure in MEASURES:
             table[f"paper_{measure}"] = math.nan
             for model in self.model_names if is_imagenet(self.data) else ():
