@@ -21,12 +21,12 @@ from byrote.studies.expressivity_findings import headline
 from byrote.studies.families import family_name
 from byrote.theory.calculation import Computed
 
-THEOREM = "2n + d: Theorem 1"
-DEEP = "depth 4: Corollary 1"
-HYPERPLANES = "hyperplanes, 4n/d units"
+THEOREM = "2n + d"
+DEEP = "depth 4"
+HYPERPLANES = "hyperplanes"
 TWO_HIDDEN = "two hidden layers"
-EXTRACTION = "bit extraction, up to a constant"
-FLOOR = "what float64 can hold"
+EXTRACTION = "bit extraction"
+FLOOR = "float64 holds"
 _CONSTRUCTIONS = {"two-layer": THEOREM, "deep": DEEP, "hyperplanes": HYPERPLANES}
 _CURVE_POINTS = 60
 
@@ -105,8 +105,8 @@ def construction_figure(built: pd.DataFrame) -> Figure:
         name="weights-by-construction",
         title="Enough by construction",
         subtitle=f"d = {d:,}",
-        caption="Lines are formulas; bit extraction leaves out its constant. Below the lowest line no network of "
-        "64-bit weights holds the labels.",
+        caption="Lines are formulas; that of bit extraction leaves out its constant. Below the lowest, no network of "
+        "64-bit weights can hold the labels.",
         data=data,
         chart=_against_n(data, [*formulas, DEEP]),
     )
@@ -120,12 +120,12 @@ def trained_figure(trained: pd.DataFrame) -> Figure:
     rows: list[tuple[str, int, float, bool, float]] = []
     families = []
     for family, own in fitted.groupby("model", sort=False):
-        families.append(f"{family_name(str(family))}, by SGD")
+        families.append(family_name(str(family)))
         for n in sorted(own["n_train"].unique()):
             runs = own[own["n_train"] == n]
             too_small = runs["too_small_parameters"].min()
             rows.append((families[-1], int(n), float(runs["parameters"].mean()), True, float(too_small)))
-    grid = np.unique(np.geomspace(sizes[0], max(sizes[-1], sizes[0] + 1), _CURVE_POINTS).round().astype(int))
+    grid = np.unique(np.geomspace(sizes[0], sizes[-1], _CURVE_POINTS).round().astype(int))
     rows += [(THEOREM, int(n), float(bounds.theorem_1(int(n), d)), False, np.nan) for n in grid]
     rows += [(HYPERPLANES, int(n), float(bounds.hyperplanes(int(n), d)), False, np.nan) for n in grid]
     data = rounded(pd.DataFrame(rows, columns=["series", "n", "weights", "built", "too_small"]))
@@ -155,7 +155,7 @@ def _against_n(data: pd.DataFrame, domain: Sequence[str], *, bars: bool = False)
     layers = [
         base.transform_filter("!datum.built").mark_line().encode(y=y, **series),
         base.transform_filter("datum.built")
-        .mark_point(filled=True)
+        .mark_point(filled=False)
         .encode(
             y=y,
             color=series["color"],
@@ -218,7 +218,7 @@ def _bits(built: pd.DataFrame) -> Section:
         rows.append(
             [
                 f"n = {n:,}",
-                f"{bounds.bits_a_weight(n, num_classes, row['num_weights']):.1f}",
+                f"{bounds.bits_a_weight(n, num_classes, float(row['num_weights'])):.1f}",
                 f"{weights:,.0f}",
                 f"{bounds.bits_a_weight(n, num_classes, weights):,.0f}",
                 Cell(f"{widest:,.0f}", "bad" if widest > bounds.MANTISSA_BITS else "good"),
@@ -235,8 +235,9 @@ def _bits(built: pd.DataFrame) -> Section:
             blocks={"": rows},
         ),
         note="The widest weight holds the positions of sqrt(n / log2 n) points, told apart down to the smallest gap "
-        "between their projections that was found here. Red does not fit into float64, so this construction is not "
-        "built; Vardi et al. prove that no other with fewer than n weights does without such long ones.",
+        "between their projections that was found here. What is red does not fit into float64, so this construction "
+        "is not built. Vardi et al. prove long weights necessary wherever the number of weights grows more slowly "
+        "than n.",
     )
 
 

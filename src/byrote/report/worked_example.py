@@ -30,7 +30,7 @@ def worked_sections(result: Computed, data: Dataset) -> list[Section]:
             title=f"{n} points, put on a line",
             lead=f"{n} training examples with random labels, each {d:,} numbers long. One direction a of {d:,} "
             "weights makes each a single number, z = <a, x>. Almost any direction keeps them apart; of several, the "
-            "one with the widest smallest gap is taken. Below the pictures, the labels to be learned.",
+            "one with the widest smallest gap is taken. Above the pictures, the labels to be learned.",
             figures=[line_figure(result, data, names)],
         ),
         Section(
@@ -101,7 +101,7 @@ def line_figure(result: Computed, data: Dataset, names: Sequence[str]) -> Figure
     base = alt.Chart().encode(x=x)
     stem = base.mark_rule(strokeWidth=0.7).encode(y=height, y2=alt.datum(-0.7))
     image = base.mark_image(width=28, height=28, smooth=False).encode(y=height, url="picture:N")
-    text = base.mark_text(dy=24, fontSize=11).encode(y=height, text="label:N")
+    text = base.mark_text(dy=-22).encode(y=height, text="label:N")
     return Figure(
         name="worked-projections",
         title="The points on the line",
@@ -121,13 +121,14 @@ def function_figure(result: Computed) -> Figure:
     data = rounded(pd.concat([line, points, corners], ignore_index=True))
     x = alt.X("z:Q", title="z = <a, x>", scale=alt.Scale(zero=False, nice=False), axis=alt.Axis(tickCount=5))
     y = alt.Y("output:Q", title="class index", axis=alt.Axis(tickCount=5))
+    color = alt.Color("what:N", scale=alt.Scale(domain=["network", "target"]), legend=None)
     base = alt.Chart().encode(x=x)
     layers = [
         base.transform_filter("datum.what == 'threshold'").mark_rule(strokeDash=[2, 3], strokeWidth=0.8),
-        base.transform_filter("datum.what == 'network'").mark_line().encode(y=y, color=alt.value("#0072b2")),
+        base.transform_filter("datum.what == 'network'").mark_line().encode(y=y, color=color),
         base.transform_filter("datum.what == 'target'")
         .mark_point(filled=True)
-        .encode(y=y, color=alt.value("#d55e00"), tooltip=[alt.Tooltip("z:Q"), alt.Tooltip("output:Q", title="target")]),
+        .encode(y=y, color=color, tooltip=[alt.Tooltip("z:Q"), alt.Tooltip("output:Q", title="target")]),
     ]
     return Figure(
         name="worked-function",
@@ -156,8 +157,7 @@ def _matrix_table(matrix: Float[np.ndarray, "N N"]) -> PageTable:
     for i, row in enumerate(matrix):
         entries: list[str | Cell] = [f"z_{i + 1}"]
         for j, value in enumerate(row):
-            tone = "good" if i == j else "quiet"
-            entries.append(Cell("0" if j > i else _number(value), tone) if j >= i else _number(value))
+            entries.append(Cell("0", "quiet") if j > i else Cell(_number(value), "good" if i == j else ""))
         rows.append(entries)
     return PageTable(header=("", *(f"b_{j + 1}" for j in range(len(matrix)))), blocks={"": rows})
 

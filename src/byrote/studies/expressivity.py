@@ -53,7 +53,6 @@ class ExpressivityAnalysis(Analysis):
         seeds: how many draws of labels.
         n_train: the largest n; None takes all.
         most_trained: the largest n at which networks are trained.
-        most_hyperplanes: the largest n of that construction, whose time grows with n d^2.
         chosen: how many predictions are overridden.
 
     Raises:
@@ -68,7 +67,6 @@ class ExpressivityAnalysis(Analysis):
     seeds: int = 1
     n_train: int | None = None
     most_trained: int | None = 2048
-    most_hyperplanes: int | None = None
     chosen: Sequence[int] = OVERRIDDEN
 
     def __post_init__(self) -> None:
@@ -103,7 +101,6 @@ class ExpressivityAnalysis(Analysis):
             for name in get_args(ConstructionName)
             for n in self.sizes
             for seed in seeds
-            if name != "hyperplanes" or n <= (self.most_hyperplanes or n)
         ]
         trained = [
             FittingWidth(model=family, recipe=self._fitting_recipe(family, n), n_train=n, seed=seed)
@@ -163,5 +160,5 @@ def expressivity_analysis(
         scale: "paper" trains networks at all n, "laptop" up to n = 2,048.
         models: other families ("mlp-3x{width}") in place of perceptrons with one and with two hidden layers.
     """
-    own = {"families": tuple(models)} if models else {}
-    return ExpressivityAnalysis(data=data, seeds=seeds, most_trained=2048 if scale == "laptop" else None, **own)
+    most = 2048 if scale == "laptop" else None
+    return ExpressivityAnalysis(data=data, families=tuple(models or FAMILIES), seeds=seeds, most_trained=most)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from byrote.studies.families import family_name
@@ -13,8 +12,8 @@ from byrote.studies.memorization_bounds import fewest_float64, theorem_1
 from byrote.studies.study import Finding
 
 _THEOREM = "2n + d weights represent any labels of n examples (Theorem 1)"
-_DEPTH = "so do O(n + d) weights in a deep network of width O(n/k) (Corollary 1)"
-_UNITS = "Far fewer units than examples represent any labels, if each reads all inputs"
+_DEPTH = "In a deep network of width O(n/k), O(n + d) weights do too (Corollary 1)"
+_UNITS = "Fewer units than examples represent any labels, if each reads all inputs"
 _CAPACITY = "Having all labels right says nothing about test examples"
 _OVERRIDE = "Predictions are overridden at will, and nothing else changes"
 
@@ -104,7 +103,7 @@ def _units(rows: pd.DataFrame) -> Finding:
         return Finding(_UNITS, "no conclusion", "No such network has been built.")
     right, told = _exactly(rows)
     last = _last(rows)
-    fewer = last["num_units"] < last["n"] / 2
+    fewer = last["num_units"] < last["n"]
     return Finding(
         _UNITS,
         "supported" if right and fewer else "not supported",
@@ -124,18 +123,17 @@ def _trained(family: str, rows: pd.DataFrame) -> Finding:
     fitted = rows[rows["parameters"].notna()]
     if fitted.empty:
         return Finding(claim, "no conclusion", "No size tried has fitted its random labels: " + _limit(rows))
-    means = fitted.groupby("n_train")["parameters"].mean()
-    ratios = {int(n): parameters / theorem_1(int(n), int(fitted["d"].iloc[0])) for n, parameters in means.items()}
+    sizes = sorted(fitted["n_train"].astype(int).unique())
+    means = [float(fitted.loc[fitted["n_train"] == n, "parameters"].mean()) for n in sizes]
+    ratios = [mean / theorem_1(n, int(fitted["d"].iloc[0])) for mean, n in zip(means, sizes, strict=True)]
     told = "; ".join(
-        f"{means.loc[n]:,.0f} parameters at n = {n:,}, {ratio:.1f} times 2n + d" for n, ratio in ratios.items()
+        f"{mean:,.0f} parameters at n = {n:,}, {ratio:.1f} times 2n + d"
+        for n, mean, ratio in zip(sizes, means, ratios, strict=True)
     )
-    more = np.array(list(ratios.values()))
-    outcome = "supported" if (more > 1).all() else "not supported"
-    return Finding(
-        claim,
-        outcome if len(fitted) == len(rows) else "no conclusion",
-        f"The smallest that fit random labels by SGD have {told}. {_limit(rows)}",
-    )
+    statement = f"The smallest that fit random labels by SGD have {told}. {_limit(rows)}"
+    if len(fitted) < len(rows):
+        return Finding(claim, "no conclusion", statement)
+    return Finding(claim, "supported" if min(ratios) > 1 else "not supported", statement)
 
 
 def _limit(rows: pd.DataFrame) -> str:

@@ -49,7 +49,7 @@ class SlabConstruction:
     """Over the points, measured: of `forward`, absolute."""
     largest_weight: float
     thinnest_slab: float
-    """The smallest half thickness, in standard deviations of <u, x> over all other points; NaN without others."""
+    """The smallest half thickness, over the mean distance of all other points to the hyperplane; NaN without others."""
 
 
 class HyperplaneMemorizer(nn.Module):
@@ -95,9 +95,9 @@ def hyperplane_memorizer(x: Any, y: Any, *, seed: int = 0) -> HyperplaneMemorize
     waiting = permutation(generator, len(points))
     slabs = []
     while len(waiting):
-        group = _group(vectors, waiting[: vectors.shape[1]], generator)
-        slabs.append(_slab(vectors, targets, group))
-        waiting = waiting[~np.isin(waiting, group.rows)]
+        slab = _slab(vectors, targets, waiting[: vectors.shape[1]], generator)
+        slabs.append(slab)
+        waiting = waiting[~np.isin(waiting, slab.rows)]
     network = HyperplaneMemorizer(
         np.concatenate([slab.directions for slab in slabs]),
         np.concatenate([slab.thresholds for slab in slabs]),
@@ -123,27 +123,40 @@ class _Group:
 
 @dataclass(frozen=True, eq=False)
 class _Slab:
+    rows: Int64[np.ndarray, " M"]
     directions: Float64[np.ndarray, "4 D"]
     thresholds: Float64[np.ndarray, " 4"]
     weights: Float64[np.ndarray, " 4"]
     relative_thickness: float
 
 
-def _group(
-    vectors: Float64[np.ndarray, "N D"], candidates: Int64[np.ndarray, " C"], generator: np.random.Generator
-) -> _Group:
-    """As many of the candidates as can share a hyperplane that the others need not lie on too.
+def _slab(
+    vectors: Float64[np.ndarray, "N D"],
+    targets: Float64[np.ndarray, " N"],
+    candidates: Int64[np.ndarray, " C"],
+    generator: np.random.Generator,
+) -> _Slab:
+    """The four units that give as many of the candidates as possible their targets, and all other points 0.
 
-    Candidates that span no more than a part of the space (pixels that are 0 in all of them) would all lie on it if it
-    were seen from a centre outside that part: there the centre is one of their averages.
+    The hyperplane is seen from a centre. From one in general position it goes through all candidates; but where all
+    points span only a part of the space (pixels that are constant) it holds that part, other points included. From an
+    average of the candidates it cuts through what they span, and goes through all of them but one.
     """
     own = vectors[candidates]
-    centre = own.mean(0) + own.std(0).mean() * generator.standard_normal(own.shape[1])
-    group = _independent(own, candidates, centre)
-    if len(group.rows) == len(candidates):
-        return group
-    weights = generator.random(len(candidates))
-    return _independent(own, candidates, weights @ own / weights.sum())
+    spread = float(vectors.std(0).mean()) or 1.0
+    weights = generator.random(len(own))
+    anywhere = own.mean(0) + spread * generator.standard_normal(own.shape[1])
+    room, off = 0.0, 0.0
+    for centre in (anywhere, weights @ own / weights.sum()):
+        group = _independent(own, candidates, centre)
+        slab, room, off = _around(vectors, targets, group)
+        if slab is not None:
+            return slab
+    raise UserError(
+        f"a hyperplane through {len(group.rows)} of the points comes within {room:.1e} of another point, and float64 "
+        f"puts its own {off:.1e} off it, expected points in general position; drop points that repeat or that are "
+        "averages of others"
+    )
 
 
 def _independent(
@@ -156,8 +169,13 @@ def _independent(
     return _Group(centre, candidates[pivots[:rank]], q[:, :rank], r[:rank, :rank])
 
 
-def _slab(vectors: Float64[np.ndarray, "N D"], targets: Float64[np.ndarray, " N"], group: _Group) -> _Slab:
-    """The four units that give the points of the group their targets, and all other points 0."""
+def _around(
+    vectors: Float64[np.ndarray, "N D"], targets: Float64[np.ndarray, " N"], group: _Group
+) -> tuple[_Slab | None, float, float]:
+    """The slab around a hyperplane through the group, if there is room for one that float64 can hold; how near another
+    point comes, and how far the group's own points are off."""
+    if not group.r[0, 0]:
+        return None, 0.0, 0.0
     own = targets[group.rows]
     # Of all u with <u, x_i> = 1 the shortest, in the span of the points; and likewise v.
     u, v = group.solve(np.ones(len(own))), group.solve(own)
@@ -167,23 +185,22 @@ def _slab(vectors: Float64[np.ndarray, "N D"], targets: Float64[np.ndarray, " N"
     others = np.ones(len(vectors), dtype=bool)
     others[group.rows] = False
     # With e = t / (2 height) a point is clear of the slab if |s| >= t (1 + |<v, x>| / (2 height)).
-    room = np.abs(distances[others]) / (1 + np.abs(values[others]) / (2 * height))
-    thickness = float(room.min(initial=1.0)) / 2
+    clear = np.abs(distances[others]) / (1 + np.abs(values[others]) / (2 * height))
+    room = float(clear.min(initial=1.0))
     off = float(np.abs(distances[group.rows]).max())
+    thickness = room / 2
     if not thickness > _CLEARANCE * off:
-        raise UserError(
-            f"a hyperplane through {len(own)} of the points comes within {2 * thickness:.1e} of another point, and "
-            f"float64 puts its own {off:.1e} off it, expected points in general position; drop points that repeat or "
-            "that are averages of others"
-        )
+        return None, room, off
     e = thickness / (2 * height)
     directions = np.stack([u + e * v, u, u + e * v, u])
-    return _Slab(
+    slab = _Slab(
+        rows=group.rows,
         directions=directions,
         thresholds=np.array([-1, -1, 1, 1]) * thickness + 1 + directions @ group.centre,
         weights=np.array([1, -1, -1, 1]) / e,
-        relative_thickness=thickness / float(distances[others].std()) if others.any() else math.nan,
+        relative_thickness=thickness / float(np.abs(distances[others]).mean()) if others.any() else math.nan,
     )
+    return slab, room, off
 
 
 @torch.no_grad()

@@ -1,0 +1,135 @@
+import pandas as pd
+import pytest
+
+from byrote.studies.expressivity_findings import findings, headline
+
+FAMILY = "mlp-1x{width}"
+
+
+def built(construction="two-layer", **changes):
+    row = {
+        "calculation": "BuiltNetwork",
+        "construction": construction,
+        "n": 100,
+        "n_train": 100,
+        "d": 4,
+        "num_classes": 10,
+        "num_weights": 204,
+        "num_units": 12,
+        "depth": 4,
+        "width": 34,
+        "slabs": 3,
+        "accuracy": 1.0,
+        "largest_error": 1e-9,
+        "test_accuracy_true_labels": 0.12,
+    }
+    return row | changes
+
+
+def trained(**changes):
+    row = {
+        "calculation": "FittingWidth",
+        "model": FAMILY,
+        "n_train": 100,
+        "d": 4,
+        "parameters": 408.0,
+        "limit_steps": 1500,
+        "failed_checks": "",
+    }
+    return row | changes
+
+
+def overridden(**changes):
+    row = {
+        "calculation": "Overriding",
+        "model": "mlp-1x64",
+        "parameters": 4810.0,
+        "num_chosen": 10,
+        "num_as_wanted": 10,
+        "others_changed": 0,
+        "num_others": 50,
+        "weights_added": 34,
+        "test_accuracy": 0.9,
+        "train_accuracy": 1.0,
+        "fitted": True,
+    }
+    return row | changes
+
+
+def found(*rows):
+    """By their place: theorem, depth, units, trained, capacity, override."""
+    names = ("theorem", "depth", "units", "trained", "capacity", "override")
+    return dict(zip(names, findings(pd.DataFrame(rows), [FAMILY]), strict=True))
+
+
+def test_without_results_nothing_is_concluded():
+    assert {finding.outcome for finding in found().values()} == {"no conclusion"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome"),
+    [
+        ({}, "supported"),
+        ({"accuracy": 0.99, "largest_error": 0.7}, "not supported"),
+        ({"num_weights": 205}, "not supported"),
+    ],
+)
+def test_the_theorem_wants_the_exact_count_and_every_label(changes, outcome):
+    finding = found(built(n=8, num_weights=20), built(**changes))["theorem"]
+    assert finding.outcome == outcome
+    assert "At n = 8, 100" in finding.statement
+    assert (
+        headline([finding])
+        == {
+            "supported": "2n + d weights represent any labels.",
+            "not supported": "Theorem 1 was not seen to hold.",
+        }[outcome]
+    )
+
+
+def test_depth_and_units_are_told_of_the_largest_n():
+    told = found(built("deep", num_weights=209), built("hyperplanes", num_weights=72))
+    assert told["depth"].outcome == told["units"].outcome == "supported"
+    assert "209 free weights and no layer wider than 34" in told["depth"].statement
+    assert "12 units, four for each of 3 slabs" in told["units"].statement
+    assert found(built("hyperplanes", num_units=100))["units"].outcome == "not supported"
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome", "words"),
+    [
+        ({}, "supported", "408 parameters at n = 100, 2.0 times 2n + d"),
+        ({"parameters": 102.0}, "not supported", "0.5 times"),
+        ({"parameters": float("nan")}, "no conclusion", "No size tried has fitted"),
+        ({"failed_checks": "labels"}, "no conclusion", "A self-check failed (labels)"),
+    ],
+)
+def test_trained_networks_are_measured_by_the_theorem(changes, outcome, words):
+    finding = found(trained(**changes))["trained"]
+    assert finding.outcome == outcome
+    assert words in finding.statement
+
+
+def test_a_size_that_was_not_found_leaves_the_comparison_open():
+    rows = [trained(), trained(n_train=50, parameters=float("nan"))]
+    assert found(*rows)["trained"].outcome == "no conclusion"
+
+
+def test_a_memoriser_that_generalised_would_count_against_the_claim():
+    assert found(built())["capacity"].outcome == "supported"
+    assert found(built(test_accuracy_true_labels=0.9))["capacity"].outcome == "not supported"
+    assert found(built(test_accuracy_true_labels=float("nan")))["capacity"].outcome == "no conclusion"
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome"),
+    [
+        ({}, "supported"),
+        ({"others_changed": 1}, "not supported"),
+        ({"num_as_wanted": 9}, "not supported"),
+        ({"fitted": False, "train_accuracy": 0.5}, "no conclusion"),
+    ],
+)
+def test_overriding_changes_the_chosen_ones_and_no_other(changes, outcome):
+    finding = found(overridden(**changes))["override"]
+    assert finding.outcome == outcome
