@@ -126,7 +126,7 @@ NOISE = Corruption(name="gaussian", rate=0.5)
 HALF = Corruption(name="partial-labels", rate=0.5)
 
 spec = partial(
-    TrainSpec, model="mlp-2x12", precision="float64", batch_size=20, learning_rate=0.05, stop="at_steps", steps=40
+    TrainSpec, model="mlp-2x12", precision="float64", batch_size=20, learning_rate=0.05, stop="at_steps", steps=20
 )  # fmt: skip
 
 
@@ -343,10 +343,10 @@ def train_all(specs: Sequence[TrainSpec], data: Dataset, **options: object) -> l
         {"optimizer": "NAdam"},
         {"optimizer": "ASGD"},
         {"batch_size": 500, "steps": 10},
-        {"batch_size": 1, "steps": 60, "n_train": 20},
+        {"batch_size": 1, "steps": 30, "n_train": 20},
         {"n_train": 1, "steps": 3},
-        {"augmentation": "random-crop", "crop": 6, "model": BATCH_NORM, "n_train": 60, "steps": 8},
-        {"augmentation": "crop-flip-color", "crop": 5, "validation": 0.2, "n_train": 60, "steps": 8},
+        {"augmentation": "random-crop", "crop": 6, "model": BATCH_NORM, "n_train": 40, "steps": 5},
+        {"augmentation": "crop-flip-color", "crop": 5, "validation": 0.2, "n_train": 40, "steps": 5},
         {"validation": 0.3, "n_train": 90, "preprocessing": "standardize"},
     ],
     ids=lambda fields: "-".join(f"{value}".rpartition(":")[2] for value in fields.values()),
@@ -363,7 +363,7 @@ def test_a_stack_equals_plain_loops(tiny: Dataset, fields: dict[str, object]) ->
     [
         {"dropout": 0.3},
         {"model": CONV_BATCH_NORM},
-        {"model": CONV_BATCH_NORM, "augmentation": "crop-flip-color", "validation": 0.1, "n_train": 60, "steps": 8},
+        {"model": CONV_BATCH_NORM, "augmentation": "crop-flip-color", "validation": 0.1, "n_train": 40, "steps": 5},
         {"optimizer": "Adam"},
         # Not elementwise: its second moments are factored for matrices and not for vectors.
         {"optimizer": "Adafactor", "n_train": 40, "decay": 1.0},
