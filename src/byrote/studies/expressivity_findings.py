@@ -123,7 +123,7 @@ def _trained(family: str, rows: pd.DataFrame) -> Finding:
     fitted = rows[rows["parameters"].notna()]
     if fitted.empty:
         return Finding(claim, "no conclusion", "No size tried has fitted its random labels: " + _limit(rows))
-    sizes = sorted(fitted["n_train"].astype(int).unique())
+    sizes = sorted({int(n) for n in fitted["n_train"]})
     means = [float(fitted.loc[fitted["n_train"] == n, "parameters"].mean()) for n in sizes]
     ratios = [mean / theorem_1(n, int(fitted["d"].iloc[0])) for mean, n in zip(means, sizes, strict=True)]
     told = "; ".join(
