@@ -24,6 +24,7 @@ from .runs.calculate import CalculationsFailed as CalculationsFailed
 from .runs.calculate import calculate as calculate
 from .runs.executors import Local as Local
 from .runs.executors import Ray as Ray
+from .runs.judge import judge as judge
 from .runs.run import RunsFailed as RunsFailed
 from .runs.run import run as run
 from .runs.store import Store as Store
@@ -46,6 +47,8 @@ from .studies.study import Study as Study
 from .studies.table1 import Table1Study as Table1Study
 from .studies.table2 import Table2Study as Table2Study
 from .studies.table4 import Table4Study as Table4Study
+from .studies.zoo import ZooStudy as ZooStudy
+from .studies.zoo import zoo_study as zoo_study
 
 # theory
 from .theory.calculation import Calculation as Calculation

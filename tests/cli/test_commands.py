@@ -248,3 +248,47 @@ def test_list_has_every_name(what, names, capsys):
     assert all(name in listed for name in names)
     assert main(["list"]) == 0
     assert listed in capsys.readouterr().out
+
+
+JUDGED = ["--n-train", "60", "--models", "mlp-1x16", "--seeds", "2", "--epochs", "60", "--precision", "float32"]
+
+
+@pytest.fixture(scope="module")
+def own_measure(tmp_path_factory):
+    source = tmp_path_factory.mktemp("measure") / "own.py"
+    source.write_text(
+        "def rate(model, initial_state, data, outcome):\n    return outcome.spec.label_rate + 0.01 * len(data)\n"
+    )
+    return f"{source}:rate"
+
+
+def test_a_measure_of_the_users_is_judged_and_judged_again_in_seconds(own_measure, tmp_path, capsys):
+    out = tmp_path / "out"
+    arguments = ["judge", own_measure, "--data", "digits", "--out", str(out), *JUDGED]
+    assert main(arguments) == 0
+    told = capsys.readouterr()
+    assert "rate tells true labels from random ones: " in told.out
+    assert "64/64" in told.err
+    assert "scoreboard" in (out / "report.html").read_text()
+    assert main(arguments) == 0
+    told = capsys.readouterr()
+    assert "64 of 64 runs are in the store already" in told.err
+    assert main(["judge", "parameters", "--data", "digits", "--out", str(out), *JUDGED]) == 0
+    assert main(["report", str(out)]) == 0
+    assert "Report: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["judge", "colour"], "got the measure 'colour', expected FILE.py:NAME or one of"),
+        (["judge", "vc", "--live"], "got --live, which judge has no use for"),
+        (["judge", "nowhere.py:f"], "nowhere.py"),
+    ],
+)
+def test_wrong_input_to_the_judge_is_one_sentence(words, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main([*words, "--data", "digits"]) == 2
+    told = capsys.readouterr().err.strip()
+    assert message in told
+    assert len(told.splitlines()) == 1

@@ -1,4 +1,4 @@
-"""The command line: `byrote demo | reproduce | measure | report | list`."""
+"""The command line: `byrote demo | reproduce | measure | judge | report | list`."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 done, 2 wrong input (one sentence on stderr), 3 some run failed and the rest is kept, 130 interrupted.
     """
     from byrote.cli import commands
-    from byrote.cli.flags import Demo, List, Measure, Report, Reproduce, parse
+    from byrote.cli.flags import Demo, Judge, List, Measure, Report, Reproduce, parse
 
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     try:
         match parse(arguments):
             case Demo() | Reproduce() | Measure() as command:
                 return commands.train(command, arguments)
+            case Judge() as command:
+                return commands.judge(command, arguments)
             case Report() as command:
                 return commands.report(command)
             case List() as command:

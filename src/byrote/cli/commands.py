@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from byrote import __version__
-from byrote.cli.flags import DataFlags, Demo, List, Measure, Report, Reproduce, parse
+from byrote.cli.flags import DataFlags, Demo, Judge, List, Measure, Report, Reproduce, parse
 from byrote.cli.measures import MEASURES
 from byrote.cli.studies import REPRODUCTIONS
 from byrote.cli.writing import interrupted, write
@@ -29,11 +29,9 @@ def train(command: Demo | Reproduce | Measure, arguments: Sequence[str]) -> int:
     """Runs what the store lacks, and writes the report. Returns the exit code."""
     started = time.monotonic()
     from byrote.cli.calculations import calculate
-    from byrote.cli.progress import ProgressDisplay
-    from byrote.runs.run import RunsFailed, run
+    from byrote.cli.training import train_shown
     from byrote.runs.store import Store
     from byrote.studies.analysis import Analysis
-    from byrote.training.key import run_key
     from byrote.training.planner import resolve_device, resolve_precision
 
     device = resolve_device(command.device)
@@ -44,64 +42,80 @@ def train(command: Demo | Reproduce | Measure, arguments: Sequence[str]) -> int:
     _write_invocation(out, arguments, precision)
     if isinstance(study, Analysis):
         return calculate(study, command, arguments, out, executor_of(command.executor, device), device)
-    keys = {run_key(spec, study.data): spec for spec in study.plan()}
     with ExitStack() as stack:
         store = stack.enter_context(Store(command.store or out / "runs.db"))
-        done = store.finished(keys)
-        display = ProgressDisplay([spec for key, spec in keys.items() if key not in done], len(done))
         live = stack.enter_context(_live_page(study)) if command.live else None
-
-        def on_progress(standing: Any) -> None:
-            display.update(standing)
-            if live is not None:
-                live.update(standing)
-
-        failures: Sequence[Any] = ()
         try:
-            with display:
-                outcomes = run(
-                    study,
-                    store,
-                    executor_of(command.executor, device),
-                    device=device,
-                    keep_weights=command.keep_weights,
-                    on_progress=on_progress,
-                    on_log=display.log,
-                    on_outcome=display.finish,
-                )
-        except RunsFailed as failed:
-            outcomes, failures = failed.outcomes, failed.failures
-            print(f"byrote: {failed}", file=sys.stderr)
+            outcomes, failures = train_shown(
+                study,
+                store,
+                executor_of(command.executor, device),
+                device=device,
+                keep_weights=command.keep_weights,
+                on_progress=None if live is None else live.update,
+            )
         except KeyboardInterrupt:
             return interrupted(store.name, out, arguments)
         if outcomes:
             write(study, outcomes, out, arguments, failures, command.style, command.formats)
-        print(f"{len(outcomes)} of {len(keys)} runs, {time.monotonic() - started:.0f} s in all.")
+        print(f"{len(outcomes)} of {len(outcomes) + len(failures)} runs, {time.monotonic() - started:.0f} s in all.")
         if live is not None:
             live.finish(out / "report.html" if outcomes else None)
             _serve_on(live.url)
     return 3 if failures else 0
 
 
+def judge(command: Judge, arguments: Sequence[str]) -> int:
+    """Trains what the zoo lacks, with weights, and judges measures by it. Returns the exit code."""
+    from byrote.cli.calculations import calculate
+    from byrote.cli.training import train_shown
+    from byrote.runs.judge import judging
+    from byrote.runs.store import Store
+    from byrote.training.planner import resolve_device, resolve_precision
+
+    device = resolve_device(command.device)
+    precision = resolve_precision(command.precision, device)
+    out = command.out or Path("byrote-judge")
+    zoo, measures = make_zoo(command, precision, out), judged_measures(command)
+    out.mkdir(parents=True, exist_ok=True)
+    _write_invocation(out, arguments, precision)
+    executor = executor_of(command.executor, device)
+    with Store(command.store or out / "runs.db") as store:
+        try:
+            outcomes, failures = train_shown(zoo, store, executor, device=device, keep_weights=True)
+        except KeyboardInterrupt:
+            return interrupted(store.name, out, arguments)
+        if not outcomes:
+            return 3
+        code = calculate(judging(zoo, outcomes, store, measures), command, arguments, out, executor, device)
+    return 3 if failures else code
+
+
 def report(command: Report) -> int:
     """Reports on the runs that a folder's study has in its store. Trains nothing."""
+    from byrote.runs.judge import judging
     from byrote.runs.store import Store
     from byrote.studies.analysis import Analysis
     from byrote.training.key import run_key
 
     arguments, folder, precision = _read_invocation(command.folder)
     earlier = parse(arguments)
-    if not isinstance(earlier, Demo | Reproduce | Measure):
+    if not isinstance(earlier, Demo | Reproduce | Measure | Judge):
         raise UserError(f"{command.folder / INVOCATION} holds no command that trains: run one with --out again")
     database = command.folder.resolve() / "runs.db"
     if earlier.store is None and not database.is_file():
         raise UserError(f"{command.folder} has no runs.db: run byrote {shlex.join(arguments)} first")
     # Paths in the flags mean what they meant then.
     with chdir(folder if folder.is_dir() else Path.cwd()):
-        study = make_study(earlier, precision, database.parent)
         keys: list[str]
         outcomes: Sequence[Any]
         with Store(earlier.store or database) as store:
+            if isinstance(earlier, Judge):
+                zoo = make_zoo(earlier, precision, database.parent)
+                trained = store.outcomes([run_key(spec, zoo.data) for spec in zoo.plan()])
+                study = judging(zoo, trained, store, judged_measures(earlier))
+            else:
+                study = make_study(earlier, precision, database.parent)
             if isinstance(study, Analysis):
                 planned = {calculation.key(study.data): calculation for calculation in study.plan()}
                 keys, outcomes = list(planned), store.computed(planned)
@@ -171,6 +185,31 @@ def make_study(command: Demo | Reproduce | Measure, precision: str, out: Path) -
         refuse_training_flags(command, study.name, *command.recipe, *(["precision"] * (command.precision != "auto")))
         return study
     return study.with_recipe(precision=precision, **command.recipe)
+
+
+def make_zoo(command: Judge, precision: str, out: Path) -> Any:
+    """The networks that measures are judged by."""
+    from byrote.cli.calculations import refuse_training_flags
+    from byrote.studies.zoo import zoo_study
+
+    refuse_training_flags(command, "judge")
+    zoo = zoo_study(_load(command, out), command.seeds, command.models, command.n_train)
+    return zoo.with_recipe(precision=precision, **command.recipe)
+
+
+def judged_measures(command: Judge) -> list[str]:
+    """Those asked for, or all in the box that do not take minutes for each network.
+
+    Raises:
+        UserError: one that is not there.
+    """
+    from byrote.studies.judge import BASELINES, SLOW, find_measure
+    from byrote.theory.measures.catalog import MEASURES as IN_THE_BOX
+
+    names = list(command.measures) or [name for name in IN_THE_BOX if name not in (*SLOW, *BASELINES)]
+    for name in names:
+        find_measure(name)
+    return names
 
 
 def _load(command: DataFlags, out: Path) -> Dataset:

@@ -113,7 +113,8 @@ class Measure(TrainingFlags, DataFlags):
     @property
     def own(self) -> dict[str, Any]:
         """The flags of this measure alone."""
-        return {field.name: getattr(self, field.name) for field in set(fields(self)) - set(fields(Measure))}
+        shared = {field.name for field in fields(Measure)}
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in shared}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +133,23 @@ class LargestN(Measure):
     """The largest n whose random labels training fits, by bisection, and the bits memorised per parameter."""
 
     name = "largest-n"
+    draws: int = 4
+    """Draws of random labels at each n, trained side by side."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds(Measure):
+    """Bounds and other measures of a network, on true and on random labels: vacuous or not, and whether they differ."""
+
+    name = "bounds"
+    seeds: int = 3
+    """Networks for each labels; telling labels apart needs an interval over at least 2."""
+    pac_bayes_steps: int = 1000
+    """Of the optimiser of the PAC-Bayes posterior: more make the bound smaller, never wrong."""
+    pac_bayes_draws: int = 1000
+    """Of weights, by which the training error of the PAC-Bayes posterior is estimated."""
+    recipe: tyro.conf.OmitArgPrefixes[RecipeChanges] = field(default_factory=lambda: {"epochs": 1000})
+    """Random labels are to be fitted: a run that is stopped before supports no conclusion."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +172,19 @@ class List:
     """All of them if left out."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Judge(TrainingFlags, DataFlags):
+    """Does a measure of complexity pass the randomisation test? By a zoo of networks, trained once and kept."""
+
+    measures: tyro.conf.Positional[tuple[str, ...]] = ()
+    """FILE.py:NAME or package.module:NAME of functions (model, initial_state, data, outcome) -> float, or names as
+    `byrote list measures` has them; all in the box that take seconds if left out."""
+    models: tuple[str, ...] | None = None
+    """The zoo's models: see `byrote list models`; a choice by the size of the inputs if left out."""
+    seeds: int = 3
+    """Networks of each kind; telling labels apart needs an interval over at least 2."""
+
+
 @dataclass(frozen=True)
 class MeasureChoice:
     """A quantity of a model and its recipe, measured on data."""
@@ -161,6 +192,7 @@ class MeasureChoice:
     what: (
         Annotated[Rademacher, tyro.conf.subcommand(Rademacher.name)]
         | Annotated[LargestN, tyro.conf.subcommand(LargestN.name)]
+        | Annotated[Bounds, tyro.conf.subcommand(Bounds.name)]
     )
 
 
@@ -168,12 +200,13 @@ Command = (
     Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
     | Annotated[MeasureChoice, tyro.conf.subcommand("measure")]
+    | Annotated[Judge, tyro.conf.subcommand("judge")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[List, tyro.conf.subcommand("list")]
 )
 
 
-def parse(arguments: list[str]) -> Demo | Reproduce | Measure | Report | List:
+def parse(arguments: list[str]) -> Demo | Reproduce | Measure | Judge | Report | List:
     """Raises SystemExit, with what is wrong (code 2) or the help (code 0) printed."""
     command = tyro.cli(
         Command,

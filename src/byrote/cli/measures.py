@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from byrote.cli.flags import LargestN, Measure, Rademacher
+from byrote.cli.flags import Bounds, LargestN, Measure, Rademacher
 
 if TYPE_CHECKING:
     from byrote.studies.analysis import Analysis
@@ -35,5 +35,6 @@ MEASURES: dict[str, Measurement] = {
     for measurement in (
         Measurement(Rademacher, "byrote.studies.rademacher:rademacher_analysis"),
         Measurement(LargestN, "byrote.studies.largest_n:largest_n_analysis"),
+        Measurement(Bounds, "byrote.studies.bounds:bounds_analysis"),
     )
 }

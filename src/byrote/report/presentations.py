@@ -9,11 +9,16 @@ import pandas as pd
 
 from byrote.report import (
     architectures,
+    bounds,
     expressivity,
     figure2,
+    judge,
+    largest_n,
     overparameterization,
+    rademacher,
     randomization,
     regularization,
+    shattering,
     strengths,
     table1,
     table2,
@@ -49,7 +54,12 @@ def presentation(study: Study, outcomes: Sequence[TrainOutcome], table: pd.DataF
 AnalysisPresenter = Callable[[Any, Sequence[Computed], pd.DataFrame], Presentation]
 
 ANALYSIS_PRESENTERS: dict[str, AnalysisPresenter] = {
+    "judge": judge.present,
     "expressivity": expressivity.present,
+    "rademacher": rademacher.present,
+    "shattering": shattering.present,
+    "largest-n": largest_n.present,
+    "bounds": bounds.present,
 }
 
 

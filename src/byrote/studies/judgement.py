@@ -100,7 +100,7 @@ def judge_values(
     return Judgement(
         measure,
         len(usable),
-        _telling(sound, measure),
+        telling(sound, measure),
         _ranking(usable, measure, _percentiles(overall[0], taus, len(usable)), generator, resamples),
         against,
     )
@@ -113,7 +113,8 @@ def _varied(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     return [name for name in columns if name in table and table[name].nunique() > 1]
 
 
-def _telling(table: pd.DataFrame, measure: str) -> Telling:
+def telling(table: pd.DataFrame, measure: str) -> Telling:
+    """Of the column `measure` of `table`, which has a row a network, turned so that larger should mean a larger gap."""
     own = ["model", *_varied(table, _OWN), "seed"]
     columns = [*own, measure, "fitted"]
     labels = [table.loc[table["corruption"] == name, columns] for name in ("random-labels", "true-labels")]
