@@ -22,7 +22,7 @@ class Display:
         fields: what the bar shows besides, in this order and before what it describes, each with its first value.
     """
 
-    def __init__(self, num_all: int, num_done: int, **fields: str) -> None:
+    def __init__(self, num_all: int, num_done: int, **fields: Any) -> None:
         self._num_all, self._num_done = num_all, num_done
         console = Console(stderr=True, highlight=False)
         self._bar: Progress | None = None
