@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from byrote.runs.codec import SCALARS, SUMMARY, from_row, to_row
+from byrote.runs.codec import SCALARS, SUMMARY, from_row, packed, to_row
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec
 
@@ -82,3 +82,15 @@ def test_a_truncated_blob_is_refused():
     row = to_row(replace(make_outcome(SPEC), train_predictions=np.arange(10_000)))
     with pytest.raises(ValueError, match="its arrays cannot be read"):
         from_row(row | {"arrays": row["arrays"][:-100]})
+
+
+def test_an_interrupt_while_arrays_are_packed_is_an_interrupt(monkeypatch):
+    """zipfile's own complaint, that it cannot close what is being written, must not make a failed run of it."""
+    import zipfile
+
+    def interrupted(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(zipfile._ZipWriteFile, "close", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        packed({"a": np.arange(3)})

@@ -146,7 +146,13 @@ def _plain(value: Any, kind: type) -> Any:
 def packed(arrays: Mapping[str, Any]) -> bytes:
     """A compressed npz file."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    try:
+        np.savez_compressed(buffer, **arrays)
+    except ValueError as error:
+        # Interrupted while it writes, zipfile complains that it cannot close, and hides the interrupt.
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
+        raise
     return buffer.getvalue()
 
 
