@@ -199,6 +199,7 @@ def test_it_says_what_it_needs_and_how_far_it_is(caplog: pytest.LogCaptureFixtur
         ({"solver": "iterative", "ridge": 1.0}, 'got solver="iterative" with ridge=1, which needs the matrix'),
         ({"solver": "iterative", "leave_one_out": True}, "with leave_one_out=True"),
         ({"solver": "iterative", "kernel": "precomputed"}, 'with kernel="precomputed"'),
+        ({"kernel": "precomputed", "width": 1.0}, 'got width=1 with kernel="precomputed"'),
         ({"kernel": "rbf"}, "got kernel='rbf'"),
         ({"kernel": "precomputed"}, r"matrix of shape \(6, 3\), expected a square one"),
         ({"kernel": lambda x, y: x @ y.T * math.nan}, "got NaN or infinity among the values of the kernel"),

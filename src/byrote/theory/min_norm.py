@@ -10,7 +10,7 @@ import logging
 import math
 from abc import ABC, abstractmethod
 from functools import partial
-from typing import Any, Literal, no_type_check
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -76,24 +76,37 @@ class MinNorm(BaseEstimator, ABC):
             error that they make.
     """
 
-    # Scikit-learn's parameters take any value until `fit`, also where annotations are checked at run time.
-    @no_type_check
+    kernel: str | Kernel | KernelFunction
+    width: float | None
+    ridge: float
+    solver: Literal["auto", "exact", "iterative"]
+    dtype: Literal["float32", "float64"]
+    memory_budget: int | None
+    leave_one_out: bool
+    overwrite: bool
+    tolerance: float
+    max_epochs: int
+    random_state: int
+    device: str
+    on_progress: OnStage | None
+
+    # Without annotations: until `fit`, scikit-learn's parameters take any value.
     def __init__(
         self,
-        kernel: str | Kernel | KernelFunction = "gaussian",
-        width: float | None = None,
-        ridge: float = 0.0,
-        solver: Literal["auto", "exact", "iterative"] = "auto",
-        dtype: Literal["float32", "float64"] = "float64",
-        memory_budget: int | None = None,
-        leave_one_out: bool = False,
-        overwrite: bool = False,
-        tolerance: float = 1e-4,
-        max_epochs: int = 300,
-        random_state: int = 0,
-        device: str = "cpu",
-        on_progress: OnStage | None = None,
-    ) -> None:
+        kernel="gaussian",
+        width=None,
+        ridge=0.0,
+        solver="auto",
+        dtype="float64",
+        memory_budget=None,
+        leave_one_out=False,
+        overwrite=False,
+        tolerance=1e-4,
+        max_epochs=300,
+        random_state=0,
+        device="cpu",
+        on_progress=None,
+    ):
         self.kernel = kernel
         self.width = width
         self.ridge = ridge
@@ -168,27 +181,29 @@ class MinNorm(BaseEstimator, ABC):
             raise UserError(f"got dtype={self.dtype!r}, expected float32 or float64")
         if not 0 <= self.ridge < math.inf:
             raise UserError(f"got ridge={self.ridge:g}, expected 0 or a positive number")
+        if self._is_precomputed and self.width is not None:
+            raise UserError(f'got width={self.width:g} with kernel="precomputed", which has its own; leave it out')
         if self.solver == "iterative" and self._needs_matrix:
             raise UserError(f'got solver="iterative" with {self._needs_matrix}, which needs the matrix; use "exact"')
 
     def _solve(self, X: np.ndarray, targets: Tensor) -> Solution:
         x = self._tensor(X)
-        common = {"ridge": self.ridge, "leave_one_out": self.leave_one_out, "on_stage": self._report}
+        common: dict[str, Any] = {"ridge": self.ridge, "leave_one_out": self.leave_one_out, "on_stage": self._report}
         if self._is_precomputed:
             return solve_matrix(self._own_matrix(x), targets, **common)
         self.kernel_ = find_kernel(self.kernel, x, self.width)
         is_linear = isinstance(self.kernel_, Linear)
         if is_linear and len(x) > x.shape[1] and self.solver != "iterative":
             solution, coefficients = solve_linear(x, targets, **common)
-        else:
-            if self._is_iterative(x):
-                solution = self._iteratively(x, targets)
-            else:
-                require_memory(len(x), x.dtype, self._budget, needs_matrix=bool(self._needs_matrix))
-                solution = solve_exactly(self.kernel_, x, targets, **common)
-            coefficients = x.double().T @ solution.alpha if is_linear else None
-        if coefficients is not None:
             self.coef_ = coefficients.cpu().numpy()
+            return solution
+        if self._is_iterative(x):
+            solution = self._iteratively(x, targets)
+        else:
+            require_memory(len(x), x.dtype, self._budget, needs_matrix=bool(self._needs_matrix))
+            solution = solve_exactly(self.kernel_, x, targets, **common)
+        if is_linear:
+            self.coef_ = (x.double().T @ solution.alpha).cpu().numpy()
         return solution
 
     def _own_matrix(self, given: Tensor) -> Tensor:

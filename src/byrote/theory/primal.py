@@ -42,7 +42,7 @@ def solve_linear(
     eigenvalues = sizes**2 + ridge
     coefficients = directions @ (components * (sizes / eigenvalues)[:, None])
 
-    parts = []
+    parts: list[tuple[Tensor, ...]] = []
     for rows in x.split(_ROWS):
         on_stage("solution", len(parts) * _ROWS / num_points)
         scores = rows.double() @ (directions / sizes)  # rows of the left singular vectors of X
