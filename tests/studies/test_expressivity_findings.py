@@ -112,7 +112,9 @@ def test_trained_networks_are_measured_by_the_theorem(changes, outcome, words):
 
 def test_a_size_that_was_not_found_leaves_the_comparison_open():
     rows = [trained(), trained(n_train=50, parameters=float("nan"))]
-    assert found(*rows)["trained"].outcome == "no conclusion"
+    finding = found(*rows)["trained"]
+    assert finding.outcome == "no conclusion"
+    assert "No size tried has fitted every draw at n = 50." in finding.statement
 
 
 def test_a_memoriser_that_generalised_would_count_against_the_claim():

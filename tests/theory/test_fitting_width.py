@@ -73,7 +73,7 @@ def test_where_none_fits_the_largest_tried_is_too_small(pretend, tiny):
     values = compute(FittingWidth(model="mlp-1x{width}", recipe=RECIPE, n_train=60), tiny).values
     assert values["fitting_model"] == ""
     assert math.isnan(values["parameters"])
-    assert values["too_small_parameters"] == pytest.approx(128 * 60, rel=0.02)
+    assert values["too_small_parameters"] == pytest.approx(1024 * 60, rel=0.02)
 
 
 def test_networks_that_are_trained_bracket_the_width_too(tiny):

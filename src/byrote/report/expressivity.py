@@ -136,7 +136,7 @@ def trained_figure(trained: pd.DataFrame) -> Figure:
         subtitle=f"at most {steps:,} steps a network",
         caption="Bars reach down to the largest size tried that did not fit. " + seed_sentence(trained),
         data=data,
-        chart=_against_n(data, [*families, THEOREM, HYPERPLANES], bars=True),
+        chart=_against_n(data, [THEOREM, HYPERPLANES, *families], bars=True),
     )
 
 

@@ -3,6 +3,8 @@
 Claim      A two-layer ReLU network with 2n + d weights represents any function on n points in d dimensions (Theorem 1),
            and for every depth k there is one with width O(n/k) and O(n + d) weights (Corollary 1).
 Command    byrote reproduce expressivity --data digits --scale laptop    (or mnist:DIR, cifar10:DIR, --scale paper)
+Cost       Digits two minutes, CIFAR-10 13 minutes on one of two AMD EPYC cores that others used too. All 50,000 random
+           labels are built in and tried in 8 s (2n + d) and 150 s (hyperplanes); most of the rest is training.
 Expected   Exactly 2n + d weights and all labels right at every n, by the ordinary float64 forward pass; which says
            nothing about test examples. Trained networks need more. Any prediction is overridden by a few weights.
 Source     Zhang et al., Understanding deep learning requires rethinking generalization (ICLR 2017), section 4 and

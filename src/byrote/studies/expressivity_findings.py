@@ -132,7 +132,8 @@ def _trained(family: str, rows: pd.DataFrame) -> Finding:
     )
     statement = f"The smallest that fit random labels by SGD have {told}. {_limit(rows)}"
     if len(fitted) < len(rows):
-        return Finding(claim, "no conclusion", statement)
+        missing = ", ".join(f"{n:,}" for n in sorted({int(n) for n in rows.loc[rows["parameters"].isna(), "n_train"]}))
+        return Finding(claim, "no conclusion", f"{statement} No size tried has fitted every draw at n = {missing}.")
     return Finding(claim, "supported" if min(ratios) > 1 else "not supported", statement)
 
 

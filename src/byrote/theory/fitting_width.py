@@ -23,8 +23,8 @@ STEPS_AN_OCTAVE = 4
 """The grid of sizes: neighbours differ by a fifth, 2^(1/4), as far as whole widths allow."""
 _FIRST = STEPS_AN_OCTAVE
 """The first size tried: two parameters a label."""
-_LARGEST = 7 * STEPS_AN_OCTAVE
-"""And the last: 128."""
+_LARGEST = 10 * STEPS_AN_OCTAVE
+"""And the last: a thousand, for where few examples have many features, each unit has many parameters."""
 
 
 class FittingWidth(RandomLabels):
