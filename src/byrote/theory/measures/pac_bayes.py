@@ -39,13 +39,14 @@ PRECISION = 100
 """b: prior variances form a geometric grid of ratio exp(-1/b)."""
 LARGEST_VARIANCE = 0.1
 """c: prior variances are below it."""
-NUM_STEPS = 2000
+NUM_STEPS = 1000
 NUM_DRAWS = 1000
-_BATCH = 512
+_BATCH = 256
 _MOST_EVALUATED = 2048
 """Examples of the training set that one draw of weights is evaluated on."""
-_LEARNING_RATE = 3e-3
-_FIRST_DEVIATION = 0.01
+_LEARNING_RATE = 1e-3
+_FIRST_DEVIATION = math.exp(-3)
+"""Of the posterior: that of the prior with which they start, whose variance is exp(-6)."""
 
 
 def pac_bayes_bound(
