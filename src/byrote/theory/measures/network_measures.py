@@ -1,0 +1,97 @@
+"""One network trained on true or on random labels, and every measure of it."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import ClassVar, Literal
+
+from byrote.data.corruptions import Corruption
+from byrote.data.dataset import Dataset
+from byrote.theory.calculation import Calculation, OnStage, Result, Value
+from byrote.theory.layers import UnreadableNetwork
+from byrote.theory.measures.catalog import MEASURES
+from byrote.theory.measures.measure import MeasureFunction
+from byrote.theory.measures.pac_bayes import NUM_DRAWS, NUM_STEPS, pac_bayes_bound
+from byrote.theory.measures.trained import trained_network, training_set
+from byrote.training.engine import train
+from byrote.training.key import SEMANTICS
+from byrote.training.outcome import Progress, TrainOutcome
+from byrote.training.spec import Count, Recipe, Seed, TrainSpec
+
+Labels = Literal["true-labels", "random-labels"]
+
+
+class NetworkMeasures(Calculation):
+    """Trains one network, alone, and evaluates all MEASURES on it."""
+
+    version: ClassVar[int] = SEMANTICS
+    """Its numbers are the engine's."""
+
+    model: str
+    """As of a TrainSpec."""
+    recipe: Recipe
+    corruption: Labels
+    n_train: Count | None = None
+    seed: Seed = 0
+    """Equal seeds share initial weights and batch order, whatever the labels."""
+    data_seed: Seed = 0
+    pac_bayes_steps: Count = NUM_STEPS
+    pac_bayes_draws: Count = NUM_DRAWS
+
+    @property
+    def label(self) -> str:
+        return f"{self.model}, {self.corruption.replace('-', ' ')}, seed {self.seed}"
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        return (self.model, self.recipe.optimizer, self.recipe.augmentation)
+
+    @property
+    def spec(self) -> TrainSpec:
+        own = {name: getattr(self, name) for name in ("model", "n_train", "seed", "data_seed")}
+        random = (Corruption(name="random-labels"),) if self.corruption == "random-labels" else ()
+        return TrainSpec.model_validate(self.recipe.model_dump() | own | {"corruptions": random})
+
+    def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:
+        """values: of the run, n_train, num_classes, train_accuracy, test_accuracy, generalization_gap, fitted,
+        interpolated, epochs_run, stop_reason and failed_checks; and each measure by its name, NaN where it does not
+        exist, with the reason as `NAME (why not)` where that is the network's architecture."""
+
+        def report(progress: Progress) -> None:
+            limit, done = (spec.steps, progress.step) if spec.steps else (spec.epochs, progress.epoch)
+            on_stage("training", min(done / limit, 1.0))
+
+        spec = self.spec
+        (outcome,) = train([spec], data, device=device, keep_weights=True, on_progress=report)
+        values = _of_run(outcome)
+        if outcome.stop_reason == "non-finite loss":
+            return Result(values | dict.fromkeys(MEASURES, math.nan))
+        network, seen = trained_network(outcome, data), training_set(spec, data)
+        for number, (name, measure) in enumerate(MEASURES.items()):
+            on_stage(measure.title, number / len(MEASURES))
+            try:
+                values[name] = self._function(name)(network, outcome.initial_state or {}, seen, outcome)
+            except UnreadableNetwork as error:
+                values |= {name: math.nan, f"{name} (why not)": str(error)}
+        return Result(values)
+
+    def _function(self, name: str) -> MeasureFunction:
+        if name != "pac-bayes":
+            return MEASURES[name].function
+        return partial(pac_bayes_bound, steps=self.pac_bayes_steps, draws=self.pac_bayes_draws, seed=self.seed)
+
+
+def _of_run(outcome: TrainOutcome) -> dict[str, Value]:
+    return {
+        "n_train": outcome.n_train,
+        "num_classes": outcome.num_classes,
+        "train_accuracy": outcome.train_accuracy,
+        "test_accuracy": outcome.test_accuracy,
+        "generalization_gap": outcome.generalization_gap,
+        "fitted": outcome.fitted,
+        "interpolated": outcome.interpolated,
+        "epochs_run": outcome.epochs_run,
+        "stop_reason": outcome.stop_reason,
+        "failed_checks": "; ".join(check.name for check in outcome.failed_checks),
+    }
