@@ -77,7 +77,7 @@ def headline(found: Sequence[Reading]) -> str:
     speaking = [reading for reading in bounds if reading.says("true-labels") == "says something"]
     return (
         f"{len(told)} of {len(decided)} measures tell true labels from random ones; {len(speaking)} of {len(bounds)} "
-        "bounds say anything."
+        f"bounds {'says' if len(speaking) == 1 else 'say'} anything."
     )
 
 
@@ -146,9 +146,10 @@ def _sentences(reading: Reading) -> Iterator[str]:
     elif told.num_pairs == 1:
         yield "One seed gives no interval."
     if reading.measure.kind == "bound":
-        yield from (
-            f"As a bound on the error on new examples: {says} on {labels.replace('-', ' ')} "
-            f"({number(reading.error_bounds[labels].mean)})."
+        said = [
+            f"on {labels.replace('-', ' ')} at most {number(reading.error_bounds[labels].mean)} ({says})"
             for labels in LABELS
             if (says := reading.says(labels)) is not None
-        )
+        ]
+        if said:
+            yield f"The error on new examples is bounded: {', '.join(said)}."

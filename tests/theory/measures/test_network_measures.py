@@ -1,0 +1,67 @@
+import math
+
+import pytest
+from torch import nn
+
+from byrote.references import name_of
+from byrote.theory.calculation import compute
+from byrote.theory.measures.catalog import MEASURES
+from byrote.theory.measures.network_measures import NetworkMeasures
+from byrote.training.spec import Recipe
+
+RECIPE = Recipe(learning_rate=0.1, batch_size=20, epochs=60)
+FAST = {"pac_bayes_steps": 5, "pac_bayes_draws": 5, "n_train": 60}
+
+
+def tanh_net(*, input_shape, num_classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(input_shape), 8), nn.Tanh(), nn.Linear(8, num_classes))
+
+
+def measures(data, **fields):
+    stages = []
+    calculation = NetworkMeasures(
+        **({"model": "mlp-1x32", "recipe": RECIPE, "corruption": "true-labels"} | FAST | fields)
+    )
+    return compute(calculation, data, on_stage=lambda *stage: stages.append(stage)).values, stages
+
+
+def test_a_network_is_trained_and_has_every_measure(tiny):
+    values, stages = measures(tiny)
+    assert values["fitted"]
+    assert values["n_train"] == 60
+    assert {name for name in MEASURES if math.isnan(values[name])} == set()
+    assert values["parameters"] == 64 * 32 + 32 + 32 * 10 + 10
+    assert {name for name, _ in stages} == {"training", *(measure.title for measure in MEASURES.values())}
+    assert all(0 <= share <= 1 for _, share in stages)
+
+
+def test_random_labels_are_another_calculation_from_the_same_weights(tiny):
+    true, random = (measures(tiny, corruption=labels)[0] for labels in ("true-labels", "random-labels"))
+    assert true["vc"] == random["vc"]
+    assert true["early-loss"] < random["early-loss"]
+    assert true["distance"] < random["distance"]
+    labels = {
+        NetworkMeasures(model="net", recipe=RECIPE, corruption=each).label for each in ("true-labels", "random-labels")
+    }
+    assert labels == {"net, true labels, seed 0", "net, random labels, seed 0"}
+
+
+def test_what_does_not_exist_for_a_network_is_said(tiny):
+    values, _ = measures(tiny, model=name_of(tanh_net))
+    assert math.isnan(values["path-norm"])
+    assert "got the module '2', a Tanh" in values["path-norm (why not)"]
+    assert values["sharpness"] > 0
+    assert "sharpness (why not)" not in values
+
+
+def test_a_network_that_diverged_has_no_measures(tiny):
+    values, _ = measures(tiny, recipe=Recipe(learning_rate=1e12, loss="squared-error", epochs=3))
+    assert values["stop_reason"] == "non-finite loss"
+    assert all(math.isnan(values[name]) for name in MEASURES)
+
+
+@pytest.mark.parametrize("field", ["model", "recipe"])
+def test_the_users_own_code_is_part_of_the_key(field):
+    own = {"model": "own.py:Net"} if field == "model" else {"recipe": Recipe(optimizer="own.py:Descent")}
+    calculation = NetworkMeasures(**({"model": "mlp-1x8", "recipe": RECIPE, "corruption": "true-labels"} | own))
+    assert {"own.py:Net", "own.py:Descent"} & set(calculation.references)
