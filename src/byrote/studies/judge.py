@@ -74,11 +74,12 @@ class MeasureOfNetworks(Calculation):
     networks: str
     """Digest of the keys of their runs."""
     _load: Networks = PrivateAttr()
+    _num: int = PrivateAttr()
 
     @classmethod
     def of(cls, measure: str, keys: Sequence[str], load: Networks) -> MeasureOfNetworks:
         made = cls(measure=measure, networks=hashlib.sha256("\n".join(keys).encode()).hexdigest())
-        made._load = load
+        made._load, made._num = load, len(keys)
         return made
 
     @property
@@ -106,7 +107,7 @@ class MeasureOfNetworks(Calculation):
             except UserError as error:  # a layer that it cannot read
                 value, missing = math.nan, missing or f"{outcome.spec.model}: {error}"
             values.append(_number(value, self.measure, outcome))
-            on_stage(f"network {len(values)}", 0.0)
+            on_stage("evaluating networks", len(values) / self._num)
         array = np.array(values)
         counts: dict[str, Value] = {
             "num_networks": len(array),
