@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 import altair as alt
 import numpy as np
@@ -15,12 +16,12 @@ from byrote.studies.bounds import BoundsAnalysis
 from byrote.studies.bounds_findings import LABELS, Badge, Reading, Says, headline, number, readings
 from byrote.studies.statistics import mean_interval
 from byrote.theory.calculation import Computed
+from byrote.theory.measures.catalog import MEASURES
 
-BADGES: dict[Badge, str] = {"yes": "tells apart", "no": "does not", "no conclusion": "no conclusion"}
 _TONES: dict[Badge, Tone] = {"yes": "good", "no": "bad", "no conclusion": "unsure"}
 _SAYS: dict[Says, Tone] = {"vacuous": "bad", "no better than guessing": "unsure", "says something": "good"}
 _BLOCKS = {
-    "bound": "bounds on what the training error leaves out",
+    "bound": "bounds",
     "margin": "margins",
     "norm": "norms",
     "sharpness": "sharpness",
@@ -39,8 +40,9 @@ _NOTES = (
     ),
     (
         "Margins are output of the label minus the largest other, at their 10% quantile. Batch norm is folded into the "
-        "layer before it. Sources, constants and conventions are at the head of each measure's file."
+        "layer before it. Constants and conventions are at the head of each measure's file."
     ),
+    f"Sources: {'; '.join(f'{measure.title}, {measure.source}' for measure in MEASURES.values())}.",
 )
 
 
@@ -70,13 +72,17 @@ def scoreboard(found: Sequence[Reading], runs: pd.DataFrame) -> Figure:
     is worse; a geometric mean over seeds, and its interval."""
     data = rounded(pd.DataFrame([_row(reading, runs) for reading in found]))
     drawn = data.dropna(subset=["ratio"])
-    domain = list(BADGES.values())
-    color = alt.Color("told:N", scale=alt.Scale(domain=domain), legend=alt.Legend(symbolType="circle"))
-    low, high = drawn[["ratio", "low", "high"]].min(axis=None), drawn[["ratio", "low", "high"]].max(axis=None)
+    domain = list(get_args(Badge))
+    scale = alt.Scale(domain=domain)
+    legend = alt.Legend(values=[badge for badge in domain if badge in set(data["told"])])
+    color = alt.Color("told:N", scale=scale, legend=legend)
+    # Of two seeds, intervals would take the axis to where nothing is.
+    ends = [min(0.5, drawn["ratio"].min() / 3), max(2.0, 3 * drawn["ratio"].max())] if len(drawn) else [0.5, 2.0]
+    title = "random over true labels"
     x = alt.X(
         "ratio:Q",
-        title="random over true labels",
-        scale=alt.Scale(type="log", domain=[min(0.5, low / 1.2), max(2.0, 1.2 * high)] if len(drawn) else [0.5, 2]),
+        title=title,
+        scale=alt.Scale(type="log", nice=False, domain=ends),
         axis=alt.Axis(format="~g", tickCount=5, labelOverlap=True),
     )
     base = alt.Chart().encode(
@@ -84,13 +90,13 @@ def scoreboard(found: Sequence[Reading], runs: pd.DataFrame) -> Figure:
     )
     layers = [
         alt.Chart().mark_rule(strokeDash=[2, 3]).encode(x=alt.datum(1)),
-        base.mark_rule(strokeWidth=1.5).encode(x=x, x2="high:Q", color=color),
+        base.mark_rule(strokeWidth=1.5, clip=True).encode(x=alt.X("low:Q", title=title), x2="high:Q", color=color),
         base.mark_point(filled=False, opacity=1).encode(
             x=x,
             color=color,
-            fill=alt.Fill("told:N", scale=alt.Scale(domain=domain), legend=None),
+            fill=alt.Fill("told:N", scale=scale, legend=None),
             fillOpacity=alt.condition("datum.says === 'vacuous'", alt.value(0), alt.value(1)),
-            shape=alt.Shape("told:N", scale=alt.Scale(domain=domain)),
+            shape=alt.Shape("told:N", scale=scale, legend=legend),
             tooltip=[
                 alt.Tooltip("measure:N"),
                 alt.Tooltip("true:Q", title="true labels", format=".3~g"),
@@ -107,8 +113,9 @@ def scoreboard(found: Sequence[Reading], runs: pd.DataFrame) -> Figure:
         name=f"scoreboard-{slug(model)}",
         title=model,
         subtitle=f"n = {int(runs['n_train'].iloc[0]):,}",
-        caption="Geometric means over seeds with 95% intervals; of the margin, where less is worse, true over random "
-        f"labels. Hollow: a bound that is vacuous on true labels. {seed_sentence(runs)}",
+        caption="Yes or no: whether it tells true from random labels. Geometric means over seeds, 95% intervals; of "
+        "the margin, where less is worse, true over random labels. Hollow: a bound that is vacuous on true labels. "
+        f"{seed_sentence(runs)}",
         data=data,
         chart=layered(*layers, data=data, height=24 * len(data) + 20),
     )
@@ -125,7 +132,7 @@ def _row(reading: Reading, runs: pd.DataFrame) -> dict[str, object]:
     interval = mean_interval(logs)
     return {
         "measure": reading.measure.title,
-        "told": BADGES[reading.badge],
+        "told": reading.badge,
         "ratio": np.exp(interval.mean),
         "low": np.exp(interval.low),
         "high": np.exp(interval.high),
@@ -141,7 +148,7 @@ def measures_table(found: Sequence[Reading]) -> PageTable:
     for reading in found:
         blocks.setdefault(_BLOCKS[reading.measure.kind], []).append(
             [
-                Cell(reading.measure.title, note=reading.measure.source),
+                reading.measure.title,
                 *(_value(reading, labels) for labels in LABELS),
                 _badge(reading),
             ]
