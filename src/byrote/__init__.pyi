@@ -34,6 +34,7 @@ from .studies.analysis import Analysis as Analysis
 from .studies.architectures import ArchitectureStudy as ArchitectureStudy
 from .studies.attribution import Attribution as Attribution
 from .studies.attribution import attribute as attribute
+from .studies.bounds import BoundsAnalysis as BoundsAnalysis
 from .studies.data_worth import Worth as Worth
 from .studies.data_worth import worth as worth
 from .studies.design import ModelStudy as ModelStudy
@@ -58,6 +59,8 @@ from .theory.deep_memorizer import DeepMemorizer as DeepMemorizer
 from .theory.deep_memorizer import deep_memorizer as deep_memorizer
 from .theory.expressivity import Memorizer as Memorizer
 from .theory.expressivity import memorizer as memorizer
+from .theory.measures.measure import Measure as Measure
+from .theory.measures.measure import TrainingSet as TrainingSet
 from .theory.min_norm import MinNormClassifier as MinNormClassifier
 from .theory.min_norm import MinNormRegressor as MinNormRegressor
 from .theory.override import Overridden as Overridden
