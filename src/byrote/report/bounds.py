@@ -35,7 +35,8 @@ _NOTES = (
     ),
     (
         "A bound's value is its bound on the 0-1 error on new examples less the network's training error, with a "
-        "probability of 95% over the draw of the training set. Vacuous: it allows an error of 1. PAC-Bayes bounds the "
+        "probability of 95% over the draw of the training set. Vacuous: it allows an error of 1. On random "
+        "labels, those of new examples are random too, and the error is that of guessing. PAC-Bayes bounds the "
         "error of a network whose weights are drawn from the optimised posterior, not of the trained one."
     ),
     (

@@ -103,7 +103,8 @@ def _reading(model: str, runs: pd.DataFrame, name: str) -> Reading:
             for labels in LABELS
         }
 
-    reasons = runs[f"{name} (why not)"].dropna() if f"{name} (why not)" in runs else []
+    why_not = f"{name} (why not)"
+    reasons: list[str] = runs[why_not].dropna().tolist() if why_not in runs else []
     turned = sound.assign(**{name: sound[name].astype(float) * (1 if measure.larger_is_worse else -1)})
     return Reading(
         model=model,
@@ -113,7 +114,7 @@ def _reading(model: str, runs: pd.DataFrame, name: str) -> Reading:
         error_bounds=over(column) if measure.kind == "bound" else {},
         telling=telling(turned, name),
         num_classes=int(runs["num_classes"].iloc[0]),
-        why_not=str(next(iter(reasons), "")),
+        why_not=next(iter(reasons), ""),
     )
 
 
