@@ -5,7 +5,9 @@ is kept aside: so the system's residual can still be computed, a solution refine
 no factor. Beside the matrix, only blocks of `BLOCK` columns are in memory.
 
 The factorisation is the left-looking one by blocks: each block of columns first has the product of all those to its
-left taken off, so each number is written once, and all but a share of BLOCK / n of the work are matrix products.
+left taken off, so each number is written once, and all but a share of BLOCK / n of the work are matrix products. One
+call of LAPACK (OpenBLAS's spotrf) is faster, 99 GFLOP/s against 81 on one core of an AMD EPYC at n = 15,000 in float32
+and less so the larger n is, but tells no progress and cannot be interrupted for minutes.
 
 Source     Golub & Van Loan, Matrix computations (4th edition, 2013), 4.2; refinement: Higham, Accuracy and stability of
            numerical algorithms (2002), chapter 12; condition: Hager (1984), SciPy's onenormest.
@@ -23,7 +25,9 @@ from scipy.sparse.linalg import LinearOperator, onenormest
 from torch import Tensor
 
 BLOCK = 1024
-_ROWS = 4096
+_CORNER = 256
+"""Rows of the strips in which a block on the diagonal is worked on, so that little is computed above it."""
+_ROWS = 8192
 """Of a block of columns, so many rows are worked on between two reports of progress."""
 _SMALLEST_PIVOT = 10
 """In units of rounding of the diagonal's entry: what is left of a point that others determine is of this size."""
@@ -63,7 +67,10 @@ def factorize(
     for start in range(0, n, block):
         end = min(start + block, n)
         left, corner = matrix[start:end, :start], matrix[start:end, start:end]
-        lower = corner.tril() - (left @ left.T).tril_()
+        lower = corner.clone()
+        for row in range(0, len(lower), _CORNER):
+            strip = slice(row, row + _CORNER)
+            lower[strip, : row + _CORNER] -= left[strip] @ left[: row + _CORNER].T
         lower, failed = torch.linalg.cholesky_ex(lower)
         pivots = lower.diagonal() ** 2
         if failed.item() or not (pivots > smallest[start:end]).all():
