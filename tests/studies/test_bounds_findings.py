@@ -32,7 +32,7 @@ def test_larger_on_random_labels_with_every_seed_tells():
     finding = of("path-norm", found)
     assert finding.claim == "Path norm over margin tells true labels from random ones"
     assert finding.outcome == "supported"
-    assert "1.01 on true labels, 2.01 on random ones (means of 3 and 3 networks that have fitted)" in finding.statement
+    assert "1.01 on true labels, 2.01 on random ones (means; networks that have fitted: 3 and 3)" in finding.statement
     assert "Relative difference, +0.33 (95% interval over seeds: +0.3" in finding.statement
 
 
@@ -52,7 +52,10 @@ def test_the_same_on_both_does_not_tell():
     ("made", "told"),
     [
         (table(1), "One seed gives no interval"),
-        (table(fitted=lambda corruption, seed: corruption == "true-labels"), "3 pairs of networks had not both fitted"),
+        (
+            table(fitted=lambda corruption, seed: corruption == "true-labels"),
+            "Pairs that had not both fitted, and decide nothing: 3.",
+        ),
         (
             table(own=lambda corruption, seed: {"path-norm": math.nan, "path-norm (why not)": "got a Tanh"}),
             "does not exist for this network: got a Tanh.",

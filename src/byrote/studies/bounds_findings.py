@@ -134,10 +134,10 @@ def _sentences(reading: Reading) -> Iterator[str]:
         yield f"It does not exist for this network: {reading.why_not}."
         return
     told, (true, random) = reading.telling, (reading.values[labels] for labels in LABELS)
-    seeds = f"means of {true.n} and {random.n} networks that have fitted"
-    yield f"{number(true.mean)} on true labels, {number(random.mean)} on random ones ({seeds})."
+    counts = f"networks that have fitted: {true.n} and {random.n}"
+    yield f"{number(true.mean)} on true labels, {number(random.mean)} on random ones (means; {counts})."
     if told.num_unfitted:
-        yield f"{told.num_unfitted} pairs of networks had not both fitted, and decide nothing."
+        yield f"Pairs that had not both fitted, and decide nothing: {told.num_unfitted}."
     if told.tells is not None:
         difference = told.difference
         yield (
