@@ -1,0 +1,97 @@
+"""What analyses share that train one model on random labels: their arguments, and the sizes of a family of models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from byrote.data.dataset import Dataset
+from byrote.errors import UserError
+from byrote.models.matching import matched_width, num_parameters
+from byrote.references import name_of
+from byrote.studies.analysis import Analysis, tabulate_results
+from byrote.studies.design import PAPER_RECIPE
+from byrote.studies.families import is_family
+from byrote.theory.calculation import Computed
+from byrote.training.key import network_input_shape
+from byrote.training.spec import Recipe, TrainSpec
+
+RATIOS = (0.25, 1.0, 4.0, 16.0)
+"""Parameters per example of the members of a family, at the largest n: about where fitting begins, and on."""
+
+
+@dataclass(frozen=True, eq=False)
+class RandomLabelAnalysis(Analysis):
+    """One model, or a family named with {width} for its width ("mlp-1x{width}"), on random labels. Abstract.
+
+    Args:
+        data: clean.
+        model: a catalogue name, FILE.py:NAME, package.module:NAME, a function or class at the top of a module, or a
+            family, of which the members with 1/4, 1, 4 and 16 parameters per example are taken.
+        recipe: how networks are trained.
+        seeds: how many times all draws are made anew.
+        n_train: the largest number of examples; None takes all, or the analysis's own choice.
+        data_seed: draws the subsets.
+
+    Raises:
+        UserError: a model that is not there, no seeds, n_train beyond the data, or a recipe that holds examples out.
+    """
+
+    data: Dataset
+    model: str | Callable[..., Any] = "mlp-1x512"
+    recipe: Recipe = PAPER_RECIPE
+    seeds: int = 1
+    n_train: int | None = None
+    data_seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise UserError(f"got seeds={self.seeds}, expected a number of seeds, at least 1")
+        available = len(self.data.train)
+        if self.n_train is not None and not 1 <= self.n_train <= available:
+            raise UserError(f"got n_train={self.n_train} for {self.data.name}, which has {available} training examples")
+        if self.recipe.validation:
+            raise UserError(
+                f"got validation={self.recipe.validation:g}, but all n examples are to be fitted: leave it out"
+            )
+        _ = self.models  # of a family, there must be members
+
+    @property
+    def num_classes(self) -> int:
+        """Of the labels that are trained on."""
+        return self.data.num_classes
+
+    @property
+    def largest(self) -> int:
+        """The largest n."""
+        return self.n_train or len(self.data.train)
+
+    @cached_property
+    def models(self) -> list[str]:
+        """The model, or the members of the family from the narrowest on."""
+        model = name_of(self.model)
+        shape = network_input_shape(TrainSpec.model_validate(self.recipe.model_dump() | {"model": model}), self.data)
+        if not is_family(model):
+            num_parameters(model, input_shape=shape, num_classes=self.num_classes)  # there must be such a model
+            return [model]
+        sizes = [max(1, round(ratio * self.largest)) for ratio in RATIOS]
+        widths = [matched_width(model, size, input_shape=shape, num_classes=self.num_classes) for size in sizes]
+        return list(dict.fromkeys(widths))
+
+    def summarise(self, results: Sequence[Computed]) -> pd.DataFrame:
+        """`tabulate_results`, with the recipe's fields as columns of their own at the end."""
+        table = tabulate_results(self.name, results)
+        if table.empty:
+            return table
+        recipes = [recipe if isinstance(recipe, dict) else {} for recipe in table.pop("recipe")]
+        return table.join(pd.DataFrame(recipes, index=table.index))
+
+
+def refuse_draws(draws: int) -> None:
+    """Raises UserError unless there is one at least."""
+    if draws < 1:
+        raise UserError(f"got draws={draws}, expected a number of draws, at least 1")
