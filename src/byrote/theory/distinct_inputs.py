@@ -1,0 +1,48 @@
+"""Identical inputs as one: what no function can tell apart, and a kernel matrix must not hold twice.
+
+Of m equal inputs with targets y_1, ..., y_m the squared loss sees their mean alone: it is m (f - mean)^2 and a constant.
+So the least-squares solution of minimum norm on all inputs is the interpolant of the means on the distinct ones, whose
+kernel matrix is regular where the kernel is strictly positive definite.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Int64, Shaped
+
+
+@dataclass(frozen=True, eq=False)
+class DistinctInputs:
+    """P distinct ones among N."""
+
+    rows: Int64[np.ndarray, " P"]
+    """Where each occurs first, ascending."""
+    places: Int64[np.ndarray, " N"]
+    """Of every input, which of the P it is."""
+    counts: Int64[np.ndarray, " P"]
+
+    @classmethod
+    def of(cls, inputs: Shaped[np.ndarray, "N ..."]) -> DistinctInputs:
+        vectors = np.ascontiguousarray(inputs.reshape(len(inputs), -1))
+        if vectors.dtype.kind == "f":
+            vectors = vectors + 0.0  # -0.0 and 0.0 are equal, and not the same bytes
+        as_bytes = vectors.view(np.dtype((np.void, vectors.dtype.itemsize * vectors.shape[1])))[:, 0]
+        _, first, inverse, counts = np.unique(as_bytes, return_index=True, return_inverse=True, return_counts=True)
+        order = np.argsort(first)
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        return cls(first[order], place[inverse.reshape(-1)], counts[order])
+
+    def mean_targets(self, labels: Int64[np.ndarray, " N"], num_classes: int) -> Float32[np.ndarray, "P K"]:
+        """The means of the one-hot targets of each distinct input."""
+        return (self._votes(labels, num_classes) / self.counts[:, None]).astype(np.float32)
+
+    def most_correct(self, labels: Int64[np.ndarray, " N"], num_classes: int) -> int:
+        """How many of the N labels a function of the inputs can get right."""
+        return int(self._votes(labels, num_classes).max(axis=1).sum())
+
+    def _votes(self, labels: Int64[np.ndarray, " N"], num_classes: int) -> Int64[np.ndarray, "P K"]:
+        counts = np.bincount(self.places * num_classes + labels, minlength=len(self.rows) * num_classes)
+        return counts.reshape(-1, num_classes)
