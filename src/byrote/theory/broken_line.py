@@ -32,7 +32,7 @@ class BrokenLine:
     """None: the targets are real numbers."""
 
 
-def draw_line(x: Any, y: Any, *, num_classes: int | None, outputs: Outputs, seed: int) -> BrokenLine:
+def draw_line(x: Any, y: Any, *, num_classes: int | None, outputs: str, seed: int) -> BrokenLine:
     """Validates points and targets, projects the points and sorts them.
 
     Raises:
@@ -54,7 +54,7 @@ def draw_line(x: Any, y: Any, *, num_classes: int | None, outputs: Outputs, seed
 
 
 def _encoded(
-    labels: Shaped[np.ndarray, " N"], num_classes: int | None, outputs: Outputs
+    labels: Shaped[np.ndarray, " N"], num_classes: int | None, outputs: str
 ) -> tuple[Float64[np.ndarray, " N *K"], int | None]:
     """The targets of the outputs, and K if they stand for classes."""
     given = num_classes is not None

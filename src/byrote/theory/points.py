@@ -11,6 +11,9 @@ from torch import Tensor
 
 from byrote.errors import UserError
 
+LARGEST = 1e150
+"""Beyond it squares are no float64."""
+
 _BLOCK_ELEMENTS = 2**16
 """Elements of a block: 512 KiB in float64, half of a core's L2 cache."""
 
@@ -75,7 +78,7 @@ def differ(
 def refuse_non_finite(points: Shaped[np.ndarray, "N ..."], name: str = "x") -> None:
     """Raises a UserError that names the first row with a NaN or an infinity; or, if there is none, with too large a
     number to multiply and add up in float64."""
-    for limit, found in ((np.inf, "holds NaN or infinity"), (1e250, "holds a number beyond 1e250")):
+    for limit, found in ((np.inf, "holds NaN or infinity"), (LARGEST, f"holds a number beyond {LARGEST:.0e}")):
         for rows, block in blocks(points):
             wrong = np.flatnonzero(~(np.abs(block) < limit).all(1))
             if len(wrong):

@@ -15,7 +15,7 @@ from jaxtyping import Float64, Int64, Shaped
 
 from byrote.errors import UserError
 from byrote.randomness import stream
-from byrote.theory.points import as_vectors, blocks, differ, num_features, refuse_non_finite
+from byrote.theory.points import LARGEST, as_vectors, blocks, differ, num_features, refuse_non_finite
 
 NUM_RANDOM = NUM_PRINCIPAL = 4
 """Directions of each kind that are tried. The smallest gap of random points is about exponentially distributed: the
@@ -69,7 +69,7 @@ def choose_projection(x: Shaped[np.ndarray, "N ..."], *, seed: int = 0, name: st
     """
     directions, kinds, tolerances = _directions(x, seed, name)
     values = projections(x, directions)
-    if not np.isfinite(values).all():
+    if not (np.abs(values) < LARGEST).all():
         refuse_non_finite(x, name)
     gaps = [_relative_gap(x, values[:, t].copy(), tolerances[t]) for t in range(len(kinds))]
     del values
@@ -91,7 +91,7 @@ def choose_projection(x: Shaped[np.ndarray, "N ..."], *, seed: int = 0, name: st
     first, second = sorted(collision)
     raise UserError(
         f"rows {first} and {second} of {name} (counting from 0) differ, but float64 cannot tell their projections "
-        f"apart along any of the {len(kinds)} directions tried; centre and rescale the features, or make the rows equal"
+        f"apart (directions tried: {len(kinds)}); centre and rescale the features, or make the rows equal"
     )
 
 
@@ -112,11 +112,14 @@ def project(x: Shaped[np.ndarray, "N ..."], direction: Float64[np.ndarray, " D"]
     "Error-free transformations of matrix multiplication by using fast routines of matrix multiplication").
     """
     bits = (53 - math.ceil(math.log2(max(len(direction), 2)))) // 2
-    factors = np.stack([part[0] for part in _slices(direction[None], bits)], axis=1)
+    # Powers of two move to the points, so that a row's numbers are as large as what they contribute.
+    mantissas, exponents = np.frexp(direction)
+    factors = np.stack([part[0] for part in _slices(mantissas[None], bits)], axis=1)
+    scale = np.ldexp(1.0, exponents)
     values = np.empty(len(x))
     for rows, block in blocks(x):
         total = np.zeros(len(block))
-        for part in reversed(_slices(block, bits)):
+        for part in reversed(_slices(block * scale, bits)):
             products = part @ factors
             for column in reversed(products.T):
                 total += column
@@ -127,7 +130,7 @@ def project(x: Shaped[np.ndarray, "N ..."], direction: Float64[np.ndarray, " D"]
 def _slices(vectors: Float64[np.ndarray, "B D"], bits: int) -> list[Float64[np.ndarray, "B D"]]:
     """Summands, largest first, each with multiples of one power of two a row, at most 2**bits times as large.
 
-    Three hold all that a float64 can: what is left is below 2**-60 of the row's largest number.
+    Three are enough: what is left is below 2**-60 of the row's largest number. Those below 1e-250 count as 1e-250.
     """
     largest = np.abs(vectors).max(axis=1, keepdims=True)
     exponents = np.frexp(largest)[1].clip(-900, 900)
@@ -152,7 +155,7 @@ def _directions(
     if num_features(x) == 1:
         return np.ones((1, 1)), ["identity"], np.zeros(1)
     sample = as_vectors(x[np.linspace(0, len(x) - 1, min(len(x), _SAMPLE)).astype(np.int64)])
-    if not np.isfinite(sample).all():
+    if not (np.abs(sample) < LARGEST).all():
         refuse_non_finite(x, name)
     mean, spread = sample.mean(0), sample.std(0)
     # A feature that is constant in the sample may still tell a rare point apart: it counts by its size, or as it is.

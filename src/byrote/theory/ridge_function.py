@@ -70,13 +70,13 @@ class RidgeFunction(nn.Module, ABC):
 
     def forward(self, x: Num[Tensor, "B ..."]) -> Float64[Tensor, " B *K"]:
         """The plain sum over all units, O(B N) time; differentiable, with bounded memory for activations."""
-        return self.profile(x.reshape(len(x), -1).double() @ self.projection, sum_of_hinges)
+        return self.profile(self._vectors(x).double() @ self.projection, sum_of_hinges)
 
     @torch.no_grad()
     def evaluate_sorted(self, x: Num[Tensor, "B ..."]) -> Float64[Tensor, " B *K"]:
         """The same function, each sum of hinges evaluated on the line between the two knots around its argument:
         O(D + log N) a point, and without the cancellation of large terms. No gradients."""
-        z = torch.from_numpy(project(as_array(x), as_array(self.projection)))
+        z = torch.from_numpy(project(as_array(self._vectors(x)), as_array(self.projection)))
         return self.profile(z.to(self.projection.device), evaluate_pieces)
 
     def decode(self, outputs: Float64[Tensor, " B *K"]) -> Int64[Tensor, " B"]:
@@ -98,6 +98,12 @@ class RidgeFunction(nn.Module, ABC):
             UserError: if the targets were real numbers.
         """
         return self.decode(self.evaluate_sorted(x))
+
+    def _vectors(self, x: Num[Tensor, "B ..."]) -> Num[Tensor, "B D"]:
+        d = len(self.projection)
+        if x[:1].numel() != min(len(x), 1) * d:
+            raise UserError(f"got points of shape {tuple(x.shape[1:])}, expected {d} numbers each, as it was built for")
+        return x.reshape(len(x), d)
 
     def extra_repr(self) -> str:
         made = self.construction
