@@ -66,13 +66,13 @@ def labelings_figure(model: str, own: pd.DataFrame, n: int) -> Figure:
         }
     )
     fitted = int((own["mistakes"] == 0).sum())
-    hidden = {"axis": None, "scale": alt.Scale(paddingInner=0.12, paddingOuter=0)}
+    scale = alt.Scale(paddingInner=0.12, paddingOuter=0)
     chart = (
         alt.Chart()
         .mark_rect()
         .encode(
-            x=alt.X("column:O", **hidden),
-            y=alt.Y("row:O", **hidden),
+            x=alt.X("column:O", axis=None, scale=scale),
+            y=alt.Y("row:O", axis=None, scale=scale),
             color=alt.Color("state:N", scale=alt.Scale(domain=list(_STATES)), legend=alt.Legend(symbolType="square")),
             tooltip=[
                 alt.Tooltip("labeling:N", title="classes, first example first"),

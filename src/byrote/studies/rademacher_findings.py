@@ -48,19 +48,20 @@ def pooled(table: pd.DataFrame) -> pd.DataFrame:
         return table
     rows = []
     trained = table[table["calculation"] == ReachedComplexity.__name__]
-    for (model, n), own in trained.groupby(["model", "n_train"], sort=False):
+    for _, own in trained.groupby(["model", "n_train"], sort=False):
+        model, n = own["model"].iloc[0], int(own["n_train"].iloc[0])
         draws = int(own["num_draws"].sum())
         mean = float(own["complexity"].mean())
-        low = max(mean - deviation(np.ones(int(n)), draws, RISK), 0.0)
+        low = max(mean - deviation(np.ones(n), draws, RISK), 0.0)
         # Equal numbers of draws: the variance of all is that within seeds and that between their means.
         variance = float((own["standard_deviation"] ** 2).mean() + own["complexity"].var(ddof=0))
         rows.append(
             {
                 "model": model,
-                "n_train": int(n),
+                "n_train": n,
                 "complexity": mean,
                 "low": low,
-                "bound": generalization_bound(0.0, low, int(n), RISK),
+                "bound": generalization_bound(0.0, low, n, RISK),
                 "standard_error": math.sqrt(variance / draws),
                 "num_draws": draws,
                 "num_interpolated": own["num_interpolated"].sum(),

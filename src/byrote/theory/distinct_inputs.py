@@ -1,8 +1,8 @@
 """Identical inputs as one: what no function can tell apart, and a kernel matrix must not hold twice.
 
-Of m equal inputs with targets y_1, ..., y_m the squared loss sees their mean alone: it is m (f - mean)^2 and a constant.
-So the least-squares solution of minimum norm on all inputs is the interpolant of the means on the distinct ones, whose
-kernel matrix is regular where the kernel is strictly positive definite.
+Of m equal inputs with targets y_1, ..., y_m the squared loss sees their mean alone: it is m (f - mean)^2 and a
+constant. So the least-squares solution of minimum norm on all inputs is the interpolant of the means on the distinct
+ones, whose kernel matrix is regular where the kernel is strictly positive definite.
 """
 
 from __future__ import annotations

@@ -139,7 +139,7 @@ def descend(
     step_size = 1 / curvature if size == num else size / (largest + (size - 1) * curvature)
     recorded = np.unique(np.geomspace(1, num_steps, _RECORDED).round().astype(np.int64))
     steps = np.concatenate([[0], recorded])
-    rows = []
+    rows: list[list[float]] = []
     for step in range(num_steps + 1):
         if step == steps[len(rows)]:
             found = (weights - least, weights - limit, inputs @ weights - targets, weights)
