@@ -18,7 +18,7 @@ DRAWN = {"patch_size": 4, "precision": "float32"}
 def oracle(features, images):
     """All responses at once, by a plain convolution of patches that are normalised one by one."""
     size = features.patch_size
-    patches = F.unfold(images, size)  # [N, P, L]
+    patches = F.unfold(images, size).unflatten(1, (-1, size**2)).transpose(1, 2).flatten(1, 2)  # [N, P, L]
     variance, mean = torch.var_mean(patches, 1, correction=0, keepdim=True)
     patches = (patches - mean) / (variance + 10 / 255**2).sqrt() - features.mean[:, None]
     both = torch.stack([features.filters, -features.filters], 1).flatten(0, 1)

@@ -47,7 +47,7 @@ class RandomConvFeatures:
     """
 
     filters: Float32[Tensor, "M P"]
-    """One of each pair, for the P = C side^2 values of a normalised patch; whitening included."""
+    """One of each pair, for the P = side^2 C values of a normalised patch, channels innermost; whitening included."""
     mean: Float32[Tensor, " P"]
     """Of normalised patches."""
     patch_size: int
@@ -64,7 +64,7 @@ class RandomConvFeatures:
         *,
         patch_size: int = 6,
         grid: int = 2,
-        bias: float = 0.25,
+        bias: float = 0.5,
         source: FilterSource = "patches",
         seed: int = 0,
         precision: str = "auto",
@@ -114,12 +114,12 @@ class RandomConvFeatures:
     def num_features(self) -> int:
         return self.num_filters * self.grid**2
 
-    def __call__(self, images: Float[Tensor, "N C H W"], *, block_images: int = 32) -> Float32[Tensor, "N D"]:
+    def __call__(self, images: Float[Tensor, "N C H W"], *, block_images: int = 16) -> Float32[Tensor, "N D"]:
         """All features, in blocks of images; those of a filter and its opposite are side by side, cell by cell."""
         return self.of_filters(images, slice(None), block_images=block_images)
 
     def of_filters(
-        self, images: Float[Tensor, "N C H W"], pairs: slice, *, block_images: int = 32
+        self, images: Float[Tensor, "N C H W"], pairs: slice, *, block_images: int = 16
     ) -> Float32[Tensor, "N _"]:
         """The features of some of the M pairs. Beside the result a block of images' responses is in memory."""
         filters = self.filters[pairs]
@@ -143,12 +143,9 @@ class RandomConvFeatures:
 
     def _cells(self, images: Float32[Tensor, "B C H W"]) -> Iterator[Float32[Tensor, "B L P"]]:
         """The normalised patches of each cell."""
-        size = self.patch_size
-        windows = images.unfold(2, size, 1).unfold(3, size, 1)
-        for rows in windows.tensor_split(self.grid, 2):
-            for cell in rows.tensor_split(self.grid, 3):
-                patches = cell.permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(1, 2)
-                yield _normalized(patches).sub_(self.mean)
+        for rows in _windows(images, self.patch_size).tensor_split(self.grid, 1):
+            for cell in rows.tensor_split(self.grid, 2):
+                yield _normalized(cell.flatten(3).flatten(1, 2)).sub_(self.mean)
 
 
 def gram_of_features(
@@ -156,7 +153,7 @@ def gram_of_features(
     x: Float[Tensor, "M C H W"],
     y: Float[Tensor, "N C H W"] | None = None,
     *,
-    block_images: int = 32,
+    block_images: int = 16,
     block_filters: int = 512,
     out: Float32[Tensor, "M N"] | None = None,
     on_progress: Callable[[float], None] | None = None,
@@ -194,20 +191,26 @@ def gram_of_features(
 
 def _random_patches(images: Float[Tensor, "N C H W"], size: int, most: int, seed: int) -> Float32[Tensor, "L P"]:
     """Up to `most` patches of random images at random places, and never more than there are."""
-    windows = images.unfold(2, size, 1).unfold(3, size, 1)
-    counts = (len(windows), *windows.shape[2:4])
+    windows = _windows(images, size)
+    counts = windows.shape[:3]
     draws = stream(seed, "patches").random((3, min(most, math.prod(counts))))
     index, top, left = (
         torch.from_numpy((draw * count).astype(np.int64)).to(images.device)
         for draw, count in zip(draws, counts, strict=True)
     )
-    # Indexing with a slice between them puts the drawn axis first.
-    return windows[index, :, top, left].flatten(1).float()
+    return windows[index, top, left].flatten(1).float()
+
+
+def _windows(images: Float[Tensor, "N C H W"], size: int) -> Float[Tensor, "N h w size size C"]:
+    """All patches, as a view. Channels are innermost in memory, which lets them be copied four times as fast."""
+    innermost = images.contiguous(memory_format=torch.channels_last)
+    return innermost.unfold(2, size, 1).unfold(3, size, 1).permute(0, 2, 3, 4, 5, 1)
 
 
 def _normalized(patches: Float32[Tensor, "... P"]) -> Float32[Tensor, "... P"]:
-    variance, mean = torch.var_mean(patches, dim=-1, correction=0, keepdim=True)
-    return (patches - mean).mul_((variance + _FLAT).rsqrt_())
+    # torch.var_mean would take five times as long as all the rest on a CPU (torch 2.13).
+    centered = patches - patches.mean(-1, keepdim=True)
+    return centered.mul_(centered.square().mean(-1, keepdim=True).add_(_FLAT).rsqrt_())
 
 
 def _zca(patches: Float32[Tensor, "L P"]) -> tuple[Float32[Tensor, " P"], Float32[Tensor, "P P"]]:
