@@ -1,9 +1,11 @@
+import numpy as np
 import pytest
 
+from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
 from byrote.models.matching import num_parameters
 from byrote.studies.largest_n import LargestNAnalysis
-from byrote.studies.random_label_analysis import RATIOS, refuse_draws
+from byrote.studies.random_label_analysis import RATIOS, memorizing_recipe, refuse_draws
 from byrote.theory.calculation import Computed
 from byrote.training.spec import Recipe
 
@@ -36,6 +38,19 @@ def test_a_model_is_itself(tiny):
 def test_what_cannot_be_measured_is_refused(tiny, changes, words):
     with pytest.raises(UserError, match=words):
         LargestNAnalysis(tiny, **changes)
+
+
+def test_the_recipe_is_the_papers_with_more_epochs_and_faster_on_few_features(tiny):
+    wide = make_images((3, 32, 32))
+    assert memorizing_recipe("mlp-1x4", tiny) == Recipe(epochs=500, learning_rate=0.05)
+    assert memorizing_recipe("mlp-1x4", wide) == Recipe(epochs=500, learning_rate=0.01, crop=28)
+    assert memorizing_recipe("inception", tiny).learning_rate == 0.1
+    assert memorizing_recipe("mlp-1x4", tiny, learning_rate=0.3, epochs=2) == Recipe(epochs=2, learning_rate=0.3)
+
+
+def make_images(shape):
+    split = Split.clean(np.zeros((2, *shape), dtype=np.uint8), np.arange(2))
+    return Dataset("black", split, split, ("a", "b"))
 
 
 def test_no_draws_are_refused():

@@ -165,16 +165,15 @@ def make_study(command: Demo | Reproduce | Measure, precision: str, out: Path) -
     from byrote.data.sources import load
     from byrote.studies.analysis import Analysis
     from byrote.studies.figure1 import demo_study
-    from byrote.studies.paper_settings import paper_recipe
 
     study: Any
     if isinstance(command, Measure):
         refuse_training_flags(command, command.name)
         data = _load(command, out)
-        recipe = paper_recipe(command.model, data, precision=precision, **command.recipe)
-        build = MEASURES[command.name].build
+        measurement = MEASURES[command.name]
+        recipe = measurement.make_recipe(command.model, data, precision=precision, **command.recipe)
         sizes = {"seeds": command.seeds, "n_train": command.n_train}
-        return build(data, model=command.model, recipe=recipe, **sizes, **command.own)
+        return measurement.build(data, model=command.model, recipe=recipe, **sizes, **command.own)
     if isinstance(command, Demo):
         study = demo_study(load("digits"), command.seeds)
     else:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from byrote.cli.flags import Bounds, LargestN, Measure, Rademacher
 
 if TYPE_CHECKING:
     from byrote.studies.analysis import Analysis
+    from byrote.training.spec import Recipe
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class Measurement:
     builder: str
     """MODULE:FUNCTION, called as FUNCTION(data, model=, recipe=, seeds=, n_train=) and with the measure's own flags;
     imported on use, for it imports torch."""
+    recipe: str = "byrote.studies.paper_settings:paper_recipe"
+    """MODULE:FUNCTION that makes the recipe, called as FUNCTION(model, data, **fields that were given)."""
 
     @property
     def description(self) -> str:
@@ -26,15 +29,26 @@ class Measurement:
 
     @property
     def build(self) -> Callable[..., Analysis]:
-        module, _, function = self.builder.partition(":")
-        return getattr(import_module(module), function)
+        return _imported(self.builder)
+
+    @property
+    def make_recipe(self) -> Callable[..., Recipe]:
+        return _imported(self.recipe)
+
+
+def _imported(name: str) -> Callable[..., Any]:
+    module, _, function = name.partition(":")
+    return getattr(import_module(module), function)
+
+
+_MEMORIZING = "byrote.studies.random_label_analysis:memorizing_recipe"
 
 
 MEASURES: dict[str, Measurement] = {
     measurement.flags.name: measurement
     for measurement in (
-        Measurement(Rademacher, "byrote.studies.rademacher:rademacher_analysis"),
-        Measurement(LargestN, "byrote.studies.largest_n:largest_n_analysis"),
+        Measurement(Rademacher, "byrote.studies.rademacher:rademacher_analysis", _MEMORIZING),
+        Measurement(LargestN, "byrote.studies.largest_n:largest_n_analysis", _MEMORIZING),
         Measurement(Bounds, "byrote.studies.bounds:bounds_analysis"),
     )
 }
