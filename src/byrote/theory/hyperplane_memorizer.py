@@ -77,7 +77,7 @@ def hyperplane_memorizer(x: Any, y: Any, *, seed: int = 0) -> HyperplaneMemorize
     """A network with one hidden layer of 4 ceil(n / d) units that gives the real target y_i at each of n points x_i.
 
     O(n d^2) time. Where points are in no general position (pixels that are constant, equal rows), slabs hold fewer of
-    them and there are more slabs; the count is `construction.num_slabs`.
+    them and there are more slabs; their number is `construction.num_slabs`.
 
     Args:
         x: N distinct points `[N, ...]`, as an array or tensor; computed with in float64.
@@ -85,7 +85,7 @@ def hyperplane_memorizer(x: Any, y: Any, *, seed: int = 0) -> HyperplaneMemorize
         seed: draws which points share a slab.
 
     Raises:
-        UserError: for values that are not finite, and for points that float64 cannot hold in a slab without others.
+        UserError: for values that are not finite, and for points that repeat or lie too near together for float64.
     """
     points = as_points(x)
     targets = as_targets(y, len(points)).astype(np.float64)
@@ -109,12 +109,17 @@ def hyperplane_memorizer(x: Any, y: Any, *, seed: int = 0) -> HyperplaneMemorize
 
 @dataclass(frozen=True, eq=False)
 class _Group:
-    """Points that are independent as seen from a centre, with the factors Q R of the matrix whose columns they are."""
+    """Points that are independent as seen from a centre, with the factors Q R of the matrix whose columns they are;
+    the farthest from the span of those before come first."""
 
     centre: Float64[np.ndarray, " D"]
     rows: Int64[np.ndarray, " M"]
     q: Float64[np.ndarray, "D M"]
     r: Float64[np.ndarray, "M M"]
+
+    def without(self, last: int) -> _Group:
+        size = len(self.rows) - last
+        return _Group(self.centre, self.rows[:size], self.q[:, :size], self.r[:size, :size])
 
     def solve(self, values: Float64[np.ndarray, " M"]) -> Float64[np.ndarray, " D"]:
         """The shortest a with <a, x_i> = values_i."""
@@ -138,25 +143,24 @@ def _slab(
 ) -> _Slab:
     """The four units that give as many of the candidates as possible their targets, and all other points 0.
 
-    The hyperplane is seen from a centre. From one in general position it goes through all candidates; but where all
-    points span only a part of the space (pixels that are constant) it holds that part, other points included. From an
-    average of the candidates it cuts through what they span, and goes through all of them but one.
+    Where all points span only a part of the space (pixels that are constant), a hyperplane through as many candidates
+    as are independent holds that part, other points included. Without some of them it cuts through.
     """
     own = vectors[candidates]
     spread = float(vectors.std(0).mean()) or 1.0
-    weights = generator.random(len(own))
-    anywhere = own.mean(0) + spread * generator.standard_normal(own.shape[1])
-    room, off = 0.0, 0.0
-    for centre in (anywhere, weights @ own / weights.sum()):
-        group = _independent(own, candidates, centre)
-        slab, room, off = _around(vectors, targets, group)
+    centre = own.mean(0) + spread * generator.standard_normal(own.shape[1])
+    group = _independent(own, candidates, centre)
+    left_out = 0
+    while True:
+        slab, room, off = _around(vectors, targets, group.without(left_out))
         if slab is not None:
             return slab
-    raise UserError(
-        f"a hyperplane through {len(group.rows)} of the points comes within {room:.1e} of another point, and float64 "
-        f"puts its own {off:.1e} off it, expected points in general position; drop points that repeat or that are "
-        "averages of others"
-    )
+        if left_out >= len(group.rows) - 1:
+            raise UserError(
+                f"a hyperplane through only one of the points comes within {room:.1e} of another, and float64 puts "
+                f"the point itself {off:.1e} off it, expected distinct points; drop those that repeat"
+            )
+        left_out = min(max(1, 2 * left_out), len(group.rows) - 1)
 
 
 def _independent(
