@@ -66,8 +66,12 @@ def decode_alone(images: EncodedImages) -> None:
 
 
 def build(folder: Path, cache: Path) -> byrote.Dataset:
-    shutil.rmtree(cache, ignore_errors=True)
     return byrote.load(f"images:{folder}", image_size=SIZE, cache=cache)
+
+
+def built_per_second(folder: Path, cache: Path, num_images: int) -> float:
+    shutil.rmtree(cache, ignore_errors=True)
+    return images_per_second(partial(build, folder, cache), num_images)
 
 
 def gather(pixels: np.ndarray, order: np.ndarray, passes: int) -> None:
@@ -124,6 +128,7 @@ def memory_used(folder: Path, cache: Path, order: np.ndarray) -> list[measure.Ra
     """Of one build and one pass over the cache, in another run than those that are timed."""
     own = os.getpid()
     before = anonymous(own)
+    shutil.rmtree(cache, ignore_errors=True)
     with Memory() as building:
         data = build(folder, cache)
     after = anonymous(own)
@@ -160,15 +165,16 @@ def main() -> None:
         pixels = stored(build(folder, cache))
         order = np.random.default_rng(0).permutation(len(pixels))
         in_memory = np.array(pixels)
-        work: dict[str, tuple[Callable[[], object], int]] = {
-            "decoder alone": (partial(decode_alone, images), num_images),
-            "cache built": (partial(build, folder, timed), num_images),
-            "gathered from the cache": (partial(gather, pixels, order, PASSES), PASSES * len(order)),
-            "gathered from memory": (partial(gather, in_memory, order, PASSES), PASSES * len(order)),
-            "copied within memory": (partial(copy, in_memory, PASSES), PASSES * len(order)),
-        }
+        gathered = PASSES * len(order)
         rates = measure.interleave(
-            {name: partial(images_per_second, *arguments) for name, arguments in work.items()}, options.rounds
+            {
+                "decoder alone": partial(images_per_second, partial(decode_alone, images), num_images),
+                "cache built": partial(built_per_second, folder, timed, num_images),
+                "gathered from the cache": partial(images_per_second, partial(gather, pixels, order, PASSES), gathered),
+                "gathered from memory": partial(images_per_second, partial(gather, in_memory, order, PASSES), gathered),
+                "copied within memory": partial(images_per_second, partial(copy, in_memory, PASSES), gathered),
+            },
+            options.rounds,
         )
         del in_memory
         used = memory_used(folder, timed, order)

@@ -217,21 +217,19 @@ def _write_batch(task: _Task, image_size: int | None, file: PixelFile) -> list[_
     batch, places = task
     pixels = np.empty((*file.size, 3), np.uint8)
     outcomes: list[_Outcome] = []
-    for encoded, place in zip(batch, [] if places is None else places, strict=True):
-        image = _decode(encoded, image_size)
-        if isinstance(image, str):
-            pixels[:] = 0  # a hole in the file would be filled when the disk may be full
-        elif image.shape[:2] == file.size:
-            pixels[:] = image
-        try:
-            with file.path.open("r+b") as opened:
+    try:
+        with file.path.open("r+b") as opened:
+            for encoded, place in zip(batch, [] if places is None else places, strict=True):
+                image = _decode(encoded, image_size)
+                if isinstance(image, str):
+                    pixels[:] = 0  # a hole in the file would be filled when the disk may be full
+                elif image.shape[:2] == file.size:
+                    pixels[:] = image
                 opened.seek(file.offset + int(place) * pixels.nbytes)
                 opened.write(pixels.data)
-        except OSError as error:
-            raise UserError(
-                f"cannot write {file.path} ({error.strerror}): make room, or name another folder"
-            ) from error
-        outcomes.append(image if isinstance(image, str) else image.shape)
+                outcomes.append(image if isinstance(image, str) else image.shape)
+    except OSError as error:
+        raise UserError(f"cannot write {file.path} ({error.strerror}): make room, or name another folder") from error
     return outcomes
 
 
