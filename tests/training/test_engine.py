@@ -516,6 +516,17 @@ def test_equal_seeds_share_weights_and_batches(tiny: Dataset) -> None:
     assert same.early["gradient_norm"][0] != corrupted.early["gradient_norm"][0]
 
 
+def test_replacing_an_example_is_the_same_in_a_stack_and_alone(tiny: Dataset) -> None:
+    specs = [spec(validation=0.25, replaced=place, steps=30) for place in (None, 0, 5)]
+    stacked = train_all(specs, tiny)
+    alone = [outcome for each in specs for outcome in train_all([each], tiny)]
+    for one, other in zip(stacked, alone, strict=True):
+        for name, value in one.final_state.items():
+            np.testing.assert_allclose(value, other.final_state[name], atol=1e-10)
+    whole, *replaced = (np.asarray(outcome.final_state["1.weight"]) for outcome in alone)
+    assert not any(np.array_equal(whole, each) for each in replaced)
+
+
 def test_a_non_finite_loss_stops_one_and_the_others_go_on(tiny: Dataset) -> None:
     calm, wild = train_all([spec(), spec(learning_rate=1e300)], tiny)
     assert wild.stop_reason == "non-finite loss"

@@ -36,11 +36,9 @@ from byrote.training.recorder import Recorder, StepProbe, is_early_row
 from byrote.training.replica_run import ReplicaRun, build_run, environment, weights_dtype
 from byrote.training.replicas import Replicas, why_not_stackable
 from byrote.training.schedule import EvaluationSchedule, sample_stride
-from byrote.training.spec import TrainSpec
+from byrote.training.spec import FIELDS_OF_REPLICAS, TrainSpec
 
 _SECONDS_BETWEEN_REPORTS = 0.5
-_OWN_FIELDS = {"corruptions", "seed", "data_seed", "learning_rate", "weight_decay"}
-"""What the runs of a group may differ in."""
 
 
 def train(
@@ -54,9 +52,9 @@ def train(
 ) -> Iterator[TrainOutcome]:
     """Trains one group of runs side by side and yields each outcome as soon as its replica is done.
 
-    `specs` differ at most in corruptions, seeds, learning rate and weight decay (`plan_groups` makes such groups);
-    `data` is clean and whole: each run takes its own subset, corruption and preprocessing. A group that cannot be
-    stacked is trained one by one, and the log says why.
+    `specs` differ at most in FIELDS_OF_REPLICAS (`plan_groups` makes such groups); `data` is clean and whole: each
+    run takes its own subset, corruption and preprocessing. A group that cannot be stacked is trained one by one, and
+    the log says why.
 
     Raises:
         UserError: a model, optimiser or crop that does not go with the data, or specs that differ in anything else.
@@ -66,11 +64,11 @@ def train(
     specs = tuple(specs)
     if not specs:
         return
-    common = TrainSpec.model_fields.keys() - _OWN_FIELDS
+    common = TrainSpec.model_fields.keys() - set(FIELDS_OF_REPLICAS)
     if differing := [name for name in sorted(common) if len({repr(getattr(spec, name)) for spec in specs}) > 1]:
         raise UserError(
             f"got a group of runs that differ in {', '.join(differing)}; runs trained side by side may differ in "
-            f"{', '.join(sorted(_OWN_FIELDS))}: let plan_groups make the groups"
+            f"{', '.join(FIELDS_OF_REPLICAS)}: let plan_groups make the groups"
         )
     runs = [build_run(spec, data, device, log if position == 0 else None) for position, spec in enumerate(specs)]
     if len(specs) > 1:

@@ -22,7 +22,7 @@ from byrote.errors import UserError
 from byrote.models.catalog import build_model
 from byrote.training.key import network_input_shape
 from byrote.training.optimizers import is_elementwise
-from byrote.training.spec import INPUT_CORRUPTIONS, TrainSpec
+from byrote.training.spec import FIELDS_OF_REPLICAS, INPUT_CORRUPTIONS, TrainSpec
 
 # Measured on two cores with 32 MiB of shared cache (benchmarks/stacking.py): stacks gain while all their
 # weights, gradients and momenta stay in the cache, and 64 networks are enough to hide the cost of each call.
@@ -98,9 +98,8 @@ def is_convolutional(network: torch.nn.Module) -> bool:
 
 def _stack_key(spec: TrainSpec) -> str:
     """Equal for runs that may share a stack: their labels, inputs, seeds and these hyper-parameters may differ."""
-    own: dict[str, object] = {"corruptions": (), "seed": 0, "data_seed": 0, "replaced": None}
-    if is_elementwise(spec.optimizer):
-        own |= {"learning_rate": 1.0, "weight_decay": 0.0}
+    common = () if is_elementwise(spec.optimizer) else ("learning_rate", "weight_decay")
+    own = {name: TrainSpec.model_fields[name].default for name in FIELDS_OF_REPLICAS if name not in common}
     return spec.model_copy(update=own).canonical_json()
 
 

@@ -13,6 +13,9 @@ Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
+FIELDS_OF_REPLICAS = ("corruptions", "seed", "data_seed", "replaced", "learning_rate", "weight_decay")
+"""What runs that are trained side by side may differ in."""
+
 
 class Recipe(BaseModel):
     """How a network is trained. The defaults are the paper's settings on CIFAR-10 for MLPs."""
