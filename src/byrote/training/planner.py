@@ -89,8 +89,9 @@ def hardware(device: str) -> str:
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
     names = [line.partition(":")[2].strip() for line in _cpuinfo().splitlines() if line.startswith("model name")]
+    processor = (names or [platform.processor() or platform.machine()])[0]
     threads = torch.get_num_threads()
-    return f"{names[0] if names else platform.processor() or platform.machine()}, {threads} thread{"s" if threads > 1 else ""}"
+    return f"{processor}, {threads} {'thread' if threads == 1 else 'threads'}"
 
 
 def is_convolutional(network: torch.nn.Module) -> bool:
