@@ -84,6 +84,7 @@ def test_a_truncated_blob_is_refused():
         from_row(row | {"arrays": row["arrays"][:-100]})
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of the archive that stays open
 def test_an_interrupt_while_arrays_are_packed_is_an_interrupt(monkeypatch):
     """zipfile's own complaint, that it cannot close what is being written, must not make a failed run of it."""
     import zipfile

@@ -36,7 +36,7 @@ def test_network_and_training_set_agree_with_the_outcome(tiny, model):
     assert data.num_classes == 10
     logits = network(data.inputs)
     assert logits.argmax(1).tolist() == run.train_predictions.tolist()
-    assert float(torch.nn.functional.cross_entropy(logits, data.labels)) == pytest.approx(run.train_loss, rel=1e-5)
+    assert torch.nn.functional.cross_entropy(logits, data.labels).item() == pytest.approx(run.train_loss, rel=1e-5)
 
 
 def test_a_run_without_weights_is_refused(tiny):
