@@ -26,6 +26,7 @@ def test_loss_gradient_and_products_agree_with_autograd(problem, batch, monkeypa
         return F.cross_entropy(flat(weights, inputs.double()), labels)
 
     assert loss(loss.weights) == pytest.approx(float(whole(flat.weights)))
-    vector = torch.randn(len(flat.weights), generator=torch.Generator().manual_seed(1)).double()
+    vectors = torch.randn(3, len(flat.weights), generator=torch.Generator().manual_seed(1)).double()
     torch.testing.assert_close(loss.gradient(flat.weights), torch.func.grad(whole)(flat.weights))
-    torch.testing.assert_close(loss.hessian_product(flat.weights, vector), hessian(whole)(flat.weights) @ vector)
+    expected = vectors @ hessian(whole)(flat.weights)
+    torch.testing.assert_close(loss.hessian_products(flat.weights, vectors), expected)

@@ -38,8 +38,8 @@ from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec
 
 BASELINES = tuple(name for name, measure in MEASURES.items() if measure.kind == "baseline")
-SLOW = ("pac-bayes",)
-"""Minutes for each network: judged when asked for by name."""
+SLOW = ("pac-bayes", "hessian-trace", "top-eigenvalue")
+"""Seconds or minutes for each network of a zoo of hundreds: judged when asked for by name."""
 _NOT_OF_THE_DATA = {"model": "", "learning_rate": 1.0, "batch_size": 1, "weight_decay": 0.0, "dropout": 0.0}
 """Fields that do not change what a network is trained on, as far as zoos vary them."""
 Networks = Callable[[], Iterator[TrainOutcome]]

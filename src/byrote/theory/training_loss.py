@@ -33,13 +33,15 @@ class TrainingLoss:
             total += torch.autograd.grad(self._part(at, *batch), at)[0]
         return total
 
-    def hessian_product(self, weights: Float64[Tensor, " P"], vector: Float64[Tensor, " P"]) -> Float64[Tensor, " P"]:
-        """The gradient, differentiated along `vector`."""
-        total = torch.zeros_like(weights)
+    def hessian_products(
+        self, weights: Float64[Tensor, " P"], vectors: Float64[Tensor, "M P"]
+    ) -> Float64[Tensor, "M P"]:
+        """The gradient, differentiated along each of the vectors; of memory it takes M times what the gradient does."""
+        total = torch.zeros_like(vectors)
         for batch in self._batches:
             at = weights.detach().requires_grad_()
             (gradient,) = torch.autograd.grad(self._part(at, *batch), at, create_graph=True)
-            total += torch.autograd.grad(gradient, at, vector)[0]
+            total += torch.autograd.grad(gradient, at, vectors, is_grads_batched=True)[0]
         return total
 
     def _part(self, weights: Tensor, inputs: Tensor, labels: Tensor) -> Float64[Tensor, ""]:

@@ -21,6 +21,8 @@ from byrote.training.outcome import TrainOutcome
 _TOLERANCE = 1e-4
 """Relative, of the eigenvalue: far below what differs between seeds."""
 _NUM_PROBES = 64
+_PROBES_AT_ONCE = 4
+"""Six times as fast as one by one for thousands of parameters; more are slower for a hundred thousand."""
 
 
 def top_eigenvalue(model: nn.Module, _initial: State, data: TrainingSet, _outcome: TrainOutcome) -> float:
@@ -29,7 +31,7 @@ def top_eigenvalue(model: nn.Module, _initial: State, data: TrainingSet, _outcom
     num = len(loss.weights)
 
     def product(vector: np.ndarray) -> np.ndarray:
-        return loss.hessian_product(loss.weights, torch.from_numpy(vector.ravel())).numpy()
+        return loss.hessian_products(loss.weights, torch.from_numpy(vector.reshape(1, num)))[0].numpy()
 
     operator = LinearOperator((num, num), matvec=product, dtype=np.float64)
     start = stream(0, "lanczos").random(num) - 0.5
@@ -41,8 +43,8 @@ def hessian_trace(
 ) -> float:
     loss = TrainingLoss(model, data.inputs, data.labels)
     generator = stream(0, "hutchinson")
+    signs = np.where(generator.random((num_probes, len(loss.weights))) < 0.5, -1.0, 1.0)
     total = 0.0
-    for _ in range(num_probes):
-        probe = torch.from_numpy(np.where(generator.random(len(loss.weights)) < 0.5, -1.0, 1.0))
-        total += float(probe @ loss.hessian_product(loss.weights, probe))
+    for probes in torch.from_numpy(signs).split(_PROBES_AT_ONCE):
+        total += float((probes * loss.hessian_products(loss.weights, probes)).sum())
     return total / num_probes
