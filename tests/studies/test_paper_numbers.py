@@ -1,8 +1,9 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from byrote.studies.paper_numbers import is_cifar10, is_imagenet, published
+from byrote.studies.paper_numbers import is_cifar10, is_imagenet, is_mnist, published
 
 
 @pytest.mark.parametrize(("table", "rows"), [("table1", 19), ("table2", 7), ("table4", 6), ("linear", 5)])
@@ -21,6 +22,21 @@ def test_published_tables_come_with_the_package(table, rows) -> None:
 )
 def test_cifar10_is_known_by_name_or_title(data, name, title, expected) -> None:
     assert is_cifar10(replace(data, name=name, title=title)) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "shape", "expected"),
+    [
+        ("mnist:/data", "", (1, 28, 28), True),
+        ("npz:/data/x.npz", "MNIST", (1, 28, 28), True),
+        ("fashion-mnist:/data", "Fashion-MNIST", (1, 28, 28), False),
+        ("parquet:/data/kmnist", "", (1, 28, 28), False),
+        ("mnist:/data", "", (1, 8, 8), False),
+    ],
+)
+def test_mnist_is_known_by_name_and_size(data, name, title, shape, expected) -> None:
+    train = replace(data.train, inputs=np.zeros((len(data.train), *shape), np.uint8))
+    assert is_mnist(replace(data, name=name, title=title, train=train)) is expected
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from torch.nn import functional as F
 
 from byrote.data.sources import load
 from byrote.errors import UserError
-from byrote.theory.random_convolutions import RandomConvFeatures, gram_of_features
+from byrote.theory.random_convolutions import RandomConvFeatures, gram_of_features, num_patches
 
 
 def draw_images(num, channels=3, height=13, width=11, seed=0):
@@ -44,6 +44,15 @@ def test_features_are_those_of_a_plain_convolution(source, grid):
     torch.testing.assert_close(found, oracle(features, IMAGES), rtol=1e-4, atol=1e-5)
     assert (found >= -1e-6).all()
     torch.testing.assert_close(features.of_filters(IMAGES, slice(2, 5)), found[:, 4 * grid**2 : 10 * grid**2])
+
+
+def test_no_more_pairs_of_filters_than_there_are_patches():
+    few = IMAGES[:2]
+    assert num_patches(few, 4) == 2 * 10 * 8
+    assert RandomConvFeatures.draw(few, 2 * num_patches(few, 4), **DRAWN).num_filters == 320
+    with pytest.raises(UserError, match="got 322 filters, expected at most 320 of source patches"):
+        RandomConvFeatures.draw(few, 322, **DRAWN)
+    assert num_patches(draw_images(3, height=5)) == 0
 
 
 def test_responses_are_those_of_whitened_patches():

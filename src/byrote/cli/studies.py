@@ -64,4 +64,9 @@ REPRODUCTIONS: dict[str, Reproduction] = {
         "Theorem 1: weights needed to represent any labels, by construction and by training; worked at n = 8",
         "byrote.studies.expressivity:expressivity_analysis",
     ),
+    "min-norm": Reproduction(
+        "section 5: minimum-norm linear and kernel interpolation on pixels, Gabor wavelets and random convolutional "
+        "features",
+        "byrote.studies.min_norm:min_norm_analysis",
+    ),
 }

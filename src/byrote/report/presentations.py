@@ -14,6 +14,7 @@ from byrote.report import (
     figure2,
     judge,
     largest_n,
+    min_norm,
     overparameterization,
     rademacher,
     randomization,
@@ -56,6 +57,7 @@ AnalysisPresenter = Callable[[Any, Sequence[Computed], pd.DataFrame], Presentati
 ANALYSIS_PRESENTERS: dict[str, AnalysisPresenter] = {
     "judge": judge.present,
     "expressivity": expressivity.present,
+    "min-norm": min_norm.present,
     "rademacher": rademacher.present,
     "shattering": shattering.present,
     "largest-n": largest_n.present,

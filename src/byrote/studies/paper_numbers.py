@@ -24,6 +24,12 @@ def is_cifar10(data: Dataset) -> bool:
     return re.search(r"cifar[-_ ]?10(?!0)", f"{data.name} {data.title}", re.IGNORECASE) is not None
 
 
+def is_mnist(data: Dataset) -> bool:
+    """By name and by the size of its images; Fashion-MNIST and others of similar names are not."""
+    named = re.search(r"(?<![a-z])(?<!fashion[-_ ])mnist(?![a-z])", f"{data.name} {data.title}", re.IGNORECASE)
+    return named is not None and data.input_shape == (1, 28, 28)
+
+
 def is_imagenet(data: Dataset) -> bool:
     """By name and by its thousand classes, which smaller data of similar names have not."""
     named = re.search(r"imagenet|ilsvrc", f"{data.name} {data.title}", re.IGNORECASE) is not None

@@ -30,6 +30,7 @@ from byrote.randomness import permutation, stream, stream_seed
 from byrote.training.planner import resolve_precision
 
 FilterSource = Literal["patches", "gaussian"]
+PATCH_SIZE = 6
 _PATCHES_TO_WHITEN = 100_000
 _FLAT = 10 / 255**2
 """Added to the variance of a patch (Coates, Ng & Lee: 10 on pixels up to 255), so that flat ones stay small."""
@@ -62,7 +63,7 @@ class RandomConvFeatures:
         images: Float[Tensor, "N C H W"],
         num_filters: int,
         *,
-        patch_size: int = 6,
+        patch_size: int = PATCH_SIZE,
         grid: int = 2,
         bias: float = 0.5,
         source: FilterSource = "patches",
@@ -146,6 +147,11 @@ class RandomConvFeatures:
         for rows in _windows(images, self.patch_size).tensor_split(self.grid, 1):
             for cell in rows.tensor_split(self.grid, 2):
                 yield _normalized(cell.flatten(3).flatten(1, 2)).sub_(self.mean)
+
+
+def num_patches(images: Float[Tensor, "N C H W"], patch_size: int = PATCH_SIZE) -> int:
+    """At all places of all images."""
+    return len(images) * math.prod(max(0, side - patch_size + 1) for side in images.shape[2:])
 
 
 def gram_of_features(
