@@ -64,12 +64,14 @@ def test_a_row_a_measure_and_three_figures_each(tiny):
     rows = [row for block in shown.sections[0].table.blocks.values() for row in block]
     assert len(rows) == 2 + len(BASELINES)
     assert all(len(row) == len(shown.sections[0].table.header) for row in rows)
-    assert shown.headline == "2 of 2 measures tell true labels from random ones"
+    told = "2 of 2 measures tell true labels from random ones"
+    assert shown.headline == f"{told}; none ranks networks better than every baseline."
+    assert "VC dimension, Bartlett et al. 2019" in shown.notes[-1]
 
 
 def test_one_measure_is_the_headline_and_has_its_cloud(tiny):
     shown, _, values = presented(tiny, ["distance"])
-    assert shown.headline == "Distance from initialisation tells true labels from random ones"
+    assert shown.headline == "Distance from initialisation tells true labels from random ones."
     (figure,) = shown.sections[1].figures
     assert figure.name == "cloud-distance"
     assert len(figure.data) == len(values)
@@ -85,7 +87,7 @@ def test_a_margin_is_shown_as_it_is(tiny):
 
 def test_one_seed_is_no_conclusion(tiny):
     shown, _, _ = presented(tiny, ["distance"], seeds=1)
-    assert shown.headline.endswith("no conclusion")
+    assert shown.headline.endswith("no conclusion.")
 
 
 def test_networks_without_a_value_are_named(tiny):

@@ -1,14 +1,14 @@
 """Judgements of measures whose merit is known: the gap itself, its opposite, a constant, coin flips."""
 
 import math
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-from byrote.studies.judgement import judge_values, kendall
+from byrote.studies.judgement import FACTORS, judge_values, kendall
 
 
 def make_table(seeds=3, widths=("mlp-1x8", "mlp-1x64"), rates=(0.01, 0.1), **columns):
@@ -69,6 +69,26 @@ def test_what_belongs_to_the_algorithm_alone_does_not_tell_labels_apart():
     assert found.ranking.within["model"] == -1
     assert found.ranking.granulated.mean == -0.5
     assert found.ranking.worst_environment == "model mlp-1x8 to mlp-1x64"
+
+
+def test_pairs_of_one_factor_are_those_of_a_loop():
+    """And an environment of few pairs is none, however wrong the measure is in it."""
+    table = make_table(rates=(0.01, 0.1, 1.0))
+    table["measure"] = np.random.default_rng(2).normal(size=len(table))
+    lines = table.to_dict("records")
+    signs: dict[str, list[float]] = {}
+    for one, other in combinations(lines, 2):
+        if {name for name in FACTORS if name in one and one[name] != other[name]} != {"model"}:
+            continue
+        if one["seed"] == other["seed"]:
+            change = np.sign(other["generalization_gap"] - one["generalization_gap"])
+            change *= np.sign(other["measure"] - one["measure"])
+            signs.setdefault(f"model {one['model']} to {other['model']}", []).append(change)
+    ((environment, expected),) = signs.items()
+    found = judge_values(table, "measure", resamples=50).ranking
+    assert found.within["model"] == pytest.approx(np.mean(expected))
+    few = table[(table["model"] == "mlp-1x8") | (table["seed"] == 0) & (table["corruption"] == "true-labels")]
+    assert environment not in judge_values(few, "measure", resamples=50).ranking.worst_environment
 
 
 def test_a_constant_ranks_nothing():

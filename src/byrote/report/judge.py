@@ -16,9 +16,9 @@ from byrote.studies.judge import BASELINES, JudgeAnalysis, find_measure
 from byrote.theory.calculation import Computed
 
 SERIES = {
-    "difference": "random against true labels",
-    "tau": "rank against the gap",
-    "granulated": "within single factors",
+    "difference": "tells labels apart",
+    "tau": "ranks",
+    "granulated": "within factors",
 }
 _MOST_CLOUDS = 6
 """Of judged measures: a page of more is no longer looked at."""
@@ -39,7 +39,7 @@ def present(analysis: JudgeAnalysis, results: Sequence[Computed], table: pd.Data
             "true ones, and larger where the gap is. At 0 it says nothing.",
             figures=[scoreboard(table)],
             table=_table(table),
-            note=_missing(table),
+            note=f"{_pairs(table)} {_missing(table)}".strip(),
         )
     ]
     if clouds:
@@ -51,7 +51,9 @@ def present(analysis: JudgeAnalysis, results: Sequence[Computed], table: pd.Data
                 figures=[cloud(name, values[fitted]) for name in clouds],
             )
         )
-    return Presentation(headline=_headline(table, judged), sections=sections, notes=_notes(values, fitted))
+    return Presentation(
+        headline=_headline(table, judged), sections=sections, notes=[*_notes(values, fitted), _sources(table)]
+    )
 
 
 def scoreboard(table: pd.DataFrame) -> Figure:
@@ -71,17 +73,16 @@ def scoreboard(table: pd.DataFrame) -> Figure:
     data = rounded(pd.concat(parts, ignore_index=True))
     names, by_series = list(table["title"]), alt.Scale(domain=list(SERIES.values()))
     base = alt.Chart().encode(
-        y=alt.Y("measure:N", sort=names, title=None, axis=alt.Axis(labelLimit=170)),
+        y=alt.Y("measure:N", sort=names, title=None, axis=alt.Axis(labelLimit=220)),
         yOffset=alt.YOffset("quantity:N", sort=list(SERIES.values())),
         color=alt.Color("quantity:N", scale=by_series),
     )
-    title = "−1: against it, 0: nothing, 1: with it"
     scale = alt.Scale(domain=[-1, 1])
     layers = [
         alt.Chart().mark_rule(strokeDash=[2, 3]).encode(x=alt.datum(0)),
-        base.mark_rule(strokeWidth=1.5).encode(x=alt.X("low:Q", title=title, scale=scale), x2="high:Q"),
+        base.mark_rule(strokeWidth=1.5).encode(x=alt.X("low:Q", title=None, scale=scale), x2="high:Q"),
         base.mark_point(filled=True, opacity=1).encode(
-            x=alt.X("value:Q", title=title, scale=scale, axis=alt.Axis(format="+~g", tickCount=5)),
+            x=alt.X("value:Q", title=None, scale=scale, axis=alt.Axis(format="+~g", tickCount=5)),
             shape=alt.Shape("quantity:N", scale=by_series),
             tooltip=[
                 alt.Tooltip("measure:N"),
@@ -96,9 +97,9 @@ def scoreboard(table: pd.DataFrame) -> Figure:
         name="scoreboard",
         title="What each measure says of the gap",
         subtitle=f"{int(table['num_trained'].max()):,} networks",
-        caption="Random against true labels: relative difference, mean over pairs that differ in their labels alone, "
-        "interval over seeds. Rank: Kendall's tau with the generalization gap; within single factors: its mean over "
-        "pairs that differ in one of them; intervals by resampling.",
+        caption="Tells labels apart: relative difference of random and true labels, mean over pairs that differ in "
+        "nothing else, interval over seeds. Ranks: Kendall's tau with the generalization gap; within factors: its mean "
+        "over pairs that differ in a single one; intervals by resampling. 1: with the gap, -1: against it.",
         data=data,
         chart=layered(*layers, data=data, height=38 * len(names) + 20),
     )
@@ -155,13 +156,13 @@ def _table(table: pd.DataFrame) -> PageTable:
     for row in table.to_dict("records"):
         rows.setdefault(f"{row['kind']}s" if row["kind"] != "sharpness" else "sharpness", []).append(
             [
-                Cell(row["title"], note=row["source"]),
+                Cell(row["title"]),
                 _told(row),
                 _signed(row, "tau"),
                 _signed(row, "granulated"),
                 Cell("–", "quiet")
                 if math.isnan(row["worst_sign_error"])
-                else Cell(f"{100 * row['worst_sign_error']:.0f}%", note=row["worst_environment"].replace("_", " ")),
+                else Cell(f"{100 * row['worst_sign_error']:.0f}%", note=_shown(row["worst_environment"])),
                 _beaten(row),
             ]
         )
@@ -178,28 +179,38 @@ def _table(table: pd.DataFrame) -> PageTable:
     )
 
 
+def _shown(environment: str) -> str:
+    """Without the factor, where its levels are names."""
+    return environment.removeprefix("model ").removeprefix("corruption ").replace("_", " ")
+
+
 def _told(row: dict[Any, Any]) -> Cell:
     if row["tells"] is None:
         return Cell("no conclusion", "unsure", f"{row['num_pairs']} pairs")
-    note = f"{row['difference']:+.2f} in {row['num_pairs']} pairs"
+    note = f"{row['difference']:+.2f}"
     return Cell("yes", "good", note) if row["tells"] else Cell("no", "bad", note)
 
 
 def _signed(row: dict[Any, Any], name: str) -> Cell:
-    if math.isnan(row[name]):
+    value, low, high = (round(row[key], 2) + 0.0 for key in (name, f"{name}_low", f"{name}_high"))  # 0.0: no -0.00
+    if math.isnan(value):
         return Cell("–", "quiet")
-    if math.isnan(row[f"{name}_low"]):
-        return Cell(f"{row[name]:+.2f}")
-    return Cell(f"{row[name]:+.2f}", note=f"{row[f'{name}_low']:+.2f} to {row[f'{name}_high']:+.2f}")
+    return Cell(f"{value:+.2f}", note="" if math.isnan(low) else f"{low:+.2f} to {high:+.2f}")
 
 
 def _beaten(row: dict[Any, Any]) -> Cell:
-    """Which trivial baselines its rank correlation is above, with intervals of the difference."""
+    """How many trivial baselines its rank correlation is above, by the interval of the difference."""
     compared = [name for name in BASELINES if not math.isnan(row.get(f"over_{name}_low", math.nan))]
     if row["kind"] == "baseline" or not compared:
         return Cell("–", "quiet")
-    beaten = [find_measure(name).title for name in compared if row[f"over_{name}_low"] > 0]
-    return Cell(f"{len(beaten)} of {len(compared)}", "good" if len(beaten) == len(compared) else "", ", ".join(beaten))
+    num_beaten = sum(row[f"over_{name}_low"] > 0 for name in compared)
+    return Cell(f"{num_beaten} of {len(compared)}", "good" if num_beaten == len(compared) else "")
+
+
+def _pairs(table: pd.DataFrame) -> str:
+    fewest, most = int(table["num_pairs"].min()), int(table["num_pairs"].max())
+    pairs = f"{fewest if fewest == most else f'{fewest} to {most}'} pairs of networks"
+    return f"Labels are told apart in {pairs}. Beats: trivial baselines whose rank correlation it is above."
 
 
 def _missing(table: pd.DataFrame) -> str:
@@ -216,10 +227,18 @@ def _headline(table: pd.DataFrame, judged: Sequence[str]) -> str:
         row = rows.iloc[0]
         answer = {True: "tells", False: "does not tell"}.get(row["tells"])
         if answer is None:
-            return f"Whether {row['title']} tells true labels from random ones: no conclusion"
-        return f"{row['title'][:1].upper()}{row['title'][1:]} {answer} true labels from random ones"
+            return f"Whether {row['title']} tells true labels from random ones: no conclusion."
+        return f"{row['title'][:1].upper()}{row['title'][1:]} {answer} true labels from random ones."
     num_told = int((rows["tells"] == True).sum())  # noqa: E712  (None is neither)
-    return f"{num_told} of {len(rows)} measures tell true labels from random ones"
+    best = sum(_beaten(row).tone == "good" for row in rows.to_dict("records"))
+    return (
+        f"{num_told} of {len(rows)} measures tell true labels from random ones; {best or 'none'} "
+        f"rank{'s' if best < 2 else ''} networks better than every baseline."
+    )
+
+
+def _sources(table: pd.DataFrame) -> str:
+    return "Measures: " + "; ".join(f"{row['title']}, {row['source']}" for row in table.to_dict("records")) + "."
 
 
 def _notes(values: pd.DataFrame, fitted: pd.Series) -> list[str]:

@@ -13,9 +13,8 @@ Source     Zhang et al. (ICLR 2017), section 2.2, for the first; Jiang et al., F
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -26,6 +25,8 @@ from byrote.studies.statistics import Interval, mean_interval
 RESAMPLES = 1000
 FACTORS = ("model", "corruption", "learning_rate", "batch_size", "weight_decay", "dropout", "augmentation")
 """What may differ between networks of a zoo, beside the seed."""
+LEAST_PAIRS = 10
+"""An environment of fewer is left out: of many small ones, some are wrong throughout by chance."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Ranking:
     worst_environment: str
     """The change of one factor in which its sign is wrong most often: "batch_size 32 to 128"."""
     worst_sign_error: float
-    """How often it is wrong there; 0.5 is a coin's."""
+    """How often it is wrong there; 0.5 is a coin's. NaN where every change has fewer than LEAST_PAIRS pairs."""
 
 
 @dataclass(frozen=True)
@@ -138,47 +139,47 @@ def telling(table: pd.DataFrame, measure: str) -> Telling:
 def _ranking(
     usable: pd.DataFrame, measure: str, overall: Interval, generator: np.random.Generator, resamples: int
 ) -> Ranking:
-    signs = {factor: list(_agreements(usable, measure, factor)) for factor in FACTORS if factor in usable}
-    signs = {factor: found for factor, found in signs.items() if found}
-    agreement = {factor: np.array([sign for _, sign in found]) for factor, found in signs.items()}
-    within = {factor: float(values.mean()) for factor, values in agreement.items()}
+    found = {factor: _agreements(usable, measure, factor) for factor in FACTORS if factor in usable}
+    agreement = {factor: signs for factor, (_, signs) in found.items() if len(signs)}
+    within = {factor: float(signs.mean()) for factor, signs in agreement.items()}
     means = [
-        np.mean([generator.choice(values, len(values)).mean() for values in agreement.values()])
+        np.mean([generator.choice(signs, len(signs)).mean() for signs in agreement.values()])
         for _ in range(resamples if agreement else 0)
     ]
-    errors: dict[str, list[float]] = {}
-    for found in signs.values():
-        for environment, sign in found:
-            errors.setdefault(environment, []).append((1 - sign) / 2)
-    rates = {environment: float(np.mean(values)) for environment, values in errors.items()}
+    signs = pd.concat([pd.Series(signs, environments) for environments, signs in found.values()])
+    environments = signs.groupby(level=0, sort=False)
+    rates = ((1 - environments.mean()) / 2)[environments.size() >= LEAST_PAIRS]
     mean = float(np.mean(list(within.values()))) if within else math.nan
-    worst = max(rates, key=lambda environment: rates[environment]) if rates else ""
+    worst = str(rates.idxmax()) if len(rates) else ""
     return Ranking(
         overall=overall,
         within=within,
         granulated=_percentiles(mean, np.array(means), len(within)),
         worst_environment=worst,
-        worst_sign_error=rates.get(worst, math.nan),
+        worst_sign_error=float(rates.max()),
     )
 
 
-def _agreements(usable: pd.DataFrame, measure: str, factor: str) -> Iterator[tuple[str, float]]:
+def _agreements(usable: pd.DataFrame, measure: str, factor: str) -> tuple[list[str], Float[np.ndarray, " M"]]:
     """For each pair of networks that differ in `factor` alone: the change, and whether measure and gap change alike
     (1), against each other (-1), or the measure not at all (0). Gaps that differ by less than the draw of the test
     examples explains, two standard errors, are no change and left out."""
     others = [name for name in (*FACTORS, "n_train", "seed", "corruption_rate") if name in usable and name != factor]
     if factor == "corruption":
         others.remove("corruption_rate")
-    for _, group in usable.groupby(others, sort=False, dropna=False):
-        for one, other in combinations(group.to_dict("records"), 2):
-            change = other["generalization_gap"] - one["generalization_gap"]
-            variance = sum(run["test_accuracy"] * (1 - run["test_accuracy"]) / run["n_test"] for run in (one, other))
-            if abs(change) <= 2 * math.sqrt(variance):
-                continue
-            yield (
-                f"{factor} {one[factor]} to {other[factor]}",
-                float(np.sign(change) * np.sign(other[measure] - one[measure])),
-            )
+    groups = usable.groupby(others, sort=False, dropna=False).indices.values()
+    pairs = [rows[np.stack(np.triu_indices(len(rows), 1))] for rows in groups]
+    one, other = np.concatenate([np.empty((2, 0), dtype=int), *pairs], axis=1)
+    accuracies, gaps, values = (
+        usable[name].to_numpy(float) for name in ("test_accuracy", "generalization_gap", measure)
+    )
+    variances = accuracies * (1 - accuracies) / usable["n_test"].to_numpy(float)
+    change = gaps[other] - gaps[one]
+    real = np.abs(change) > 2 * np.sqrt(variances[one] + variances[other])
+    one, other, change = one[real], other[real], change[real]
+    levels = usable[factor].tolist()
+    environments = [f"{factor} {levels[i]} to {levels[j]}" for i, j in zip(one, other, strict=True)]
+    return environments, np.sign(change) * np.sign(values[other] - values[one])
 
 
 def kendall(
