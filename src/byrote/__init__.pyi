@@ -42,6 +42,7 @@ from .studies.implicit import ImplicitStudy as ImplicitStudy
 from .studies.overparameterization import OverparameterizationStudy as OverparameterizationStudy
 from .studies.randomization import RandomizationStudy as RandomizationStudy
 from .studies.regularization import RegularizationStudy as RegularizationStudy
+from .studies.stability import StabilityAnalysis as StabilityAnalysis
 from .studies.strengths import StrengthStudy as StrengthStudy
 from .studies.study import Finding as Finding
 from .studies.study import Study as Study

@@ -138,6 +138,17 @@ class LargestN(Measure):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stability(Measure):
+    """What one replaced example changes, on true and on random labels: uniform stability, from below."""
+
+    name = "stability"
+    replacements: int = 64
+    """Networks with one training example replaced, for each labels and seed, trained side by side."""
+    recipe: tyro.conf.OmitArgPrefixes[RecipeChanges] = field(default_factory=lambda: {"epochs": 100})
+    """All networks are trained for as many steps as so many epochs have; random labels are to be fitted by then."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Bounds(Measure):
     """Bounds and other measures of a network, on true and on random labels: vacuous or not, and whether they differ."""
 
@@ -192,6 +203,7 @@ class MeasureChoice:
     what: (
         Annotated[Rademacher, tyro.conf.subcommand(Rademacher.name)]
         | Annotated[LargestN, tyro.conf.subcommand(LargestN.name)]
+        | Annotated[Stability, tyro.conf.subcommand(Stability.name)]
         | Annotated[Bounds, tyro.conf.subcommand(Bounds.name)]
     )
 

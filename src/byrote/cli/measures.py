@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from byrote.cli.flags import Bounds, LargestN, Measure, Rademacher
+from byrote.cli.flags import Bounds, LargestN, Measure, Rademacher, Stability
 
 if TYPE_CHECKING:
     from byrote.studies.analysis import Analysis
@@ -49,6 +49,7 @@ MEASURES: dict[str, Measurement] = {
     for measurement in (
         Measurement(Rademacher, "byrote.studies.rademacher:rademacher_analysis", _MEMORIZING),
         Measurement(LargestN, "byrote.studies.largest_n:largest_n_analysis", _MEMORIZING),
+        Measurement(Stability, "byrote.studies.stability:stability_analysis", _MEMORIZING),
         Measurement(Bounds, "byrote.studies.bounds:bounds_analysis"),
     )
 }

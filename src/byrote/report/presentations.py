@@ -20,6 +20,7 @@ from byrote.report import (
     randomization,
     regularization,
     shattering,
+    stability,
     strengths,
     table1,
     table2,
@@ -61,6 +62,7 @@ ANALYSIS_PRESENTERS: dict[str, AnalysisPresenter] = {
     "rademacher": rademacher.present,
     "shattering": shattering.present,
     "largest-n": largest_n.present,
+    "stability": stability.present,
     "bounds": bounds.present,
 }
 
