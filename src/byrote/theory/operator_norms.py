@@ -15,7 +15,8 @@ from byrote.randomness import stream
 
 _DENSE = 64
 """Maps into or out of so few dimensions are written out as matrices: Lanczos needs some room, and gains nothing."""
-_TOLERANCE = 1e-6
+TOLERANCE = 1e-6
+"""Relative: by so much `linear_map_norm` may be off."""
 
 
 def linear_map_norm(linear: Callable[[Tensor], Tensor], like: Float[Tensor, ...]) -> float:
@@ -42,4 +43,4 @@ def linear_map_norm(linear: Callable[[Tensor], Tensor], like: Float[Tensor, ...]
     if not forward(draws[: shape[1]]).any():  # of no other linear map than zero
         return 0.0
     start = draws[: min(shape)]
-    return float(svds(operator, k=1, tol=_TOLERANCE, v0=start, return_singular_vectors=False)[0])
+    return float(svds(operator, k=1, tol=TOLERANCE, v0=start, return_singular_vectors=False)[0])

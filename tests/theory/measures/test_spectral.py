@@ -16,6 +16,8 @@ from byrote.theory.measures.spectral import (
     spectral_complexity,
     spectral_norm,
     two_one_norm,
+    weight_of_margin,
+    weight_of_norm,
 )
 
 ROOT10 = math.sqrt(10)
@@ -42,6 +44,11 @@ def test_the_bound_of_one_hidden_unit_by_hand(unit_net, zeros, two_points, outco
     # What it says beyond a training error of a half.
     worse = outcome(train_accuracy=0.5)
     assert spectral_bound(unit_net, zeros(unit_net), two_points, worse) == pytest.approx(expected - 0.5)
+
+
+def test_a_union_bound_spends_its_chance_of_failure_once():
+    assert sum(map(weight_of_norm, range(1, 10**4))) == pytest.approx(1, abs=2e-4)
+    assert sum(map(weight_of_margin, range(-(10**4), 10**4))) == pytest.approx(1, abs=2e-4)
 
 
 def test_the_bound_knows_where_training_started(unit_net, two_points, outcome, zeros):

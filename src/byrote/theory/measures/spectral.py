@@ -13,13 +13,19 @@ Bound      Theorem 3.3 covers the outputs on X: log N(eps) <= |X|^2 log(2 W^2) R
            (Mohri, Rostamizadeh and Talwalkar, Theorem 3.3), for norms and a margin fixed in advance. For those of the
            trained network a union bound takes every s_i and b_i up to the next k/L, L layers, with weight 1/(k (k+1)),
            and gamma = 2^j with weight 2/(3 (|j|+1) (|j|+2)). The weights sum to 1.
+Rounding   For a layer with d inputs, m outputs and x = a^2 b^2 / eps^2, Lemma 3.2 has log N <= ceil(x) log(2dm), and
+           Theorem 3.3 goes without ceil. Rightly so: averages of k = ceil(x) - 1 < x of the 2dm vertices come within
+           eps of all outputs longer than eps, the squared distance being at most (a^2 b^2 - eps^2) / k (Maurey), and 0
+           is within eps of the others. These are at most (2dm + 1)^x, and 2dm + 1 <= 2 W^2: d <= W, and m < W, as the 1
+           below has no weights to cover. Projected onto the outputs of layers within the norms, a convex set, they come
+           no farther from any, and no longer than the next layer's inputs may be.
 Margin     The power of 2 at or below the 10% quantile. The best margin of all would do as well, but where the bound is
            vacuous that is an endless one, which gives 1 and some more for every network.
 Here       K classes need no reduction: the ramp loss is that of the margin between the label's output and the best
            other. In the bound each layer carries its bias as weights of an input that is always 1, and M_i are the
-           initial weights. The norm leaves biases out and has M_i = 0, so that it does not change when a ReLU layer is
-           scaled up and the next one down; margins are scaled by |X| R / n as in their figures, and their 10% quantile
-           is taken.
+           initial weights; W counts the 1, and spectral norms are taken up by what Lanczos' method may have missed.
+           The norm leaves biases out and has M_i = 0, so that it does not change when a ReLU layer is scaled up and the
+           next one down; margins are scaled by |X| R / n as in their figures, and their 10% quantile is taken.
 """
 
 from __future__ import annotations
@@ -35,7 +41,7 @@ from torch import Tensor, nn
 from byrote.theory.layers import AffineLayer, read_layers
 from byrote.theory.measures.margin import QUANTILE, over_margin
 from byrote.theory.measures.measure import CONFIDENCE, State, TrainingSet, margins, with_state
-from byrote.theory.operator_norms import linear_map_norm
+from byrote.theory.operator_norms import TOLERANCE, linear_map_norm
 from byrote.training.outcome import TrainOutcome
 
 
@@ -69,7 +75,7 @@ def spectral_bound(model: nn.Module, initial: State, data: TrainingSet, outcome:
     reference = read_layers(with_state(model, initial), data.input_shape).layers
     norms = [
         LayerNorms(
-            spectral_norm(layer, with_bias=True, keeps_one=layer is not layers[-1]),
+            spectral_norm(layer, with_bias=True, keeps_one=layer is not layers[-1]) * (1 + TOLERANCE),
             two_one_norm(layer, start),
             max(layer.lipschitz, 1.0),
         )
@@ -127,12 +133,22 @@ def margin_bound(norms: Sequence[LayerNorms], *, size: float, widest: int, margi
     rounded = []
     for norm in norms:
         steps = [max(1, math.ceil(depth * value)) for value in (norm.spectral, norm.two_one)]
-        log_failure += sum(math.log(k) + math.log(k + 1) for k in steps)
+        log_failure -= sum(math.log(weight_of_norm(k)) for k in steps)
         rounded.append(LayerNorms(steps[0] / depth, steps[1] / depth, norm.lipschitz))
     gamma_log2 = math.floor(math.log2(gamma))
-    log_failure += math.log(1.5 * (abs(gamma_log2) + 1) * (abs(gamma_log2) + 2))
+    log_failure -= math.log(weight_of_margin(gamma_log2))
     gamma = 2.0**gamma_log2
     ramp = float((1 - margins / gamma).clamp(0, 1).mean())
     covering = size * math.sqrt(math.log(2 * widest**2)) * complexity(rounded)
     rademacher = 4 / n + 12 * (2 / gamma) * covering * math.log(n) / n
     return ramp + 2 * rademacher + 3 * math.sqrt(log_failure / (2 * n))
+
+
+def weight_of_norm(k: int) -> float:
+    """In the union bound, of a norm between (k - 1)/L and k/L; of all k >= 1 together 1."""
+    return 1 / (k * (k + 1))
+
+
+def weight_of_margin(j: int) -> float:
+    """In the union bound, of a margin from 2^j on; of all integers j together 1."""
+    return 2 / (3 * (abs(j) + 1) * (abs(j) + 2))
