@@ -43,10 +43,7 @@ def presented(tiny):
 def test_the_page_has_both_labels_side_by_side_and_what_theory_knows(presented):
     _, _, shown = presented()
     own, known = shown.sections
-    assert shown.headline == (
-        "An example that leaves costs mlp-1x4 0.90 of its probability where labels are random, 0.20 where they are "
-        "true; the uniform constant is at least 0.90."
-    )
+    assert shown.headline == "One example changes a loss of mlp-1x4 by up to 0.90: uniform stability bounds nothing."
     assert [figure.name for figure in shown.figures] == ["changes-mlp-1x4", "shares-mlp-1x4"]
     for figure in shown.figures:
         assert_draws_its_data(figure)
@@ -54,8 +51,8 @@ def test_the_page_has_both_labels_side_by_side_and_what_theory_knows(presented):
     assert is_whole(known.table)
     found = rows(own.table)
     assert list(found) == ["1 - probability of the label", "0-1 loss"]
-    leaves = next(row for row in found["0-1 loss"] if row[0] == "the example that leaves")
-    assert leaves[1:] == ["0.200 0.190 to 0.210", "0.200", "0.900 0.890 to 0.910", "0.900"]
+    leaves = next(row for row in found["0-1 loss"] if row[0] == "replaced example")
+    assert leaves[1:] == ["0.2000 0.1900 to 0.2100", "0.200", "0.9000 0.8900 to 0.9100", "0.900"]
     assert found["0-1 loss"][-2][1:] == ["0.200", "", "0.900", ""]
     assert found["0-1 loss"][-1] == ["its bound, at least", "0.900", "", "0.900", ""]
     assert own.note == (
@@ -70,7 +67,7 @@ def test_every_replacement_is_a_dot_and_every_mean_a_mark(presented):
     data = shown.figures[0].data
     assert (data["kind"] == "replacement").sum() == 2 * 3 * 3
     means = data[data["kind"] == "mean"].set_index(["points", "labels"])
-    assert means.loc[("the example that leaves", "random labels"), "change"] == 0.9
+    assert means.loc[("replaced example", "random labels"), "change"] == 0.9
     assert len(means) == 6
     assert shown.figures[1].data["series"].nunique() == 4
 
@@ -79,7 +76,7 @@ def test_seeds_and_models_have_their_places(presented):
     analysis, _, shown = presented("mlp-1x{width}", seeds=2)
     assert len(shown.sections) == len(analysis.models) + 1
     assert "2 seeds." in shown.figures[0].caption
-    assert f"costs {analysis.models[-1]} 0.90" in shown.headline
+    assert f"a loss of {analysis.models[-1]} by up to" in shown.headline
 
 
 def test_what_has_not_finished_is_left_out(presented):

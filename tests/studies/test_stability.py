@@ -74,7 +74,7 @@ def test_a_small_network_from_training_to_verdict(tiny):
     assert set(networks["learning_rate"]) == {0.1}
     found = {finding.claim: finding for finding in analysis.verdict(table)}
     assert len(found) == 3
-    assert found["mlp-1x64: an example that leaves loses more where labels are random"].outcome == "supported"
+    assert found["mlp-1x64: a replaced example loses more where labels are random"].outcome == "supported"
     assert found["mlp-1x64: the bound by uniform stability says nothing, on these data"].outcome == "supported"
     assert found["Where theory is exact, what is measured stays below its bound"].outcome == "supported"
 
@@ -91,7 +91,7 @@ def test_the_command_leaves_its_page_and_prints_its_findings(tmp_path, capsys):
     arguments = ["measure", *words.split(), "--device", "cpu", "--out", str(tmp_path)]
     assert main(arguments) == 0
     told = capsys.readouterr().out
-    assert "an example that leaves loses more where labels are random: " in told
+    assert "a replaced example loses more where labels are random: " in told
     assert "4 of 4 calculations" in told
     assert "Where theory is exact" in (tmp_path / "report.html").read_text()
     assert len(list((tmp_path / "figures").glob("*.svg"))) == 2

@@ -8,7 +8,7 @@ import pytest
 from byrote.studies.stability_findings import findings, known, readings
 from byrote.theory.stability import LOSSES, POINTS
 
-LOSES = "net: an example that leaves loses more where labels are random"
+LOSES = "net: a replaced example loses more where labels are random"
 SAYS_NOTHING = "net: the bound by uniform stability says nothing, on these data"
 
 

@@ -17,9 +17,9 @@ from byrote.theory.stability import LOSSES, SHARES, Loss, Point, ReplacementStab
 
 _POINTS: dict[Point, str] = {
     "test": "test points",
-    "kept": "training points that stay",
-    "left": "the example that leaves",
-    "came": "the example that comes",
+    "kept": "other training points",
+    "left": "replaced example",
+    "came": "its replacement",
 }
 _LOSSES: dict[Loss, str] = {"probability": "1 - probability of the label", "zero-one": "0-1 loss"}
 _NOTES = (
@@ -36,9 +36,10 @@ _NOTES = (
         "lower bound on the uniform constant: of training with these seeds, which leaves nothing else to chance."
     ),
     (
-        "What the example that leaves loses is, in the mean over data sets, the generalization gap itself: to the set "
-        "without it, it is a new example. The gap on random labels is that to new examples with random labels, on "
-        "which nothing does better than 1 - 1/K; on true labels it is measured on the test set."
+        "What the replaced example loses is, in the mean over data sets, the generalization gap itself: to the set "
+        "without it, it is a new example; its replacement gains as much. The gap on random labels is that to new "
+        "examples with random labels, on which nothing does better than 1 - 1/K; on true ones it is that to the test "
+        "set."
     ),
     (
         "Rounding: a network trained twice without any replacement, side by side with others, differs in its last bits "
@@ -66,8 +67,8 @@ def present(analysis: StabilityAnalysis, results: Sequence[Computed], table: pd.
             Section(
                 id=f"stability-{slug(reading.model)}",
                 title=f"What one example changes: {reading.model}",
-                lead="The same network, with one training example replaced. Left: the change of the loss for each "
-                "replacement. Right: how many points change by how much.",
+                lead="The same network, trained again with one example replaced: how much the loss changes for each "
+                "replacement, and how many points change by how much.",
                 figures=[changes_figure(reading, own), shares_figure(reading, own)],
                 table=changes_table(reading),
                 note=_runs_sentence(runs),
@@ -93,11 +94,9 @@ def headline(found: Sequence[Reading]) -> str:
     if not decided:
         return "No conclusion about stability."
     last = decided[-1]
-    true, random = (last.changes[labels, "probability", "left"].interval.mean for labels in LABELS)
-    return (
-        f"An example that leaves costs {last.model} {random:.2f} of its probability where labels are random, "
-        f"{true:.2f} where they are true; the uniform constant is at least {last.uniform('probability'):.2f}."
-    )
+    least = last.uniform("probability")
+    bound = "uniform stability bounds nothing" if least >= 1 - 1 / last.num_classes else "a lower bound"
+    return f"One example changes a loss of {last.model} by up to {least:.2f}: {bound}."
 
 
 def changes_figure(reading: Reading, results: Sequence[Computed]) -> Figure:
@@ -135,7 +134,7 @@ def changes_figure(reading: Reading, results: Sequence[Computed]) -> Figure:
     shape = alt.Shape("labels:N", scale=alt.Scale(domain=names))
     x = alt.X(
         "change:Q",
-        title="change of the loss (square-root scale)",
+        title="change (square-root scale)",
         scale=alt.Scale(type="sqrt", domain=[0, 1], clamp=True),
         axis=alt.Axis(values=[0, 0.01, 0.05, 0.2, 0.5, 1], format="~g"),
     )
@@ -154,8 +153,8 @@ def changes_figure(reading: Reading, results: Sequence[Computed]) -> Figure:
         data=data,
         chart=layered(
             base.transform_filter("datum.kind === 'replacement'")
-            .mark_point(filled=True, size=14, opacity=0.35)
-            .encode(x=x, color=alt.Color("labels:N", scale=alt.Scale(domain=names), legend=None)),
+            .mark_circle(size=24, opacity=0.4)
+            .encode(x=x, color=color),
             means.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q", color=color),
             means.mark_tick(thickness=2, size=18).encode(x=alt.X("largest:Q"), color=color),
             means.mark_point(filled=True, opacity=1).encode(
@@ -231,8 +230,8 @@ def changes_table(reading: Reading) -> PageTable:
             rows.append(row)
         gap: list[str | Cell] = ["generalization gap, measured"]
         for labels in LABELS:
-            gap += [_figure(reading.gaps.get((labels, loss), np.nan)), ""]
-        least = f"{reading.uniform(loss):.3f}"
+            gap += [_figure(reading.gaps.get((labels, loss), np.nan), 3), ""]
+        least = _figure(reading.uniform(loss), 3)
         blocks[_LOSSES[loss]] = [*rows, gap, ["its bound, at least", *(least, "") * len(LABELS)]]
     return PageTable(
         header=("change of the loss at", *("mean", "largest") * len(LABELS)),
@@ -246,8 +245,8 @@ def known_table(cases: pd.DataFrame) -> PageTable:
         [
             row["case"],
             f"{row['examples']:,}",
-            f"{row['measured']:.4f}",
-            Cell(f"{row['bound']:.4f}", "good" if row["measured"] <= row["bound"] else "bad", row["note"]),
+            f"{row['measured']:.3g}",
+            Cell(f"{row['bound']:.3g}", "good" if row["measured"] <= row["bound"] else "bad", row["note"]),
             f"{row['measured'] / row['bound']:.1%}",
         ]
         for row in cases.to_dict("records")
@@ -259,18 +258,18 @@ def _cells(change: Change | None) -> list[str | Cell]:
     if change is None:
         return ["–", "–"]
     interval = change.interval
-    note = "" if np.isnan(interval.low) else f"{interval.low:.3f} to {interval.high:.3f}"
-    return [Cell(_figure(interval.mean), note=note), _figure(change.largest)]
+    note = "" if np.isnan(interval.low) else f"{_figure(interval.low)} to {_figure(interval.high)}"
+    return [Cell(_figure(interval.mean), note=note), _figure(change.largest, 3)]
 
 
-def _figure(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.3f}"
+def _figure(value: float, digits: int = 4) -> str:
+    return "–" if np.isnan(value) else f"{value:.{digits}f}"
 
 
 def _runs_sentence(runs: pd.DataFrame) -> str:
     parts = [
-        f"{_name(str(labels)).capitalize()}: {int(own['num_fitted'].sum())} of {int(own['num_runs'].sum())} networks fitted "
-        f"within {int(own['num_steps'].iloc[0]):,} steps."
+        f"{_name(str(labels)).capitalize()}: {int(own['num_fitted'].sum())} of {int(own['num_runs'].sum())} networks "
+        f"fitted within {int(own['num_steps'].iloc[0]):,} steps."
         for labels, own in runs.groupby("corruption", sort=False)
     ]
     rounding = runs["rounding"].max()

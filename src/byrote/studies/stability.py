@@ -4,8 +4,8 @@ Claim      Uniform stability belongs to the algorithm alone, and no labels enter
            one example can change the loss of a point by nearly 1, its bound says nothing on true labels either, on
            which hardly anything changes.
 Command    byrote measure stability --data digits --model mlp-1x512
-Expected   Nearly all that a network knows of a random label it knows from that example: leaving takes its loss from 0
-           to that of guessing. On true labels the example that leaves is mostly told from the others.
+Expected   All that a network knows of a random label it knows from that one example, which falls to guessing once it
+           is replaced. A true label is mostly told from the others.
 Source     Zhang et al., Understanding deep learning requires rethinking generalization (ICLR 2017), section 2.2;
            Bousquet & Elisseeff (JMLR 2002); Hardt, Recht & Singer (ICML 2016).
 """

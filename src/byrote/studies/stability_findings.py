@@ -113,25 +113,25 @@ def _why_not(rows: pd.DataFrame, num_seeds: int) -> str:
         return f"{wanted - len(rows)} of {wanted} calculations have not finished."
     if reasons := sorted(set(rows["failed_checks"].dropna()) - {""}):
         return f"A self-check failed ({'; '.join(reasons)}): nothing follows from these runs."
-    unfitted = {
-        labels.replace("-", " "): f"{int((own['num_runs'] - own['num_fitted']).sum())} of {int(own['num_runs'].sum())}"
-        for labels, own in rows.groupby("corruption", sort=False)
-        if (own["num_fitted"] < own["num_runs"]).any()
-    }
-    if unfitted:
-        counts = ", ".join(f"{count} with {labels}" for labels, count in unfitted.items())
-        return f"Networks that had not fitted when their steps were up: {counts}. More steps may help."
+    counts = []
+    for labels in LABELS:
+        own = rows[rows["corruption"] == labels]
+        num_runs, num_fitted = int(own["num_runs"].sum()), int(own["num_fitted"].sum())
+        if num_fitted < num_runs:
+            counts.append(f"{num_runs - num_fitted} of {num_runs} with {labels.replace('-', ' ')}")
+    if counts:
+        return f"Networks that had not fitted when their steps were up: {', '.join(counts)}. More steps may help."
     return ""
 
 
 def _differs(reading: Reading) -> Finding:
-    claim = f"{reading.model}: an example that leaves loses more where labels are random"
+    claim = f"{reading.model}: a replaced example loses more where labels are random"
     if reading.why_not:
         return Finding(claim, "no conclusion", reading.why_not)
     true, random = (reading.changes[labels, "probability", "left"] for labels in LABELS)
     others = [reading.changes[labels, "probability", "test"] for labels in LABELS]
     figures = (
-        f"Once it is replaced, one of {reading.n_train:,} examples loses {_words(true.interval)} of the probability of "
+        f"One of {reading.n_train:,} examples, once replaced, loses {_words(true.interval)} of the probability of "
         f"its label in the mean where labels are true, and {_words(random.interval)} where they are random. Test "
         f"points change by {others[0].interval.mean:.4f} and {others[1].interval.mean:.4f} in the mean, and by "
         f"{others[0].largest:.3f} and {others[1].largest:.3f} at most."
@@ -171,7 +171,7 @@ def _known(table: pd.DataFrame) -> Finding | None:
     if rows.empty:
         return None
     above = rows[rows["measured"] > rows["bound"]]
-    words = [f"{row['case']}: {row['measured']:.4f} of {row['bound']:.4f}" for row in rows.to_dict("records")]
+    words = [f"{row['case']}: {row['measured']:.3g} of {row['bound']:.3g}" for row in rows.to_dict("records")]
     return Finding(claim, "not supported" if len(above) else "supported", f"{'; '.join(words)}.")
 
 

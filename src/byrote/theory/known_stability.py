@@ -29,6 +29,8 @@ from byrote.training.spec import Count, Positive, Seed
 
 _MOST_POINTS = 1000
 """Test examples at which changes are looked for."""
+_TIGHT_RIDGE = 200.0
+"""Strength times n of the case built to be tight; the larger, the nearer to the bound (0.9926 of it at 200)."""
 
 
 class RidgeStability(Calculation):
@@ -62,7 +64,8 @@ class RidgeStability(Calculation):
         bound = ridge_stability(n, self.strength, largest_error=largest_error)
         alone = torch.zeros(n, 1, dtype=torch.float64)
         alone[0] = 1.0
-        tight = KernelRidge(Linear(), alone, alone[:, 0], 100.0)
+        strong = _TIGHT_RIDGE / n
+        tight = KernelRidge(Linear(), alone, alone[:, 0], strong)
         return Result(
             {
                 "num_trained": n,
@@ -72,7 +75,7 @@ class RidgeStability(Calculation):
                 "replacement bound": 2 * bound,
                 "in_range": in_range,
                 "tight removal": _largest_change(tight.predictions(alone[:1]), tight.without_each(alone[:1])),
-                "tight bound": ridge_stability(n, 100.0),
+                "tight bound": ridge_stability(n, strong),
             }
         )
 
