@@ -81,11 +81,19 @@ def test_layers_know_the_pooling_that_follows():
     first, second, last = read_layers(conv_net(), (2, 14, 14)).layers
     # Windows of three at every second place: an entry lies in up to two a side.
     assert first.lipschitz == 2
-    assert first.num_comparisons == 4 * 7 * 7 * math.comb(9, 2)
-    assert second.num_comparisons == 0
+    assert first.decisions == (4 * 14 * 14, 4 * 7 * 7 * math.comb(9, 2))
+    assert second.decisions == (6 * 3 * 3,)
     pool = torch.stack([nn.AvgPool2d(2, stride=1)(unit.view(1, 1, 3, 3)).flatten() for unit in torch.eye(9)])
     assert second.lipschitz == pytest.approx(float(torch.linalg.matrix_norm(pool, 2)))
-    assert (last.lipschitz, last.num_comparisons) == (1.0, 0)
+    assert (last.lipschitz, last.decisions) == (1.0, ())
+
+
+def test_every_step_after_a_layer_decides_by_what_it_is_given():
+    net = nn.Sequential(
+        nn.ReLU(), nn.Conv2d(1, 2, 1), nn.AvgPool2d(2, 1, padding=1), nn.ReLU(), nn.MaxPool2d(5), nn.MaxPool2d(1)
+    )
+    # Averages with padding are more than the units were; the first ReLU comes before any layer.
+    assert read_layers(net, (1, 4, 4)).layers[0].decisions == (2 * 5 * 5, 2 * math.comb(25, 2), 0)
 
 
 @pytest.mark.parametrize("pool", [nn.MaxPool2d(3, stride=2, padding=1), nn.MaxPool2d(2), nn.MaxPool2d(3, stride=1)])

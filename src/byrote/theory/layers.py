@@ -40,8 +40,9 @@ class AffineLayer:
     output_shape: tuple[int, ...]
     lipschitz: float = 1.0
     """Of everything between this layer and the next, in the l2 norm: ReLU, pooling."""
-    num_comparisons: int = 0
-    """Pairs of entries among which the max-pooling that follows may choose."""
+    decisions: tuple[int, ...] = ()
+    """Of everything between this layer and the next, step by step: how many signs settle which linear map a step is. Of
+    a ReLU, its entries'; of a max-pooling, those of the differences between any two entries of a window."""
 
     @property
     def weight(self) -> Tensor:
@@ -112,6 +113,8 @@ def _layers(modules: Sequence[tuple[str, nn.Module]], input_shape: tuple[int, ..
         before, x = tuple(x.shape[1:]), module(x)
         if isinstance(module, nn.Linear | nn.Conv2d):
             layers.append(AffineLayer(name, module, before, tuple(x.shape[1:])))
+        elif isinstance(module, nn.ReLU) and layers:
+            layers[-1] = replace(layers[-1], decisions=(*layers[-1].decisions, x.numel()))
         elif isinstance(module, nn.MaxPool2d | nn.AvgPool2d | nn.AdaptiveAvgPool2d):
             if not layers:
                 raise _unreadable(name, type(module).__name__, "after a layer")
@@ -130,7 +133,7 @@ def _pooled(layer: AffineLayer, pool: nn.Module, before: tuple[int, ...], after:
         for size, stride, dilation in zip(sizes, strides, dilations, strict=True)
     )
     pairs = math.comb(math.prod(sizes), 2) * math.prod(after)
-    return replace(layer, lipschitz=layer.lipschitz * math.sqrt(windows), num_comparisons=layer.num_comparisons + pairs)
+    return replace(layer, lipschitz=layer.lipschitz * math.sqrt(windows), decisions=(*layer.decisions, pairs))
 
 
 def _in_a_row(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:

@@ -24,6 +24,31 @@ def test_a_linear_net_by_hand():
     assert vc_dimension(layers, 4) == pytest.approx(theorem(1, 16, 6))
 
 
+def test_two_classes_of_a_linear_net_have_more_than_the_known_dimension():
+    # Half-spaces of three features: 4, by 8 parameters; r = 2 e R has to be 16 at least, so R is 3.
+    found = vc_dimension(read_layers(nn.Sequential(nn.Linear(3, 2)), (3,)).layers, 2)
+    assert found == pytest.approx(theorem(1, 8, 3))
+    assert found > 4
+
+
+def test_what_follows_the_last_layer_counts_beside_the_pairs_of_classes():
+    net = nn.Sequential(nn.Conv2d(1, 3, 1), nn.ReLU(), nn.MaxPool2d(2), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    # 3 x 4 x 4 signs of the ReLU, 3 x 2 x 2 windows of 6 pairs, 3 pairs of classes; six parameters at the first.
+    found = vc_dimension(read_layers(net, (1, 4, 4)).layers, 3)
+    assert found == pytest.approx(theorem(3, 6 + 6 + 6, 1 * 48 + 2 * 72 + 3 * 3))
+
+
+def test_a_second_max_pooling_is_another_layer():
+    net = nn.Sequential(nn.Conv2d(1, 1, 1), nn.MaxPool2d(2), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(1, 2))
+    found = vc_dimension(read_layers(net, (1, 4, 4)).layers, 2)
+    assert found == pytest.approx(theorem(3, 2 + 2 + 6, 1 * 24 + 2 * 6 + 3 * 1))
+
+
+def test_layers_of_weights_without_relu_count_as_if_they_had_one():
+    net = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2))
+    assert vc_dimension(read_layers(net, (2,)).layers, 2) == pytest.approx(theorem(2, 9 + 17, 3 + 2))
+
+
 def test_convolutions_share_parameters_and_max_pooling_compares():
     net = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 3))
     # 2 x 4 x 4 units, then 2 x 2 x 2 windows of 6 pairs, then 3 pairs of classes.

@@ -10,9 +10,15 @@ Source     Bartlett, Harvey, Liaw and Mehrabian, "Nearly-tight VC-dimension and 
 Here       p = 1 (ReLU). K classes: which examples are misclassified follows from the signs of the K (K-1) / 2
            differences of outputs, which are the units of the last layer in place of one. The theorem counts the sign
            patterns of all units as polynomials in the parameters, which may thus be shared: convolutions count their
-           weights once. A max-pooling is one more layer without parameters, of as many units as there are pairs of
-           entries to compare. Where n < VCdim, log G is bounded by VCdim log(n + 1), which Sauer's lemma gives as well
-           and which still grows with the network where the bound is vacuous.
+           weights once. Each ReLU and each max-pooling is a layer, of as many units as there are signs that settle it
+           (of a max-pooling: of the differences between any two entries of a window); all but the first behind a layer
+           of weights bring no parameters of their own. Weights without a ReLU behind them count as if they had one.
+           Where n < VCdim, log G is bounded by VCdim log(n + 1), which Sauer's lemma gives as well and which still
+           grows with the network where the bound is vacuous.
+Proof      Of its constants. On m >= W examples, for each pattern of the layers before, layer i has at most
+           2 (2 e m p k_i i / W_i)^W_i patterns: those of m p k_i polynomials of degree at most i in W_i parameters
+           (Warren). Over all layers that is at most 2^L (r m / w)^w, with w = W_1 + ... + W_L and r = 2 e p R. If it is
+           at least 2^m, then m <= L + w log2(2 r log2 r), for any r >= 16: hence R = 3 where it would be less.
 """
 
 from __future__ import annotations
@@ -42,14 +48,13 @@ def vc_dimension(layers: tuple[AffineLayer, ...], num_classes: int) -> float:
     units: list[int] = []
     parameters: list[int] = []
     for layer in layers:
-        units.append(math.prod(layer.output_shape))
-        parameters.append(layer.num_parameters)
-        if layer.num_comparisons:
-            units.append(layer.num_comparisons)
-            parameters.append(0)
-    units[-1] = math.comb(num_classes, 2)
+        steps = layer.decisions or (math.prod(layer.output_shape),)
+        if layer is layers[-1]:
+            steps = (*layer.decisions, math.comb(num_classes, 2))
+        units += steps
+        parameters += [layer.num_parameters, *(0 for _ in steps[1:])]
     num_layers, total = len(units), sum(parameters)
     up_to = [sum(parameters[: i + 1]) for i in range(num_layers)]
     effective_depth = sum(up_to) / total
-    r = sum((i + 1) * k for i, k in enumerate(units))
+    r = max(3, sum((i + 1) * k for i, k in enumerate(units)))
     return num_layers + effective_depth * total * math.log2(4 * math.e * r * math.log2(2 * math.e * r))
