@@ -7,6 +7,7 @@ from torch.distributions import Normal, kl_divergence
 
 from byrote.models.catalog import build_model
 from byrote.theory.flat_network import FlatNetwork
+from byrote.theory.layers import UnreadableNetwork
 from byrote.theory.measures.measure import TrainingSet
 from byrote.theory.measures.pac_bayes import (
     LARGEST_VARIANCE,
@@ -58,6 +59,49 @@ def test_a_posterior_without_spread_errs_as_its_mean_does(unit_net, two_points):
     assert drawn_error(network, sure, two_points, draws=3, generator=generator) == 0
     half = TrainingSet(two_points.inputs, torch.tensor([0, 1]), 2)
     assert drawn_error(network, sure, half, draws=3, generator=generator) == 0.5
+
+
+def test_the_bound_of_one_hidden_unit_by_hand(unit_net, two_points, outcome):
+    """A posterior of deviation exp(-3) around the trained weights, which are also the initial ones, on a thousand
+    points that no draw gets near to misclassifying."""
+    many = TrainingSet(two_points.inputs.repeat(500, 1), two_points.labels.repeat(500), 2)
+    found = pac_bayes_bound(unit_net, unit_net.state_dict(), many, outcome(train_accuracy=0.9), steps=0, draws=400)
+    p = found + 0.1
+    # No errors in 400 draws: -log(1 - error) is at most log(2 / 0.01) / 400.
+    error = 1 - math.exp(-math.log(200) / 400)
+    # Of six weights; the best prior variance, exp(-6), lies between two of the grid, 0.1 exp(-j / 100).
+    best = 100 * (6 + math.log(0.1))
+    right = min(
+        (3 * (math.exp((j - best) / 100) - 1 - (j - best) / 100) + math.log(1000 * math.pi**2 * j**2 / 0.24)) / 999
+        for j in (math.floor(best), math.ceil(best))
+    )
+    assert error < p < 0.2
+    assert error * math.log(error / p) + (1 - error) * math.log((1 - error) / (1 - p)) == pytest.approx(right, rel=1e-4)
+
+
+def test_one_example_allows_everything(unit_net, two_points, outcome):
+    one = TrainingSet(two_points.inputs[:1], two_points.labels[:1], 2)
+    assert pac_bayes_bound(unit_net, unit_net.state_dict(), one, outcome(train_accuracy=1.0)) == 1
+
+
+class Remembers(nn.Module):
+    """Keeps something of the data in a buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(1, 2)
+        self.register_buffer("seen", torch.zeros(1))
+
+    def forward(self, x):
+        return self.layer(x - self.seen)
+
+
+def test_what_training_left_in_a_buffer_has_no_bound(two_points, outcome):
+    net = Remembers()
+    initial = {name: value.clone() for name, value in net.state_dict().items()}
+    net.seen.fill_(1.5)
+    with pytest.raises(UnreadableNetwork, match="got the buffer 'seen', which training has changed"):
+        pac_bayes_bound(net.eval(), initial, two_points, outcome(), steps=1, draws=1)
 
 
 @pytest.fixture(scope="module")

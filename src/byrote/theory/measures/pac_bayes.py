@@ -13,7 +13,8 @@ Here       K classes need no reduction, as the 0-1 error is all that the theorem
            weights, w and log s are optimised by Adam for cross-entropy / log 2, which is at least the 0-1 error, plus
            sqrt((KL + ...) / (2 (n - 1))); lambda is at each step the best there is, (sum of s^2 + |w - w_0|^2) / P.
            Batch norm is folded into the layers first, since its running statistics come from the data; the prior is the
-           folded initial network.
+           folded initial network. A network with other buffers that training has changed has no bound. The theorem
+           needs two examples; of one it says nothing, and the bound is 1.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from torch.nn import functional as F
 from byrote.randomness import stream_seed
 from byrote.theory.binary_kl import largest_chance
 from byrote.theory.flat_network import FlatNetwork
-from byrote.theory.layers import read_layers
+from byrote.theory.layers import UnreadableNetwork, read_layers
 from byrote.theory.measures.measure import CONFIDENCE, State, TrainingSet, with_state
 from byrote.training.outcome import TrainOutcome
 
@@ -67,11 +68,14 @@ def pac_bayes_bound(
         seed: draws weights and batches.
 
     Raises:
-        UnreadableNetwork: a network with batch norm that cannot be folded.
+        UnreadableNetwork: a network with batch norm that cannot be folded, or with other buffers that training changed.
     """
+    if len(data) < 2:
+        return outcome.train_accuracy
     start = with_state(model, initial)
     if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()):
         model, start = (read_layers(network, data.input_shape).network for network in (model, start))
+    _refuse_changed_buffers(model, start)
     network, prior = FlatNetwork(model, torch.float32), FlatNetwork(start, torch.float32).weights
     generator = torch.Generator().manual_seed(stream_seed(seed, "pac-bayes"))
     posterior = optimize(network, prior, data, steps=steps, generator=generator)
@@ -149,6 +153,17 @@ def best_variance(
     """Of the prior: where the divergence is smallest, as far as the grid goes."""
     spread = (2 * log_deviation).exp().sum() + (mean - prior).square().sum()
     return (spread / len(mean)).clamp(max=LARGEST_VARIANCE * math.exp(-1 / PRECISION))
+
+
+def _refuse_changed_buffers(model: nn.Module, start: nn.Module) -> None:
+    """The posterior draws parameters alone: what else came from the data, the prior would have to know in advance."""
+    before = dict(start.named_buffers())
+    for name, buffer in model.named_buffers():
+        if not torch.equal(buffer, before[name]):
+            raise UnreadableNetwork(
+                f"got the buffer {name!r}, which training has changed, expected a network of which it changes "
+                "parameters and the statistics of batch norm alone"
+            )
 
 
 def _log_union(variance: Float[Tensor, ""], n: int) -> Float[Tensor, ""]:
