@@ -2,7 +2,7 @@
 
 Source     Neyshabur, Tomioka and Srebro, "Norm-based capacity control in neural networks" (COLT 2015), and over the
            margin, here its 10% quantile, Neyshabur, Bhojanapalli, McAllester and Srebro, "Exploring generalization in
-           deep learning" (NeurIPS 2017), whose factor 4 a layer is left out.
+           deep learning" (NeurIPS 2017): the root of theirs, without its factor 4 a layer. A norm, not a bound.
 Here       Weights as they are stored: those of a convolution once, not once a position (Jiang et al., 2020). Biases are
            left out, so that scaling one ReLU layer up and another down changes nothing.
 """

@@ -14,7 +14,12 @@ from torch import Tensor, nn
 from byrote.training.outcome import TrainOutcome
 
 CONFIDENCE = 0.95
-"""Bounds hold with at least this probability over the draw of the training set."""
+"""Bounds hold with at least this probability over the draw of the training set.
+
+Examples are independent; their classes may have fixed shares, as in a stratified subset: all theorems here hold for
+such examples too, of the error in which classes have the same shares. Inputs are taken as given. Of preprocessing,
+"standardize" takes the moments of channels from the whole training set, which the bounds neglect.
+"""
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,11 +2,13 @@
 
 Source     Neyshabur, Tomioka and Srebro, "Norm-based capacity control in neural networks" (COLT 2015): the square root
            of the sum over all paths from an input, or from a bias, to an output of the product of the squared weights
-           along the path. Over the margin as in Neyshabur, Bhojanapalli, McAllester and Srebro, "Exploring
-           generalization in deep learning" (NeurIPS 2017), here the 10% quantile.
-Here       One forward pass of ones through the network with all weights and biases squared. Where paths meet in a
-           max-pooling, the pass takes the largest, as in the authors' own code. Scaling a ReLU unit's incoming weights
-           and bias up and its outgoing weights down changes nothing.
+           along the path. Over the margin, here its 10% quantile, as in Neyshabur, Bhojanapalli, McAllester and Srebro,
+           "Exploring generalization in deep learning" (NeurIPS 2017): the root of theirs, without its factor 4 h_i a
+           layer of h_i units. A norm, not a bound.
+Here       One forward pass of ones through the network with all weights and biases squared. Pooling is as it was, as in
+           the authors' own code: where paths meet in a maximum the largest counts, and an average has its own weights
+           in it once, not squared. Scaling a ReLU unit's incoming weights and bias up and its outgoing weights down
+           changes nothing.
 """
 
 from __future__ import annotations
