@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 
 from byrote.theory.binary_kl import binary_kl, largest_chance
@@ -28,6 +29,14 @@ def test_the_inverse_undoes_it_from_above(q, nats):
 @pytest.mark.parametrize(("q", "nats"), [(1.0, 0.1), (0.2, math.inf), (0.2, 1e6), (0.0, 50.0)])
 def test_much_room_allows_everything(q, nats):
     assert largest_chance(q, nats) == 1
+
+
+@pytest.mark.parametrize("chance", [0.02, 0.4])
+def test_what_was_seen_bounds_the_chance_as_often_as_it_should(chance):
+    """Of 50 coins: too few heads for the chance that they have come up no more often than a risk of 0.1 allows."""
+    heads = np.random.default_rng(0).binomial(50, chance, size=4000)
+    limits = {h: largest_chance(h / 50, math.log(1 / 0.1) / 50) for h in set(heads.tolist())}
+    assert np.mean([limits[h] < chance for h in heads.tolist()]) <= 0.1
 
 
 def test_no_room_allows_what_was_seen():

@@ -40,6 +40,34 @@ def test_rescaling_a_relu_network_changes_what_it_should(twins, name, outcome):
     assert (values[1] == pytest.approx(values[0], rel=1e-3)) == (name in INVARIANT)
 
 
+BY_UNIT = ("vc", "margin", "path-norm", "adaptive-sharpness")
+"""Norms of whole layers see a layer scaled as a whole alone."""
+
+
+@pytest.mark.parametrize("name", [*BY_UNIT, "spectral-complexity", "frobenius"])
+def test_rescaling_units_one_by_one_is_seen_by_norms_of_layers_alone(twins, name, outcome):
+    net, _, initial, data = twins
+    scaled, factors = copy.deepcopy(net), torch.linspace(0.5, 4, 8)
+    with torch.no_grad():
+        scaled[0].weight.mul_(factors[:, None])
+        scaled[0].bias.mul_(factors)
+        scaled[2].weight.div_(factors)
+    torch.testing.assert_close(scaled(data.inputs), net(data.inputs))
+    values = [MEASURES[name].function(each, initial, data, outcome()) for each in (net, scaled)]
+    assert (values[1] == pytest.approx(values[0], rel=1e-3)) == (name in BY_UNIT)
+
+
+@pytest.mark.parametrize("name", ["spectral-complexity", "path-norm", "frobenius"])
+def test_norms_over_the_margin_do_not_see_all_outputs_scaled(twins, name, outcome):
+    net, _, initial, data = twins
+    scaled = copy.deepcopy(net)
+    with torch.no_grad():
+        scaled[4].weight.mul_(5)
+        scaled[4].bias.mul_(5)
+    values = [MEASURES[name].function(each, initial, data, outcome()) for each in (net, scaled)]
+    assert values[1] == pytest.approx(values[0], rel=1e-4)
+
+
 def test_the_bounds_hold_for_a_network_they_say_something_of(twins, outcome):
     net, _, initial, data = twins
     for name in ("vc", "spectral-bound"):
