@@ -7,7 +7,6 @@ from byrote.studies import memorization_bounds as bounds
 
 def test_counts_of_theorem_1():
     assert bounds.theorem_1(8, 64) == 80
-    assert bounds.theorem_1_dense(8, 64) == 8 * 66
 
 
 @pytest.mark.parametrize(("n", "d", "weights"), [(64, 64, 4 * 66), (65, 64, 8 * 66), (1000, 10, 400 * 12)])

@@ -1,7 +1,7 @@
 """What theory says of the weights that memorising n points takes: constructions that are known, and limits below.
 
-Counts are of networks with d inputs, one output and n distinct points; `dense` ones count every connection between
-neighbouring layers, and biases, as trained networks are counted.
+Counts are of networks with d inputs, one output and n distinct points, and of every weight and bias that a construction
+sets: in all but that of Theorem 1, whose units share their direction, those of ordinary layers.
 
 Source     Theorem 1: Zhang et al. (ICLR 2017). Hyperplanes: Bubeck, Eldan, Lee & Mikulincer (NeurIPS 2020), after Baum
            (1988). Two hidden layers: Yun, Sra & Jadbabaie, Small ReLU networks are powerful memorizers (NeurIPS 2019),
@@ -24,11 +24,6 @@ def theorem_1(n: int, d: int) -> int:
     return 2 * n + d
 
 
-def theorem_1_dense(n: int, d: int) -> int:
-    """The same network with a copy of the direction in each of its n units."""
-    return n * (d + 2)
-
-
 def hyperplanes(n: int, d: int) -> int:
     """4 ceil(n / d) units with d + 2 weights each, for points in general position: 4n + 8n/d, and at least 4(d + 2)."""
     return 4 * math.ceil(n / d) * (d + 2)
@@ -49,7 +44,7 @@ def bit_extraction(n: int) -> float:
 
 
 def bits_a_weight(n: int, num_classes: int, num_weights: float) -> float:
-    """What each weight must hold at least: n random labels have n log2 K bits, and nothing else can hold them."""
+    """What weights hold in the mean, at least: n random labels have n log2 K bits, and nothing else can hold them."""
     return n * math.log2(num_classes) / num_weights
 
 
