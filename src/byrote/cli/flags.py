@@ -200,7 +200,7 @@ class Judge(TrainingFlags, DataFlags):
 class MeasureChoice:
     """A quantity of a model and its recipe, measured on data."""
 
-    what: (
+    quantity: (
         Annotated[Rademacher, tyro.conf.subcommand(Rademacher.name)]
         | Annotated[LargestN, tyro.conf.subcommand(LargestN.name)]
         | Annotated[Stability, tyro.conf.subcommand(Stability.name)]
@@ -227,4 +227,4 @@ def parse(arguments: list[str]) -> Demo | Reproduce | Measure | Judge | Report |
         args=arguments,
         config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff),
     )
-    return command.what if isinstance(command, MeasureChoice) else command
+    return command.quantity if isinstance(command, MeasureChoice) else command
