@@ -42,8 +42,8 @@ _NOTES = (
         "set."
     ),
     (
-        "Rounding: a network trained twice without any replacement, side by side with others, differs in its last bits "
-        "if at all; changes far above are those of the replacement."
+        "Rounding: each stack of networks trained side by side has two in which nothing is replaced. They differ by "
+        "rounding alone, within a stack and between stacks; changes far above are those of the replacement."
     ),
     (
         "Where theory is exact: linear ridge regression on targets 0 and 1 with inputs of length 1 at most, the mean "
