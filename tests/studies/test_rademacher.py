@@ -60,8 +60,10 @@ def test_a_small_network_from_training_to_verdict(tiny):
     assert (reached["low"] <= reached["complexity"]).all()
     assert (table["complexity"] <= 1).all()
     assert (stumps["complexity"] <= stumps["upper_bound"]).all()
-    for own, limit in ((stumps, "high"), (reached, "low")):
-        bounds = [generalization_bound(0.0, *pair) for pair in zip(own[limit], own["n_train"], strict=True)]
+    # Up to 16 examples all signs are gone through; of 24, they are drawn, and the interval has half of the 5%.
+    drawn = stumps["n_train"] == 24
+    for own, limit, risk in ((stumps[~drawn], "high", 0.05), (stumps[drawn], "high", 0.025), (reached, "low", 0.05)):
+        bounds = [generalization_bound(0.0, *pair, risk) for pair in zip(own[limit], own["n_train"], strict=True)]
         np.testing.assert_allclose(own["bound"], bounds)
     found = {finding.claim: finding for finding in analysis.verdict(table)}
     wide = analysis.models[-1]

@@ -31,7 +31,9 @@ _NOTES = (
     ),
     (
         "Decision stumps, on the raw features, stand for a class whose suprema are computed exactly, by sorting. Their "
-        "interval is McDiarmid's on both sides; their upper bound is Massart's, from the patterns that they make."
+        "interval is McDiarmid's on both sides; their upper bound is Massart's, from the patterns that they make. "
+        "Where signs are drawn, the interval's upper end and the bound that takes it may fail with a chance of 2.5% "
+        "each."
     ),
     "A limit of epochs is that of the largest n; smaller n get as many steps.",
 )

@@ -81,7 +81,8 @@ class RademacherAnalysis(RandomLabelAnalysis):
         """`tabulate_results`, the recipe's columns, and per calculation:
 
         bound: what the test error is bounded by without any training error, at 95%; for networks given `low`, so that
-            the bound is this or larger, for stumps given `high`.
+            the bound is this or larger, for stumps given `high`. Where their signs are drawn, R is above `high` with a
+            chance of 2.5%, and the bound is left as much.
         """
         table = super().summarise(results)
         if table.empty:
@@ -89,8 +90,10 @@ class RademacherAnalysis(RandomLabelAnalysis):
         are_stumps = table["calculation"] == StumpComplexity.__name__
         table["model"] = table.get("model", pd.Series(STUMPS, index=table.index)).where(~are_stumps, STUMPS)
         complexity = table["high"].where(are_stumps, table["low"])
+        spends_half = are_stumps & (table["low"] < table["high"])
         table["bound"] = [
-            generalization_bound(0.0, limit, n, RISK) for limit, n in zip(complexity, table["n_train"], strict=True)
+            generalization_bound(0.0, limit, n, RISK / 2 if half else RISK)
+            for limit, n, half in zip(complexity, table["n_train"], spends_half, strict=True)
         ]
         return table
 

@@ -39,9 +39,9 @@ class ReachedComplexity(RandomLabels):
         return f"{self.model}, n = {self.n_train:,}, seed {self.seed}"
 
     def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:
-        """values: complexity (the mean over draws), low (below R with a chance of 0.95), high (1, or what identical
-        inputs leave), standard_deviation over the draws, num_draws, num_interpolated, num_interrupted, parameters,
-        failed_checks. arrays: correlations [draws]."""
+        """values: complexity (the mean over draws), low (below R with a chance of 0.95), high (1, the trivial limit),
+        standard_deviation over the draws, num_draws, num_interpolated, num_interrupted, parameters, failed_checks.
+        arrays: correlations [draws]."""
         flips = coin_flips(data, self.n_train, self.data_seed)
         seeds = [self.seed * self.draws + draw for draw in range(self.draws)]
         outcomes = fit_random_labels(
