@@ -32,7 +32,7 @@ from byrote.studies.statistics import Interval
 from byrote.studies.study import Finding
 from byrote.theory.calculation import Calculation, Computed, OnStage, Result, Value
 from byrote.theory.measures.catalog import MEASURES
-from byrote.theory.measures.measure import Measure, TrainingSet
+from byrote.theory.measures.measure import VERSION, Measure, TrainingSet
 from byrote.theory.measures.trained import trained_network, training_set
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec
@@ -69,6 +69,8 @@ def find_measure(name: str) -> Measure:
 
 class MeasureOfNetworks(Calculation):
     """One measure of every network of a zoo."""
+
+    version: ClassVar[int] = VERSION
 
     measure: str
     networks: str

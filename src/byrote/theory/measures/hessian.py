@@ -43,8 +43,9 @@ def hessian_trace(
 ) -> float:
     loss = TrainingLoss(model, data.inputs, data.labels)
     generator = stream(0, "hutchinson")
-    signs = np.where(generator.random((num_probes, len(loss.weights))) < 0.5, -1.0, 1.0)
     total = 0.0
-    for probes in torch.from_numpy(signs).split(_PROBES_AT_ONCE):
+    for done in range(0, num_probes, _PROBES_AT_ONCE):
+        draws = generator.random((min(_PROBES_AT_ONCE, num_probes - done), len(loss.weights)))
+        probes = torch.from_numpy(np.where(draws < 0.5, -1.0, 1.0))
         total += float((probes * loss.hessian_products(loss.weights, probes)).sum())
     return total / num_probes

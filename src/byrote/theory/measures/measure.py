@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from byrote.training.outcome import TrainOutcome
 
+VERSION = 2
+"""Part of that of calculations that evaluate measures: raised whenever a change of ours changes a measure's numbers."""
 CONFIDENCE = 0.95
 """Bounds hold with at least this probability over the draw of the training set.
 

@@ -11,7 +11,7 @@ from byrote.data.dataset import Dataset
 from byrote.theory.calculation import Calculation, OnStage, Result, Value
 from byrote.theory.layers import UnreadableNetwork
 from byrote.theory.measures.catalog import MEASURES
-from byrote.theory.measures.measure import MeasureFunction
+from byrote.theory.measures.measure import VERSION, MeasureFunction
 from byrote.theory.measures.pac_bayes import NUM_DRAWS, NUM_STEPS, pac_bayes_bound
 from byrote.theory.measures.trained import trained_network, training_set
 from byrote.training.engine import train
@@ -25,8 +25,8 @@ Labels = Literal["true-labels", "random-labels"]
 class NetworkMeasures(Calculation):
     """Trains one network, alone, and evaluates all MEASURES on it."""
 
-    version: ClassVar[int] = SEMANTICS + 1
-    """Its numbers are the engine's and those of the measures: a change of theirs raises what is added."""
+    version: ClassVar[int] = SEMANTICS + VERSION
+    """Its numbers are the engine's and the measures'."""
 
     model: str
     """As of a TrainSpec."""
