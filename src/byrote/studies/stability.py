@@ -4,12 +4,12 @@ Claim      Uniform stability belongs to the algorithm alone, and no labels enter
            one example can change the loss of a point by nearly 1, its bound says nothing on true labels either, on
            which hardly anything changes.
 Command    byrote measure stability --data digits --model mlp-1x512
-Cost       About two minutes of one AMD EPYC core: 136 networks of 1,100 steps (half of them, for 32 replacements, took
-           65 s of CPU time beside other work). One of a stack of 34 takes 0.8 of the time of one alone, on one thread.
+Cost       74 s on two AMD EPYC cores: 136 networks of 1,100 steps. Float32 networks side by side take 1/2.7 of what they
+           take one by one (benchmarks/side_by_side.py).
 Expected   All that a network knows of a random label it knows from that one example, which falls to guessing once it
-           is replaced; a true label is mostly told from the others. By 32 replacements among n = 1,293, one seed: 0.84
-           of the probability is lost where labels are random (95% interval 0.77 to 0.90; the gap is 0.83), 0.07 where
-           they are true (0.00 to 0.15; 0.02). The uniform constant is at least 0.99.
+           is replaced; a true label is mostly told from the others. By 64 replacements among n = 1,293, one seed: 0.83
+           of the probability is lost where labels are random (95% interval 0.77 to 0.88; the gap is 0.85), 0.05 where
+           they are true (0.01 to 0.10; 0.02). The uniform constant is at least 0.98.
 Source     Zhang et al., Understanding deep learning requires rethinking generalization (ICLR 2017), section 2.2;
            Bousquet & Elisseeff (JMLR 2002); Hardt, Recht & Singer (ICML 2016).
 """
