@@ -70,7 +70,7 @@ def test_the_papers_rows_stand_beside_ours_with_signed_differences(mnist):
     found = rows(page_table(analysis, table))
     assert list(found) == ["True labels", "Random labels"]
     pixels, gabor = found["True labels"]
-    assert (pixels[0], pixels[1], pixels[2], pixels[5]) == ("Gaussian kernel on inputs", "121", "1.2%", "220")
+    assert (pixels[0], pixels[1], pixels[2], pixels[5]) == ("raw inputs", "121", "1.2%", "220")
     assert (gabor[2], gabor[5]) == ("0.6%", "390")
     ours = 100 * (table["test_error"] - table["paper_test_error"]).dropna()
     assert [row[4] for row in (pixels, gabor)] == [f"{difference:+.2f}" for difference in ours]
@@ -106,14 +106,14 @@ def test_error_against_norm_has_every_interpolant_and_the_papers_points(mnist):
 
 def test_curves_have_an_interval_at_each_n(digits):
     _, _, table, _ = digits
-    errors, norms = (curve_figure(table, column).data for column in ("test_error", "norm"))
+    errors, norms = (curve_figure(table, column).data for column in ("test_error", "scaled_norm"))
     assert set(errors["n_train"]) == {40, 121}
-    assert set(errors["series"]) == {"Gaussian kernel on inputs", "Gaussian kernel on Gabor wavelets"}
+    assert set(errors["series"]) == {"raw inputs", "Gabor wavelets"}
     for data in (errors, norms):
         assert (data["low"] <= data["value"]).all()
         assert (data["value"] <= data["high"]).all()
     assert (errors["low"] < errors["high"]).all()
-    assert curve_figure(table[table["n_train"] == 121], "norm") is None
+    assert curve_figure(table[table["n_train"] == 121], "scaled_norm") is None
 
 
 def test_the_ladder_of_the_largest_n_shows_what_was_chosen(digits):

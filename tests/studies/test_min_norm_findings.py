@@ -78,7 +78,7 @@ def test_fits_are_those_of_the_row_the_labels_and_n():
 def test_an_interpolant_generalises_far_from_chance_or_not_at_all(changes, expected):
     finding = generalises(PIXELS, 1000, table(fit(PIXELS, **changes)))
     assert finding.outcome == expected
-    assert finding.claim == "Gaussian kernel on inputs: minimum-norm interpolation generalises without regularisation"
+    assert finding.claim == "Raw inputs: minimum-norm interpolation generalises without regularisation"
 
 
 def test_the_papers_error_stands_beside_ours():
@@ -111,8 +111,8 @@ def test_what_does_not_interpolate_decides_nothing_and_says_so():
 
 @pytest.mark.parametrize(("norm", "expected"), [(100.0, "supported"), (9.0, "not supported"), (None, "no conclusion")])
 def test_the_norm_tells_random_labels_from_true_ones(norm, expected):
-    rows = [fit(PIXELS), *([] if norm is None else [fit(PIXELS, "random labels", norm=norm)])]
-    claim = "Gaussian kernel on inputs: the norm is larger for random labels than for true ones"
+    rows = [fit(PIXELS), *([] if norm is None else [fit(PIXELS, "random labels", scaled_norm=norm)])]
+    claim = "Raw inputs: the norm is larger for random labels than for true ones"
     assert outcomes({PIXELS: 1000}, *rows)[claim] == expected
 
 

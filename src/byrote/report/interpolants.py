@@ -46,7 +46,7 @@ def descent_figure(results: Sequence[Computed]) -> Figure | None:
                 "distance:Q",
                 title="relative distance",
                 scale=alt.Scale(type="log", nice=False, padding=6),
-                axis=alt.Axis(format="~g", tickCount=6),
+                axis=alt.Axis(format="~g", values=[10.0**power for power in range(-16, 2)], labelOverlap=True),
             ),
             tooltip=[
                 alt.Tooltip("descent:N"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -22,10 +23,18 @@ from byrote.theory.kernel_interpolation import KernelInterpolation
 from byrote.theory.other_interpolants import OtherInterpolants
 
 LABELS = ("true labels", "random labels")
+_LOG = alt.Scale(type="log", nice=False, padding=12)
+_IF_TRUE_LABELS = alt.condition("datum.labels === 'true labels'", alt.value(1), alt.value(0))
+_MOST_TICKS = 8
+_KERNELS = (
+    "Inputs and Gabor wavelets have a Gaussian kernel, random convolutions the linear one. All training labels are met "
+    "exactly, but where identical inputs have different ones, which are met on average. Targets are one-hot."
+)
 _NORM = (
-    "The norm is sqrt(tr(Y' K^-1 Y)) for one-hot targets Y and the kernel matrix K: the length, over all classes, of "
-    "the shortest function in the kernel's space that takes these values. The paper says neither how it arrives at "
-    "its 220 and 390 nor which kernels, widths, wavelets and filters it takes: its norms need not mean what ours do."
+    "The norm is sqrt(tr(Y' K^-1 Y)) for targets Y and the kernel matrix K: the length, over all classes, of the "
+    "shortest function in the kernel's space that takes these values. It is in units of the kernel's root mean "
+    "diagonal (1 for a Gaussian), so that scaling the features changes nothing. The paper says neither how it arrives "
+    "at its 220 and 390 nor which kernels, widths, wavelets and filters it takes: its norms need not mean what ours do."
 )
 _CHOICE = (
     "Kernel widths and the strength of l2 are chosen on a sixth of the training examples, held out while choosing, and "
@@ -58,7 +67,7 @@ def present(analysis: MinNormAnalysis, results: Sequence[Computed], table: pd.Da
             id="learning-curves",
             title="More examples",
             lead="Test error and norm of the functions that interpolate n examples.",
-            figures=_drawn(curve_figure(table, "test_error"), curve_figure(table, "norm")),
+            figures=_drawn(curve_figure(table, "test_error"), curve_figure(table, "scaled_norm")),
         ),
         Section(
             id="choices",
@@ -78,7 +87,7 @@ def present(analysis: MinNormAnalysis, results: Sequence[Computed], table: pd.Da
     return Presentation(
         headline=headline(analysis, table),
         sections=[section for section in sections if section.figures or section.table],
-        notes=[_NORM, _CHOICE],
+        notes=[_KERNELS, _NORM, _CHOICE],
     )
 
 
@@ -118,14 +127,14 @@ def _cells(row: Row, n: int, fits: pd.DataFrame, *, beside: bool) -> list[str | 
         return [row.name, f"{n:,}", *["–"] * (3 + 3 * beside), Cell("–", note="not finished")]
     interval, fit = error_interval(fits, 0.95), fits.iloc[0]
     test = Cell(percent(interval.mean, 2), note=f"{100 * interval.low:.2f} to {100 * interval.high:.2f}")
-    norm = f"{fits['norm'].mean():.4g}"
+    norm, condition = f"{fits['scaled_norm'].mean():.4g}", f"{float(format(fit['condition'], '.1g')):,.0f}"
     error = Cell(percent(fits["train_error"].max(), 2), note="" if fits["interpolated"].all() else "not interpolated")
     if not beside:
-        return [row.name, f"{n:,}", test, norm, error, f"{fit['condition']:.1g}"]
+        return [row.name, f"{n:,}", test, norm, error, condition]
     theirs = Cell(percent(fit["paper_test_error"]), "quiet")
     signed = "–" if math.isnan(fit["difference"]) else f"{fit['difference']:+.2f}"
     their_norm = Cell("–" if math.isnan(fit["paper_norm"]) else f"{fit['paper_norm']:.0f}", "quiet")
-    return [row.name, f"{n:,}", theirs, test, signed, their_norm, norm, error, f"{fit['condition']:.1g}"]
+    return [row.name, f"{n:,}", theirs, test, signed, their_norm, norm, error, condition]
 
 
 def _limits(analysis: MinNormAnalysis, table: pd.DataFrame) -> str:
@@ -149,8 +158,8 @@ def norm_figure(analysis: MinNormAnalysis, table: pd.DataFrame) -> Figure | None
             "series": row.name,
             "labels": labels,
             "source": "ours",
-            "norm": fit["norm"],
-            "test_error": fit["test_error"],
+            "norm": fit["scaled_norm"],
+            "test_error": max(fit["test_error"], _least_error(table)),
             "n_train": int(fit["n_train"]),
         }
         for row in analysis.sizes
@@ -174,27 +183,27 @@ def norm_figure(analysis: MinNormAnalysis, table: pd.DataFrame) -> Figure | None
         if not math.isnan(published.norm)
     ]
     data = rounded(pd.DataFrame(rows))
-    names = [FEATURES[features] for features in dict.fromkeys(row.features for row in analysis.sizes)]
-    by_series = alt.Scale(domain=names)
-    x = alt.X("norm:Q", title="norm", scale=alt.Scale(type="log", nice=False, padding=12))
-    y = alt.Y("test_error:Q", title="test error", axis=alt.Axis(format=".0%"), scale=alt.Scale(domain=[0, 1]))
-    color = alt.Color("series:N", scale=by_series)
+    sources = list(dict.fromkeys(data["source"]))
+    by_source = alt.Scale(domain=["ours", "paper"], range=["circle", "diamond"])
+    by_series = _by_series(data)
+    place = {
+        "x": alt.X("norm:Q", title="norm", scale=_LOG, axis=alt.Axis(values=_ticks(data["norm"]), format=",~g")),
+        "y": _error_axis("test_error", data["test_error"]),
+    }
     lines = (
         alt.Chart()
         .transform_filter("datum.source === 'ours' && datum.labels === 'true labels'")
         .mark_line(strokeWidth=1)
-        .encode(x=x, y=y, color=color, order="n_train:Q")
+        .encode(**place, color=by_series["color"], order="n_train:Q")
     )
     points = (
         alt.Chart()
         .mark_point(filled=False, opacity=1)
         .encode(
-            x=x,
-            y=y,
-            color=color,
-            fill=alt.Fill("series:N", scale=by_series, legend=None),
-            fillOpacity=alt.condition("datum.labels === 'true labels'", alt.value(1), alt.value(0)),
-            shape=alt.Shape("source:N", scale=alt.Scale(domain=["ours", "paper"], range=["circle", "diamond"])),
+            **place,
+            **by_series,
+            fillOpacity=_IF_TRUE_LABELS,
+            shape=alt.Shape("source:N", scale=by_source, legend=alt.Legend() if len(sources) > 1 else None),
             tooltip=[
                 alt.Tooltip("series:N"),
                 alt.Tooltip("labels:N"),
@@ -209,57 +218,57 @@ def norm_figure(analysis: MinNormAnalysis, table: pd.DataFrame) -> Figure | None
         name="norm-and-error",
         title="Test error against norm",
         subtitle="functions that interpolate",
-        caption=f"Filled: true labels; hollow: random labels. A line joins growing n, "
-        f"{data['n_train'].min():,} to {data['n_train'].max():,}. Norms of different kernels have different units; "
-        "the Gaussian ones share theirs. One draw of the training subset: no interval.",
+        caption="Filled: true labels; hollow: random labels. Lines join growing n, "
+        f"{data['n_train'].min():,} to {data['n_train'].max():,}. One draw of each training subset: no interval.",
         data=data,
         chart=layered(lines, points, data=data, height=300),
     )
 
 
 def curve_figure(table: pd.DataFrame, column: str) -> Figure | None:
-    """The test error or the norm against n, a line each kernel and labelling; None where no kernel has two sizes."""
-    name = column.replace("_", " ")
+    """The column "test_error" or "scaled_norm" against n, a line for each kernel and labelling, where all fits
+    interpolate; None where no kernel has two sizes."""
+    is_error = column == "test_error"
     rows = []
     for features, series in FEATURES.items():
         for labels in LABELS:
             fits = fits_of(table, Row(features), labels)
             for n, own in fits.groupby("n_train") if fits["n_train"].nunique() > 1 else ():
-                interval = error_interval(own, 0.95)
-                ends = (
-                    (interval.low, interval.high) if column == "test_error" else (own[column].min(), own[column].max())
+                if not own["interpolated"].all():
+                    continue
+                low, high = own[column].min(), own[column].max()
+                if is_error:
+                    interval = error_interval(own, 0.95)
+                    low, high = max(interval.low, _least_error(table)), interval.high
+                value = max(own[column].mean(), low)
+                rows.append(
+                    {"series": series, "labels": labels, "n_train": n, "value": value, "low": low, "high": high}
                 )
-                place = {"series": series, "labels": labels, "n_train": n, "value": own[column].mean()}
-                rows.append(place | {"low": ends[0], "high": ends[1], "interpolated": bool(own["interpolated"].all())})
     if not rows:
         return None
     data = rounded(pd.DataFrame(rows))
-    names = list(dict.fromkeys(data["series"]))
-    by_series = alt.Scale(domain=names)
-    sizes = sorted(set(data["n_train"]))
+    name = "test error" if is_error else "norm"
+    by_series = _by_series(data)
     x = alt.X(
         "n_train:Q",
         title="training examples",
-        scale=alt.Scale(type="log", nice=False, padding=12),
-        axis=alt.Axis(format=",d", values=sizes, labelOverlap=True),
+        scale=_LOG,
+        axis=alt.Axis(format=",d", values=sorted(set(data["n_train"])), labelOverlap=True),
     )
-    is_error = column == "test_error"
-    axis, scale = (
-        (alt.Axis(format=".0%"), alt.Scale(domain=[0, 1])) if is_error else (alt.Axis(), alt.Scale(type="log"))
-    )
-    y = alt.Y("value:Q", title=name, axis=axis, scale=scale)
-    color = alt.Color("series:N", scale=by_series)
+    ends = pd.concat([data["low"], data["high"]])
+    axis = alt.Axis(values=_ticks(ends), format=",~g")
+    y = _error_axis("value", ends) if is_error else alt.Y("value:Q", title=name, scale=_LOG, axis=axis)
     number = ".2%" if is_error else ".4~g"
-    base = alt.Chart().encode(x=x, color=color)
-    dashes = alt.StrokeDash("labels:N", scale=alt.Scale(domain=list(LABELS), range=[[1, 0], [6, 3]]))
+    base = alt.Chart().encode(x=x, color=by_series["color"])
+    dashes = alt.Scale(domain=list(LABELS), range=[[1, 0], [6, 3]])
     layers = [
-        base.mark_line().encode(y=y, strokeDash=dashes),
+        base.mark_line().encode(y=y, strokeDash=alt.StrokeDash("labels:N", scale=dashes, legend=None)),
         base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", title=name), y2="high:Q"),
         base.mark_point(filled=False, opacity=1).encode(
             y=y,
-            fill=alt.Fill("series:N", scale=by_series, legend=None),
-            fillOpacity=alt.condition("datum.interpolated", alt.value(1), alt.value(0)),
-            shape=alt.Shape("labels:N", scale=alt.Scale(domain=list(LABELS)), legend=None),
+            **by_series,
+            fillOpacity=_IF_TRUE_LABELS,
+            shape=alt.Shape("series:N", scale=alt.Scale(domain=list(dict.fromkeys(data["series"]))), legend=None),
             tooltip=[
                 alt.Tooltip("series:N"),
                 alt.Tooltip("labels:N"),
@@ -270,17 +279,16 @@ def curve_figure(table: pd.DataFrame, column: str) -> Figure | None:
             ],
         ),
     ]
-    hollow = "" if data["interpolated"].all() else " Hollow: not interpolated."
     bars = (
-        "Bars: 95% binomial intervals over the test examples, of the mean over draws of labels."
+        "95% binomial intervals over the test examples, of the mean over draws of labels."
         if is_error
-        else "Bars: from the smallest to the largest of the draws of labels."
+        else "from the smallest to the largest of the draws of labels."
     )
     return Figure(
         name=f"learning-curve-{name.replace(' ', '-')}",
         title=name.capitalize(),
         subtitle="against n, interpolating",
-        caption=f"{bars}{hollow}",
+        caption=f"Filled: true labels; hollow and dashed: random labels. Bars: {bars}",
         data=data,
         chart=layered(*layers, data=data, height=260),
     )
@@ -307,10 +315,16 @@ def ladder_figure(results: Sequence[Computed], name: str) -> Figure | None:
     if data.empty:
         return None
     names = list(dict.fromkeys(data["series"]))
-    title = {"width": "width / median distance", "ridge": "ridge / mean diagonal of K"}[name]
+    title, format_ = {
+        "width": ("width / median distance", ".2~f"),
+        "ridge": ("ridge / mean diagonal of K", "~e"),
+    }[name]
     base = alt.Chart().encode(
         x=alt.X(
-            "value:Q", title=title, scale=alt.Scale(type="log", nice=False, padding=12), axis=alt.Axis(format="~g")
+            "value:Q",
+            title=title,
+            scale=_LOG,
+            axis=alt.Axis(values=sorted(set(data["value"])), format=format_, labelOverlap=True),
         ),
         y=alt.Y("error:Q", title="validation error", axis=alt.Axis(format=".1%"), scale=alt.Scale(zero=False)),
     )
@@ -339,6 +353,33 @@ def ladder_figure(results: Sequence[Computed], name: str) -> Figure | None:
         data=data,
         chart=layered(base.mark_line().encode(**series), points, data=data, height=220),
     )
+
+
+def _by_series(data: pd.DataFrame) -> dict[str, Any]:
+    """Outline and filling of points."""
+    names = list(dict.fromkeys(data["series"]))
+    scale = alt.Scale(domain=names)
+    return {
+        "color": alt.Color("series:N", scale=scale, legend=alt.Legend(values=names)),
+        "fill": alt.Fill("series:N", scale=scale, legend=None),
+    }
+
+
+def _error_axis(column: str, values: pd.Series) -> alt.Y:
+    return alt.Y(f"{column}:Q", title="test error", scale=_LOG, axis=alt.Axis(values=_ticks(values), format="~%"))
+
+
+def _least_error(table: pd.DataFrame) -> float:
+    """Half a test example, so that no errors at all have a place on a logarithmic axis."""
+    return 0.5 / float(table["n_test"].max())
+
+
+def _ticks(values: pd.Series) -> list[float]:
+    """1, 2, 5, 10 ... within the values, or powers of ten if those are many."""
+    powers = range(math.floor(math.log10(values.min())), math.ceil(math.log10(values.max())) + 1)
+    fine = [float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5)]
+    inside = [tick for tick in fine if values.min() <= tick <= values.max()]
+    return inside if len(inside) <= _MOST_TICKS else [float(f"1e{power}") for power in powers]
 
 
 def _drawn(*figures: Figure | None) -> list[Figure]:

@@ -84,7 +84,7 @@ def generalises(row: Row, n_train: int, table: pd.DataFrame) -> Finding:
         f"{_trained(fits)} on {n_train:,} true labels, and a test error of "
         f"{_percent(decisive.mean)}, where guessing has {_percent(chance)}: at least {_percent(max(gone, 0.0))} of the "
         f"errors of guessing are gone ({_over(fits)}; {FAR:.0%} count as far above chance). "
-        f"Norm {fit['norm']:.4g}."
+        f"Norm {fit['scaled_norm']:.4g}."
     )
     if not math.isnan(fit["paper_test_error"]):
         statement += f" The paper: {_percent(fit['paper_test_error'])}."
@@ -113,7 +113,7 @@ def _norm_tells_labels(row: Row, n_train: int, table: pd.DataFrame) -> Finding:
     true, random = (fits_of(table, row, labels, n_train) for labels in (_TRUE, _RANDOM))
     if reason := obstacle(row, true) or obstacle(row, random):
         return Finding(claim, "no conclusion", reason)
-    ours, theirs = float(true["norm"].iloc[0]), random["norm"]
+    ours, theirs = float(true["scaled_norm"].iloc[0]), random["scaled_norm"]
     return Finding(
         claim,
         "supported" if (theirs > ours).all() else "not supported",

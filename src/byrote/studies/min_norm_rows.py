@@ -27,11 +27,11 @@ class Row:
 
 
 FEATURES: dict[Features, str] = {
-    "inputs": "Gaussian kernel on inputs",
-    "gabor": "Gaussian kernel on Gabor wavelets",
+    "inputs": "raw inputs",
+    "gabor": "Gabor wavelets",
     "random-convolutions": "random convolutions",
 }
-"""What tables and figures call them, each with the kernel that goes with it."""
+"""What tables and figures call them."""
 
 _PUBLISHED: dict[str, Features] = {
     "raw pixels (kernel)": "inputs",
