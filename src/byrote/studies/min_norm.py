@@ -145,7 +145,7 @@ class MinNormAnalysis(Analysis):
         table = tabulate_results(self.name, results)
         if table.empty:
             return table
-        rows: list[dict[Hashable, Any]] = []
+        rows: list[dict[Any, Any]] = []
         for result, own in zip(results, table.to_dict("records"), strict=True):
             is_machine = isinstance(result.calculation, KernelInterpolation)
             found = _fits(own, result.arrays, self.data) if is_machine else _interpolants(result.arrays)
@@ -193,14 +193,14 @@ def _laptop_sizes(data: Dataset) -> dict[Features, int]:
     return sizes | {"random-convolutions": min(sizes["inputs"], max(affordable, 2 * data.num_classes))}
 
 
-def _fits(own: Mapping[Hashable, Any], arrays: Mapping[str, np.ndarray], data: Dataset) -> list[dict[str, Any]]:
+def _fits(own: Mapping[Hashable, Any], arrays: Mapping[str, np.ndarray], data: Dataset) -> list[dict[Hashable, Any]]:
     """The columns of each function that a KernelInterpolation has fitted, whose row in `tabulate_results` is `own`."""
     labels, scale = data.test.true_labels, own["scale"]
     columns = {name.removeprefix("fit_"): array for name, array in arrays.items() if name.startswith("fit_")}
     predictions = columns.pop("test_predictions")
     rows = []
     for index, found in enumerate(predictions):
-        row = {name: column[index].item() for name, column in columns.items()}
+        row: dict[Hashable, Any] = {name: column[index].item() for name, column in columns.items()}
         row |= {
             "labels": "true labels" if row["seed"] < 0 else "random labels",
             "seed": max(row["seed"], 0),
@@ -213,7 +213,7 @@ def _fits(own: Mapping[Hashable, Any], arrays: Mapping[str, np.ndarray], data: D
     return rows
 
 
-def _interpolants(arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+def _interpolants(arrays: Mapping[str, np.ndarray]) -> list[dict[Hashable, Any]]:
     """The columns of each solution that an OtherInterpolants has found."""
     names = ("norm", "distance", "residual", "train_error", "test_error")
     columns = {name: arrays[f"interpolant_{name}"] for name in names}
