@@ -73,6 +73,7 @@ def test_n_train_holds_for_all_rows_or_for_one_kind_of_features(tiny):
     [
         ({"n_train": 1}, "got n_train=1 for tiny, which has 121 training examples; choose between 20 .* and 121"),
         ({"n_train": 122}, "got n_train=122"),
+        ({"n_train": 0}, "got n_train=0"),
         ({"label_draws": 0}, "got label_draws=0"),
     ],
 )
@@ -87,6 +88,8 @@ def test_models_are_refused(tiny):
 
 
 def test_seeds_are_draws_of_random_labels(tiny):
+    with pytest.raises(UserError, match="got seeds=0, expected at least 1"):
+        min_norm_analysis(tiny, "laptop", 0)
     assert min_norm_analysis(tiny, "laptop", 1).label_draws == 3
     assert min_norm_analysis(tiny, "paper", 5).label_draws == 5
 

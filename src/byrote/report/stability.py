@@ -50,7 +50,7 @@ _NOTES = (
         "squared error plus 0.1 times the squared norm, by closed forms; the bound is 2 kappa^2 B^2 / (strength n) for "
         "one example left out, twice that for one replaced (Bousquet & Elisseeff, example 3). SGD on the logistic "
         "loss, n single examples with steps of 1: (2 L^2 / n) sum of steps with L = 1 (Hardt et al., theorem 3.8). "
-        "Cases built to be tight show that the constants cannot be improved."
+        "Cases built to be tight show that these constants for one left out and for SGD cannot be improved."
     ),
 )
 

@@ -177,8 +177,9 @@ def _agreements(usable: pd.DataFrame, measure: str, factor: str) -> tuple[list[s
     change = gaps[other] - gaps[one]
     real = np.abs(change) > 2 * np.sqrt(variances[one] + variances[other])
     one, other, change = one[real], other[real], change[real]
-    levels = usable[factor].tolist()
-    environments = [f"{factor} {levels[i]} to {levels[j]}" for i, j in zip(one, other, strict=True)]
+    numbers, levels = pd.factorize(usable[factor])
+    ends = np.sort([numbers[one], numbers[other]], axis=0)
+    environments = [f"{factor} {levels[first]} to {levels[second]}" for first, second in ends.T]
     return environments, np.sign(change) * np.sign(values[other] - values[one])
 
 

@@ -98,7 +98,8 @@ class MinNormAnalysis(Analysis):
         """Training examples of each row at most."""
         rows = rows_of(self.data) if self.rows is None else self.rows
         own = self.n_train if isinstance(self.n_train, Mapping) else {row.features: self.n_train for row in rows}
-        return {row: own.get(row.features) or len(self.data.train) for row in rows}
+        asked = {row: own.get(row.features) for row in rows}
+        return {row: len(self.data.train) if n is None else n for row, n in asked.items()}
 
     def plan(self) -> list[Calculation]:
         with_ridge = {row.features for row in self.sizes if row.regularized}
@@ -177,8 +178,10 @@ def min_norm_analysis(
         seeds: draws of random labels, three at least. Nothing else is drawn but the filters, of which there are many.
 
     Raises:
-        UserError: models are named.
+        UserError: models are named, or fewer seeds than one.
     """
+    if seeds < 1:
+        raise UserError(f"got seeds={seeds}, expected at least 1")
     if models:
         raise UserError(
             f"got models {', '.join(models)}, which min-norm has no use for: it fits kernel machines; leave them out"

@@ -142,6 +142,7 @@ def _differs(reading: Reading) -> Finding:
     else:
         is_more = true.interval.high < random.interval.low
         is_less = random.interval.high < true.interval.low
+        figures += " One seed: intervals are over replacements."
     return Finding(claim, "supported" if is_more else "not supported" if is_less else "no conclusion", figures)
 
 

@@ -231,7 +231,7 @@ def _of_losses(
 ) -> dict[str, Value]:
     num_train, _, num_test = points.sizes
     before = unchanged[0]
-    values: dict[str, Value] = {"rounding": float(max(np.abs(each[0] - before[0]).max() for each in unchanged))}
+    values: dict[str, Value] = {"rounding": float(np.max([np.abs(each[0] - before[0]).max() for each in unchanged]))}
     for name, losses in zip(LOSSES, before, strict=True):
         trained = float(losses[:num_train].mean())
         guessed = 1 - 1 / num_classes

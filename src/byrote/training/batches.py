@@ -102,7 +102,7 @@ def batch_bounds(num_examples: int, batch_size: int) -> list[tuple[int, int]]:
 
     Full ones would leave a last one of a few examples, whose step counts as much as any: with batch norm, training on
     900 images in batches of 128, and then 4, goes nowhere. A single example, on which batch norm is undefined, is a
-    batch only if that is what is asked for, or all there is.
+    batch only if that is what is asked for, or all there is: an odd number of examples in twos has a batch of three.
     """
     num_batches = math.ceil(num_examples / batch_size)
     if batch_size > 1:
