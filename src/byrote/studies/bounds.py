@@ -26,8 +26,9 @@ from byrote.studies.random_label_analysis import RandomLabelAnalysis
 from byrote.studies.study import Finding
 from byrote.theory.calculation import Computed
 from byrote.theory.measures.catalog import MEASURES
-from byrote.theory.measures.network_measures import Labels, NetworkMeasures
+from byrote.theory.measures.network_measures import NetworkMeasures
 from byrote.theory.measures.pac_bayes import NUM_DRAWS, NUM_STEPS
+from byrote.theory.trained_calculation import Labels
 from byrote.training.spec import Recipe
 
 

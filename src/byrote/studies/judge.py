@@ -70,7 +70,7 @@ def find_measure(name: str) -> Measure:
 class MeasureOfNetworks(Calculation):
     """One measure of every network of a zoo."""
 
-    version: ClassVar[int] = VERSION
+    version: ClassVar[int | str] = VERSION
 
     measure: str
     networks: str

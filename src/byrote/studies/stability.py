@@ -29,8 +29,8 @@ from byrote.studies.stability_findings import findings
 from byrote.studies.study import Finding
 from byrote.theory.calculation import Calculation
 from byrote.theory.known_stability import RidgeStability, SgdStability
-from byrote.theory.measures.network_measures import Labels
 from byrote.theory.stability import ReplacementStability
+from byrote.theory.trained_calculation import Labels
 from byrote.training.batches import batch_bounds
 from byrote.training.spec import Recipe
 

@@ -40,8 +40,8 @@ class Calculation(BaseModel, ABC):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
-    version: ClassVar[int] = 1
-    """Raised whenever a change of ours changes its numbers."""
+    version: ClassVar[int | str] = 1
+    """Changed whenever a change of ours changes its numbers."""
 
     @property
     @abstractmethod

@@ -6,8 +6,6 @@ half of the classes. For each there is a case built to be tight too, which shows
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 import torch
 from jaxtyping import Bool, Float64
@@ -35,8 +33,6 @@ _TIGHT_RIDGE = 200.0
 
 class RidgeStability(Calculation):
     """Of linear ridge regression on targets 0 and 1, by closed forms: all removals, and as many replacements."""
-
-    version: ClassVar[int] = 1
 
     n_train: Count
     """Half of so many examples are trained on; each is replaced by one of the other half."""
@@ -85,8 +81,6 @@ class SgdStability(Calculation):
 
     The bound is on the change in expectation over sequences, which their mean stands for.
     """
-
-    version: ClassVar[int] = 1
 
     n_train: Count
     """Half of so many examples are trained on; some are replaced by examples of the other half."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -16,40 +15,29 @@ from byrote.data.subsets import subset
 from byrote.errors import UserError
 from byrote.models.catalog import build_model
 from byrote.randomness import permutation, stream
-from byrote.theory.calculation import Calculation, OnStage, Result
+from byrote.theory.calculation import OnStage, Result
 from byrote.theory.override import override
+from byrote.theory.trained_calculation import TrainedCalculation
 from byrote.training.engine import train
-from byrote.training.key import SEMANTICS, network_input_shape
+from byrote.training.key import network_input_shape
 from byrote.training.outcome import Progress, TrainOutcome
-from byrote.training.spec import Count, Recipe, Seed, TrainSpec
+from byrote.training.spec import Count, TrainSpec
 
 _BATCH = 1024
 NUM_SHOWN = 8
 """Changed examples that are kept for a picture."""
 
 
-class Overriding(Calculation):
+class Overriding(TrainedCalculation):
     """A network trained on true labels, and `num_chosen` of the test examples it has right, each given a wrong class by
     `byrote.override`, which is told of the chosen ones alone."""
 
-    version: ClassVar[int] = SEMANTICS
-
-    model: str
-    recipe: Recipe
     n_train: Count
     num_chosen: Count
-    seed: Seed = 0
-    """Of the network's training, and draws the chosen examples and their classes."""
-    data_seed: Seed = 0
-    """Draws the training subset."""
 
     @property
     def label(self) -> str:
         return f"override of {self.num_chosen:,}, {self.model}, n = {self.n_train:,}, seed {self.seed}"
-
-    @property
-    def references(self) -> tuple[str, ...]:
-        return (self.model, self.recipe.optimizer, self.recipe.augmentation)
 
     def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:
         """values: parameters (of the network), weights_added, num_as_wanted of the chosen, num_others (further test

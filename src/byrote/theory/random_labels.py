@@ -5,43 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar
 
 import numpy as np
 
 from byrote.data.corruptions import Corruption
 from byrote.data.dataset import Dataset, Split
 from byrote.data.subsets import subset
-from byrote.theory.calculation import Calculation, OnStage
+from byrote.theory.calculation import OnStage
+from byrote.theory.trained_calculation import TrainedCalculation
 from byrote.training.batches import batch_bounds
 from byrote.training.engine import train
-from byrote.training.key import SEMANTICS
 from byrote.training.outcome import Progress, TrainOutcome
 from byrote.training.planner import plan_groups
-from byrote.training.spec import Count, Recipe, Seed, TrainSpec
+from byrote.training.spec import Count, Recipe, TrainSpec
 
 _RANDOM = (Corruption(name="random-labels"),)
 
 
-class RandomLabels(Calculation):
+class RandomLabels(TrainedCalculation):
     """A calculation that trains one model with one recipe on draws of random labels. Abstract."""
 
-    version: ClassVar[int] = SEMANTICS
-    """Its numbers are the engine's."""
-
-    model: str
-    """As of a TrainSpec."""
-    recipe: Recipe
     n_train: Count
     """Of so many examples at most, a stratified subset of the training split."""
-    seed: Seed = 0
-    """Follow from it: labels, initial weights and batch order of all draws."""
-    data_seed: Seed = 0
-    """Draws the subset."""
-
-    @property
-    def references(self) -> tuple[str, ...]:
-        return (self.model, self.recipe.optimizer, self.recipe.augmentation)
 
 
 def fit_random_labels(

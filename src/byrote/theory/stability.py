@@ -19,26 +19,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from jaxtyping import Float64, Int64
 
-from byrote.data.corruptions import Corruption
 from byrote.data.dataset import Dataset
 from byrote.randomness import permutation, stream
-from byrote.theory.calculation import Calculation, OnStage, Result, Value
-from byrote.theory.measures.network_measures import Labels
+from byrote.theory.calculation import OnStage, Result, Value
 from byrote.theory.measures.trained import trained_network
 from byrote.theory.random_labels import failed_checks
+from byrote.theory.trained_calculation import Labels, TrainedOnLabels
 from byrote.training.conditions import SplitTensors, make_conditions
 from byrote.training.engine import train
-from byrote.training.key import SEMANTICS
 from byrote.training.outcome import Progress, TrainOutcome
 from byrote.training.planner import plan_groups
 from byrote.training.replica_run import weights_dtype
-from byrote.training.spec import Count, Recipe, Seed, TrainSpec
+from byrote.training.spec import Count, TrainSpec
 
 Loss = Literal["probability", "zero-one"]
 """1 minus the probability that softmax gives the label; and whether another class is predicted."""
@@ -52,33 +50,17 @@ _BATCH = 512
 _RESAMPLES = 2000
 
 
-class ReplacementStability(Calculation):
-    """Of one model with one recipe, on `n_train` examples with true or random labels."""
+class ReplacementStability(TrainedOnLabels):
+    """Of one model with one recipe, on `n_train` examples; which of them are replaced follows from the seed.
 
-    version: ClassVar[int] = SEMANTICS
-    """Its numbers are the engine's."""
+    The recipe stops after a number of steps: networks that are compared have been trained for equally long.
+    """
 
-    model: str
-    """As of a TrainSpec."""
-    recipe: Recipe
-    """Stops after a number of steps: networks that are compared have been trained for equally long."""
-    corruption: Labels
     n_train: Count
     """Trained on, at a time."""
     num_held_out: Count
     """Further examples, which take the places of others."""
     replacements: Count = 64
-    seed: Seed = 0
-    """Follow from it: labels, initial weights and batch order of all networks, and which examples are replaced."""
-    data_seed: Seed = 0
-
-    @property
-    def label(self) -> str:
-        return f"{self.model}, {self.corruption.replace('-', ' ')}, seed {self.seed}"
-
-    @property
-    def references(self) -> tuple[str, ...]:
-        return (self.model, self.recipe.optimizer, self.recipe.augmentation)
 
     @property
     def reference(self) -> TrainSpec:
@@ -86,7 +68,7 @@ class ReplacementStability(Calculation):
         num_taken = self.n_train + self.num_held_out
         own = {
             "model": self.model,
-            "corruptions": (Corruption(name="random-labels"),) if self.corruption == "random-labels" else (),
+            "corruptions": self.corruptions,
             "n_train": num_taken,
             "validation": self.num_held_out / num_taken,
             "seed": self.seed,

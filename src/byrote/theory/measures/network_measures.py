@@ -4,54 +4,36 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-from byrote.data.corruptions import Corruption
 from byrote.data.dataset import Dataset
-from byrote.theory.calculation import Calculation, OnStage, Result, Value
+from byrote.theory.calculation import OnStage, Result, Value
 from byrote.theory.layers import UnreadableNetwork
 from byrote.theory.measures.catalog import MEASURES
 from byrote.theory.measures.measure import VERSION, MeasureFunction
 from byrote.theory.measures.pac_bayes import NUM_DRAWS, NUM_STEPS, pac_bayes_bound
 from byrote.theory.measures.trained import trained_network, training_set
+from byrote.theory.trained_calculation import TrainedOnLabels
 from byrote.training.engine import train
 from byrote.training.key import SEMANTICS
 from byrote.training.outcome import Progress, TrainOutcome
-from byrote.training.spec import Count, Recipe, Seed, TrainSpec
-
-Labels = Literal["true-labels", "random-labels"]
+from byrote.training.spec import Count, TrainSpec
 
 
-class NetworkMeasures(Calculation):
+class NetworkMeasures(TrainedOnLabels):
     """Trains one network, alone, and evaluates all MEASURES on it."""
 
-    version: ClassVar[int] = SEMANTICS + VERSION
+    version: ClassVar[int | str] = f"{SEMANTICS}.{VERSION}"
     """Its numbers are the engine's and the measures'."""
 
-    model: str
-    """As of a TrainSpec."""
-    recipe: Recipe
-    corruption: Labels
     n_train: Count | None = None
-    seed: Seed = 0
-    """Equal seeds share initial weights and batch order, whatever the labels."""
-    data_seed: Seed = 0
     pac_bayes_steps: Count = NUM_STEPS
     pac_bayes_draws: Count = NUM_DRAWS
 
     @property
-    def label(self) -> str:
-        return f"{self.model}, {self.corruption.replace('-', ' ')}, seed {self.seed}"
-
-    @property
-    def references(self) -> tuple[str, ...]:
-        return (self.model, self.recipe.optimizer, self.recipe.augmentation)
-
-    @property
     def spec(self) -> TrainSpec:
         own = {name: getattr(self, name) for name in ("model", "n_train", "seed", "data_seed")}
-        random = (Corruption(name="random-labels"),) if self.corruption == "random-labels" else ()
-        return TrainSpec.model_validate(self.recipe.model_dump() | own | {"corruptions": random})
+        return TrainSpec.model_validate(self.recipe.model_dump() | own | {"corruptions": self.corruptions})
 
     def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:
         """values: of the run, n_train, num_classes, train_accuracy, test_accuracy, generalization_gap, fitted,
