@@ -82,6 +82,14 @@ def test_what_cannot_be_is_refused(options, message, tiny):
         MinNormAnalysis(tiny, **options)
 
 
+def test_two_classes_need_eight_examples(tiny):
+    rows = np.flatnonzero(tiny.train.true_labels < 2)
+    two = replace(tiny, train=tiny.train.take(rows), class_names=("0", "1"))
+    assert {each.n_train for each in MinNormAnalysis(two, n_train=8).plan()} == {8}
+    with pytest.raises(UserError, match=r"got n_train=7 .* between 8"):
+        MinNormAnalysis(two, n_train=7)
+
+
 def test_models_are_refused(tiny):
     with pytest.raises(UserError, match="got models mlp-1x512, which min-norm has no use for"):
         min_norm_analysis(tiny, "laptop", 1, ("mlp-1x512",))

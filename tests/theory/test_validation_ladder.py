@@ -7,8 +7,8 @@ import torch
 from byrote.errors import UserError
 from byrote.theory import validation_ladder
 from byrote.theory.feature_maps import mapped_inputs
-from byrote.theory.kernels import Gaussian, gram
-from byrote.theory.validation_ladder import Ladder, Trial, climb
+from byrote.theory.kernels import Gaussian, gram, median_width
+from byrote.theory.validation_ladder import Ladder, Trial, climb, climb_widths
 
 
 def test_a_sixth_of_the_sample_is_held_out_and_stands_last(tiny):
@@ -65,3 +65,12 @@ def test_after_the_best_come_smaller_ones(errors, expected):
 def test_nothing_is_chosen_where_nothing_could_be_tried():
     with pytest.raises(UserError, match=r"singular in float32 with each of 0.5, 1, .* take fewer examples"):
         Ladder((0.5, 1.0), (math.nan, math.nan)).best_first_then_smaller()
+
+
+def test_widths_are_tried_in_units_of_the_median_distance(tiny):
+    points = mapped_inputs("inputs", tiny, "cpu")[0]
+    trial = Trial.of(tiny.train.true_labels, 10, 0)
+    unit, ladder = climb_widths((0.25, 0.5), points, trial, 0, lambda _: None)
+    assert unit == median_width(points, 0)
+    sample = points[torch.from_numpy(trial.rows)]
+    assert ladder.errors == tuple(trial.error(gram(Gaussian(width * unit), sample)) for width in (0.25, 0.5))

@@ -38,7 +38,7 @@ from byrote.studies.study import Finding
 from byrote.theory.calculation import Calculation, Computed
 from byrote.theory.feature_maps import Features
 from byrote.theory.kernel_interpolation import KernelInterpolation
-from byrote.theory.other_interpolants import OtherInterpolants
+from byrote.theory.other_interpolants import LEAST, OtherInterpolants
 from byrote.training.planner import device_memory
 
 LABEL_DRAWS = 3
@@ -84,14 +84,14 @@ class MinNormAnalysis(Analysis):
             if not self._least <= n <= len(self.data.train):
                 raise UserError(
                     f"got n_train={n} for {self.data.name}, which has {len(self.data.train)} training examples; choose "
-                    f"between {self._least} (two for each class) and {len(self.data.train)}"
+                    f"between {self._least} (two for each class, and 8) and {len(self.data.train)}"
                 )
         if self.label_draws < 1:
             raise UserError(f"got label_draws={self.label_draws}, expected at least 1")
 
     @property
     def _least(self) -> int:
-        return 2 * self.data.num_classes
+        return max(2 * self.data.num_classes, 2 * LEAST)
 
     @cached_property
     def sizes(self) -> dict[Row, int]:

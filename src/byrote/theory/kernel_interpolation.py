@@ -28,10 +28,9 @@ from byrote.theory.distinct_inputs import DistinctInputs
 from byrote.theory.exact_solve import matrix_bytes, sizes_of
 from byrote.theory.feature_maps import Features, mapped_inputs, scaled_inputs
 from byrote.theory.kernel_machines import ConvolutionMachine, GaussianMachine, KernelMachine
-from byrote.theory.kernels import Gaussian, gram, median_width
 from byrote.theory.memory import available_memory
 from byrote.theory.random_convolutions import RandomConvFeatures, num_patches
-from byrote.theory.validation_ladder import Ladder, Trial, climb
+from byrote.theory.validation_ladder import Ladder, Trial, climb, climb_widths
 
 NUM_FILTERS = 32_000
 WIDTHS = tuple(2 ** (exponent / 2) for exponent in range(-5, 1))
@@ -48,7 +47,8 @@ class KernelInterpolation(Calculation):
     features: Features
     n_train: Annotated[int, Field(ge=1)]
     with_ridge: bool = False
-    """Whether the same is also done with l2, of a strength chosen on a validation split."""
+    """Whether the same is also done with l2: of the strength, relative to the mean diagonal, that does best on a
+    validation split, for which no more than 10,000 examples are fitted."""
     label_draws: Annotated[int, Field(ge=0)] = 1
     """Random labellings beside the true one."""
     data_seed: int = 0
@@ -129,12 +129,7 @@ class KernelInterpolation(Calculation):
             filters = RandomConvFeatures.draw(train, num_filters, seed=self.data_seed)
             return [(math.nan, ConvolutionMachine(train, test, filters))], Ladder()
         train, test = mapped_inputs(self.features, data, device)
-        unit, sample = median_width(train, self.data_seed), train[torch.from_numpy(trial.rows).to(device)]
-        widths = climb(
-            WIDTHS,
-            lambda width: trial.error(gram(Gaussian(width * unit), sample)),
-            partial(on_stage, "choosing the width"),
-        )
+        unit, widths = climb_widths(WIDTHS, train, trial, self.data_seed, partial(on_stage, "choosing the width"))
         wanted = widths.best_first_then_smaller()
         return [(width, GaussianMachine(train, test, width * unit)) for width in wanted], widths
 

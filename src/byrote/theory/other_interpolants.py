@@ -32,22 +32,22 @@ from byrote.theory.interpolants import (
     interpolants,
     nearest_interpolant,
 )
-from byrote.theory.kernels import Gaussian, gram, median_width
-from byrote.theory.validation_ladder import Trial, climb
+from byrote.theory.kernels import Gaussian, gram
+from byrote.theory.validation_ladder import Trial, climb_widths
 
 WIDTHS = (0.125, 0.25, 0.5)
 """Of the median distance. The wider the kernel, the worse its condition and the longer the descent."""
 DESCENTS = ("sgd", "gd", "random_start")
 """SGD from zero, descent on all examples from zero, and SGD from a random vector as long as the shortest solution."""
 _BATCH = 32
-_SEEN = 4
-"""Examples of the small problem whose Hessian is differentiated, in twice as many dimensions."""
+LEAST = 4
+"""Examples to fit: those of the small problem whose Hessian is differentiated, in twice as many dimensions."""
 
 
 class OtherInterpolants(Calculation):
     """Descent to the shortest interpolant, and other interpolants, of a Gaussian kernel machine on scaled inputs."""
 
-    n_train: Annotated[int, Field(ge=_SEEN)]
+    n_train: Annotated[int, Field(ge=LEAST)]
     """Examples to fit. As many others of the training set, without their labels, are further centres."""
     num_steps: Annotated[int, Field(ge=1)] = 10_000
     """Of each descent; SGD takes 32 examples at a time."""
@@ -76,14 +76,8 @@ class OtherInterpolants(Calculation):
         points, test_points = (part.double() for part in mapped_inputs("inputs", few, "cpu"))
         labels, test_labels = (torch.from_numpy(split.true_labels) for split in (few.train, few.test))
         labels = labels[: self.n_train]
-        unit = median_width(points, self.data_seed)
         trial = Trial.of(labels.numpy(), data.num_classes, self.data_seed)
-        sample = points[torch.from_numpy(trial.rows)]
-        widths = climb(
-            WIDTHS,
-            lambda width: trial.error(gram(Gaussian(width * unit), sample)),
-            partial(on_stage, "choosing the width"),
-        )
+        unit, widths = climb_widths(WIDTHS, points, trial, self.data_seed, partial(on_stage, "choosing the width"))
         width = widths.best_first_then_smaller()[0]
         on_stage("interpolants", 0.0)
         space = coordinates(gram(Gaussian(width * unit), torch.cat([points, test_points])))
@@ -100,7 +94,7 @@ class OtherInterpolants(Calculation):
             "num_classes": data.num_classes,
             "width": width * unit,
             "relative_width": width,
-            "hessian_difference": _hessian_difference(inputs[:_SEEN, : 2 * _SEEN], one_hot[:_SEEN, :2], self.data_seed),
+            "hessian_difference": _hessian_difference(inputs[:LEAST, : 2 * LEAST], one_hot[:LEAST, :2], self.data_seed),
         }
         arrays: dict[str, np.ndarray] = {}
         for name, descent in descents.items():

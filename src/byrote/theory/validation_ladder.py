@@ -15,6 +15,7 @@ from byrote.data.subsets import held_out_rows, stratified_rows
 from byrote.errors import UserError
 from byrote.randomness import stream
 from byrote.theory.cholesky import NotPositiveDefinite, factorize, solve
+from byrote.theory.kernels import Gaussian, gram, median_width
 
 HELD_OUT = 1 / 6
 MOST_TRIED_ON = 12_000
@@ -85,3 +86,15 @@ def climb(values: Sequence[float], error: Callable[[float], float], on_progress:
         errors.append(error(value))
         on_progress(len(errors) / len(values))
     return Ladder(tuple(values), tuple(errors))
+
+
+def climb_widths(
+    relative: Sequence[float],
+    points: Float[Tensor, "P D"],
+    trial: Trial,
+    seed: int,
+    on_progress: Callable[[float], None],
+) -> tuple[float, Ladder]:
+    """The median distance of the points, and a ladder of widths of the Gaussian kernel in units of it."""
+    unit, sample = median_width(points, seed), points[torch.from_numpy(trial.rows).to(points.device)]
+    return unit, climb(relative, lambda width: trial.error(gram(Gaussian(width * unit), sample)), on_progress)
