@@ -61,12 +61,12 @@ def test_the_page_says_how_far_training_reaches_and_what_the_bound_is(presented)
     assert "or more" in narrow[-1][5]
     assert "vacuous" in narrow[0][5]
     assert all("Massart" in row[3] for row in found[f"{STUMPS}, exact suprema"])
-    assert shown.headline == "mlp-1x23 reaches a Rademacher complexity of 1.00 on 96: its bound is vacuous."
+    assert shown.headline == "mlp-1x23 reaches a Rademacher complexity of 1.00 on 96 examples: its bound is vacuous."
 
 
 def test_a_low_complexity_is_called_a_lower_estimate(presented):
     _, _, _, shown = presented("mlp-1x1")
-    assert shown.headline == "mlp-1x1 reaches a Rademacher complexity of 0.10 on 96: a lower estimate."
+    assert shown.headline == "mlp-1x1 reaches a Rademacher complexity of 0.10 on 96 examples: a lower estimate."
     assert [figure.name for figure in shown.figures] == ["complexity"]
 
 

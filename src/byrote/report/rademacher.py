@@ -68,9 +68,8 @@ def headline(reached: pd.DataFrame) -> str:
         return "No conclusion about Rademacher complexity."
     most = reached[reached["n_train"] == reached["n_train"].max()].iloc[-1]
     bound = "its bound is vacuous" if most["bound"] >= 1 else "a lower estimate"
-    return (
-        f"{most['model']} reaches a Rademacher complexity of {most['complexity']:.2f} on {most['n_train']:,}: {bound}."
-    )
+    found = f"{most['complexity']:.2f} on {most['n_train']:,} examples"
+    return f"{most['model']} reaches a Rademacher complexity of {found}: {bound}."
 
 
 def complexity_figure(reached: pd.DataFrame, stumps: pd.DataFrame) -> Figure:
