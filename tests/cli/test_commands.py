@@ -15,11 +15,13 @@ import pytest
 from PIL import Image
 
 from byrote.cli import main
+from byrote.cli.measures import MEASUREMENTS
 from byrote.cli.studies import REPRODUCTIONS
 from byrote.data.augmentations import AUGMENTATIONS
 from byrote.data.corruptions import CORRUPTIONS
 from byrote.data.sources import SOURCES
 from byrote.models.catalog import MODELS
+from byrote.theory.measures.catalog import MEASURES
 
 QUICK = ["--n-train", "40", "--stop", "at_steps", "--steps", "2", "--device", "cpu"]
 NUM_RUNS = 16
@@ -240,6 +242,8 @@ def test_a_reader_that_leaves_is_no_error():
         ("corruptions", CORRUPTIONS),
         ("augmentations", AUGMENTATIONS),
         ("studies", REPRODUCTIONS),
+        ("measurements", MEASUREMENTS),
+        ("measures", MEASURES),
     ],
 )
 def test_list_has_every_name(what, names, capsys):

@@ -8,20 +8,20 @@ import torch
 
 from byrote.cli import main
 from byrote.cli.flags import parse
-from byrote.cli.measures import MEASURES
+from byrote.cli.measures import MEASUREMENTS
 
 torch.set_num_threads(1)
 FAST = ["--data", "digits", "--device", "cpu", "--learning-rate", "0.1", "--epochs", "60"]
 
 
-@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("name", MEASUREMENTS)
 def test_every_measure_is_listed_and_its_flags_are_those_of_its_builder(name, capsys):
-    assert main(["list", "measures"]) == 0
+    assert main(["list", "measurements"]) == 0
     assert name in capsys.readouterr().out
     command = parse(["measure", name, "--data", "digits"])
     assert command.name == name
-    assert MEASURES[name].description
-    assert MEASURES[name].build.__name__.endswith("_analysis")
+    assert MEASUREMENTS[name].description
+    assert MEASUREMENTS[name].build.__name__.endswith("_analysis")
 
 
 @pytest.mark.parametrize(

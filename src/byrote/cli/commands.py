@@ -15,7 +15,7 @@ from typing import Any
 
 from byrote import __version__
 from byrote.cli.flags import DataFlags, Demo, Judge, List, Measure, Report, Reproduce, parse
-from byrote.cli.measures import MEASURES
+from byrote.cli.measures import MEASUREMENTS
 from byrote.cli.studies import REPRODUCTIONS
 from byrote.cli.writing import interrupted, write
 from byrote.data.dataset import Dataset
@@ -140,6 +140,7 @@ def show_names(command: List) -> int:
     from byrote.data.corruptions import CORRUPTIONS
     from byrote.data.sources import SOURCES
     from byrote.models.catalog import MODELS
+    from byrote.theory.measures.catalog import MEASURES
 
     studies = {name: reproduction.description for name, reproduction in REPRODUCTIONS.items()}
     lists = {
@@ -148,7 +149,8 @@ def show_names(command: List) -> int:
         "corruptions": CORRUPTIONS,
         "augmentations": AUGMENTATIONS,
         "studies": studies,
-        "measures": {name: measurement.description for name, measurement in MEASURES.items()},
+        "measurements": {name: measurement.description for name, measurement in MEASUREMENTS.items()},
+        "measures": {name: f"{measure.title} ({measure.source})" for name, measure in MEASURES.items()},
     }
     for title, names in lists.items():
         if command.what in (None, title):
@@ -170,7 +172,7 @@ def make_study(command: Demo | Reproduce | Measure, precision: str, out: Path) -
     if isinstance(command, Measure):
         refuse_training_flags(command, command.name)
         data = _load(command, out)
-        measurement = MEASURES[command.name]
+        measurement = MEASUREMENTS[command.name]
         recipe = measurement.make_recipe(command.model, data, precision=precision, **command.recipe)
         sizes = {"seeds": command.seeds, "n_train": command.n_train}
         return measurement.build(data, model=command.model, recipe=recipe, **sizes, **command.own)
@@ -203,9 +205,9 @@ def judged_measures(command: Judge) -> list[str]:
         UserError: one that is not there.
     """
     from byrote.studies.judge import BASELINES, SLOW, find_measure
-    from byrote.theory.measures.catalog import MEASURES as IN_THE_BOX
+    from byrote.theory.measures.catalog import MEASURES
 
-    names = list(command.measures) or [name for name in IN_THE_BOX if name not in (*SLOW, *BASELINES)]
+    names = list(command.measures) or [name for name in MEASURES if name not in (*SLOW, *BASELINES)]
     for name in names:
         find_measure(name)
     return names

@@ -12,7 +12,7 @@ from byrote.cli.studies import REPRODUCTIONS
 from byrote.training.spec import Recipe
 
 Precision = Literal["auto", "float32", "bfloat16"]
-Listed = Literal["models", "data", "corruptions", "augmentations", "studies", "measures"]
+Listed = Literal["models", "data", "corruptions", "augmentations", "studies", "measurements", "measures"]
 
 
 def _field(name: str) -> Any:

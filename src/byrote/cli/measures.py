@@ -44,7 +44,7 @@ def _imported(name: str) -> Callable[..., Any]:
 _MEMORIZING = "byrote.studies.random_label_analysis:memorizing_recipe"
 
 
-MEASURES: dict[str, Measurement] = {
+MEASUREMENTS: dict[str, Measurement] = {
     measurement.flags.name: measurement
     for measurement in (
         Measurement(Rademacher, "byrote.studies.rademacher:rademacher_analysis", _MEMORIZING),
