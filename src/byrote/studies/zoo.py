@@ -2,6 +2,7 @@
 
 Claim      None of its own: it is what `byrote judge` judges measures on.
 Command    byrote judge FILE.py:NAME --data digits
+Cost       384 networks on digits in 4 minutes on two AMD EPYC cores; 108 on 500 images of CIFAR-10 in 5 of one core.
 Expected   Networks that nearly all fit, with generalization gaps from a few points (true labels) to all that guessing
            leaves (random labels, Gaussian inputs).
 Source     Jiang, Neyshabur, Mobahi, Krishnan, Bengio, Fantastic generalization measures and where to find them (ICLR
