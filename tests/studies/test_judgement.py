@@ -91,6 +91,16 @@ def test_pairs_of_one_factor_are_those_of_a_loop():
     assert environment not in judge_values(few, "measure", resamples=50).ranking.worst_environment
 
 
+def test_a_factor_of_few_pairs_counts_for_nothing():
+    """A single pair that agrees would count as much as all others, with an interval of no width."""
+    table = make_table()
+    table["measure"] = -table["generalization_gap"]
+    pair = table.iloc[:1].assign(learning_rate=1.0, generalization_gap=0.9, measure=1.0)
+    found = judge_values(pd.concat([table, pair], ignore_index=True), "measure", resamples=50).ranking
+    assert found.within.keys() == {"model", "corruption"}
+    assert found.granulated.mean == pytest.approx(-1)
+
+
 def test_a_constant_ranks_nothing():
     found = judge_values(make_table(measure=1.0), "measure", resamples=50)
     assert math.isnan(found.ranking.overall.mean)

@@ -72,10 +72,11 @@ def scoreboard(table: pd.DataFrame) -> Figure:
     ]
     data = rounded(pd.concat(parts, ignore_index=True))
     names, by_series = list(table["title"]), alt.Scale(domain=list(SERIES.values()))
+    legend = alt.Legend(columns=1)  # beside one another they do not fit on a telephone
     base = alt.Chart().encode(
         y=alt.Y("measure:N", sort=names, title=None, axis=alt.Axis(labelLimit=220)),
         yOffset=alt.YOffset("quantity:N", sort=list(SERIES.values())),
-        color=alt.Color("quantity:N", scale=by_series),
+        color=alt.Color("quantity:N", scale=by_series, legend=legend),
     )
     scale = alt.Scale(domain=[-1, 1])
     layers = [
@@ -83,7 +84,7 @@ def scoreboard(table: pd.DataFrame) -> Figure:
         base.mark_rule(strokeWidth=1.5).encode(x=alt.X("low:Q", title=None, scale=scale), x2="high:Q"),
         base.mark_point(filled=True, opacity=1).encode(
             x=alt.X("value:Q", title=None, scale=scale, axis=alt.Axis(format="+~g", tickCount=5)),
-            shape=alt.Shape("quantity:N", scale=by_series),
+            shape=alt.Shape("quantity:N", scale=by_series, legend=legend),
             tooltip=[
                 alt.Tooltip("measure:N"),
                 alt.Tooltip("quantity:N"),
@@ -99,7 +100,8 @@ def scoreboard(table: pd.DataFrame) -> Figure:
         subtitle=f"{int(table['num_trained'].max()):,} networks",
         caption="Tells labels apart: relative difference of random and true labels, mean over pairs that differ in "
         "nothing else, interval over seeds. Ranks: Kendall's tau with the generalization gap; within factors: its mean "
-        "over pairs that differ in a single one; intervals by resampling. 1: with the gap, -1: against it.",
+        "over pairs that differ in a single one, at least ten of a factor; intervals by resampling. 1: with the "
+        "gap, -1: against it.",
         data=data,
         chart=layered(*layers, data=data, height=38 * len(names) + 20),
     )

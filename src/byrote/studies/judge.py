@@ -3,8 +3,8 @@
 Claim      A quantity that is as large on true labels as on random ones, for the same network, recipe and inputs, cannot
            explain why the first generalises and the second does not.
 Command    byrote judge FILE.py:NAME --data digits    (or without a name: every measure in the box)
-Cost       A user's function of the outputs takes seconds; all those judged unless named, 2 minutes on digits and two AMD
-           EPYC cores, most of it sharpness, which takes many minutes where convolutional networks are in the zoo.
+Cost       A user's function of the outputs takes seconds; all those judged unless named, 2 minutes on digits and two
+           AMD EPYC cores, most of it sharpness, which takes many minutes where a zoo has convolutional networks.
 Expected   What belongs to the architecture alone (its number of parameters, its VC dimension) does not tell them apart.
            Norms and distances that grow while noise is fitted do, and few of them rank networks within one setting of
            the labels better than the time to fit does. Three seeds: on digits 8 of 9 measures tell labels apart, on

@@ -26,7 +26,8 @@ RESAMPLES = 1000
 FACTORS = ("model", "corruption", "learning_rate", "batch_size", "weight_decay", "dropout", "augmentation")
 """What may differ between networks of a zoo, beside the seed."""
 LEAST_PAIRS = 10
-"""An environment of fewer is left out: of many small ones, some are wrong throughout by chance."""
+"""A factor of fewer is left out, whose mean would count as much as that of hundreds; and so is an environment: of many
+small ones, some are wrong throughout by chance."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class Ranking:
     overall: Interval
     """Kendall's tau-b over all networks that have fitted; interval by resampling configurations."""
     within: dict[str, float]
-    """Per factor, the mean sign of agreement over pairs of networks that differ in it alone; NaN without such pairs."""
+    """Per factor, the mean sign of agreement over pairs of networks that differ in it alone; factors with fewer than
+    LEAST_PAIRS such pairs are left out."""
     granulated: Interval
     """The mean of `within`: Jiang et al.'s coefficient."""
     worst_environment: str
@@ -140,7 +142,7 @@ def _ranking(
     usable: pd.DataFrame, measure: str, overall: Interval, generator: np.random.Generator, resamples: int
 ) -> Ranking:
     found = {factor: _agreements(usable, measure, factor) for factor in FACTORS if factor in usable}
-    agreement = {factor: signs for factor, (_, signs) in found.items() if len(signs)}
+    agreement = {factor: signs for factor, (_, signs) in found.items() if len(signs) >= LEAST_PAIRS}
     within = {factor: float(signs.mean()) for factor, signs in agreement.items()}
     means = [
         np.mean([generator.choice(signs, len(signs)).mean() for signs in agreement.values()])
