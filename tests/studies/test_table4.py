@@ -38,8 +38,8 @@ def test_laptop_scale_takes_what_two_cores_can_do():
     assert {spec.model: (spec.n_train, spec.steps) for spec in plan} == {
         "mlp-1x512": (2000, 1600),
         "mlp-3x512": (2000, 1600),
-        "alexnet": (1000, 640),
-        "inception": (500, 200),
+        "alexnet": (1000, 800),
+        "inception": (500, 400),
     }
     assert {spec.n_train for spec in table4_study(images(100), "laptop").plan()} == {None}
 
