@@ -19,7 +19,9 @@ from filelock import FileLock
 from PIL import Image
 
 from byrote.data import decoding, image_cache, images
+from byrote.data.assembly import Column
 from byrote.data.dataset import Dataset
+from byrote.data.decoding import EncodedImages, PixelFile
 from byrote.data.sources import load
 from byrote.errors import UserError
 
@@ -100,6 +102,24 @@ def check_equal(cached: Dataset, in_memory: Dataset) -> None:
     assert cached.class_names == in_memory.class_names
     assert cached.pixel_max == in_memory.pixel_max
     assert cached.fingerprint == in_memory.fingerprint
+
+
+@pytest.mark.parametrize("at_once", [1, 4, 64])
+@pytest.mark.parametrize("places", [np.arange(30), np.arange(30)[::-1], np.roll(np.arange(30), 13)])
+def test_images_are_written_to_their_places(
+    places: np.ndarray, at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "_IMAGES_AT_ONCE", at_once)
+    contents = [*various_images()[:29], b"spoilt"]
+    labels = Column(np.zeros(30), "memory", str)
+    encoded = EncodedImages(tmp_path, [], [contents[:17], contents[17:]], labels, [30])
+    file = PixelFile(tmp_path / "pixels", 5, (8, 8))
+    file.path.write_bytes(bytes(5 + 30 * 8 * 8 * 3))
+    assert decoding.write_images(encoded, 8, file, places).rows.tolist() == list(range(29))
+    written = np.fromfile(file.path, np.uint8, offset=5).reshape(30, 8, 8, 3)[places]
+    expected = decoding.decode_images(encoded, 8).pixels.transpose(0, 2, 3, 1)
+    np.testing.assert_array_equal(written[:29], expected)
+    assert not written[29].any()
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["whole", "some broken"])
