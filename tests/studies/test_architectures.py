@@ -11,7 +11,6 @@ from byrote.models.matching import num_parameters
 from byrote.runs.run import run
 from byrote.studies.architectures import (
     ARCHITECTURES,
-    SWITCHBOARD,
     ArchitectureStudy,
     architectures_study,
     switchboards,
@@ -20,6 +19,9 @@ from byrote.studies.paper_settings import PAPER_STEPS
 from byrote.training.spec import Recipe
 
 MLP = "mlp-3x{width}"
+
+
+SWITCHBOARD = "switchboard-3x{width}"
 
 
 def images(side: int, n: int = 4000) -> Dataset:
@@ -40,7 +42,7 @@ def test_an_architecture_is_tried_on_true_and_on_more_and_more_random_labels(sma
     )
     alone = [(spec.augmentation, spec.dropout, spec.weight_decay) for spec in plan[:4]]
     assert alone == [("none", 0, 0), ("random-crop", 0, 0), ("none", 0.5, 0), ("none", 0, 5e-4)]
-    assert {spec.steps for spec in plan[:4]} == {400}
+    assert {spec.steps for spec in plan[:4]} == {800}
 
 
 @pytest.mark.parametrize(("n", "batch_size", "epochs"), [(20, 8, 133), (20, 64, 400), (40, 8, 80)])
@@ -63,6 +65,19 @@ def test_every_combination_of_switches_is_tried_on_both_labellings(data):
         f"{SWITCHBOARD}+local+shared",
     ]
     assert study.combinations[f"{SWITCHBOARD}+local"] == {"shared": False, "local": True}
+
+
+def test_depth_is_a_switch_at_matched_size(data):
+    study = ArchitectureStudy(data=data, models=[MLP], parameters=20_000, switches=["deep", "skip"])
+    deep = "switchboard-6x{width}+skip"
+    assert list(study.combinations) == [
+        SWITCHBOARD,
+        f"{SWITCHBOARD}+skip",
+        "switchboard-6x{width}",
+        deep,
+    ]
+    assert study.combinations[deep] == {"deep": True, "skip": True}
+    assert {spec.model for spec in study.plan()} >= {study.matched[deep], study.matched[SWITCHBOARD]}
 
 
 def test_runs_that_architectures_and_switchboards_share_appear_once(data):
@@ -88,8 +103,8 @@ def test_a_recipe_changes_all_of_them(small):
 @pytest.mark.parametrize(
     ("side", "parameters", "n", "steps", "rates"),
     [
-        (32, 100_000, 1000, 400, {"inception": 0.1, "resnet": 0.1, "mlp": 0.01, "vit": 0.05}),
-        (8, 30_000, 500, 400, {"inception": 0.1, "resnet": 0.1, "mlp": 0.05, "vit": 0.05}),
+        (32, 100_000, 1000, 800, {"inception": 0.1, "resnet": 0.1, "mlp": 0.01, "vit": 0.05}),
+        (8, 30_000, 500, 800, {"inception": 0.1, "resnet": 0.1, "mlp": 0.05, "vit": 0.05}),
     ],
 )
 def test_laptop_scale_follows_the_size_of_images(side, parameters, n, steps, rates):
@@ -135,6 +150,7 @@ def test_models_of_ones_own_come_without_switchboards():
         ({"ladder": (0.0, 1.0)}, "positive multiples"),
         ({"recipe": Recipe()}, "give stop='at_steps'"),
         ({"recipe": Recipe(stop="at_steps", steps=9, dropout=0.5)}, "each is tried alone"),
+        ({"recipe": Recipe(stop="at_steps", steps=9, validation=0.1)}, "got validation=0.1"),
         ({"models": []}, "expected a list of different names"),
     ],
 )

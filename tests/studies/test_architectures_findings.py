@@ -56,14 +56,14 @@ def test_an_exemplary_set_of_architectures(verdict):
         ["supported"] * 4 + ["no conclusion"] * 2 + ["supported", "no conclusion"] + ["no conclusion"] * 2
     )
     assert re.search(
-        r"mlp-1x\d+ \(7 parameters\) tests at 30.0% after 400 steps on 20 true labels \(95% interval over 1,000 test "
+        r"mlp-1x\d+ \(7 parameters\) tests at 30.0% after 800 steps on 20 true labels \(95% interval over 1,000 test "
         r"examples, one seed: .*; chance is 10.0%\). It fits random labels of 40 examples, the most that were tried. "
         r"Random labels of the same 20 examples take 100 steps to fit, 2.0 times as many as true ones. "
         r"Each alone, regularisers change test accuracy: random crop by -3.0 points, dropout by \+2.0 points",
         found[0].statement,
     )
     assert "fits random labels of 20 examples, and not of 40" in found[2].statement
-    assert "Within 400 steps it fits random labels of 5 examples, and not of 10." in found[5].statement
+    assert "Within 800 steps it fits random labels of 5 examples, and not of 10." in found[5].statement
     assert "correlation of -0.9" in found[CAPACITY].statement
     assert "only 6 points" in found[CAPACITY].statement
     assert "2 of 6 have no such figure" in found[TIME].statement

@@ -45,12 +45,13 @@ ARCHITECTURES = (
 )
 FOR_VECTORS = ("mlp-1x{width}", "mlp-2x{width}", "mlp-3x{width}", "mlp-5x{width}")
 """All other architectures take images."""
-SWITCHBOARD = "switchboard-3x{width}"
+DEEP, DEPTHS = "deep", (3, 6)
+"""A switch of this study beside those of the network: its layers without it and with it."""
 LADDER = (0.25, 0.5, 1.0, 2.0)
 """Numbers of random labels to fit, in units of n_train."""
 REGULARIZERS = ("augmentation", "dropout", "weight_decay")
 SWITCHED = ("local", "shared", "skip")
-STEPS = 400
+STEPS = 800
 _RECIPE = Recipe(stop="at_steps", steps=STEPS, dense_steps=0)
 
 
@@ -66,8 +67,8 @@ class ArchitectureStudy(ModelStudy):
         parameters: what all are matched to, as nearly as whole widths allow; the table has what came of it.
         ladder: numbers of random labels to fit, in units of n_train, 1 among them. Steps that the data do not have are
             left out.
-        switches: of a switchboard of three layers; all their combinations, also matched, are trained on true labels and
-            on random labels of the same examples. () for none.
+        switches: of a switchboard, and "deep" for six layers in place of three; all their combinations, also matched,
+            are trained on true labels and on random labels of the same examples. () for none.
 
     Raises:
         UserError: an unknown switch, a ladder without 1 or with a step that is not positive, a recipe that does not
@@ -85,8 +86,9 @@ class ArchitectureStudy(ModelStudy):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if unknown := set(self.switches) - set(SWITCHES):
-            raise UserError(f"got switches {', '.join(sorted(unknown))}, expected names out of {', '.join(SWITCHES)}")
+        known = (*SWITCHES, DEEP)
+        if unknown := set(self.switches) - set(known):
+            raise UserError(f"got switches {', '.join(sorted(unknown))}, expected names out of {', '.join(known)}")
         if 1 not in self.ladder or min(self.ladder) <= 0:
             raise UserError(
                 f"got ladder={self.ladder!r}, expected positive multiples of n_train with 1 among them: (0.5, 1, 2)"
@@ -94,6 +96,11 @@ class ArchitectureStudy(ModelStudy):
         for model in self.model_names:
             recipe = self.own(self.recipe, "recipe", model)
             self.require_steps(model, "final accuracies are compared, and times to fit up to one limit")
+            if recipe.validation:
+                raise UserError(
+                    f"got validation={recipe.validation:g} for {model}, but every n of the ladder is trained on in "
+                    "full: leave it out"
+                )
             if recipe.weight_decay or recipe.dropout or recipe.augmentation != "none":
                 raise UserError(
                     f"got a regulariser in the recipe of {model}: each is tried alone; leave weight_decay, dropout and "
@@ -134,7 +141,7 @@ class ArchitectureStudy(ModelStudy):
     def summarise(self, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
         """`tabulate`, and per run:
 
-        family: the model's, as `models` has it, or SWITCHBOARD with its switches.
+        family: the model's, as `models` has it, or a switchboard's with what is on.
         regularizer: the field of the recipe that is tried; "" for none.
         ladder: n_train in units of what the architecture has of true labels.
         relative_time_to_fit: on random labels of as many examples, steps to fit over those of the same model and seed
@@ -212,7 +219,10 @@ def switchboards(switches: Sequence[str]) -> dict[str, dict[str, bool]]:
     if not switches:
         return {}
     cells = [dict(zip(switches, cell, strict=True)) for cell in product((False, True), repeat=len(switches))]
-    return {"+".join([SWITCHBOARD, *(name for name in SWITCHES if on.get(name))]): on for on in cells}
+    return {
+        "+".join([f"switchboard-{DEPTHS[on.get(DEEP, False)]}x{{width}}", *filter(on.get, SWITCHES)]): on
+        for on in cells
+    }
 
 
 _SMALL = 28
