@@ -57,7 +57,7 @@ def figures(presentation) -> dict:
     return {figure.name: figure for figure in presentation.figures}
 
 
-def test_each_model_has_three_pictures_and_its_learning_curve(shown) -> None:
+def test_each_model_has_four_pictures_and_its_learning_curve(shown) -> None:
     presentation = present(*shown(models=("net", "other")))
     assert [section.id for section in presentation.sections] == [
         "strengths-net",
@@ -65,10 +65,11 @@ def test_each_model_has_three_pictures_and_its_learning_curve(shown) -> None:
         "strengths-other",
         "worth-other",
     ]
-    assert list(figures(presentation))[:4] == [
+    assert list(figures(presentation))[:5] == [
         "strengths-accuracy-net-64",
         "strengths-capacity-net-64",
-        "strengths-time-net-64",
+        "strengths-time-true-labels-net-64",
+        "strengths-time-random-labels-net-64",
         "worth-net-64",
     ]
 
@@ -102,13 +103,20 @@ def test_the_ends_of_the_ladder_are_marked(shown) -> None:
 
 
 def test_time_is_of_the_largest_n_that_all_fit(shown) -> None:
-    figure = figures(present(*shown()))["strengths-time-net-64"]
+    figure = figures(present(*shown()))["strengths-time-random-labels-net-64"]
     assert figure.subtitle == "random labels, n = 16"
     assert figure.data["filled"].all()
-    figure = figures(present(*shown(fits=lambda spec: not spec.weight_decay)))["strengths-time-net-64"]
+    figure = figures(present(*shown(fits=lambda spec: not spec.weight_decay)))["strengths-time-random-labels-net-64"]
     found = figure.data.set_index("label")
     assert found.loc["weight decay 0.1", ["value", "note"]].tolist() == [120, "not fitted"]
     assert "Hollow: not fitted within 120." in figure.caption
+
+
+def test_time_on_true_labels_stands_beside(shown) -> None:
+    figure = figures(present(*shown()))["strengths-time-true-labels-net-64"]
+    assert figure.subtitle == "true labels, n = 64"
+    assert figure.data["label"].tolist() == ["none", "weight decay 0.01", "weight decay 0.1", "random crop"]
+    assert figure.data["filled"].all()
 
 
 def test_the_learning_curve_has_each_strength_with_its_distance(shown) -> None:
@@ -178,4 +186,4 @@ def test_it_becomes_a_page(shown, tmp_path) -> None:
     write_report(tmp_path / "report.html", study, outcomes, formats=("svg",))
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "net: worth in examples" in html
-    assert len(list((tmp_path / "figures").glob("*.svg"))) == 4
+    assert len(list((tmp_path / "figures").glob("*.svg"))) == 5

@@ -23,7 +23,7 @@ from byrote.training.outcome import TrainOutcome
 
 
 def present(study: Study, _outcomes: Sequence[TrainOutcome], table: pd.DataFrame) -> Presentation:
-    """For each model three pictures side by side, a row a strength, and its learning curve with each strength on it."""
+    """For each model four pictures side by side, a row a strength, and its learning curve with each strength on it."""
     study = cast(StrengthStudy, study)
     runs = {model: own for model in study.model_names if len(own := table[table["model"] == model])}
     sections: list[Section] = []
@@ -36,7 +36,12 @@ def present(study: Study, _outcomes: Sequence[TrainOutcome], table: pd.DataFrame
                 title=f"{model}, regularised more and more",
                 lead="One regulariser at a time, from its weakest strength down to its strongest; dotted, the network "
                 "without any. Test accuracy falls to the left, what is memorised too.",
-                figures=_drawn(accuracy_figure(ladders, own), capacity_figure(ladders, own), time_figure(ladders, own)),
+                figures=_drawn(
+                    accuracy_figure(ladders, own),
+                    capacity_figure(ladders, own),
+                    time_figure(ladders, own, "true-labels"),
+                    time_figure(ladders, own, "random-labels"),
+                ),
                 note="Strengths are shown, not chosen: the one that tests best here is flattered by the test set.",
             ),
             Section(
@@ -112,14 +117,16 @@ def capacity_figure(ladders: Ladders, runs: pd.DataFrame) -> Figure | None:
     )
 
 
-def time_figure(ladders: Ladders, runs: pd.DataFrame) -> Figure | None:
-    """Steps to fit random labels, of the largest n that every strength has fitted, or else of the smallest."""
-    random = runs[runs["corruption"] == "random-labels"]
-    every = random.groupby("n_train")["fitted"].all()
-    n = max((size for size in ladders.sizes if every.get(size, False)), default=ladders.sizes[0])
+def time_figure(ladders: Ladders, runs: pd.DataFrame, corruption: str) -> Figure | None:
+    """Steps to fit true or random labels, of the largest n that every strength has fitted, or else of the smallest."""
+    # The network without regularisers has more n of true labels, for its learning curve.
+    sizes = ladders.sizes if corruption == "random-labels" else (ladders.worth_size, ladders.sizes[-1])
+    every = runs[runs["corruption"] == corruption].groupby("n_train")["fitted"].all()
+    n = max((size for size in sizes if every.get(size, False)), default=sizes[0])
+    labels = corruption.replace("-", " ")
 
     def read(name: str, strength: int) -> dict[str, Any] | None:
-        own = runs_of(runs, name, strength, "random-labels", n)
+        own = runs_of(runs, name, strength, corruption, n)
         row = _mean(own, "steps_to_fit")
         if row is None:
             return None
@@ -132,9 +139,9 @@ def time_figure(ladders: Ladders, runs: pd.DataFrame) -> Figure | None:
         return None
     hollow = "" if data["filled"].all() else f" Hollow: not fitted within {ladders.steps:,}."
     return Figure(
-        name=f"strengths-time-{_slug(ladders)}",
+        name=f"strengths-time-{corruption}-{_slug(ladders)}",
         title="Steps to fit",
-        subtitle=f"random labels, n = {n:,}",
+        subtitle=f"{labels}, n = {n:,}",
         caption=f"Until training accuracy reached 99%.{hollow} {seed_sentence(runs)}",
         data=data,
         chart=_by_strength(
