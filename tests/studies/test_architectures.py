@@ -149,7 +149,7 @@ def test_models_of_ones_own_come_without_switchboards():
         ({"ladder": (0.5, 2.0)}, "with 1 among them"),
         ({"ladder": (0.0, 1.0)}, "positive multiples"),
         ({"recipe": Recipe()}, "give stop='at_steps'"),
-        ({"recipe": Recipe(stop="at_steps", steps=9, dropout=0.5)}, "each is tried alone"),
+        ({"recipe": Recipe(stop="at_steps", steps=9, dropout=0.5)}, "dropout=0.5 for .*, but architectures chooses"),
         ({"recipe": Recipe(stop="at_steps", steps=9, validation=0.1)}, "got validation=0.1"),
         ({"models": []}, "expected a list of different names"),
     ],

@@ -85,6 +85,17 @@ def test_regularizers_in_words(arguments, words):
     assert regularizers(*arguments) == words
 
 
+@pytest.mark.parametrize("field", [("augmentation", "random-crop"), ("dropout", 0.5), ("weight_decay", 1e-3)])
+def test_a_study_that_chooses_regularisers_refuses_others_in_the_recipe(data, field):
+    name, value = field
+    by_model = {"mlp-1x8": Recipe(), "mlp-1x9": Recipe.model_validate({name: value})}
+    study = OneRunEach(data, models=list(by_model), recipe=by_model)
+    study.require_unregularized("mlp-1x8")
+    study.require_unregularized("mlp-1x9", but=[name])
+    with pytest.raises(UserError, match=f"got {name}={value!r} for mlp-1x9, but one-run-each chooses .*: leave it out"):
+        study.require_unregularized("mlp-1x9", but={"augmentation", "dropout", "weight_decay"} - {name})
+
+
 def test_a_study_of_final_accuracies_requires_a_number_of_steps(data):
     by_model = {"mlp-1x8": Recipe(stop="at_steps", steps=5), "mlp-1x9": Recipe()}
     study = OneRunEach(data, models=list(by_model), recipe=by_model)

@@ -96,6 +96,8 @@ def test_a_recipe_may_hold_a_level_of_the_grid_and_nothing_else(data):
     assert {spec.weight_decay for spec in study.plan()} == {0.0, 0.1}
     with pytest.raises(UserError, match=r"got weight_decay=0.2 for a, but the grid trains it at 0.0 and 0.1: leave"):
         study.with_recipe(weight_decay=0.2)
+    with pytest.raises(UserError, match=r"got dropout=0.3 for a, but regularization chooses"):
+        RegularizationStudy(data=data, models=["a"], factors={"weight_decay": (0.0, 0.1)}).with_recipe(dropout=0.3)
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,10 @@ def test_each_model_may_have_its_own_strengths_and_n(vectors):
             "got dropout=0.1 for a, but its ladder starts at 0.0",
         ),
         ({"recipe": AT_STEPS.model_copy(update={"validation": 0.1})}, "got validation=0.1 for a, but every n"),
+        (
+            {"recipe": AT_STEPS.model_copy(update={"weight_decay": 0.1}), "strengths": DROPOUT},
+            "got weight_decay=0.1 for a, but strengths chooses",
+        ),
         ({"sizes": 2}, "got sizes=2 for a, expected at least 3, each half of the next"),
         ({"sizes": 4}, "an example of each of the 10 classes"),
         ({"strengths": {}}, "expected some out of weight_decay, dropout, augmentation"),

@@ -74,8 +74,9 @@ def test_the_recipe_says_how_strong_weight_decay_is(data):
             {"stop": "at_interpolation", "steps": None},
             "got stop='at_interpolation' for mlp-1x512, but Table 1",
         ),
-        ({"weight_decay": 0.0}, "got weight_decay=0 and augmentation='none' for mlp-1x512: Table 1 sets both"),
-        ({"augmentation": "random-crop"}, "augmentation='random-crop' for mlp-1x512"),
+        ({"weight_decay": 0.0}, "got weight_decay=0 for mlp-1x512, but Table 1 trains with and without"),
+        ({"augmentation": "random-crop"}, "got augmentation='random-crop' for mlp-1x512, but table1 chooses"),
+        ({"dropout": 0.5}, "got dropout=0.5 for mlp-1x512, but table1 chooses"),
     ],
 )
 def test_recipes_that_decide_what_is_compared_are_refused(data, changes, message):

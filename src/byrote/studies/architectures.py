@@ -101,11 +101,7 @@ class ArchitectureStudy(ModelStudy):
                     f"got validation={recipe.validation:g} for {model}, but every n of the ladder is trained on in "
                     "full: leave it out"
                 )
-            if recipe.weight_decay or recipe.dropout or recipe.augmentation != "none":
-                raise UserError(
-                    f"got a regulariser in the recipe of {model}: each is tried alone; leave weight_decay, dropout and "
-                    "augmentation out"
-                )
+            self.require_unregularized(model)
 
     @property
     def model_names(self) -> list[str]:

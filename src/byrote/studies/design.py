@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypeVar
 
@@ -19,6 +19,8 @@ PerModel: TypeAlias = T | Mapping[str, T]
 """One value for all models, or each model's own by its name."""
 
 PAPER_RECIPE = Recipe()
+NO_REGULARIZERS: Mapping[str, Any] = {"augmentation": "none", "dropout": 0.0, "weight_decay": 0.0}
+"""The fields of a recipe that regularise, with what each is in a network without explicit regularisers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +92,17 @@ class ModelStudy(Study):
         stop = self.own(self.recipe, "recipe", model).stop
         if stop != "at_steps":
             raise UserError(f"got stop={stop!r} for {model}, but {why}: give stop='at_steps' and a number of steps")
+
+    def require_unregularized(self, model: str, *, but: Collection[str] = ()) -> None:
+        """Raises UserError where the recipe of `model` regularises in a field other than `but`, those that the study
+        varies itself: runs that are said to have no regulariser would have it."""
+        recipe = self.own(self.recipe, "recipe", model)
+        for name, off in NO_REGULARIZERS.items():
+            if name not in but and (value := getattr(recipe, name)) != off:
+                raise UserError(
+                    f"got {name}={value!r} for {model}, but {self.name} chooses the regularisers of each run itself: "
+                    "leave it out"
+                )
 
     def make_spec(self, model: str, seed: int, corruptions: tuple[Corruption, ...] = (), **changes: Any) -> TrainSpec:
         """The run of `model` with `seed` under `corruptions`, with `changes` of its recipe or of n_train."""

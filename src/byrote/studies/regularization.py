@@ -52,8 +52,8 @@ class RegularizationStudy(ModelStudy):
             model's own; None is `default_factors`. A recipe's own value of a factor must be one of the two.
 
     Raises:
-        UserError: factors that are none, a recipe that does not stop after a number of steps, or what ModelStudy
-            refuses.
+        UserError: factors that are none, a recipe that does not stop after a number of steps or has a regulariser that
+            is no factor; or what ModelStudy refuses.
     """
 
     name: ClassVar[str] = "regularization"
@@ -140,6 +140,7 @@ class RegularizationStudy(ModelStudy):
         if not factors or not set(factors) <= set(FACTORS):
             raise UserError(f"got factors={factors!r} for {model}, expected some out of {', '.join(FACTORS)}")
         self.require_steps(model, "the grid compares final accuracies")
+        self.require_unregularized(model, but=factors)
         for name, levels in factors.items():
             if isinstance(levels, str) or len(levels) != 2 or levels[0] == levels[1]:
                 raise UserError(f"got {name}={levels!r} for {model}, expected two levels, (off, on)")

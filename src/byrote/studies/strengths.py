@@ -171,6 +171,7 @@ class StrengthStudy(ModelStudy):
                 f"with an example of each of the {self.data.num_classes} classes"
             )
         self.require_steps(model, "strengths are compared by final accuracies")
+        self.require_unregularized(model, but=strengths)
         if recipe.validation:
             raise UserError(
                 f"got validation={recipe.validation:g} for {model}, but every n of the ladder is trained on in full: "

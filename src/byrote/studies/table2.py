@@ -30,7 +30,7 @@ import pandas as pd
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.studies.chance import chance_deviations
-from byrote.studies.design import ModelStudy, PerModel, label_corruptions
+from byrote.studies.design import NO_REGULARIZERS, ModelStudy, PerModel, label_corruptions
 from byrote.studies.early_stopping import early_stopping_columns
 from byrote.studies.paper_numbers import is_imagenet
 from byrote.studies.paper_settings import LAPTOP, PAPER_STEPS, WEIGHT_DECAY, Scale, Sizes, paper_recipe, sized
@@ -79,7 +79,7 @@ class Table2Study(ModelStudy):
         for model in self.model_names:
             recipe = self.own(self.recipe, "recipe", model)
             self.require_steps(model, "Table 2 compares final accuracies")
-            for name, off in _OFF.items():
+            for name, off in NO_REGULARIZERS.items():
                 if getattr(recipe, name) == off and any(getattr(row, name) for row in self.rows):
                     raise UserError(
                         f"got {name}={off!r} for {model}, but Table 2 trains with and without: give that of the rows "
@@ -121,12 +121,8 @@ class Table2Study(ModelStudy):
         ]
 
     def _spec(self, model: str, row: Row, seed: int) -> TrainSpec:
-        left_out = {name: off for name, off in _OFF.items() if not getattr(row, name)}
+        left_out = {name: off for name, off in NO_REGULARIZERS.items() if not getattr(row, name)}
         return self.make_spec(model, seed, label_corruptions(float(row.random_labels)), **left_out)
-
-
-_OFF = {"augmentation": "none", "dropout": 0.0, "weight_decay": 0.0}
-"""Fields of a recipe and of a row, with what a recipe has where a row has it not."""
 
 
 def table2_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[str] | None = None) -> Table2Study:

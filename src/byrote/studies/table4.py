@@ -65,7 +65,6 @@ class Table4Study(ModelStudy):
     def __post_init__(self) -> None:
         super().__post_init__()
         for model in self.model_names:
-            recipe = self.own(self.recipe, "recipe", model)
             decays = self.own(self.weight_decays, "weight_decays", model)
             own = self.own(self.augmentations, "augmentations", model)
             if 0 not in decays or min(decays) < 0 or len(set(decays)) < len(decays):
@@ -73,11 +72,7 @@ class Table4Study(ModelStudy):
             if isinstance(own, str) or "none" in own or len(set(own)) < len(own):
                 raise UserError(f"got augmentations={own!r} for {model}, expected a list of different ones but 'none'")
             self.require_steps(model, "Table 4 compares final accuracies")
-            if recipe.weight_decay or recipe.augmentation != "none" or recipe.dropout:
-                raise UserError(
-                    f"got a recipe with weight_decay={recipe.weight_decay:g}, augmentation={recipe.augmentation!r} and "
-                    f"dropout={recipe.dropout:g} for {model}: Table 4 sets its regularisers itself; leave them out"
-                )
+            self.require_unregularized(model)
 
     def conditions(self, model: str) -> list[Condition]:
         """Augmentation and weight decay of each of the model's runs, weakest weight decay first."""
