@@ -28,6 +28,13 @@ def test_only_larger_images_are_cropped(side, crop):
     assert paper_recipe("alexnet", images(side)).crop == crop
 
 
+@pytest.mark.parametrize("model", ["inception-mine.py:Net", "resnet.nets:Net", "mlp-mine.py:Net", "a.py:inception"])
+def test_files_of_the_users_own_may_be_called_anything(model):
+    assert paper_recipe(model, images(8)).learning_rate == 0.01
+    assert num_examples(model, images(8), LAPTOP) == 1000
+    assert sized([model], images(8), LAPTOP)["recipe"][model].steps == 320
+
+
 def test_what_is_asked_for_wins():
     assert paper_recipe("alexnet", images(32), crop=30, learning_rate=1.0).crop == 30
 

@@ -2,8 +2,8 @@
 
 Source     Zhang et al. (ICLR 2017), appendix A: SGD with momentum 0.9, initial learning rate 0.1 for Inception and 0.01
            for the others, times 0.95 per epoch of full CIFAR-10, centre crop 28, whitening.
-Assumed    Batch size 128, which the paper does not state. For architectures that the paper does not have: rate 0.1 with
-           batch norm, 0.01 without.
+Assumed    Batch size 128, which the paper does not state. For architectures that the paper does not have: rate 0.1 for
+           residual networks, 0.01 for others, the user's own among them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from byrote.data.dataset import Dataset
+from byrote.references import is_reference
 from byrote.training.spec import Recipe
 
 Scale = Literal["laptop", "paper"]
@@ -29,7 +30,7 @@ _CROP = 28
 
 Sizes: TypeAlias = Mapping[str, tuple[int | None, dict[str, Any]]]
 """Training examples (None: all) and the fields of a recipe that go with so many, by the first word of a model's name;
-"" is for all others."""
+"" is for all others, and for the user's own."""
 
 WHOLE: Sizes = {"": (None, {"steps": PAPER_STEPS})}
 LAPTOP: Sizes = {
@@ -82,4 +83,5 @@ def _of(model: str, sizes: Sizes) -> tuple[int | None, dict[str, Any]]:
 
 
 def _family(model: str) -> str:
-    return model.partition("-")[0]
+    """The first word of a name of the catalogue; "" for the user's own, whose file may be called anything."""
+    return "" if is_reference(model) else model.partition("-")[0]
