@@ -87,6 +87,16 @@ def test_the_headline_is_what_is_fitted_without_regularisers(shown) -> None:
     assert headline(shown(rows=(Row(),))[2]) == "No conclusion about random labels."
 
 
+def without_dropout(*, input_shape: tuple[int, ...], num_classes: int) -> None:
+    """A factory to be named, not to be called."""
+
+
+def test_a_model_without_dropout_is_told_apart(shown) -> None:
+    assert present(*shown()).notes == []
+    (note,) = present(*shown(models=("net", without_dropout))).notes
+    assert ":without_dropout takes no rate of dropout: the rows that have it are left out" in note
+
+
 def test_without_true_labels_there_is_no_curve(shown) -> None:
     presentation = present(*shown(rows=(Row(random_labels=True),)))
     assert [section.id for section in presentation.sections] == ["table-2", "paper"]

@@ -1,10 +1,13 @@
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from torch import nn
 
 from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
+from byrote.references import name_of
 from byrote.studies.table2 import TABLE2_RECIPE, Table2Study, table2_study
 from byrote.studies.table2_rows import Row, published_rows
 from byrote.training.engine import train
@@ -39,13 +42,14 @@ def test_strengths_are_the_recipes(data):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"rows": ()}, r"got rows=\(\), expected a list of different rows"),
+        ({"rows": ()}, r"got rows=\(\) for mlp-1x512, expected a list of different rows"),
         ({"rows": (Row(), Row())}, "expected a list of different rows"),
         ({"recipe": Recipe()}, "got stop='at_interpolation' for mlp-1x512, but Table 2 compares final accuracies"),
         (
             {"recipe": TABLE2_RECIPE.model_copy(update={"dropout": 0.0})},
             "got dropout=0.0 for mlp-1x512, but Table 2 trains with and without",
         ),
+        ({"rows": {"b": (Row(),)}}, "got rows for b but not for the model mlp-1x512"),
         ({"seeds": 0}, "got seeds=0"),
     ],
 )
@@ -97,6 +101,22 @@ def test_vectors_are_not_augmented():
     plan = table2_study(vectors, "laptop", models=("mlp-1x8",)).plan()
     assert {(spec.augmentation, spec.crop) for spec in plan} == {("none", None)}
     assert len(plan) == 5
+
+
+def linear(*, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(input_shape), num_classes))
+
+
+def test_a_model_that_takes_no_rate_of_dropout_has_the_other_rows(tiny):
+    small = replace(tiny, test=tiny.test.take(np.arange(60)))
+    study = replace(table2_study(small, "laptop", models=("mlp-1x8", name_of(linear))), n_train=60)
+    own = [spec for spec in study.with_recipe(steps=8, dropout=0.5).plan() if ":" in spec.model]
+    assert {spec.dropout for spec in own} == {0.0}
+    assert (len(own), len(study.plan())) == (5, 12)
+    alone = replace(study, models=(linear,)).with_recipe(steps=8, dropout=0.0)
+    table = alone.summarise([outcome for spec in alone.plan() for outcome in train([spec], small)])
+    assert len(table) == 5
+    assert any("necessary" in finding.claim for finding in alone.verdict(table))
 
 
 def test_a_small_run_through_the_real_engine(tiny):

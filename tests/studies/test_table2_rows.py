@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from byrote.data.dataset import Split
-from byrote.studies.table2_rows import MEASURES, Row, paper_accuracy, published_rows, rows_for
+from byrote.references import name_of
+from byrote.studies.table2_rows import MEASURES, Row, most_regularized, paper_accuracy, published_rows, rows_for
 
 
 def test_the_paper_has_seven_rows():
@@ -34,13 +35,34 @@ def test_what_it_does_not_give_is_unknown():
 
 
 def test_only_images_are_augmented(data):
-    assert rows_for(data) == tuple(published_rows())
+    assert rows_for("mlp-1x8", data) == tuple(published_rows())
     split = Split.clean(np.zeros((40, 6), dtype=np.float32), np.arange(40) % 10)
     vectors = replace(data, train=split, test=split)
-    assert [row.regularizers for row in rows_for(vectors)] == [
+    assert [row.regularizers for row in rows_for("mlp-1x8", vectors)] == [
         "weight decay",
         "none",
         "dropout, weight decay",
         "weight decay",
         "none",
     ]
+
+
+def build_without_dropout(*, input_shape: tuple[int, ...], num_classes: int) -> None:
+    """A factory to be named, not to be called."""
+
+
+def test_only_models_that_take_a_rate_are_trained_with_dropout(data):
+    rows = rows_for(name_of(build_without_dropout), data)
+    assert [(row.regularizers, row.random_labels) for row in rows] == [
+        ("augmentation", False),
+        ("weight decay", False),
+        ("none", False),
+        ("weight decay", True),
+        ("none", True),
+    ]
+    assert most_regularized(rows) == Row(augmentation=True)
+
+
+def test_the_most_regularised_row_has_true_labels():
+    assert most_regularized(list(published_rows())) == Row(True, True, True)
+    assert most_regularized([Row(), Row(True, True, True, random_labels=True)]) is None

@@ -12,6 +12,7 @@ from byrote.report.early_stopping import early_stopping_figure, evaluated
 from byrote.report.figures import model_label
 from byrote.report.sections import Cell, PageTable, Presentation, Section
 from byrote.studies.paper_numbers import PAPER, is_imagenet
+from byrote.studies.regularization import takes_dropout
 from byrote.studies.statistics import mean_interval
 from byrote.studies.study import Study
 from byrote.studies.table2_rows import MEASURES, Row, published_rows
@@ -67,6 +68,12 @@ def present(study: Study, outcomes: Sequence[TrainOutcome], table: pd.DataFrame)
     return Presentation(
         headline=headline(table),
         sections=[section for section in sections if section.figures or section.table],
+        notes=[
+            f"{model} takes no rate of dropout: the rows that have it are left out, and the most regularised of the "
+            "others is what the network without regularisers is compared with."
+            for model in table["model"].unique()
+            if not takes_dropout(model)
+        ],
     )
 
 

@@ -5,7 +5,7 @@ Claim      With a thousand classes and 1.28 million images it is the same: rando
            stopping early gains some points where there is no augmentation.
 Command    byrote reproduce table2 --data images:DIR --scale laptop    (or --scale paper)
            Inception V3 is torchvision's, called by three lines of your own in FILE.py (--models FILE.py:inception_v3
-           --image-size 342, of which crops of 299 are taken):
+           --learning-rate 0.1 --image-size 342, of which crops of 299 are taken):
                def inception_v3(*, input_shape, num_classes, dropout=0.0):
                    return torchvision.models.inception_v3(
                        num_classes=num_classes, dropout=dropout, aux_logits=False, init_weights=True)
@@ -14,8 +14,9 @@ Expected   On ImageNet the paper's seven rows: 88-95% of random labels, 59.8% to
 Source     Zhang et al., Understanding deep learning requires rethinking generalization (ICLR 2017),
            sections 2 and 3 and Table 2.
 Assumed    The recipe, as on CIFAR-10: SGD with momentum 0.9, batch size 128, rate 0.1 (Inception and ResNet; others
-           0.01) times 0.95 after every epoch, weight decay 5e-4 on all parameters, whitening; crops of 7/8 of the
-           side (28 of 32, 224 of 256); dropout 0.5.
+           0.01, models of your own among them unless --learning-rate says otherwise) times 0.95 after every epoch,
+           weight decay 5e-4 on all parameters, whitening; crops of 7/8 of the side (28 of 32, 224 of 256); dropout 0.5
+           of models that take a rate.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from byrote.studies.paper_numbers import is_imagenet
 from byrote.studies.paper_settings import LAPTOP, PAPER_STEPS, WEIGHT_DECAY, Scale, Sizes, paper_recipe, sized
 from byrote.studies.study import Finding, tabulate
 from byrote.studies.table2_findings import findings, runs_of
-from byrote.studies.table2_rows import MEASURES, Row, paper_accuracy, published_rows, rows_for
+from byrote.studies.table2_rows import MEASURES, Row, paper_accuracy, rows_for
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe, TrainSpec
 
@@ -59,7 +60,8 @@ class Table2Study(ModelStudy):
     """Each model under each row with each seed, all for the same number of steps.
 
     Args, beside those of every ModelStudy:
-        rows: which rows. The recipe's augmentation, dropout and weight decay are those of the rows that have them.
+        rows: which rows, for all models or in a mapping with each model's own; None is `rows_for`. The recipe's
+            augmentation, dropout and weight decay are those of the rows that have them.
 
     Raises:
         UserError: no or repeated rows, a recipe that does not stop after a number of steps or lacks a regulariser that
@@ -70,25 +72,35 @@ class Table2Study(ModelStudy):
     title: ClassVar[str] = "Table 2: regularisers at the scale of ImageNet"
 
     recipe: PerModel[Recipe] = TABLE2_RECIPE
-    rows: Sequence[Row] = tuple(published_rows())
+    rows: PerModel[Sequence[Row]] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.rows or len(set(self.rows)) < len(self.rows):
-            raise UserError(f"got rows={self.rows!r}, expected a list of different rows")
-        for model in self.model_names:
+        for model, rows in self.rows_by_model.items():
+            if not rows or len(set(rows)) < len(rows):
+                raise UserError(f"got rows={rows!r} for {model}, expected a list of different rows")
             recipe = self.own(self.recipe, "recipe", model)
             self.require_steps(model, "Table 2 compares final accuracies")
             for name, off in NO_REGULARIZERS.items():
-                if getattr(recipe, name) == off and any(getattr(row, name) for row in self.rows):
+                if getattr(recipe, name) == off and any(getattr(row, name) for row in rows):
                     raise UserError(
                         f"got {name}={off!r} for {model}, but Table 2 trains with and without: give that of the rows "
                         "that have it"
                     )
 
+    @property
+    def rows_by_model(self) -> dict[str, Sequence[Row]]:
+        return {
+            model: rows_for(model, self.data) if self.rows is None else self.own(self.rows, "rows", model)
+            for model in self.model_names
+        }
+
     def plan(self) -> list[TrainSpec]:
         return [
-            self._spec(model, row, seed) for model in self.model_names for seed in self.seed_list for row in self.rows
+            self._spec(model, row, seed)
+            for model, rows in self.rows_by_model.items()
+            for seed in self.seed_list
+            for row in rows
         ]
 
     def summarise(self, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
@@ -107,8 +119,8 @@ class Table2Study(ModelStudy):
         table["chance_deviation"] = chance_deviations(outcomes, self.data.test.true_labels)
         for measure in MEASURES:
             table[f"paper_{measure}"] = math.nan
-            for model in self.model_names if is_imagenet(self.data) else ():
-                for row in self.rows:
+            for model, rows in self.rows_by_model.items() if is_imagenet(self.data) else ():
+                for row in rows:
                     index = runs_of(table, model, row).index
                     table.loc[index, f"paper_{measure}"] = paper_accuracy(row, measure)
         return table
@@ -116,8 +128,8 @@ class Table2Study(ModelStudy):
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return [
             finding
-            for model in self.model_names
-            for finding in findings(model, self.rows, table, len(self.seed_list), on_imagenet=is_imagenet(self.data))
+            for model, rows in self.rows_by_model.items()
+            for finding in findings(model, rows, table, len(self.seed_list), on_imagenet=is_imagenet(self.data))
         ]
 
     def _spec(self, model: str, row: Row, seed: int) -> TrainSpec:
@@ -126,7 +138,7 @@ class Table2Study(ModelStudy):
 
 
 def table2_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[str] | None = None) -> Table2Study:
-    """The rows of the paper's Table 2, on any images.
+    """The rows of the paper's Table 2, on any images; those with dropout only for models that take a rate of it.
 
     Args:
         scale: "paper" is a small residual network on the whole training set for 100 epochs (of CIFAR-10, where that has
@@ -145,7 +157,6 @@ def table2_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[s
         data=data,
         models=models,
         seeds=seeds,
-        rows=rows_for(data),
         **sized(models, data, LAPTOP if laptop else whole, **changes),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from byrote.data.dataset import Dataset
 from byrote.studies.paper_numbers import published
+from byrote.studies.regularization import takes_dropout
 
 MEASURES = {
     "train_accuracy": "top1_train",
@@ -32,6 +34,10 @@ class Row:
     def of(cls, augmentation: str, dropout: float, weight_decay: float) -> Row:
         """The row, on true labels, of a run with these regularisers."""
         return cls(augmentation != "none", bool(dropout > 0), bool(weight_decay > 0))
+
+    @property
+    def num_regularizers(self) -> int:
+        return self.augmentation + self.dropout + self.weight_decay
 
     @property
     def regularizers(self) -> str:
@@ -60,6 +66,16 @@ def paper_accuracy(row: Row, measure: str) -> float:
     return published_rows().get(row, {}).get(measure, np.nan)
 
 
-def rows_for(data: Dataset) -> tuple[Row, ...]:
-    """The paper's rows; without augmentation where there are no images."""
-    return tuple(row for row in published_rows() if data.is_images or not row.augmentation)
+def rows_for(model: str, data: Dataset) -> tuple[Row, ...]:
+    """The paper's rows; without augmentation where there are no images, and without dropout for a model that takes no
+    rate of it."""
+    augmented, dropped = data.is_images, takes_dropout(model)
+    return tuple(
+        row for row in published_rows() if (augmented or not row.augmentation) and (dropped or not row.dropout)
+    )
+
+
+def most_regularized(rows: Sequence[Row]) -> Row | None:
+    """On true labels, the first of those with most regularisers; None where no row has any."""
+    regularized = [row for row in rows if row.num_regularizers and not row.random_labels]
+    return max(regularized, key=lambda row: row.num_regularizers, default=None)
