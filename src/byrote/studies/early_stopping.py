@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from byrote.studies.comparisons import Comparison, compare
+from byrote.studies.comparisons import Comparison, compare_accuracies
 from byrote.studies.statistics import Interval, binomial_interval
 from byrote.training.outcome import TrainOutcome
 
@@ -53,18 +53,17 @@ def early_stopping_columns(outcomes: Sequence[TrainOutcome]) -> dict[str, list[f
 def compare_with_last(earlier: Sequence[float], last: Sequence[float], n_test: int) -> Comparison:
     """By how much test accuracy at an earlier moment of each run exceeds that of its last step; a number for each seed.
 
-    Several seeds: Student's t on the differences. One seed: as if the two had been tested on n_test examples each of
+    Several seeds: `compare_accuracies`. One seed: as if the two had been tested on n_test examples each of
     their own (Newcombe's interval, 1998, method 10; Fisher's exact test). Since weights of one run get mostly the same
     examples right, this errs on the safe side; which examples, a run does not keep but for the last.
     """
-    counts, last_counts = (np.rint(np.asarray(accuracies) * n_test).astype(int) for accuracies in (earlier, last))
-    if len(counts) > 1:
-        return compare(counts.tolist(), last_counts.tolist(), n_test)
+    if len(earlier) > 1:
+        return compare_accuracies(earlier, last, n_test)
     before, after = (binomial_interval(float(accuracies[0]), n_test) for accuracies in (earlier, last))
     difference = before.mean - after.mean
     low = difference - math.hypot(before.mean - before.low, after.high - after.mean)
     high = difference + math.hypot(before.high - before.mean, after.mean - after.low)
-    right = np.array([counts[0], last_counts[0]])
+    right = np.rint(np.array([earlier[0], last[0]]) * n_test).astype(int)
     p_value = float(stats.fisher_exact(np.stack([right, n_test - right])).pvalue)
     return Comparison(Interval(difference, low, high, n_test), p_value, 1)
 

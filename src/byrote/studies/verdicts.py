@@ -1,0 +1,28 @@
+"""How a claim is decided: by an interval against what it must exceed, or by the claims that it sums up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+from byrote.studies.statistics import Interval
+
+Outcome: TypeAlias = Literal["supported", "not supported", "no conclusion"]
+
+
+def exceeds(interval: Interval, threshold: float) -> Outcome:
+    """Whether a figure lies above `threshold`: not decided where its interval holds that, or has no ends."""
+    if interval.low > threshold:
+        return "supported"
+    return "not supported" if interval.high < threshold else "no conclusion"
+
+
+def sum_up(outcomes: Sequence[Outcome]) -> Outcome:
+    """Of a claim about several things, each decided by itself.
+
+    One that fails refutes it. It is supported by more than half that hold and none that fails: few that do say nothing
+    about the others.
+    """
+    if "not supported" in outcomes:
+        return "not supported"
+    return "supported" if 2 * outcomes.count("supported") > len(outcomes) else "no conclusion"
