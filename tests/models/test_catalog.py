@@ -11,7 +11,7 @@ from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from byrote.errors import UserError
-from byrote.models.catalog import MODELS, build_model
+from byrote.models.catalog import MODELS, build_model, without_batch_norm
 from byrote.references import name_of
 from byrote.training.replicas import why_not_stackable
 
@@ -74,6 +74,16 @@ def test_all_built_in_names_are_listed() -> None:
     assert whole == {name for name in NAMES if not re.search(r"\d", name)}
     patterns = {name.partition("-")[0] for name in MODELS if re.search(r"[FDW]", name) and ":" not in name}
     assert patterns == {name.partition("-")[0] for name in NAMES if re.search(r"\d", name)}
+
+
+@pytest.mark.parametrize("name", [*NAMES, "inception-w0.5", "resnet-1x16", "mine.py:resnet"])
+def test_what_has_batch_norm_and_a_twin_without_it(name: str) -> None:
+    twin = without_batch_norm(name)
+    assert (twin is not None) == (re.match("inception|resnet", name) is not None and "-no-batchnorm" not in name)
+    if twin is not None:
+        found = [build_model(each, input_shape=(1, 8, 8), num_classes=4) for each in (name, twin)]
+        has_batch_norm = [any(isinstance(part, nn.BatchNorm2d) for part in model.modules()) for model in found]
+        assert has_batch_norm == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,8 @@ def test_default_factors_are_those_that_data_and_model_take(data, vectors):
     assert list(default_factors("mlp-1x8", data)) == ["augmentation", "dropout", "weight_decay"]
     assert list(default_factors("mlp-1x8", vectors)) == ["dropout", "weight_decay"]
     assert default_factors("inception", data)["batch_norm"] == ("inception-no-batchnorm", "inception")
+    assert default_factors("resnet-1x16", data)["batch_norm"] == ("resnet-1x16-no-batchnorm", "resnet-1x16")
+    assert "batch_norm" not in default_factors("switchboard-2x8+local", data)
     study = RegularizationStudy(data=data, models=[build_without_dropout, build_with_dropout])
     own = [list(study.factors_of(model)) for model in study.model_names]
     assert own == [["augmentation", "weight_decay"], ["augmentation", "dropout", "weight_decay"]]

@@ -56,6 +56,8 @@ _EXAMPLES = [
 # A depth and a width from 1; a factor above 0.
 _SIZE = r"-([1-9]\d*)x([1-9]\d*)"
 _FACTOR = r"(?:-w(?=.*[1-9])(\d+(?:\.\d+)?))?"
+# Those that have a twin without batch norm.
+_INCEPTION, _RESNET = f"inception{_FACTOR}", f"resnet(?:{_SIZE})?"
 
 
 def build_model(
@@ -93,6 +95,11 @@ def build_model(
     return model
 
 
+def without_batch_norm(name: str) -> str | None:
+    """What the catalogue calls the same network without batch norm; None of one that has none, and of the user's."""
+    return f"{name}-no-batchnorm" if re.fullmatch(f"{_INCEPTION}|{_RESNET}", name) else None
+
+
 def _factory(name: str, input_shape: tuple[int, ...]) -> Callable[..., nn.Module]:
     if is_reference(name):
         return load_object(name)
@@ -118,7 +125,7 @@ def _built_in(name: str) -> Callable[..., nn.Module] | None:
         from byrote.models.alexnet import alexnet
 
         return partial(alexnet, width=float(match[1] or 1))
-    if match := re.fullmatch(f"inception{_FACTOR}(-no-batchnorm)?", name):
+    if match := re.fullmatch(f"{_INCEPTION}(-no-batchnorm)?", name):
         from byrote.models.inception import inception
 
         return partial(inception, width=float(match[1] or 1), batch_norm=match[2] is None)
@@ -126,7 +133,7 @@ def _built_in(name: str) -> Callable[..., nn.Module] | None:
         from byrote.models.conv_small import conv_small
 
         return conv_small
-    if match := re.fullmatch(f"resnet(?:{_SIZE})?(-no-batchnorm)?", name):
+    if match := re.fullmatch(f"{_RESNET}(-no-batchnorm)?", name):
         from byrote.models.resnet import resnet
 
         return partial(resnet, int(match[1] or 3), int(match[2] or 16), batch_norm=match[3] is None)

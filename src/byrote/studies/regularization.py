@@ -21,7 +21,7 @@ import pandas as pd
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
-from byrote.models.catalog import MODELS
+from byrote.models.catalog import without_batch_norm
 from byrote.references import is_reference, load_object, name_of
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.paper_settings import PAPER_STEPS, WEIGHT_DECAY, WHOLE, Scale, Sizes, sized
@@ -164,8 +164,8 @@ def default_factors(model: str, data: Dataset) -> Factors:
     if takes_dropout(model):
         factors["dropout"] = (0.0, 0.5)
     factors["weight_decay"] = (0.0, WEIGHT_DECAY)
-    if f"{model}-no-batchnorm" in MODELS:
-        factors["batch_norm"] = (f"{model}-no-batchnorm", model)
+    if twin := without_batch_norm(model):
+        factors["batch_norm"] = (twin, model)
     return factors
 
 
