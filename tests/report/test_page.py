@@ -3,20 +3,23 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.report.page import write_report
 from byrote.report.presentations import PRESENTERS
 from byrote.report.sections import Cell, PageTable, Presentation, Section
+from byrote.studies.analysis import Analysis, tabulate_results
 from byrote.studies.study import Finding
+from byrote.theory.calculation import Calculation, Computed, Result
 from byrote.training.outcome import Check
-from byrote.training.spec import TrainSpec
+from byrote.training.spec import Recipe, TrainSpec
 
 VOID = {"meta", "link", "img", "br", "line", "circle"}
 EVIL = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>"
@@ -199,6 +202,56 @@ def test_seeds_have_intervals(report, study, outcomes) -> None:
 )
 def test_notes(report, study, outcome, fields, note) -> None:
     assert note in read(report(study(), [outcome("gaussian", **fields)])).text
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "preprocessing", "noted"),
+    [
+        ("crop-flip-color", "whiten", True),
+        ("crop-flip-color", "standardize", False),
+        ("random-crop", "whiten", False),
+        ("none", "whiten", False),
+    ],
+)
+def test_what_whitening_leaves_of_colours(report, study, outcome, augmentation, preprocessing, noted) -> None:
+    run = outcome()
+    spec = run.spec.model_copy(update={"augmentation": augmentation, "preprocessing": preprocessing})
+    page = read(report(study(), [outcome("random-labels"), replace(run, spec=spec)]))
+    assert ("Whitening comes after crop-flip-color and undoes a part of it" in page.text) is noted
+
+
+class Trained(Calculation):
+    recipe: Recipe
+
+    @property
+    def label(self) -> str:
+        return "one network"
+
+    def compute(self, data, *, device, on_stage) -> Result:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class Own(Analysis):
+    data: Dataset
+    name = "own"
+    title = "One network"
+
+    def plan(self) -> list[Calculation]:
+        return []
+
+    def summarise(self, results) -> pd.DataFrame:
+        return tabulate_results(self.name, results)
+
+    def verdict(self, table) -> list[Finding]:
+        return []
+
+
+@pytest.mark.parametrize("augmentation", ["crop-flip-color", "random-crop"])
+def test_and_on_the_page_of_an_analysis_that_trains(report, data, augmentation) -> None:
+    calculation = Trained(recipe=Recipe(augmentation=augmentation))
+    page = read(report(Own(data()), [Computed("key", calculation, "digits", {}, {}, 1.0, {})]))
+    assert ("Whitening comes after crop-flip-color" in page.text) is (augmentation == "crop-flip-color")
 
 
 @pytest.mark.parametrize("shape", [(3, 6, 6), (7,)])

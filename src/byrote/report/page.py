@@ -25,7 +25,7 @@ from byrote.studies.statistics import mean_interval
 from byrote.studies.study import Study
 from byrote.theory.calculation import Computed
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import TrainSpec
+from byrote.training.spec import Recipe, TrainSpec
 
 
 @runtime_checkable
@@ -104,6 +104,8 @@ def _analysis_page(
     failures: Sequence[FailedPart],
     style: Style,
 ) -> str:
+    recipes = [getattr(result.calculation, "recipe", None) for result in results]
+    used = [recipe for recipe in recipes if isinstance(recipe, Recipe)]
     return (
         environment()
         .get_template("analysis.html.jinja")
@@ -115,7 +117,7 @@ def _analysis_page(
             chart_of=lambda figure: chart(figure, style),
             num_results=len(results),
             failed_checks=[],
-            notes=[_data_note(analysis.data), *shown.notes],
+            notes=[_data_note(analysis.data), *_whitening_notes(used), *shown.notes],
             findings=analysis.verdict(table),
             command=command,
             environments=distinct(result.environment for result in results),
@@ -238,6 +240,7 @@ def _notes(study: Study, outcomes: Sequence[TrainOutcome]) -> list[str]:
     lagging = [outcome for outcome in outcomes if outcome.batch_norm]
     if lagging:
         notes.append(_batch_norm_note(lagging))
+    notes += _whitening_notes([outcome.spec for outcome in outcomes])
     ceiling = min(outcome.ceiling for outcome in outcomes)
     if ceiling < 1:
         notes.append(f"Identical inputs with different labels cap training accuracy, at {ceiling:.2%} or more.")
@@ -263,6 +266,17 @@ def _stop_note(outcomes: Sequence[TrainOutcome]) -> str:
     if rules == {"at_steps"}:
         return "All runs of a model take the same number of steps; final accuracies are from the last."
     return "Some runs stop at interpolation and some after a number of steps: their final accuracies do not compare."
+
+
+def _whitening_notes(recipes: Sequence[Recipe]) -> list[str]:
+    """What whitening leaves of crop-flip-color, where any run has both: see `byrote.data.augmentations`."""
+    note = (
+        "Whitening comes after crop-flip-color and undoes a part of it. Each image has its mean subtracted and is "
+        "divided by its deviation, which cancels the random brightness and, on images of one channel, the random "
+        "contrast (on colours only a part of that), except where pixels were clipped to the range of an image."
+    )
+    both = any((recipe.augmentation, recipe.preprocessing) == ("crop-flip-color", "whiten") for recipe in recipes)
+    return [note] if both else []
 
 
 def _batch_norm_note(outcomes: Sequence[TrainOutcome]) -> str:
