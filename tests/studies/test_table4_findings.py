@@ -125,6 +125,7 @@ def test_the_scan_says_where_fitting_and_converging_stop(judge, did, outcome, sa
         ({}, "supported", "Of 3 regularised networks, fitted: 3; kept from fitting: 0; undecided: 0."),
         ({DECAY: ADRIFT}, "not supported", "kept from fitting: 1 (resnet with weight decay 0.0005); undecided: 0."),
         ({CROP: FALLING}, "supported", "fitted: 2; kept from fitting: 0; undecided: 1."),
+        ({DECAY: FALLING, CROP: FALLING}, "no conclusion", "fitted: 1; kept from fitting: 0; undecided: 2."),
         ({DECAY: FALLING, CROP: FALLING, ("crop-flip-color", 0.0): FALLING}, "no conclusion", "undecided: 3."),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import get_args
 
 import pandas as pd
 
@@ -13,7 +14,8 @@ from byrote.studies.evidence import obstacle
 from byrote.studies.randomization_findings import DECISIVE
 from byrote.studies.statistics import Interval, binomial_interval
 from byrote.studies.study import Finding
-from byrote.studies.table1_rows import Condition, Ordering, Row, orderings
+from byrote.studies.table1_rows import Condition, Ordering, Row, orderings, published_rows
+from byrote.studies.verdicts import Outcome, exceeds, sum_up
 
 SIGNIFICANCE = 0.05
 """Of all orderings together, by Holm's correction."""
@@ -55,7 +57,7 @@ def runs_of(table: pd.DataFrame, condition: Condition) -> pd.DataFrame:
 
 
 def _orderings(tried: Sequence[Ordering], table: pd.DataFrame, num_seeds: int, on_cifar10: bool) -> list[Finding]:
-    """A finding for each, decided together, and one that counts them."""
+    """A finding for each, decided together, and one that counts those of the paper, or those that are not."""
     if not tried:
         return []
     compared = {ordering: _compare(ordering, table, num_seeds) for ordering in tried}
@@ -71,7 +73,12 @@ def _orderings(tried: Sequence[Ordering], table: pd.DataFrame, num_seeds: int, o
         outcome = "no conclusion" if not decided else "supported" if ahead else "not supported"
         statement = _statement(ordering, result, float(adjusted[ordering]), len(made), table)
         found.append(Finding(ordering.claim, outcome, statement))  # type: ignore[arg-type]
-    return [*found, _count(found, on_cifar10)]
+    papers = published_rows() if on_cifar10 else {}
+    is_papers = [{ordering.first, ordering.second} <= papers.keys() for ordering in compared]
+    own, others = (
+        [each for each, is_own in zip(found, is_papers, strict=True) if is_own == of] for of in (True, False)
+    )
+    return [*found, *_count(own, ""), *_count(others, "of other networks" if on_cifar10 else "on other data")]
 
 
 def _compare(ordering: Ordering, table: pd.DataFrame, num_seeds: int) -> Comparison | str:
@@ -109,17 +116,20 @@ def _statement(ordering: Ordering, result: Comparison, p_value: float, num_tried
     return statement
 
 
-def _count(found: Sequence[Finding], on_cifar10: bool) -> Finding:
-    hold, fail, open_ = (
-        sum(finding.outcome == outcome for finding in found)
-        for outcome in ("supported", "not supported", "no conclusion")
-    )
-    tried = f"the paper's {len(found)} orderings" if on_cifar10 else f"{len(found)} orderings expected from the paper"
-    return Finding(
-        f"Test accuracies are in the paper's order{'' if on_cifar10 else ', though on other data'}",
-        "no conclusion" if not hold + fail else "not supported" if fail else "supported",
-        f"Held here: {hold} of {tried} that these rows can try. Contradicted: {fail}. Undecided: {open_}.",
-    )
+def _count(found: Sequence[Finding], elsewhere: str) -> list[Finding]:
+    """A finding on these orderings together, if there are any."""
+    if not found:
+        return []
+    outcomes = [finding.outcome for finding in found]
+    tried = f"{len(found)} orderings expected from the paper" if elsewhere else f"the paper's {len(found)} orderings"
+    held, against, undecided = (outcomes.count(outcome) for outcome in get_args(Outcome))
+    return [
+        Finding(
+            f"Test accuracies are in the paper's order{elsewhere and f', though {elsewhere}'}",
+            sum_up(outcomes),
+            f"Held here: {held} of {tried} that these rows can try. Contradicted: {against}. Undecided: {undecided}.",
+        )
+    ]
 
 
 def fits_random_labels(model: str, table: pd.DataFrame, num_seeds: int) -> Finding:
@@ -147,13 +157,13 @@ def needs_no_regularizer(model: str, table: pd.DataFrame, num_seeds: int) -> Fin
     if reason:
         return Finding(claim, "no conclusion", reason)
     chance, interval = _chance(runs), _test_interval(runs)
-    gone = 1 - (1 - interval.low) / (1 - chance)
+    least, most = (_percent(max(end - chance, 0.0) / (1 - chance)) for end in (interval.low, interval.high))
     return Finding(
         claim,
-        "supported" if gone >= FAR else "not supported",
+        exceeds(interval, chance + FAR * (1 - chance)),
         f"Without them {model} fits {int(runs['n_train'].iloc[0]):,} true labels (train accuracy "
         f"{_percent(runs['train_accuracy'].mean())}) and has a test accuracy of {_percent(interval.mean)}, where "
-        f"chance is {_percent(chance)}: at least {_percent(max(gone, 0.0))} of the errors of guessing are gone "
+        f"chance is {_percent(chance)}: {least} to {most} of the errors of guessing are gone "
         f"({_over(runs)}; {FAR:.0%} count as far above chance).",
     )
 

@@ -16,6 +16,7 @@ from byrote.studies.evidence import obstacle
 from byrote.studies.paper_settings import WEIGHT_DECAY
 from byrote.studies.study import Finding
 from byrote.studies.table4_rows import UNREGULARIZED, Condition, runs_of, words
+from byrote.studies.verdicts import sum_up
 
 PATIENCE = 2
 """Times the steps to fit without regularisers, before a run that has not fitted counts as prevented."""
@@ -99,7 +100,7 @@ def _all_together(usual: Sequence[tuple[str, Condition]], tried: Sequence[Findin
     which = f" ({', '.join(against)})" if against else ""
     return Finding(
         TOGETHER,
-        "not supported" if prevented else "supported" if fitted else "no conclusion",
+        sum_up(outcomes),
         f"Of {len(tried)} regularised networks, fitted: {fitted}; kept from fitting: {prevented}{which}; "
         f"undecided: {len(tried) - fitted - prevented}. "
         "The paper: 5 of 6 fitted, AlexNet with weight decay failed to converge.",
