@@ -199,12 +199,21 @@ def test_intervals_are_those_over_the_seeds_own_effects():
     result = attributed(values, num_resamples=40_000)
     own = np.array([shapley(one[None]) for one in values])
     for column, row in enumerate(result.shapley.itertuples()):
-        expected = mean_interval(own[:, column])
+        expected = mean_interval(own[:, column], 1 - 0.05 / 3)
         assert [row.low, row.high] == pytest.approx([expected.low, expected.high], abs=0.02)
         assert row.value == pytest.approx(expected.mean)
     totals = mean_interval(values[:, 1, 1, 1] - values[:, 0, 0, 0])
     assert [result.total.low, result.total.high] == pytest.approx([totals.low, totals.high], abs=0.05)
     assert (result.total.mean, result.total.n) == (pytest.approx(totals.mean), 4)
+
+
+def test_factors_without_effect_rarely_matter_however_many():
+    repeats, noise = 100, np.random.default_rng(0)
+    wrong = sum(
+        ((shares["low"] > 0) | (shares["high"] < 0)).any()
+        for shares in (attributed(noise.normal(size=(3, 2, 2, 2))).shapley for _ in range(repeats))
+    )
+    assert wrong <= stats.binom.ppf(0.999, repeats, 0.05)
 
 
 def test_the_order_of_rows_does_not_matter():

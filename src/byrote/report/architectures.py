@@ -123,8 +123,8 @@ def attribution_figure(found: Attribution, title: str, axis: str, scale: float) 
             tooltip=[
                 alt.Tooltip("switch:N"),
                 alt.Tooltip("value:Q", title=axis, format="+.2f"),
-                alt.Tooltip("low:Q", title="95% interval, low", format="+.2f"),
-                alt.Tooltip("high:Q", title="95% interval, high", format="+.2f"),
+                alt.Tooltip("low:Q", title="simultaneous 95% interval, low", format="+.2f"),
+                alt.Tooltip("high:Q", title="simultaneous 95% interval, high", format="+.2f"),
                 alt.Tooltip("seeds:Q"),
             ],
         )
@@ -254,7 +254,8 @@ def _switches(study: ArchitectureStudy, table: pd.DataFrame, num_seeds: int) -> 
             id="switches",
             title="Which switch matters",
             lead="One network whose properties are exchanged one by one, all combinations at about the same size. "
-            "Drawn is each switch's share of what all of them together change, by Shapley value.",
+            "Drawn is each switch's share of what all of them together change, by Shapley value; the "
+            "intervals of all switches hold at once with 95%.",
             figures=[
                 attribution_figure(reading, _TITLES[response], _AXES[response], _scale(response))
                 for response, reading in found.items()

@@ -37,7 +37,8 @@ def present(study: Study, _outcomes: Sequence[TrainOutcome], table: pd.DataFrame
             id="attribution",
             title="What each regulariser does",
             lead="Its share of what all of them together change on true labels, by Shapley value: the shares of a "
-            "picture add up to that change. A gap that shrinks is to the left.",
+            "picture add up to that change. A gap that shrinks is to the left. Intervals are simultaneous: those "
+            "of all regularisers hold at once with 95%.",
             figures=[figure for model, own in runs.items() if (figure := effects_figure(model, own, found))],
             note=" ".join(dict.fromkeys(reasons)),
         ),
@@ -53,7 +54,8 @@ def present(study: Study, _outcomes: Sequence[TrainOutcome], table: pd.DataFrame
             id="anova",
             title="Analysis of variance",
             lead="How much of the spread of all runs on true labels goes with each regulariser and with each pair of "
-            "them. A main effect averages over the other regularisers, on and off in equal parts.",
+            "them. A main effect averages over the other regularisers, on and off in equal parts. Its interval is at "
+            "95% by itself, those of Shapley values all at once.",
             table=_anova(found),
         ),
     ]
@@ -92,8 +94,8 @@ def effects_figure(model: str, runs: pd.DataFrame, found: dict[tuple[str, str], 
                 alt.Tooltip("factor:N"),
                 alt.Tooltip("response:N"),
                 alt.Tooltip("value:Q", title="points", format="+.2f"),
-                alt.Tooltip("low:Q", title="95% interval, low", format="+.2f"),
-                alt.Tooltip("high:Q", title="95% interval, high", format="+.2f"),
+                alt.Tooltip("low:Q", title="simultaneous 95% interval, low", format="+.2f"),
+                alt.Tooltip("high:Q", title="simultaneous 95% interval, high", format="+.2f"),
                 alt.Tooltip("seeds:Q"),
             ],
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -17,8 +16,9 @@ from byrote.studies.randomization_findings import DECISIVE
 from byrote.studies.rank_correlation import FEWEST, rank_correlation
 from byrote.studies.statistics import Interval, binomial_interval
 from byrote.studies.study import Finding
+from byrote.studies.table1_findings import FAR
+from byrote.studies.verdicts import Outcome
 
-Outcome = Literal["supported", "not supported", "no conclusion"]
 Switches = Mapping[str, Mapping[str, bool]]
 """Families of switchboards, and which switches are on in each."""
 
@@ -79,9 +79,13 @@ def _architecture(planned: Planned, found: Record | str, num_seeds: int, num_ste
     if isinstance(found, str):
         return Finding(claim, "no conclusion", found)
     chance = 1 / found.num_classes
-    learns = binomial_interval(found.test_accuracy.mean, found.n_test, DECISIVE).low > chance
+    decisive = binomial_interval(found.test_accuracy.mean, found.n_test, DECISIVE)
     memorises = found.largest_fitted >= planned.num_examples
-    outcome: Outcome = "not supported" if not learns else "supported" if memorises else "no conclusion"
+    outcome: Outcome = "no conclusion"
+    if decisive.low > chance:
+        outcome = "supported" if memorises else "no conclusion"
+    elif decisive.high < chance + FAR * (1 - chance):
+        outcome = "not supported"
     over = f"{num_seeds} seeds" if num_seeds > 1 else f"{found.n_test:,} test examples, one seed"
     accuracy = found.test_accuracy
     statement = (
@@ -151,16 +155,14 @@ def _correlated(claim: str, what: str, found: Sequence[tuple[Record, float]], nu
 
 
 def _switch_matters(switches: Switches, table: pd.DataFrame, num_seeds: int, response: str) -> Finding:
+    """Never refuted: an interval that holds 0 leaves open how much a switch changes, and with few seeds it is wide."""
     names = list(next(iter(switches.values())))
     claim = f"{_and(names, 'or')} changes {RESPONSES[response]}"
     found = attribution_of(switches, table, num_seeds, response)
     if isinstance(found, str):
         return Finding(claim, "no conclusion", found)
-    outcome: Outcome = "no conclusion"
-    if num_seeds > 1:
-        shares = found.shapley
-        outcome = "supported" if ((shares["low"] > 0) | (shares["high"] < 0)).any() else "not supported"
-    return Finding(claim, outcome, " ".join(sentences(found)))
+    matters = (found.shapley["low"] > 0) | (found.shapley["high"] < 0)
+    return Finding(claim, "supported" if matters.any() else "no conclusion", " ".join(sentences(found)))
 
 
 def _points(gain: Interval) -> str:
