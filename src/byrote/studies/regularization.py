@@ -3,8 +3,12 @@
 Claim      Regularisers help a network generalise, augmentation more than weight decay, batch norm a little. None is
            necessary: without any, it still generalises. None is sufficient: with all, it still fits random labels.
 Command    byrote reproduce regularization --data cifar10:DIR --scale laptop    (or --scale paper)
+Cost       laptop: 96 runs for three seeds, 20 minutes on one AMD EPYC core in bfloat16.
 Expected   Augmentation raises test accuracy most, the others by a few points or not at all; the network without any
            loses no more than that; train accuracy on random labels reaches 99% in most combinations, though late.
+           On 500 images of CIFAR-10 (JPEG copy), three seeds: random crop +4.0 points (95% interval +1.5 to +6.4) of
+           mlp-1x512 and +4.4 (+2.3 to +6.6) of conv-small, by Shapley value; dropout and weight decay not to be told
+           from nothing; all 16 combinations fit random labels.
 Source     Zhang et al., Understanding deep learning requires rethinking generalization (ICLR 2017),
            section 3, Tables 1 and 2, and appendix E (Table 4).
 """

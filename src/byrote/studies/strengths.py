@@ -4,6 +4,7 @@ Claim      Explicit regularisers are tuning parameters that help a little and ar
            the strength that tests best, random labels are still fitted. Turned up, they may shrink how many before
            they cost test accuracy, or only after.
 Command    byrote reproduce strengths --data cifar10:DIR --scale laptop    (or --scale paper)
+Cost       laptop: 160 runs, 27 minutes on one AMD EPYC core in bfloat16.
 Expected   Test accuracy rises a little with strength and falls at the strongest. Time to fit random labels grows, so
            the largest n fitted within the steps falls, but not to nothing at the strength that tests best. On CIFAR-10
            augmentation is worth more examples than weight decay or dropout, whose worth is near 1.
