@@ -59,9 +59,7 @@ def test_exemplary_runs_support_every_claim(verdict):
     )
     assert "it reaches a train accuracy of 100.0% on random labels of 40 examples" in found[SUFFICIENT].statement
     assert "Of 8 combinations, 8 fit random labels with every seed." in found[SUFFICIENT].statement
-    assert re.search(
-        r"augmentation \(random-crop instead of none\) \+10.0 points \(simul", found[ACCURACY].statement
-    )
+    assert re.search(r"augmentation \(random-crop instead of none\) \+10.0 points \(simul", found[ACCURACY].statement)
     assert "generalization gap" in found[GAP].statement
     assert re.search(r"a lead of \+\d.\d points \(95% interval over 3 seeds: \+", found[RACE].statement)
 

@@ -19,11 +19,15 @@ from byrote.studies.double_descent import (
 )
 from byrote.studies.evidence import obstacle
 from byrote.studies.families import family_name
-from byrote.studies.statistics import mean_interval
+from byrote.studies.statistics import Interval, mean_interval
 from byrote.studies.study import Finding
+from byrote.studies.verdicts import Outcome, exceeds
 
 SMALL_GAP = 0.5
 """A gap is small below this share of the gap of a network that has every training label right and guesses otherwise."""
+LITTLE = 0.04
+"""A rise in test error below four points is little: so the paper calls the 3 to 4 points that batch norm is worth. More
+parameters do no harm, or there is no peak, only where noise leaves no larger one open."""
 
 _NO_HARM = "More parameters than it takes to fit do not raise"
 _PEAKS = "peaks near the interpolation threshold"
@@ -52,12 +56,17 @@ def headline(found: Sequence[Finding]) -> str:
     """All findings in one line."""
     if all(finding.outcome == "no conclusion" for finding in found):
         return "No conclusion about more parameters than examples."
-    supported = [finding.claim for finding in found if finding.outcome == "supported"]
-    if any(claim.endswith(_PEAKS) for claim in supported):
+    peaks = [finding.outcome for finding in found if finding.claim.endswith(_PEAKS)]
+    harmless = [finding.outcome for finding in found if finding.claim.startswith(_NO_HARM)]
+    if "supported" in peaks:
         return "Test error peaks where networks just begin to fit, and falls again beyond."
-    if any(claim.startswith(_NO_HARM) for claim in supported):
+    if "not supported" in harmless:
+        return "More parameters than it takes to fit raise test error."
+    if "supported" in harmless:
         return "More parameters than it takes to fit do no harm."
-    return "Test error shows no peak where networks begin to fit."
+    if "not supported" in peaks:
+        return "Test error shows no peak where networks begin to fit."
+    return "What more parameters than it takes to fit do to test error is not decided."
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,11 +145,13 @@ def _no_harm(family: str, sweep: Sweep | str) -> Finding:
         return Finding(claim, "no conclusion", f"Only the largest size, {sweep.at(largest)}, has fitted.")
     best = int(mean[:largest].argmin())
     noise = honest_difference(sweep.test_errors, largest, best, sweep.n_test)
+    gain = float(mean[best] - mean[largest])
     return Finding(
         claim,
-        "supported" if mean[largest] <= mean[best] + noise else "not supported",
+        exceeds(Interval(gain, gain - noise, gain + noise, len(sweep.test_errors)), -LITTLE),
         f"Test error is {_percent(mean[largest])} at {sweep.at(largest)} and {_percent(mean[best])} at the best of the "
-        f"smaller, {sweep.at(best)}; networks fit from {sweep.at(sweep.threshold)} on. {_noise(sweep, noise)}",
+        f"smaller, {sweep.at(best)}; networks fit from {sweep.at(sweep.threshold)} on. {_noise(sweep, noise)} A rise "
+        f"counts as none if it is less than {_percent(LITTLE)} even so.",
     )
 
 
@@ -169,10 +180,14 @@ def _double_descent(family: str, rate: float, sweep: Sweep | str) -> Finding:
         )
     elif not found:
         shape = f"The peak is within noise. {shape}"
+    outcome: Outcome = "supported" if found else "no conclusion"
+    hidden = "" if found else f" A peak counts as none if it is lower than {_percent(LITTLE)} even so."
+    if not found and peak.prominence + noise < LITTLE:
+        outcome = "not supported"
     return Finding(
         claim,
-        "supported" if found else "not supported",
-        f"Networks fit from {sweep.at(sweep.threshold)} on. {shape} {_noise(sweep, noise)}",
+        outcome,
+        f"Networks fit from {sweep.at(sweep.threshold)} on. {shape} {_noise(sweep, noise)}{hidden}",
     )
 
 
