@@ -115,7 +115,7 @@ def test_a_model_that_takes_no_rate_of_dropout_has_the_other_rows(tiny):
     assert (len(own), len(study.plan())) == (5, 12)
     alone = replace(study, models=(linear,)).with_recipe(steps=8, dropout=0.0)
     augmented, *_ = alone.plan()
-    table = alone.summarise(train([augmented], small))
+    table = alone.summarise(list(train([augmented], small)))
     assert len(table) == 1
     assert any("necessary" in finding.claim for finding in alone.verdict(table))
 
