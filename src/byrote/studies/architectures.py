@@ -24,7 +24,7 @@ import pandas as pd
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.models.switchboard import SWITCHES
-from byrote.references import name_of
+from byrote.references import is_reference, name_of
 from byrote.studies.architecture_record import Planned
 from byrote.studies.architectures_findings import findings
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
@@ -272,7 +272,7 @@ def architectures_study(
 
 
 def _rate(family: str, *, small: bool) -> float:
-    kind = family.partition("-")[0]
+    kind = "" if is_reference(family) else family.partition("-")[0]
     if "norm" in family.split("+"):
         return 0.1
     return (_RATES | (_SMALL_RATES if small else {})).get(kind, 0.01)
