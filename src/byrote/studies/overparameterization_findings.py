@@ -21,13 +21,10 @@ from byrote.studies.evidence import obstacle
 from byrote.studies.families import family_name
 from byrote.studies.statistics import Interval, mean_interval
 from byrote.studies.study import Finding
-from byrote.studies.verdicts import Outcome, exceeds
+from byrote.studies.verdicts import LITTLE, Outcome, exceeds
 
 SMALL_GAP = 0.5
 """A gap is small below this share of the gap of a network that has every training label right and guesses otherwise."""
-LITTLE = 0.04
-"""A rise in test error below four points is little: so the paper calls the 3 to 4 points that batch norm is worth. More
-parameters do no harm, or there is no peak, only where noise leaves no larger one open."""
 
 _NO_HARM = "More parameters than it takes to fit do not raise"
 _PEAKS = "peaks near the interpolation threshold"

@@ -6,7 +6,6 @@ Strengths are compared on test data, so the one that tests best is shown and nev
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -15,11 +14,10 @@ from byrote.studies.comparisons import Comparison, holm
 from byrote.studies.data_worth import Worth, sentence
 from byrote.studies.strengths_readings import Capacity, Ladders, read_capacity, read_gain, read_worth, runs_of
 from byrote.studies.study import Finding
+from byrote.studies.verdicts import LITTLE, Outcome, exceeds
 
 SIGNIFICANCE = 0.05
 """Of all strengths of a regulariser together, by Holm's correction."""
-
-Outcome = Literal["supported", "not supported", "no conclusion"]
 
 
 def findings(ladders: Ladders, runs: pd.DataFrame) -> list[Finding]:
@@ -59,7 +57,10 @@ def shrinks(ladders: Ladders, runs: pd.DataFrame, name: str) -> Finding:
     elif first is None:
         why = "From no strength on is the largest n fitted a smaller one, to the ladder's factor of 2"
     elif costs is None or first < costs:
-        outcome, why = "supported", f"It does from {ladders.label(name, first)} on"
+        difference = compared[first - 1].difference
+        outcome, why = exceeds(difference, -LITTLE), f"It shrinks from {ladders.label(name, first)} on"
+        if outcome != "supported":
+            why += f", where noise leaves a cost of up to {-100 * difference.low:.1f} points open"
         why += ", and no strength costs test accuracy beyond noise" if costs is None else ""
     else:
         why = f"It shrinks from {ladders.label(name, first)} on"

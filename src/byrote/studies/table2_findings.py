@@ -15,6 +15,7 @@ from byrote.studies.randomization_findings import DECISIVE
 from byrote.studies.statistics import binomial_interval
 from byrote.studies.study import Finding
 from byrote.studies.table2_rows import Row, most_regularized, paper_accuracy
+from byrote.studies.verdicts import exceeds
 
 HALF = 0.5
 """Random labels are fitted far above chance, and a network generalises without regularisers, from half of the way
@@ -119,18 +120,18 @@ def _needs_none(model: str, none: pd.DataFrame, most: pd.DataFrame | None, num_s
         f"{_percent(top * chance)}"
     )
     if most is None:
-        return Finding(claim, "supported" if test.low > chance else "not supported", f"{statement} ({_seeds(none)}).")
+        return Finding(claim, exceeds(test, chance), f"{statement} ({_seeds(none)}).")
     best = most["test_accuracy"].mean()
     if best <= chance:
         unsure = f"{statement}; with {_regularizers(most)} it has learned nothing to compare that with"
         return Finding(claim, "no conclusion", f"{unsure} ({_seeds(none)}).")
-    kept = _share(test.mean, chance) / _share(best, chance)
+    low, high = (_share(max(end, chance), chance) / _share(best, chance) for end in (test.low, test.high))
     return Finding(
         claim,
-        "supported" if kept >= HALF and test.low > chance else "not supported",
+        exceeds(test, chance + HALF * (best - chance)),
         f"{statement}. With {_regularizers(most)}, the most regularised row, it tests at {_percent(best)} top-1 and "
-        f"{_percent(most['test_top5_accuracy'].mean())} top-{top}: without any it has {kept:.0%} of that lead over "
-        f"guessing (top-1; {_seeds(none)}).",
+        f"{_percent(most['test_top5_accuracy'].mean())} top-{top}: without any it has {low:.0%} to {high:.0%} of that "
+        f"lead over guessing ({HALF:.0%} are enough; top-1; {_seeds(none)}).",
     )
 
 

@@ -9,6 +9,10 @@ from byrote.studies.statistics import Interval
 
 Outcome: TypeAlias = Literal["supported", "not supported", "no conclusion"]
 
+LITTLE = 0.04
+"""A change of accuracy below four points is little: so the paper calls the 3 to 4 points that batch norm is worth.
+Something does no harm, or is not there, only where noise leaves no more than this open."""
+
 
 def exceeds(interval: Interval, threshold: float) -> Outcome:
     """Whether a figure lies above `threshold`: not decided where its interval holds that, or has no ends."""
