@@ -15,9 +15,8 @@ from byrote.studies.families import family_label
 from byrote.studies.randomization_findings import DECISIVE
 from byrote.studies.rank_correlation import FEWEST, rank_correlation
 from byrote.studies.statistics import Interval, binomial_interval
-from byrote.studies.study import Finding
+from byrote.studies.study import Finding, Outcome
 from byrote.studies.table1_findings import FAR
-from byrote.studies.verdicts import Outcome
 
 Switches = Mapping[str, Mapping[str, bool]]
 """Families of switchboards, and which switches are on in each."""

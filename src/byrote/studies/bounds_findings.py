@@ -12,12 +12,11 @@ import pandas as pd
 
 from byrote.studies.judgement import Telling, telling
 from byrote.studies.statistics import Interval, mean_interval
-from byrote.studies.study import Finding
+from byrote.studies.study import Finding, Outcome
 from byrote.theory.measures.catalog import MEASURES
 from byrote.theory.measures.measure import Measure
 
 Badge = Literal["yes", "no", "no conclusion"]
-Outcome = Literal["supported", "not supported", "no conclusion"]
 Says = Literal["vacuous", "no better than guessing", "says something"]
 _ROUNDING = 1e-9
 LABELS = ("true-labels", "random-labels")

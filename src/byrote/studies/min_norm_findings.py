@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from itertools import combinations
-from typing import Literal, TypeAlias
 
 import pandas as pd
 
@@ -14,7 +13,7 @@ from byrote.studies.comparisons import Comparison, compare
 from byrote.studies.min_norm_rows import Row
 from byrote.studies.randomization_findings import DECISIVE
 from byrote.studies.statistics import Interval, binomial_interval
-from byrote.studies.study import Finding
+from byrote.studies.study import Finding, Outcome
 from byrote.studies.table1_findings import FAR, SIGNIFICANCE
 from byrote.theory.kernel_interpolation import KernelInterpolation
 from byrote.theory.other_interpolants import OtherInterpolants
@@ -24,8 +23,6 @@ CONVERGED = 0.01
 
 _EQUAL = 1e-9
 """Of the largest entry: float64 rounds to 1e-16 in each of a Hessian's few sums."""
-
-Outcome: TypeAlias = Literal["supported", "not supported", "no conclusion"]
 
 _RANDOM, _TRUE = "random labels", "true labels"
 

@@ -20,8 +20,8 @@ from byrote.studies.double_descent import (
 from byrote.studies.evidence import obstacle
 from byrote.studies.families import family_name
 from byrote.studies.statistics import Interval, mean_interval
-from byrote.studies.study import Finding
-from byrote.studies.verdicts import LITTLE, Outcome, exceeds
+from byrote.studies.study import Finding, Outcome
+from byrote.studies.verdicts import LITTLE, exceeds
 
 SMALL_GAP = 0.5
 """A gap is small below this share of the gap of a network that has every training label right and guesses otherwise."""

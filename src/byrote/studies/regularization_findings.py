@@ -14,8 +14,8 @@ from byrote.studies.comparisons import compare_accuracies
 from byrote.studies.evidence import obstacle
 from byrote.studies.randomization_findings import DECISIVE
 from byrote.studies.statistics import binomial_interval
-from byrote.studies.study import Finding
-from byrote.studies.verdicts import Outcome, exceeds
+from byrote.studies.study import Finding, Outcome
+from byrote.studies.verdicts import exceeds
 
 FAR = 0.5
 """A network without regularisers is far above chance if it has half of the lead over guessing that the best combination

@@ -13,8 +13,8 @@ import pandas as pd
 from byrote.studies.comparisons import Comparison, holm
 from byrote.studies.data_worth import Worth, sentence
 from byrote.studies.strengths_readings import Capacity, Ladders, read_capacity, read_gain, read_worth, runs_of
-from byrote.studies.study import Finding
-from byrote.studies.verdicts import LITTLE, Outcome, exceeds
+from byrote.studies.study import Finding, Outcome
+from byrote.studies.verdicts import LITTLE, exceeds
 
 SIGNIFICANCE = 0.05
 """Of all strengths of a regulariser together, by Holm's correction."""

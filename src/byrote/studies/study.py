@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -14,13 +14,15 @@ from byrote.data.dataset import Dataset
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec
 
+Outcome: TypeAlias = Literal["supported", "not supported", "no conclusion"]
+
 
 @dataclass(frozen=True)
 class Finding:
     """One claim, tried on this data: what was found, in plain words and with its figures."""
 
     claim: str
-    outcome: Literal["supported", "not supported", "no conclusion"]
+    outcome: Outcome
     statement: str
 
 

@@ -13,9 +13,9 @@ from byrote.studies.comparisons import Comparison, compare, holm
 from byrote.studies.evidence import obstacle
 from byrote.studies.randomization_findings import DECISIVE
 from byrote.studies.statistics import Interval, binomial_interval
-from byrote.studies.study import Finding
+from byrote.studies.study import Finding, Outcome
 from byrote.studies.table1_rows import Condition, Ordering, Row, orderings, published_rows
-from byrote.studies.verdicts import Outcome, exceeds, sum_up
+from byrote.studies.verdicts import exceeds, sum_up
 
 SIGNIFICANCE = 0.05
 """Of all orderings together, by Holm's correction."""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
 
 from byrote.studies.statistics import Interval
-
-Outcome: TypeAlias = Literal["supported", "not supported", "no conclusion"]
+from byrote.studies.study import Outcome
 
 LITTLE = 0.04
 """A change of accuracy below four points is little: so the paper calls the 3 to 4 points that batch norm is worth.
