@@ -100,14 +100,18 @@ def test_missing_runs_decide_nothing(judge):
 @pytest.mark.parametrize(
     ("did", "outcome", "says"),
     [
-        ({}, "not supported", "It fits at all and converges at all of the weight decays tried: 0 fits (100.0%); 1e-05"),
+        ({}, "not supported", "It fits at all of the weight decays tried: 0 fits (100.0%); 1e-05"),
         ({("none", 1e-2): ADRIFT}, "supported", "It stops fitting at 0.01 and stops converging at 0.01"),
         (
             {("none", 1e-3): PLATEAU, ("none", 1e-2): BROKEN},
             "supported",
             "It stops fitting at 0.001 and stops converging at 0.01",
         ),
-        ({("none", 1e-2): PLATEAU}, "supported", "0.01 converges without fitting (70.0%)"),
+        (
+            {("none", 1e-2): PLATEAU},
+            "supported",
+            "0.01 converges without fitting (70.0%, training loss 1.00 where guessing has 2.30)",
+        ),
         ({("none", 1e-2): PLATEAU}, "supported", "It stops fitting at 0.01 and converges at all"),
         ({("none", 1e-2): FALLING}, "no conclusion", "It stops fitting at 0.01"),
         ({("none", 1e-4): PLATEAU}, "supported", "It fits at the strongest, but not at all, and converges at all of"),

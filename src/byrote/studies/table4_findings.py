@@ -118,22 +118,30 @@ def _scan(model: str, decays: Sequence[float], table: pd.DataFrame, num_seeds: i
     undecided = [why for effect, why in zip(effects, reasons, strict=True) if effect == "open"]
     endings = [ending_of(own) for own in runs.values()]
     each = "; ".join(
-        f"{decay:g} {ending} ({100 * own['train_accuracy'].mean():.1f}%)"
+        f"{decay:g} {ending} ({100 * own['train_accuracy'].mean():.1f}%{_loss(own, ending)})"
         for (_, decay), ending, own in zip(conditions, endings, runs.values(), strict=True)
     )
     outcome = "supported" if "prevents" in effects else "not supported" if set(effects) == {"fits"} else "no conclusion"
     strengths = [decay for _, decay in conditions]
     fitting = _until("fits", "fitting", strengths, [ending == "fits" for ending in endings])
     converging = _until("converges", "converging", strengths, [ending != "does not converge" for ending in endings])
+    what = fitting if set(endings) == {"fits"} else f"{fitting} and {converging}"
     first = next(iter(runs.values()))
     seeds = f"{num_seeds} seeds" if num_seeds > 1 else "one seed"
     why = "" if outcome == "supported" else "".join(f" {reason}" for reason in dict.fromkeys(undecided))
     return Finding(
         claim,
         outcome,  # type: ignore[arg-type]
-        f"It {fitting} and {converging} of the weight decays tried: {each} (train accuracy on {_n(first):,} examples, "
+        f"It {what} of the weight decays tried: {each} (train accuracy on {_n(first):,} examples, "
         f"{_steps(first):,} steps, {seeds}).{why}",
     )
+
+
+def _loss(runs: pd.DataFrame, ending: Ending) -> str:
+    """What decides: with batch norm, a network may have learned in train mode and guess in evaluation mode."""
+    if ending == "fits":
+        return ""
+    return f", training loss {runs['final_loss'].mean():.2f} where guessing has {runs['loss_at_chance'].mean():.2f}"
 
 
 def _until(verb: str, gerund: str, strengths: Sequence[float], does: Sequence[bool]) -> str:
