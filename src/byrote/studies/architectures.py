@@ -3,6 +3,7 @@
 Claim      Architectures of the same number of parameters differ in how well they generalise, and yet all fit random
            labels: what makes one generalise is not that it could not memorise.
 Command    byrote reproduce architectures --data cifar10:DIR --scale laptop    (or --scale paper)
+Cost       laptop: 64 runs, an hour on one AMD EPYC core in bfloat16 beside other work.
 Expected   Test accuracy on true labels differs by many points; random labels of the same examples are fitted by nearly
            all, in a few times the steps. Random cropping helps more than weight decay or dropout.
 Source     Zhang et al., Understanding deep learning requires rethinking generalization (ICLR 2017), sections 2 and 3,
