@@ -4,7 +4,7 @@ Claim      Random cropping and weight decay improve generalisation but are not n
            networks still fit and still generalise; cropping gives more than weight decay; batch norm gives a little.
            The same networks fit random labels, and then test at chance.
 Command    byrote reproduce table1 --data cifar10:DIR --scale laptop    (or --scale paper)
-Cost       laptop: some 50 minutes on two AMD EPYC cores in bfloat16: the six rows of the MLPs take 15 minutes, alexnet's
+Cost       laptop: 50 minutes on two AMD EPYC cores in bfloat16: the six rows of the MLPs take 15 minutes, alexnet's
            five 9, inception's five 17 and the three without batch norm 9, which is too short for these to fit.
 Expected   On all of CIFAR-10 the paper's nineteen rows: test accuracy 86-89% (Inception), 76-81% (AlexNet), 50-53%
            (MLPs), about 10% on random labels. On fewer examples lower levels, and as far as noise allows its orderings.
