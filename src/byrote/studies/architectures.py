@@ -95,13 +95,8 @@ class ArchitectureStudy(ModelStudy):
                 f"got ladder={self.ladder!r}, expected positive multiples of n_train with 1 among them: (0.5, 1, 2)"
             )
         for model in self.model_names:
-            recipe = self.own(self.recipe, "recipe", model)
             self.require_steps(model, "final accuracies are compared, and times to fit up to one limit")
-            if recipe.validation:
-                raise UserError(
-                    f"got validation={recipe.validation:g} for {model}, but every n of the ladder is trained on in "
-                    "full: leave it out"
-                )
+            self.require_no_validation(model, "every n of the ladder is trained on in full")
             self.require_unregularized(model)
 
     @property
