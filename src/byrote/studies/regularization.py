@@ -190,7 +190,7 @@ _LAPTOP: Sizes = {
     "conv": (500, {"steps": 360, "learning_rate": 0.05}),
     "": (256, {"steps": 200}),
 }
-"""Training examples, so few that a grid of 48 runs takes some ten minutes on two cores, and steps, so many that random
+"""Training examples, so few that a grid of 32 runs takes seven minutes on one core, and steps, so many that random
 labels of CIFAR-10 are fitted under every regulariser. conv-small has the rate of the demonstration, at which it fits
 sooner than at 0.01."""
 

@@ -196,7 +196,7 @@ _LAPTOP: Sizes = {
     "": (512, {"steps": 80}),
 }
 """The largest n, and steps: some twenty epochs of it, in which a network without regularisers fits the random labels of
-a half, so that there is room above and below. 80 runs of each take some ten minutes on two cores. conv-small has the
+a half, so that there is room above and below. 80 runs of each take some fifteen minutes on one core. conv-small has the
 rate of the demonstration, at which it fits sooner than at 0.01."""
 
 
