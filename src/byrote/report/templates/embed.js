@@ -1,7 +1,7 @@
 "use strict";
 const theme = JSON.parse(document.getElementById("theme").textContent);
 const dark = matchMedia("(prefers-color-scheme: dark)");
-// Of a legend, in widths of its type: a letter, a symbol with the gap to the next; in pixels: the axis beside it.
+// Of a legend, in widths of its type: a letter, a symbol with the gap to the next; in pixels: an axis of numbers beside it.
 const LETTER = 0.5;
 const SYMBOL = 3;
 const AXIS = 45;
@@ -12,7 +12,9 @@ function legendColumns(spec, width, fontSize) {
   const labels = (legend?.values ?? scale?.domain ?? []).map((label) => (typeof label === "number" ? "100%" : label));
   const widths = labels.map((label) => fontSize * (label.length * LETTER + SYMBOL));
   const total = widths.reduce((sum, one) => sum + one, 0);
-  const room = width - AXIS;
+  const rows = spec.layer.map((layer) => layer.encoding?.y?.sort).find(Array.isArray) ?? [];
+  const named = Math.max(0, ...rows.map((row) => fontSize * (String(row).length * LETTER + SYMBOL)));
+  const room = width - Math.max(AXIS, named);
   return total < room ? 0 : Math.max(1, Math.floor(room / Math.max(...widths)));
 }
 
