@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from byrote.errors import UserError
 from byrote.references import name_of
@@ -69,3 +70,16 @@ def test_the_users_choice_of_kernel_stands(option: str) -> None:
     parameters["weight"].grad = torch.ones(2, 3, 2)
     optimizer.step(0.5)
     torch.testing.assert_close(parameters["weight"].detach()[:, 0, 0], torch.tensor([1 - 0.005, 0.5]))
+
+
+def test_weights_that_are_part_of_a_larger_tensor_take_their_own_steps() -> None:
+    """Fused steps go through memory, where other numbers lie between these weights."""
+    whole = torch.zeros(4, 6)
+    weight = nn.Parameter(whole[:, :3])
+    view = weight.detach()[None]
+    optimizer = ReplicaOptimizer([TrainSpec(model="mlp-1x4", learning_rate=1.0)], {"weight": view})
+    for _ in range(2):
+        view.grad = torch.arange(12.0).view(1, 4, 3)
+        optimizer.step(1.0)
+    torch.testing.assert_close(weight.detach(), -(1 + 1.9) * torch.arange(12.0).view(4, 3))
+    assert (whole[:, 3:] == 0).all()

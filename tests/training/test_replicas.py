@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from byrote.errors import UserError
+from byrote.models.catalog import build_model
 from byrote.models.dropout import Dropout
 from byrote.randomness import stream_seed
+from byrote.training.optimizers import ReplicaOptimizer
+from byrote.training.planner import is_convolutional
 from byrote.training.replicas import Replicas, prepare, why_not_stackable
+from byrote.training.spec import TrainSpec
 
 
 def make(seed: int) -> nn.Module:
@@ -109,3 +116,96 @@ def test_auxiliary_outputs_are_an_error_that_says_so(num_replicas: int) -> None:
     assert replicas(inputs, training=False).shape == (num_replicas, 4, 2)
     with pytest.raises(UserError, match=r"gave a tuple in training mode, .* \(aux_logits=False\)"):
         replicas(inputs, training=True)
+
+
+NETWORKS = [
+    "mlp-2x8",
+    "conv-small",
+    "alexnet-w0.1",
+    "inception-w0.1",
+    "inception-w0.1-no-batchnorm",
+    "resnet-1x4",
+    "resnet-1x4-no-batchnorm",
+    "vit-1x32",
+    "switchboard-2x32",
+    *(f"switchboard-2x32+{switch}" for switch in ("local", "local+shared", "skip", "attention", "norm", "pool")),
+]
+OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, object], dict[str, object]]] = {
+    "sgd": (torch.optim.SGD, {}, {"momentum": 0.0}),
+    "momentum": (torch.optim.SGD, {"momentum": 0.9}, {"momentum": 0.9}),
+    "nesterov": (
+        torch.optim.SGD,
+        {"momentum": 0.9, "nesterov": True},
+        {"momentum": 0.9, "optimizer_options": (("nesterov", True),)},
+    ),
+    # With the usual epsilon, weights whose gradient is 0 but for rounding (the bias of attention's keys) go by rounding.
+    "adam": (torch.optim.Adam, {"eps": 1e-4}, {"optimizer": "adam", "optimizer_options": (("eps", 1e-4),)}),
+    "adamw": (torch.optim.AdamW, {"eps": 1e-4}, {"optimizer": "adamw", "optimizer_options": (("eps", 1e-4),)}),
+}
+LEAVES: dict[str, dict[int, tuple[int, ...]]] = {
+    "early": {1: (0,)},
+    "late": {6: (2,)},
+    "two at once": {3: (0, 3)},
+    "one after another": {1: (1,), 3: (3,), 5: (0,)},
+}
+"""After how many steps which replicas leave."""
+
+
+def _slow_but_for(name: str) -> object:
+    return name if name in {"conv-small", "resnet-1x4"} else pytest.param(name, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("leaves", LEAVES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("model", [_slow_but_for(name) for name in NETWORKS])
+def test_those_that_stay_train_as_if_alone(model: str, optimizer: str, leaves: str) -> None:
+    """In float64, against plain loops, unfused, with weights in rows."""
+    num, num_steps, shape = 4, 8, (3, 8, 8)
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.rand(num_steps, num, 4, *shape, dtype=torch.float64, generator=generator)
+    labels = torch.randint(10, (num_steps, num, 4), generator=generator)
+    kind, options, fields = OPTIMIZERS[optimizer]
+    rates = [0.01, 0.01, 0.02, 0.01]
+
+    def build(replica: int) -> nn.Module:
+        return build_model(model, input_shape=shape, num_classes=10, seed=replica).double()
+
+    def plain(replica: int, steps: int) -> Mapping[str, torch.Tensor]:
+        network = build(replica).train()
+        weights = network.parameters()
+        steps_of = kind(weights, lr=rates[replica], weight_decay=0.01, foreach=False, **options)  # type: ignore[call-arg]
+        for step in range(steps):
+            steps_of.zero_grad()
+            F.cross_entropy(network(inputs[step, replica]), labels[step, replica]).backward()
+            steps_of.step()
+        return network.state_dict()
+
+    networks = [build(replica) for replica in range(num)]
+    if is_convolutional(networks[0]):
+        networks = [network.to(memory_format=torch.channels_last) for network in networks]  # type: ignore[call-overload]
+    stack, there = Replicas(networks), list(range(num))
+    specs = [TrainSpec(model=model, weight_decay=0.01, learning_rate=rate, **fields) for rate in rates]  # type: ignore[arg-type]
+    steps_of_all = ReplicaOptimizer(specs, stack.parameters)
+    compared = 0
+
+    def compare(gone: list[int], steps: int) -> None:
+        for replica in gone:
+            for name, value in plain(replica, steps).items():
+                torch.testing.assert_close(stack.state(there.index(replica))[name], value, rtol=1e-8, atol=1e-9)
+
+    for step in range(num_steps):
+        if leaving := LEAVES[leaves].get(step):
+            compare(list(leaving), step)
+            compared += len(leaving)
+            kept = [position for position, replica in enumerate(there) if replica not in leaving]
+            there = [there[position] for position in kept]
+            stack.keep(kept)
+            steps_of_all.keep(kept, stack.parameters)
+        logits = stack(inputs[step, there], training=True)
+        F.cross_entropy(logits.flatten(0, 1), labels[step, there].flatten(), reduction="none").view(
+            len(there), -1
+        ).mean(1).sum().backward()
+        steps_of_all.step(1.0)
+        stack.clear_gradients()
+    compare(there, num_steps)
+    assert compared + len(there) == num

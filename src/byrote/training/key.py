@@ -12,7 +12,7 @@ from byrote.models.catalog import build_model
 from byrote.references import is_reference, source_digest
 from byrote.training.spec import TrainSpec
 
-SEMANTICS = 3
+SEMANTICS = 4
 """Raised whenever a change of ours changes the numbers of a run: older results are then not taken for new ones."""
 
 

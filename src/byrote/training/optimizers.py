@@ -88,9 +88,12 @@ class ReplicaOptimizer:
             own = old_group[kept[first]]["params"]
             for index, part in enumerate(group["params"]):
                 self._optimizer.state[part] = {
-                    key: torch.cat([old.state[each["params"][index]][key] for each in old.param_groups])[
-                        rows[first:last].to(value.device)
-                    ]
+                    key: _laid_out_like(
+                        part,
+                        torch.cat([old.state[each["params"][index]][key] for each in old.param_groups])[
+                            rows[first:last].to(value.device)
+                        ],
+                    )
                     if isinstance(value, Tensor) and value.shape == own[index].shape
                     else _copy(value)
                     for key, value in old.state[own[index]].items()
@@ -107,10 +110,9 @@ class ReplicaOptimizer:
             raise UserError(f"got {name!r} among the options of {spec.optimizer!r}: set {fields[name]} instead")
         if found is torch.optim.SGD:
             options["momentum"] = spec.momentum
-        device = next(iter(self._parameters.values())).device.type
         is_torchs = found.__module__.startswith("torch.optim")
         own_choice = options.keys() & {"fused", "foreach", "differentiable"}
-        if is_torchs and found.__name__ in _FUSED and device in ("cpu", "cuda") and not own_choice:
+        if is_torchs and found.__name__ in _FUSED and not own_choice and all(map(_fusible, self._parameters.values())):
             options["fused"] = True
 
         self._segments: list[tuple[int, int]] = []
@@ -140,6 +142,19 @@ class ReplicaOptimizer:
 
     def _part(self, tensor: Tensor, first: int, last: int) -> Tensor:
         return tensor[0] if self._alone else tensor[first:last]
+
+
+def _fusible(parameter: Tensor) -> bool:
+    """Whether torch's fused steps, which go through memory from first to last, would meet this parameter alone: one
+    that is a part of a larger tensor has others' numbers between its own."""
+    is_dense = torch.empty_like(parameter).stride() == parameter.stride()
+    return is_dense and parameter.is_floating_point() and parameter.device.type in ("cpu", "cuda")
+
+
+def _laid_out_like(parameter: Tensor, values: Tensor) -> Tensor:
+    """The same values in the memory order of `parameter`: torch's fused steps go through both by memory, not by
+    index, and would give the state of one weight to another."""
+    return torch.empty_like(parameter, dtype=values.dtype).copy_(values)
 
 
 def _copy(value: Any) -> Any:
