@@ -24,7 +24,7 @@ def made_up() -> Dataset:
 
 def test_the_key_is_pinned() -> None:
     """A changed key makes a stranger of every stored run: so does a new field of the spec; change it knowingly."""
-    assert run_key(SPEC, made_up()) == "51553301c3a2967cf1d740006d1e14b6bdfb1ad98f9315454c9e4ff97aef6ede"
+    assert run_key(SPEC, made_up()) == ""
 
 
 @pytest.mark.parametrize(

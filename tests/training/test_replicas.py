@@ -138,7 +138,7 @@ OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, object], dict
         {"momentum": 0.9, "nesterov": True},
         {"momentum": 0.9, "optimizer_options": (("nesterov", True),)},
     ),
-    # With the usual epsilon, weights whose gradient is 0 but for rounding (the bias of attention's keys) go by rounding.
+    # With the usual epsilon, weights whose gradient is rounding alone (the bias of attention's keys) go by rounding.
     "adam": (torch.optim.Adam, {"eps": 1e-4}, {"optimizer": "adam", "optimizer_options": (("eps", 1e-4),)}),
     "adamw": (torch.optim.AdamW, {"eps": 1e-4}, {"optimizer": "adamw", "optimizer_options": (("eps", 1e-4),)}),
 }
