@@ -209,18 +209,12 @@ def test_too_large_for_memory_means_the_users_cache(
 ) -> None:
     monkeypatch.setattr(image_cache, "cache_folder", lambda name: tmp_path / "cache" / name)
     needed = 36 * 5 * 5 * 3
-    monkeypatch.setattr(image_cache, "_memory", lambda: 4 * needed)
+    monkeypatch.setattr(image_cache, "total_memory", lambda: 4 * needed)
     in_memory = load(f"images:{photos}", image_size=5)
     assert not (tmp_path / "cache").exists()
-    monkeypatch.setattr(image_cache, "_memory", lambda: 4 * needed - 1)
+    monkeypatch.setattr(image_cache, "total_memory", lambda: 4 * needed - 1)
     check_equal(load(f"images:{photos}", image_size=5), in_memory)
     assert caches(tmp_path) == ["images"]
-
-
-def test_memory_is_that_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert 2**28 < image_cache._memory() < 2**50
-    monkeypatch.delattr(os, "sysconf")
-    assert image_cache._memory() <= 8 * 2**30
 
 
 def test_a_full_disk_is_told_before(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

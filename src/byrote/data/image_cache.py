@@ -31,6 +31,7 @@ from jaxtyping import Int64, UInt8
 
 from byrote.data.decoding import EncodedImages, PixelFile, write_images
 from byrote.data.download import cache_folder
+from byrote.data.memory import total_memory
 from byrote.errors import UserError
 
 _VERSION = 1
@@ -55,7 +56,7 @@ class CachedImages:
 
 def are_too_large(num_images: int, size: tuple[int, int]) -> bool:
     """Whether so many colour images of (H, W) take more than a quarter of the memory of this machine."""
-    return num_images * size[0] * size[1] * 3 > _memory() / 4
+    return num_images * size[0] * size[1] * 3 > total_memory() / 4
 
 
 def find_or_build(
@@ -226,17 +227,6 @@ def _drop_equal_channels(file: PixelFile, num_rows: int) -> None:
     for start in range(0, num_rows, _BLOCK):
         block = slice(start, start + _BLOCK)
         gray[block] = colour[block, ..., 0].copy()
-
-
-def _memory() -> int:
-    """Bytes of this machine, or fewer where a container is allowed fewer."""
-    try:
-        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
-        machine = 8 * 2**30
-    limit = Path("/sys/fs/cgroup/memory.max")
-    allowed = limit.read_text().strip() if limit.is_file() else "max"
-    return min(machine, int(allowed)) if allowed.isdecimal() else machine
 
 
 def _say(line: str) -> None:
