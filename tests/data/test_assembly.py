@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byrote.data.assembly import Column, Examples, Reading, assemble, split_labels
+from byrote.data.assembly import Column, Examples, Reading, assemble, refuse_unknown_kind, split_labels
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 
@@ -214,3 +214,9 @@ def test_labels_are_split_as_the_examples_are() -> None:
     train, test = split_labels(labels, None)
     assert data.train.inputs[:, 0].tolist() == train.tolist()
     assert data.test.inputs[:, 0].tolist() == test.tolist()
+
+
+def test_a_kind_that_there_is_not_is_refused() -> None:
+    assert refuse_unknown_kind("tokens") == "tokens"
+    with pytest.raises(UserError, match="got kind='token', expected one of images, vectors, tokens"):
+        refuse_unknown_kind("token")

@@ -238,3 +238,30 @@ def test_the_layout_in_memory_does_not_matter(tiny: Dataset, name: str) -> None:
 
     other = replace(tiny, train=channels_last(tiny.train), test=channels_last(tiny.test))
     assert corrupt(other, name).fingerprint == corrupt(tiny, name).fingerprint
+
+
+def tokens(n: int = 200, length: int = 7) -> Dataset:
+    ids = np.random.default_rng(0).integers(0, 10**6, (2 * n, length))
+    parts = [Split.clean(ids[rows], np.arange(n) % 3) for rows in (slice(n), slice(n, None))]
+    return Dataset("ids", parts[0], parts[1], ("a", "b", "c"), pixel_max=1.0)
+
+
+@pytest.mark.parametrize("name", ["shuffled-pixels", "random-pixels"])
+def test_tokens_change_places(name: str) -> None:
+    data = tokens()
+    noisy = corrupt(data, name, seed=1)
+    for before, after in zip(splits(data), splits(noisy), strict=True):
+        assert after.inputs.dtype == np.int64
+        np.testing.assert_array_equal(np.sort(before.inputs), np.sort(after.inputs))
+    orders = [np.argsort(np.argsort(row)) for row in noisy.train.inputs - 0]
+    before = [np.argsort(row) for row in data.train.inputs]
+    moves = {tuple(order[ranks]) for order, ranks in zip(before, orders, strict=True)}
+    assert (len(moves) == 1) == (name == "shuffled-pixels")
+
+
+def test_labels_of_tokens_are_redrawn_and_their_values_are_not() -> None:
+    noisy = corrupt(tokens(), "random-labels")
+    assert noisy.train.changed_labels.any()
+    np.testing.assert_array_equal(noisy.train.inputs, tokens().train.inputs)
+    with pytest.raises(UserError, match=r"got gaussian for ids, whose inputs are token ids .* random-labels"):
+        corrupt(tokens(), "gaussian", rate=0.5)

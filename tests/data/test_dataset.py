@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from byrote.data.corruptions import Corruption, apply_corruptions
 from byrote.data.dataset import Dataset, Split, moments
+from byrote.data.subsets import subset
 
 
 def test_what_a_split_says_of_itself() -> None:
@@ -21,6 +23,18 @@ def test_what_a_split_says_of_itself() -> None:
     np.testing.assert_array_equal(part.labels, [1, 1])
     np.testing.assert_array_equal(part.true_labels, [1, 0])
     np.testing.assert_array_equal(part.changed_inputs, [True, False])
+    assert [part.place(row) for row in range(2)] == ["row 2", "row 1"]
+
+
+def test_every_example_keeps_the_place_that_it_came_from(tiny: Dataset) -> None:
+    files = np.array([f"cat/{{}}{number}.png" for number in range(121)])
+    split = replace(tiny.train, sources=files, origin="{}")
+    assert split.take(np.array([5, 3])).take(np.array([1])).place(0) == "cat/{}3.png"
+    data = replace(tiny, train=split)
+    assert data.fingerprint == tiny.fingerprint
+    assert subset(data, 30, 0).train.place(0) in files
+    noisy = apply_corruptions(data, (Corruption(name="random-labels"), Corruption(name="gaussian")), 0)
+    np.testing.assert_array_equal(noisy.train.sources, files)
 
 
 def test_clean_data_have_nothing_changed(tiny: Dataset) -> None:
@@ -31,7 +45,10 @@ def test_clean_data_have_nothing_changed(tiny: Dataset) -> None:
 
 def test_vectors_are_no_images(tiny: Dataset) -> None:
     split = Split.clean(np.zeros((4, 9), np.float32), np.arange(4))
+    assert replace(tiny, train=split).kind == "vectors"
     assert not replace(tiny, train=split).is_images
+    assert tiny.kind == "images"
+    assert replace(tiny, train=replace(split, inputs=split.inputs.astype(np.int64))).kind == "tokens"
 
 
 def change_one_pixel(split: Split) -> Split:

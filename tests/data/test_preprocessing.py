@@ -205,3 +205,54 @@ def test_a_crop_that_does_not_fit_is_refused(shape: tuple[int, ...], crop: int) 
     with pytest.raises(UserError) as error:
         preprocess(dataset(shape), "whiten", crop)
     assert f"got a centre crop of {crop} for inputs of shape {shape}" in str(error.value)
+
+
+TOKENS = Dataset(
+    "tokens",
+    Split.clean(np.random.default_rng(0).integers(0, 2**40, (9, 4)), np.arange(9) % 2),
+    Split.clean(np.random.default_rng(1).integers(0, 2**40, (5, 4)), np.arange(5) % 2),
+    ("a", "b"),
+)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_token_ids_arrive_as_they_are(dtype: torch.dtype) -> None:
+    for inputs, split in zip(preprocess(TOKENS, "none"), (TOKENS.train, TOKENS.test), strict=True):
+        found = inputs.to("cpu", channels_last=False).gather(torch.arange(len(split)), dtype)
+        assert found.dtype == torch.int64
+        np.testing.assert_array_equal(found.numpy(), split.inputs)
+    both = concatenate([preprocess(TOKENS, "none")[0]] * 2).gather(torch.arange(18), dtype)
+    np.testing.assert_array_equal(both.numpy(), np.tile(TOKENS.train.inputs, (2, 1)))
+
+
+@pytest.mark.parametrize("kind", ["whiten", "standardize"])
+def test_no_arithmetic_on_token_ids(kind: str) -> None:
+    with pytest.raises(UserError, match=r"got preprocessing .* for tokens, whose inputs are token ids"):
+        preprocess(TOKENS, kind)
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(1e30, 0.0), (1e-30, 0.0), (1e36, 0.0), (1.0, 2e5), (1e-3, 100.0)])
+def test_columns_of_any_scale_are_standardised(scale: float, shift: float) -> None:
+    """Far from 0 too, where x / deviation - mean / deviation would lose most digits."""
+    values = np.random.default_rng(0).normal(size=(60, 3)) * scale + shift
+    values[:, 1] = shift  # carries nothing in training, whatever it is in the test split
+    split, test = values[:40].astype(np.float32), values[40:].astype(np.float32)
+    test[3, 1] += np.float32(max(1.0, abs(shift)))
+    labels = np.arange(40) % 2
+    data = Dataset("table", Split.clean(split, labels), Split.clean(test, labels[:20]), ("a", "b"), pixel_max=1.0)
+    for found, before in zip(map(gathered, preprocess(data, "standardize")), (split, test), strict=True):
+        exact = before.astype(np.float64)
+        mean, deviation = split.astype(np.float64).mean(0), split.astype(np.float64).std(0)
+        expected = (exact[:, [0, 2]] - mean[[0, 2]]) / deviation[[0, 2]]
+        np.testing.assert_allclose(found[:, [0, 2]], expected, rtol=1e-6, atol=1e-6)
+        assert not found[:, 1].any()
+
+
+def test_a_test_value_beyond_all_bounds_is_named() -> None:
+    train = np.random.default_rng(0).normal(size=(8, 2)).astype(np.float32) * np.float32(1e-10)
+    test = train.copy()
+    test[5, 1] = 1e35
+    labels = np.arange(8) % 2
+    data = Dataset("table", Split.clean(train, labels), Split.clean(test, labels), ("a", "b"), pixel_max=1.0)
+    with pytest.raises(UserError, match=r"row 5: feature 1 \(counting from 0\) is 1e\+35, where the training set has"):
+        preprocess(data, "standardize")

@@ -212,3 +212,53 @@ def test_splitting_takes_a_seed() -> None:
 def test_arrays_that_are_none(arrays: tuple[object, ...], message: str) -> None:
     with pytest.raises(UserError, match=message):
         from_arrays(*arrays)
+
+
+IDS = np.random.default_rng(0).integers(0, 1000, (40, 6))
+CLASSES = np.arange(40) % 2
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8, np.float64])
+def test_whole_numbers_are_tokens_where_that_is_said(dtype: type) -> None:
+    ids = (IDS % 200).astype(dtype)
+    data = from_arrays(ids, CLASSES, kind="tokens")
+    assert (data.kind, data.train.inputs.dtype, data.input_shape) == ("tokens", np.int64, (6,))
+    np.testing.assert_array_equal(data.train.inputs, ids[data.train.sources])
+    assert data.test.place(0) == f"row {data.test.sources[0]} of x_train"
+
+
+def test_whole_numbers_are_quantities_unless_that_is_said(recwarn: pytest.WarningsRecorder) -> None:
+    for table in ((IDS % 17).astype(np.uint8), IDS - 500, IDS.astype(np.float32), IDS[:, :1]):
+        assert from_arrays(table, CLASSES).kind == "vectors"
+    assert from_arrays(IDS, CLASSES, kind="vectors").kind == "vectors"
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match="x_train holds whole numbers from 0 on, .* of 6 features; .* kind='tokens'"):
+        assert from_arrays(IDS, CLASSES).kind == "vectors"
+
+
+def test_token_ids_of_a_file(tmp_path: Path) -> None:
+    np.savez(tmp_path / "ids.npz", x=IDS, y=CLASSES)
+    data = load(f"npz:{tmp_path / 'ids.npz'}", kind="tokens")
+    np.testing.assert_array_equal(data.test.inputs, IDS[data.test.sources])
+    (tmp_path / "ids.csv").write_text("a,b,y\n" + "\n".join(f"{i},{i * i},{i % 2}" for i in range(20)))
+    data = load(f"csv:{tmp_path / 'ids.csv'}", label="y", kind="tokens")
+    assert data.train.inputs.dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("inputs", "kind", "message"),
+    [
+        (IDS, "images", r"got kind='images', but inputs of x_train have shape \(40, 6\)"),
+        (
+            IDS[:, None],
+            "tokens",
+            r"got kind='tokens', but inputs of x_train have shape \(40, 1, 6\), expected \[N, T\]",
+        ),
+        (np.where(IDS[7, 2] == IDS, -1, IDS), "tokens", r"x_train, row 7 .*: a token id below 0"),
+        (IDS + 0.5, "tokens", r"x_train, row 0 .*: a token id that is no whole number"),
+    ],
+    ids=["flat", "deep", "negative", "broken"],
+)
+def test_what_is_no_kind_of_these_inputs_is_refused(inputs: np.ndarray, kind: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        from_arrays(inputs, CLASSES, kind=kind)

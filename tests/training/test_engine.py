@@ -609,6 +609,33 @@ def test_vectors_train_as_images_do(tiny: Dataset) -> None:
     np.testing.assert_allclose(of_vectors.curve["train_loss"], of_images.curve["train_loss"], rtol=1e-9)
 
 
+def embedding(*, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    return nn.Sequential(nn.Embedding(50, 4), nn.Flatten(), nn.Linear(4 * input_shape[0], num_classes))
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64", "bfloat16"])
+def test_token_ids_reach_the_network_in_a_stack_and_alone(precision: str) -> None:
+    """Whole numbers, in whatever precision; and the numbers of a stack are those of each network by itself."""
+    ids = np.random.default_rng(0).integers(0, 50, (60, 5))
+    splits = [Split.clean(part, part[:, 0] % 2) for part in (ids[:40], ids[40:])]
+    data = Dataset("ids", splits[0], splits[1], ("a", "b"), pixel_max=1.0)
+    common = {"model": name_of(embedding), "epochs": 6, "learning_rate": 0.1, "batch_size": 8, "preprocessing": "none"}
+    common["precision"] = precision
+    settings = [(), (Corruption(name="random-labels"),), (Corruption(name="shuffled-pixels"),)]
+    specs = [TrainSpec(corruptions=corruptions, **common) for corruptions in settings]
+    together = train_all(specs, data)
+    assert {outcome.replicas for outcome in together} == {3}
+    for spec, stacked in zip(specs, together, strict=True):
+        (alone,) = train_all([spec], data)
+        assert not alone.failed_checks
+        assert stacked.train_loss == pytest.approx(alone.train_loss, rel=0.02 if precision == "bfloat16" else 1e-4)
+    with pytest.raises(UserError, match="got model 'mlp-1x4' for ids, whose inputs are token ids"):
+        train_all([TrainSpec(model="mlp-1x4")], data)
+    quantities = replace(data, train=Split.clean(ids[:40].astype(np.float32), splits[0].labels))
+    with pytest.raises(UserError, match="if the inputs are token ids, load them with kind='tokens'"):
+        train_all(specs[:1], quantities)
+
+
 def images_on_disk(folder: Path, n: int) -> Dataset:
     """Noise of 64x64 pixels in colour, as the cache of large image sets keeps it: channels innermost, read-only."""
     generator = np.random.default_rng(0)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast, get_args
 
 import numpy as np
 from jaxtyping import Int64, Shaped
 
-from byrote.data.dataset import Dataset, Split
+from byrote.data.dataset import Dataset, Kind, Split
 from byrote.data.subsets import split_rows
 from byrote.errors import UserError
 
@@ -52,9 +52,21 @@ class Examples:
     """`[N, D]`, `[N, H, W]`, `[N, C, H, W]` or `[N, H, W, C]`, numbers."""
     labels: Column
     """`[N]` or `[N, 1]`, whole numbers or names."""
+    sources: Shaped[np.ndarray, " N"] | None = None
+    """As of a Split; None: row numbers of the inputs."""
+    origin: str | None = None
+    """As of a Split; None: "row {} of NAME", by the name of the inputs."""
 
     def take(self, rows: slice | Int64[np.ndarray, " M"]) -> Examples:
-        return Examples(self.inputs.take(rows), self.labels.take(rows))
+        return Examples(self.inputs.take(rows), self.labels.take(rows), self.row_sources[rows], self.origin)
+
+    @property
+    def row_sources(self) -> Shaped[np.ndarray, " N"]:
+        return np.arange(len(self.inputs.values)) if self.sources is None else self.sources
+
+    def split(self, inputs: Shaped[np.ndarray, "N ..."], labels: Int64[np.ndarray, " N"]) -> Split:
+        """These examples after their inputs and labels have been checked."""
+        return Split.clean(inputs, labels, self.row_sources, self.origin or f"row {{}} of {self.inputs.name}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +81,32 @@ class Reading:
     """None: judged by the pixels."""
     channels: Channels | None = None
     """Which axis of `[N, ., ., .]` holds the channels; None: judged by the shape, where that is possible."""
+    kind: Kind | None = None
+    """None: judged by the shape; `[N, D]` are vectors then, and never tokens."""
     mapped: bool = False
     """The inputs are views of a read-only memory map, uint8 `[N, C, H, W]`, and stay that: copies may not fit."""
     rejected: tuple[tuple[str, str], ...] = ()
     """Images that could not be decoded, and why."""
+
+
+def refuse_unknown_kind(kind: str | None) -> Kind | None:
+    """The kind, where it is one."""
+    if kind not in (None, *get_args(Kind)):
+        raise UserError(f"got kind={kind!r}, expected one of {', '.join(get_args(Kind))}")
+    return cast(Kind | None, kind)
+
+
+def could_be_tokens(reading: Reading) -> bool:
+    """Whether vectors may be meant as token ids: whole numbers by type, of more bits than pixels have, none below 0."""
+    inputs = [part.inputs.values for part in reading.splits]
+    return all(
+        values.ndim == 2
+        and values.shape[1] > 1
+        and values.dtype.kind in "iu"
+        and values.dtype.itemsize > 1
+        and values.min(initial=0) >= 0
+        for values in inputs
+    )
 
 
 def assemble(reading: Reading, *, name: str, title: str = "", split_seed: int = 0) -> Dataset:
@@ -83,7 +117,7 @@ def assemble(reading: Reading, *, name: str, title: str = "", split_seed: int = 
     """
     parts = reading.splits
     inputs, pixel_maxima = zip(
-        *(_checked_inputs(part.inputs, reading.channels, reading.mapped) for part in parts), strict=True
+        *(_checked_inputs(part.inputs, reading.channels, reading.mapped, reading.kind) for part in parts), strict=True
     )
     for part, array in zip(parts, inputs, strict=True):
         if len(array) != len(part.labels.values):
@@ -98,7 +132,8 @@ def assemble(reading: Reading, *, name: str, title: str = "", split_seed: int = 
         )
     labels, class_names = _numbered([part.labels for part in parts], reading.class_names)
     if len(inputs) == 1:
-        train, test = (Split.clean(inputs[0][rows], labels[0][rows]) for rows in split_rows(labels[0], split_seed))
+        whole = parts[0].split(inputs[0], labels[0])
+        train, test = (whole.take(rows) for rows in split_rows(labels[0], split_seed))
         places = parts[0].labels
     else:
         # One type for both: float test images beside 8-bit training images are on the same scale only by chance.
@@ -107,7 +142,7 @@ def assemble(reading: Reading, *, name: str, title: str = "", split_seed: int = 
                 f"{parts[0].inputs.name} holds {inputs[0].dtype}, {parts[1].inputs.name} {inputs[1].dtype}: "
                 "give both splits the same type and scale"
             )
-        train, test = (Split.clean(*pair) for pair in zip(inputs, labels, strict=True))
+        train, test = (part.split(*pair) for part, *pair in zip(parts, inputs, labels, strict=True))
         places = parts[1].labels
     _check_classes(train, test, class_names, places.name)
     return Dataset(
@@ -144,9 +179,10 @@ def _check_classes(train: Split, test: Split, class_names: tuple[str, ...], sour
 
 
 def _checked_inputs(
-    column: Column, channels: Channels | None, mapped: bool
+    column: Column, channels: Channels | None, mapped: bool, kind: Kind | None
 ) -> tuple[Shaped[np.ndarray, "N ..."], float]:
-    """Vectors `[N, D]` in float32, or images `[N, C, H, W]` in uint8 or float32; and the value of a full pixel."""
+    """Vectors `[N, D]` in float32, images `[N, C, H, W]` in uint8 or float32, or token ids `[N, T]` in int64; and the
+    value of a full pixel."""
     values = column.values
     if len(values) == 0:
         raise UserError(f"{column.name} has no rows, expected at least one example")
@@ -159,6 +195,14 @@ def _checked_inputs(
             f"inputs of {column.name} have shape {values.shape}, expected vectors [N, D] or images "
             "[N, H, W], [N, C, H, W] or [N, H, W, C]"
         )
+    if kind is not None and (kind == "images") != (values.ndim > 2):
+        shapes = {"images": "[N, H, W], [N, C, H, W] or [N, H, W, C]", "vectors": "[N, D]", "tokens": "[N, T]"}
+        raise UserError(
+            f"got kind={kind!r}, but inputs of {column.name} have shape {values.shape}, expected {shapes[kind]}; "
+            "leave kind out, or reshape them"
+        )
+    if kind == "tokens":
+        return _token_ids(values, column), 1.0
     if values.ndim == 2:
         return _finite_float32(values, column), 1.0
     if values.ndim == 3:
@@ -183,6 +227,14 @@ def _guess_channels(values: Shaped[np.ndarray, "N ..."], column: Column) -> Chan
             'say which: byrote.from_arrays(..., channels="first") or channels="last"'
         )
     return "first" if first else "last"
+
+
+def _token_ids(values: Shaped[np.ndarray, "N T"], column: Column) -> Int64[np.ndarray, "N T"]:
+    if values.dtype.kind == "f":
+        whole = np.isfinite(values) & (values == np.rint(values))
+        _check_rows(~whole, column, "a token id that is no whole number", "correct it, or leave kind='tokens' out")
+    _check_rows(values < 0, column, "a token id below 0", "number tokens from 0, padding included")
+    return np.require(values, np.int64, ["C", "W"])
 
 
 def _finite_float32(values: Shaped[np.ndarray, "N ..."], column: Column) -> Shaped[np.ndarray, "N ..."]:

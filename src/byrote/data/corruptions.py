@@ -7,7 +7,7 @@ touched; a corruption of inputs acts on both splits alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Annotated, Literal, get_args
@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from byrote.data.dataset import Dataset, Split, moments
+from byrote.data.dataset import Dataset, Kind, Split, moments
 from byrote.errors import UserError
 from byrote.randomness import permutation, permutations, stream
 
@@ -26,12 +26,16 @@ CORRUPTIONS: dict[str, str] = {
     "true-labels": "the data as they are",
     "partial-labels": "each training label, with probability RATE, becomes a class drawn uniformly from all K",
     "random-labels": "every training label becomes a class drawn uniformly from all K",
-    "shuffled-pixels": "one permutation of the pixel positions, the same for all images",
+    "shuffled-pixels": "one permutation of the pixel positions (of features, of places in a sequence of tokens), the "
+    "same for all images",
     "random-pixels": "a permutation of the pixel positions for each image of its own",
-    "gaussian": "Gaussian noise with the mean and variance of each channel of the training set",
+    "gaussian": "Gaussian noise with the mean and variance of each channel of the training set; not for tokens",
 }
 LABEL_CORRUPTIONS = ("partial-labels", "random-labels")
 INPUT_CORRUPTIONS = ("shuffled-pixels", "random-pixels", "gaussian")
+
+_OF_QUANTITIES = ("gaussian",)
+"""Those that calculate with the values, and so have no meaning for token ids."""
 
 # Images worked on at a time: bounds the memory of the sort keys (8 bytes a pixel) to a few MiB.
 _BLOCK = 1024
@@ -53,13 +57,29 @@ class Corruption(BaseModel):
         return self
 
 
+def has_meaning(name: str, kind: Kind) -> bool:
+    """Whether a corruption can be made of inputs of this kind."""
+    return kind != "tokens" or name not in _OF_QUANTITIES
+
+
+def refuse_meaningless(corruptions: Sequence[Corruption], data: Dataset) -> None:
+    """Raises UserError for a corruption that inputs like those of `data` cannot have."""
+    for corruption in corruptions:
+        if not has_meaning(corruption.name, data.kind):
+            known = ", ".join(name for name in CORRUPTIONS if has_meaning(name, data.kind))
+            raise UserError(
+                f"got {corruption.name} for {data.name}, whose inputs are token ids and have no mean or variance; "
+                f"choose among {known}"
+            )
+
+
 def corrupt(data: Dataset, name: str, *, rate: float = 1.0, seed: int = 0) -> Dataset:
     """A new data set, with the corruption `name` (a key of CORRUPTIONS) drawn from `seed`.
 
     Of the result's splits, `true_labels` are the labels before and `changed` says which examples differ.
 
     Raises:
-        UserError: an unknown name, or a rate outside [0, 1].
+        UserError: an unknown name, a rate outside [0, 1], or Gaussian token ids.
     """
     if name == "true-labels":
         return data
@@ -73,7 +93,12 @@ def corrupt(data: Dataset, name: str, *, rate: float = 1.0, seed: int = 0) -> Da
 
 
 def apply_corruptions(data: Dataset, corruptions: tuple[Corruption, ...], seed: int) -> Dataset:
-    """All of `corruptions`, in their order. Means and variances are those of the training pixels in `data`."""
+    """All of `corruptions`, in their order. Means and variances are those of the training pixels in `data`.
+
+    Raises:
+        UserError: Gaussian token ids.
+    """
+    refuse_meaningless(corruptions, data)
     for corruption in corruptions:
         if corruption.name in LABEL_CORRUPTIONS:
             data = replace(data, train=_redraw_labels(data.train, data.num_classes, corruption.rate, seed))

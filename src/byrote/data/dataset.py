@@ -5,27 +5,49 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
+
+Kind: TypeAlias = Literal["images", "vectors", "tokens"]
+"""What an input is: pixels, numeric features, or a sequence of whole numbers that stand for something."""
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
     """N examples.
 
-    `inputs` are images `[N, C, H, W]` (uint8, or float32 on the same scale) or vectors `[N, D]` (float32).
-    `labels` are what a network is trained on; `true_labels` what the data said. On a test split they agree.
+    `inputs` are images `[N, C, H, W]` (uint8, or float32 on the same scale), vectors `[N, D]` (float32) or token ids
+    `[N, T]` (int64). `labels` are what a network is trained on; `true_labels` what the data said. On a test split they
+    agree.
     """
 
     inputs: Shaped[np.ndarray, "N ..."]
     labels: Int64[np.ndarray, " N"]
     true_labels: Int64[np.ndarray, " N"]
     changed_inputs: Bool[np.ndarray, " N"]
+    sources: Shaped[np.ndarray, " N"] = None  # type: ignore[assignment]  # by default 0 to N - 1
+    """Where each example came from: its row in what was read (int64), or the path of its file (str). They stay with the
+    examples in every selection, and are no part of the fingerprint."""
+    origin: str = "row {}"
+    """A source in words, with {} where it stands: "row {} of x_train", "{}" for paths. Rows count from 0 unless the
+    words say otherwise."""
+
+    def __post_init__(self) -> None:
+        if self.sources is None:
+            object.__setattr__(self, "sources", np.arange(len(self.labels)))
 
     @classmethod
-    def clean(cls, inputs: Shaped[np.ndarray, "N ..."], labels: Int64[np.ndarray, " N"]) -> Split:
-        return cls(inputs, labels, labels, np.zeros(len(labels), dtype=bool))
+    def clean(
+        cls,
+        inputs: Shaped[np.ndarray, "N ..."],
+        labels: Int64[np.ndarray, " N"],
+        sources: Shaped[np.ndarray, " N"] | None = None,
+        origin: str = "row {}",
+    ) -> Split:
+        sources = np.arange(len(labels)) if sources is None else sources
+        return cls(inputs, labels, labels, np.zeros(len(labels), dtype=bool), sources, origin)
 
     @property
     def changed_labels(self) -> Bool[np.ndarray, " N"]:
@@ -37,7 +59,18 @@ class Split:
         return self.changed_labels | self.changed_inputs
 
     def take(self, rows: Int64[np.ndarray, " M"]) -> Split:
-        return Split(self.inputs[rows], self.labels[rows], self.true_labels[rows], self.changed_inputs[rows])
+        return Split(
+            self.inputs[rows],
+            self.labels[rows],
+            self.true_labels[rows],
+            self.changed_inputs[rows],
+            self.sources[rows],
+            self.origin,
+        )
+
+    def place(self, row: int) -> str:
+        """Where the example in `row` came from, in words: "row 17 of x_train", "train/cat/3.png"."""
+        return self.origin.replace("{}", str(self.sources[row]), 1)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -65,12 +98,19 @@ class Dataset:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """(C, H, W) for images, (D,) for vectors."""
+        """(C, H, W) for images, (D,) for vectors, (T,) for tokens."""
         return self.train.inputs.shape[1:]
 
     @property
+    def kind(self) -> Kind:
+        """Follows from the arrays: vectors are floats, tokens whole numbers."""
+        if len(self.input_shape) == 3:
+            return "images"
+        return "tokens" if self.train.inputs.dtype.kind in "iu" else "vectors"
+
+    @property
     def is_images(self) -> bool:
-        return len(self.input_shape) == 3
+        return self.kind == "images"
 
     @property
     def label(self) -> str:

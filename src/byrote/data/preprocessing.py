@@ -1,7 +1,9 @@
 """Crop and scaling, as one multiplication and one addition per value, so that pixels can stay 8-bit where they are.
 
 Whitening is the paper's (appendix A): subtract the image's mean, divide by its adjusted standard deviation
-max(deviation, 1/sqrt(number of values)), on pixels scaled to [0, 1].
+max(deviation, 1/sqrt(number of values)), on pixels scaled to [0, 1]. Vectors are standardised instead, column by
+column: their values are quantities of different kinds, and what all columns of a row share is no brightness. Token ids
+are names, not quantities, and stay the whole numbers that they are.
 
 Pixels from which an augmentation takes its windows are kept whole, and cropped when they are gathered. So are pixels on
 disk (memory-mapped), which stay there and are only ever read in blocks.
@@ -16,10 +18,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, Shaped
+from jaxtyping import Float, Float32, Int64, Shaped
 from torch import Tensor
 
-from byrote.data.dataset import Dataset, moments
+from byrote.data.dataset import Dataset, Kind, moments
 from byrote.errors import UserError
 
 Preprocessing = Literal["whiten", "standardize", "none"]
@@ -41,8 +43,8 @@ class Inputs:
     """N examples whose network inputs are `pixels * scale + shift` within the window, computed on gathering."""
 
     pixels: Shaped[Tensor, "N ..."] | Shaped[np.ndarray, "N ..."]
-    """uint8 or float32; images `[N, C, H, W]` (`[N, H, W, C]` where `channels_innermost`), vectors `[N, D]`. An array,
-    instead of a tensor on the device, where they are too many for it or lie on disk."""
+    """uint8 or float32; images `[N, C, H, W]` (`[N, H, W, C]` where `channels_innermost`), vectors `[N, D]`; int64
+    token ids `[N, T]`. An array, instead of a tensor on the device, where they are too many for it or lie on disk."""
     scale: Float[Tensor, ...]
     """Broadcasts against pixels `[N, C, H, W]`; its first axis is N or 1."""
     shift: Float[Tensor, ...]
@@ -72,8 +74,8 @@ class Inputs:
         height, width = self._whole_size if self.crop is None else (self.crop, self.crop)
         return height, width
 
-    def gather(self, rows: Int64[Tensor, " B"], dtype: torch.dtype) -> Float[Tensor, "B ..."]:
-        """The network inputs of `rows`; images as `[B, C, h, w]`."""
+    def gather(self, rows: Int64[Tensor, " B"], dtype: torch.dtype) -> Shaped[Tensor, "B ..."]:
+        """The network inputs of `rows`; images as `[B, C, h, w]`; token ids as int64, whatever `dtype`."""
         return self.scaled(self.fetch(rows), dtype)
 
     def fetch(self, rows: Int64[Tensor, " B"], *, whole: bool = False) -> Batch:
@@ -91,7 +93,9 @@ class Inputs:
         )
         return Batch(*(self._moved(tensor) for tensor in (pixels, scale, shift)))
 
-    def scaled(self, batch: Batch, dtype: torch.dtype) -> Float[Tensor, "B ..."]:
+    def scaled(self, batch: Batch, dtype: torch.dtype) -> Shaped[Tensor, "B ..."]:
+        if batch.pixels.dtype == torch.int64:
+            return batch.pixels
         inputs = batch.pixels.to(dtype, memory_format=self._layout)
         return inputs.mul_(batch.scale.to(dtype)).add_(batch.shift.to(dtype))
 
@@ -178,23 +182,39 @@ def concatenate(parts: Sequence[Inputs]) -> Inputs:
     )
 
 
+def preprocessing_of(kind: Kind) -> Preprocessing:
+    """What is done to inputs of this kind unless something else is asked for."""
+    defaults: dict[Kind, Preprocessing] = {"images": "whiten", "vectors": "standardize", "tokens": "none"}
+    return defaults[kind]
+
+
 def preprocess(data: Dataset, kind: Preprocessing, crop: int | None = None) -> tuple[Inputs, Inputs]:
-    """The inputs of the training and of the test split. Standardising uses the training split's moments for both.
+    """The inputs of the training and of the test split. Standardising uses the training split's moments for both; a
+    channel or feature that never varies in training is 0 in both.
 
     Raises:
-        UserError: a crop of vectors, or one larger than the images.
+        UserError: a crop of anything but images, or one larger than they are; arithmetic on token ids; a test value
+            that standardising takes out of the range of float32.
     """
     if crop is not None and (not data.is_images or min(data.input_shape[1:]) < crop):
         raise UserError(
             f"got a centre crop of {crop} for inputs of shape {data.input_shape}, "
             "expected images at least that large; leave the crop out"
         )
+    if data.kind == "tokens" and kind != "none":
+        raise UserError(
+            f"got preprocessing {kind!r} for {data.name}, whose inputs are token ids: they are names, and arithmetic "
+            "would mix them up; leave preprocessing out"
+        )
     splits = [split.inputs for split in (data.train, data.test)]
+    if kind == "standardize" and not data.is_images:
+        splits = _standardized(data)
     if kind == "whiten":
         scaling = [_whitening(inputs, data.pixel_max, crop) for inputs in splits]
+    elif kind == "standardize" and data.is_images:
+        scaling = [_standardizing(splits[0], crop)] * 2
     else:
-        common = _standardizing(splits[0], crop) if kind == "standardize" else _unit(splits[0].ndim, data.pixel_max)
-        scaling = [common, common]
+        scaling = [_unit(splits[0].ndim, data.pixel_max if kind == "none" else 1.0)] * 2
     train, test = (
         Inputs(pixels, scale, shift, data.pixel_max, kind == "whiten", crop, channels_innermost)
         for (pixels, channels_innermost), (scale, shift) in zip(map(_stored, splits), scaling, strict=True)
@@ -268,8 +288,30 @@ def _standardizing(inputs: Shaped[np.ndarray, "N ..."], crop: int | None) -> tup
     window = inputs[_center(inputs.shape[2:], crop)]
     mean, deviation = (torch.from_numpy(moment)[None] for moment in moments(window))
     # A feature that never varies carries nothing: it becomes 0 rather than 0/0.
-    deviation = torch.where(deviation > 0, deviation, torch.ones_like(deviation))
-    return (1 / deviation).float(), (-mean / deviation).float()
+    scale = torch.where(deviation > 0, 1 / deviation, torch.zeros_like(deviation))
+    return scale.float(), (-mean * scale).float()
+
+
+def _standardized(data: Dataset) -> list[Float32[np.ndarray, "N D"]]:
+    """The vectors of both splits, standardised in float64: (x - mean) / deviation, and not x / deviation - mean /
+    deviation, which loses all digits of a column that lies far from 0, such as a year or a time."""
+    mean, deviation = moments(data.train.inputs)
+    scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+    found = []
+    for split in (data.train, data.test):
+        inputs = np.empty(split.inputs.shape, np.float32)
+        with np.errstate(over="ignore"):
+            for part in blocks(inputs):
+                inputs[part] = (split.inputs[part] - mean) * scale
+        if len(rows := np.flatnonzero(~np.isfinite(inputs).all(axis=1))):
+            column = int((~np.isfinite(inputs[rows[0]])).argmax())
+            value, usual = split.inputs[rows[0], column], f"{mean[column]:g} ± {deviation[column]:g}"
+            raise UserError(
+                f"{split.place(int(rows[0]))}: feature {column} (counting from 0) is {value:g}, where the training set "
+                f"has {usual}; correct the value, or drop the row"
+            )
+        found.append(inputs)
+    return found
 
 
 def _unit(num_axes: int, pixel_max: float) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from byrote.data import formats
-from byrote.data.assembly import Channels, Column, Examples, Reading, assemble
-from byrote.data.dataset import Dataset
+from byrote.data.assembly import Channels, Column, Examples, Reading, assemble, could_be_tokens, refuse_unknown_kind
+from byrote.data.dataset import Dataset, Kind
 from byrote.data.download import DOWNLOADS, find_or_fetch
 from byrote.errors import UserError
 
@@ -96,7 +96,7 @@ _SOURCES = {
             "parquet:DIR",
             "train-*.parquet and test-*.parquet with images or arrays and labels, as on the Hugging Face hub",
             _read_parquet,
-            takes=("label", "image_size", "cache"),
+            takes=("label", "image_size", "cache", "kind"),
         ),
         _Source(
             "images:DIR",
@@ -108,12 +108,13 @@ _SOURCES = {
             "npz:FILE",
             "arrays x_train, y_train, x_test, y_test, or x, y which are split",
             lambda path, _: formats.read_npz(path),
+            takes=("kind",),
         ),
         _Source(
             "csv:FILE",
             "numbers with a header; the label column is named by --label",
             lambda path, options: formats.read_csv(path, options.label),
-            takes=("label",),
+            takes=("label", "kind"),
         ),
     )
 }
@@ -129,6 +130,7 @@ def load(
     image_size: int | None = None,
     cache: str | Path | None = None,
     rejected: str | Path | None = None,
+    kind: Kind | None = None,
 ) -> Dataset:
     """The data set of a source, one of SOURCES: "digits", "mnist:DIR", "csv:FILE".
 
@@ -143,26 +145,30 @@ def load(
             ones map the file, and no memory is taken. Images that would take more than a quarter of the memory are
             kept in the user's cache folder in any case.
         rejected: a csv file to list the images in that could not be decoded; they are left out, with a warning.
+        kind: "vectors" or "tokens": what the numbers of an example are (csv, npz, parquet); by default quantities, and
+            tokens only in a column that is called input_ids.
 
     Raises:
         UserError: naming the file, the row and the remedy.
     """
-    kind, colon, place = name.partition(":")
-    source = _SOURCES.get(kind)
+    scheme, colon, place = name.partition(":")
+    source = _SOURCES.get(scheme)
     if source is None:
-        near = get_close_matches(kind, _SOURCES, 1)
+        near = get_close_matches(scheme, _SOURCES, 1)
         raise UserError(
             f"got data {name!r}{f', did you mean {near[0]!r}?' if near else ','} expected one of {', '.join(SOURCES)}"
         )
-    for option, value in (("label", label), ("image_size", image_size), ("cache", cache)):
+    for option, value in (("label", label), ("image_size", image_size), ("cache", cache), ("kind", kind)):
         if value is not None and option not in source.takes:
             raise UserError(f"got {option}={value!r}, which has no meaning for {source.pattern}: leave it out")
     if image_size is not None and image_size < 1:
         raise UserError(f"got image_size={image_size}, expected a number of pixels of at least 1")
-    if bool(place) != (":" in source.pattern) and not (kind in DOWNLOADS and not colon):
+    if bool(place) != (":" in source.pattern) and not (scheme in DOWNLOADS and not colon):
         raise UserError(f"got data {name!r}, expected {source.pattern}: {source.description}")
-    path = find_or_fetch(kind) if kind in DOWNLOADS and not place else Path(place).expanduser()
+    path = find_or_fetch(scheme) if scheme in DOWNLOADS and not place else Path(place).expanduser()
     reading = source.read(path, _Options(label, image_size, None if cache is None else Path(cache)))
+    if refuse_unknown_kind(kind) is not None:
+        reading = replace(reading, kind=kind)
     _report_rejected(reading.rejected, None if rejected is None else Path(rejected))
     return assemble(reading, name=name, title=(source.title or path.name) if title is None else title)
 
@@ -192,6 +198,7 @@ def from_arrays(
     class_names: Sequence[str] | None = None,
     pixel_max: float | None = None,
     channels: Channels | None = None,
+    kind: Kind | None = None,
     split_seed: int = 0,
 ) -> Dataset:
     """The user's arrays (NumPy, torch, pandas, nested lists) as a data set; without a test split they are split 4 to 1.
@@ -199,13 +206,16 @@ def from_arrays(
     Shapes: `[N, D]` are vectors; `[N, H, W]`, `[N, C, H, W]` and `[N, H, W, C]` are images. Where both or neither of
     axes 1 and 3 have 1 or 3 entries, `channels` must say which axis holds the channels.
 
-    Types: vectors become float32. Images of whole numbers 0..255 become uint8; floats stay, as float32. Arrays that
-    need no conversion are not copied: do not write to them afterwards.
+    Types: vectors become float32, whole numbers too, unless kind="tokens" says that they are token ids, which stay
+    int64 up to the network's `forward`. Images of whole numbers 0..255 become uint8; floats stay, as float32. Arrays
+    that need no conversion are not copied: do not write to them afterwards.
 
     Args:
         class_names: what labels 0..K-1 are called; else the labels found, whole numbers or names, are the classes.
         pixel_max: the value of a full pixel. By default 255 for whole numbers and for floats between 0 and 255 that
             exceed 1; 1 for all other floats.
+        kind: "images", "vectors" or "tokens"; by default `[N, D]` are vectors, of whatever type. Whole numbers of more
+            than 8 bits may be meant as token ids, and a warning asks which, until kind is given.
         split_seed: draws the test split where none is given.
 
     Raises:
@@ -220,7 +230,14 @@ def from_arrays(
         None if class_names is None else tuple(map(str, class_names)),
         pixel_max,
         channels,
+        refuse_unknown_kind(kind),
     )
+    if kind is None and could_be_tokens(reading):
+        warnings.warn(
+            f"{columns[0].name} holds whole numbers from 0 on, which are taken for the quantities of "
+            f"{columns[0].values.shape[1]} features; if they are token ids, give kind='tokens', else kind='vectors'",
+            stacklevel=2,
+        )
     return assemble(reading, name=name, title=title, split_seed=split_seed)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
 from byrote.data.augmentations import Augmentation, draws
@@ -87,7 +87,7 @@ def batches(
     parts: Iterable[Int64[Tensor, "R _"]],
     dtype: torch.dtype,
     augmentation: EpochAugmentation | None = None,
-) -> Iterator[Float[Tensor, "R _ ..."]]:
+) -> Iterator[Shaped[Tensor, "R _ ..."]]:
     """The inputs of each of `parts`, which are examples of every replica, on the home of the inputs."""
     for examples, batch in _fetched(split, parts, whole=augmentation is not None):
         if augmentation is None:

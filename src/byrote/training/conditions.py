@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Int64, Shaped
 from torch import Tensor
 
 from byrote.data.corruptions import apply_corruptions
@@ -32,7 +32,7 @@ class SplitTensors:
     labels: Int64[Tensor, "R N"]
     true_labels: Int64[Tensor, "R N"]
 
-    def gather(self, examples: Int64[Tensor, "R B"], dtype: torch.dtype) -> Float[Tensor, "R B ..."]:
+    def gather(self, examples: Int64[Tensor, "R B"], dtype: torch.dtype) -> Shaped[Tensor, "R B ..."]:
         """The network inputs of each replica's own `examples`, which are on the home of the inputs."""
         return self.shaped(self.inputs.scaled(self.fetch(examples), dtype), examples)
 
@@ -42,7 +42,7 @@ class SplitTensors:
             return self.inputs.fetch(self.rows[0][examples[0]], whole=whole)
         return self.inputs.fetch(self.rows.gather(1, examples).flatten(), whole=whole)
 
-    def shaped(self, batch: Float[Tensor, "M ..."], examples: Int64[Tensor, "R B"]) -> Float[Tensor, "R B ..."]:
+    def shaped(self, batch: Shaped[Tensor, "M ..."], examples: Int64[Tensor, "R B"]) -> Shaped[Tensor, "R B ..."]:
         if self._are_shared(examples):
             return batch.expand(len(examples), *batch.shape)
         return batch.unflatten(0, examples.shape)
@@ -175,8 +175,9 @@ def _identities(inputs: Inputs) -> Int64[np.ndarray, " N"]:
     hashes = np.empty(len(inputs), dtype=np.uint64)
     for part in blocks(inputs.pixels):
         rows = torch.arange(part.start, part.stop)
+        gathered = inputs.gather(rows, torch.float32)
         # + 0.0 makes -0.0 and 0.0 the same bytes.
-        block = (inputs.gather(rows, torch.float32) + 0.0).flatten(1).numpy()
+        block = (gathered + 0.0 if gathered.is_floating_point() else gathered).flatten(1).numpy()
         digests = b"".join(hashlib.blake2b(row, digest_size=8).digest() for row in block)
         hashes[part] = np.frombuffer(digests, dtype=np.uint64)
     return np.unique(hashes, return_inverse=True)[1]

@@ -91,12 +91,22 @@ def train(
 def _why_not_stackable(spec: TrainSpec, runs: Sequence[ReplicaRun], data: Dataset, device: str) -> str | None:
     if not is_elementwise(spec.optimizer):
         return f"{spec.optimizer} is not known to treat each weight by itself"
-    generator = torch.Generator(device).manual_seed(0)
-    shape = (2, *network_input_shape(spec, data))
-    probe = torch.rand(shape, device=device, dtype=weights_dtype(spec), generator=generator)
+    if data.kind == "tokens":
+        probe = torch.from_numpy(data.train.inputs[[0, -1]].astype(np.int64)).to(device)
+    else:
+        generator = torch.Generator(device).manual_seed(0)
+        shape = (2, *network_input_shape(spec, data))
+        probe = torch.rand(shape, device=device, dtype=weights_dtype(spec), generator=generator)
     with make_numerics(spec.precision, device)():  # vmap refuses some operations only there
         failure = why_not_stackable([run.network for run in runs], probe)
     return failure and f"a stack of it fails: {failure}"
+
+
+def _token_hint(data: Dataset, error: Exception) -> str:
+    """What to do, where a model that takes whole numbers was given quantities."""
+    if data.kind != "vectors" or "expected" not in str(error).lower() or "long" not in str(error).lower():
+        return ""
+    return "; if the inputs are token ids, load them with kind='tokens', which keeps them whole numbers"
 
 
 @dataclass
@@ -364,7 +374,7 @@ class _Group:
         except Exception as error:
             raise UserError(
                 f"model {self.recipe.model!r} failed on {len(examples)} inputs of shape {tuple(inputs.shape[2:])}, "
-                f"expected a tensor of class scores: {type(error).__name__}: {error}"
+                f"expected a tensor of class scores: {type(error).__name__}: {error}{_token_hint(self.data, error)}"
             ) from error
         expected = (len(self.active), len(examples), self.data.num_classes)
         if tuple(logits.shape) != expected:

@@ -6,6 +6,7 @@ import hashlib
 from functools import lru_cache
 
 from byrote.data.augmentations import find_augmentation
+from byrote.data.corruptions import refuse_meaningless
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.models.catalog import build_model
@@ -20,9 +21,15 @@ def run_key(spec: TrainSpec, data: Dataset) -> str:
     """SHA-256 over the spec, the data's arrays, the model's parameters, the user's source, and SEMANTICS.
 
     Raises:
-        UserError: a model, optimiser, crop or augmentation that is not there or does not go with the data.
+        UserError: a model, optimiser, crop, corruption or augmentation that is not there or does not go with the data.
     """
     shape = network_input_shape(spec, data)
+    refuse_meaningless(spec.corruptions, data)
+    if data.kind == "tokens" and not is_reference(spec.model):
+        raise UserError(
+            f"got model {spec.model!r} for {data.name}, whose inputs are token ids: models in the box take quantities; "
+            "give one of your own that begins with nn.Embedding, or load the data with kind='vectors'"
+        )
     find_augmentation(spec.augmentation, data.input_shape)
     parts = [
         str(SEMANTICS),

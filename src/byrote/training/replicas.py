@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
@@ -37,7 +37,7 @@ class Replicas:
         self._saved = {name: own_name[id(tensor)] for name, tensor in _tensors_to_save(self._network).items()}
 
     def __call__(
-        self, inputs: Float[Tensor, "R B ..."], *, training: bool, members: Sequence[int] | None = None
+        self, inputs: Shaped[Tensor, "R B ..."], *, training: bool, members: Sequence[int] | None = None
     ) -> Float[Tensor, "R B K"]:
         """Logits. With `members`, only those replicas run, on inputs `[len(members), B, ...]`."""
         self._network.train(training)
@@ -122,7 +122,7 @@ def prepare(network: nn.Module, *, seed: int, momentum: float | None, epsilon: f
     return notes
 
 
-def why_not_stackable(networks: Sequence[nn.Module], inputs: Float[Tensor, "B ..."]) -> str | None:
+def why_not_stackable(networks: Sequence[nn.Module], inputs: Shaped[Tensor, "B ..."]) -> str | None:
     """A trial of one stacked step on copies of two networks: None, or why it fails."""
     trial = Replicas([copy.deepcopy(network) for network in networks[:2]])
     try:
