@@ -29,6 +29,13 @@ def test_laptop_scale_shares_the_work_between_models():
     assert [spec.label_rate for spec in plan[:5]] == [0, 0.25, 0.5, 0.75, 1]
 
 
+@pytest.mark.parametrize("model", ["net.py:Net", "alexnet", "mlp-3x512", "resnet"])
+def test_models_of_ones_own_choice_have_every_figure(model):
+    plan = figure1_study(images(32), "laptop", models=[model]).plan()
+    assert {spec.label_rate for spec in plan} == {0, 0.25, 0.5, 0.75, 1}
+    assert {spec.corruption for spec in plan} >= {"true-labels", "shuffled-pixels", "random-pixels", "gaussian"}
+
+
 def test_paper_scale_is_everything():
     plan = figure1_study(images(32), "paper", seeds=2).plan()
     # True and random labels are both settings and levels.

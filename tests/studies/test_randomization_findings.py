@@ -14,7 +14,11 @@ GOOD = {
     ("random-pixels", 1.0): (250, 0.1, 30, 1.0, 0.5),
     ("gaussian", 1.0): (300, 0.1, 35, 1.0, 0.5),
 }
-NEVER = {"losses": np.full(50, 9.0), "curve": {"step": np.array([100.0]), "train_loss": np.array([9.0])}}
+NEVER = {
+    "losses": np.full(50, 9.0),
+    "curve": {"step": np.array([100.0]), "train_loss": np.array([9.0])},
+    "steps_to_fit": None,
+}
 MEMORISES, NOISE, ORDER, TIME, ERROR, SLOW = range(6)
 
 

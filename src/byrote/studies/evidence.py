@@ -27,12 +27,25 @@ def obstacle(runs: pd.DataFrame, num_planned: int, *, fitted: bool = False, fini
             f"A self-check failed in {len(failed)} of {len(runs)} runs ({', '.join(names)}): nothing follows from them."
         )
     lost = runs[runs["stop_reason"] == "non-finite loss"]
-    if finite and len(lost):
-        return f"The loss was no longer finite in {len(lost)} of {len(runs)} runs ({_each(lost)})."
+    if (finite or fitted) and len(lost):
+        return (
+            f"The loss was no longer finite in {len(lost)} of {len(runs)} runs ({_each(lost)}): they have diverged, "
+            f"and more training would not help; {remedy(lost)}."
+        )
     unfitted = runs[~runs["fitted"].astype(bool)]
     if fitted and len(unfitted):
-        return f"{len(unfitted)} of {len(runs)} runs stopped before they had fitted ({_each(unfitted)})."
+        return f"{len(unfitted)} of {len(runs)} runs stopped before they had fitted ({_each(unfitted)}): {remedy(unfitted)}."
     return None
+
+
+def remedy(runs: pd.DataFrame) -> str:
+    """What to try where these runs have not fitted, with the value to try next: "try `--epochs 400`, twice as many"."""
+    if (runs["stop_reason"] == "non-finite loss").any():
+        rate = float(runs["learning_rate"].min())
+        return f"try `--learning-rate {rate / 10:.2g}`, a tenth of this one"
+    if (runs["stop"] == "at_steps").any():
+        return f"try `--steps {2 * int(runs['steps_run'].max())}`, twice as many"
+    return f"try `--epochs {2 * int(runs['epochs_run'].max())}`, twice as many"
 
 
 def _each(runs: pd.DataFrame) -> str:

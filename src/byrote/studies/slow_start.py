@@ -4,9 +4,10 @@ The claim (section 2.1 of the paper): under random labels the objective takes lo
 prediction errors stay large and are propagated back as large gradients that have nothing in common from one
 batch to the next. Measured here:
 
-- A loss has *started to fall* once its mean over 20 steps is 10% below that of the best constant
+- A loss has *started to fall* once its mean over 20 steps, or over an epoch, is 10% below that of the best constant
   prediction, which is the entropy of the labels trained on (ln K where classes are equally frequent).
   Falling back to that level after a bad start is no progress, so it does not depend on the initial weights.
+  A network that has fitted has started, whatever its loss in train mode (under dropout, say).
 - Gradients are compared over the *same steps* of runs that share initial weights and batch order: those
   before the loss under random labels started to fall. A second figure, over the first 20 steps alone, tells
   gradients that are large from the beginning from those that merely shrink later than under true labels.
@@ -34,7 +35,8 @@ def slow_start_columns(
     """Per run, in the order of `outcomes`:
 
     steps_to_start: optimiser steps until the training loss had started to fall; NaN if it never did. Exact to
-        ten steps beyond the first hundred, to one epoch beyond the first `dense_steps`.
+        ten steps beyond the first hundred, to one epoch beyond the first `dense_steps` and where epochs have fewer
+        steps than the window.
     initial_gradient_norm: mean norm of the batch gradients in the first WINDOW steps.
     early_gradient_norm, early_gradient_cosine: means over the steps before the loss started to fall in the
         run of the same model and seed on random labels, as far as recorded; NaN without such a run.
@@ -59,11 +61,14 @@ def slow_start_columns(
 
 def _steps_to_start(outcome: TrainOutcome, frequencies: np.ndarray) -> float:
     early, curve = outcome.early, outcome.curve
-    later = curve["step"] > (early["step"][-1] if len(early["step"]) else 0)
-    steps = np.concatenate([early["step"], curve["step"][later]])
-    losses = np.concatenate([_trailing_mean(early["step"], early["train_loss"]), curve["train_loss"][later]])
-    started = np.flatnonzero(losses <= (1 - FALL) * loss_at_chance(outcome, frequencies))
-    return float(steps[started[0]]) if started.size else np.nan
+    recorded = early["step"][-1] if len(early["step"]) else 0
+    # Epochs within the record add nothing to it, unless they end before the first window does.
+    epochs = (curve["step"] > recorded) | (curve["step"] < WINDOW)
+    steps = np.concatenate([early["step"], curve["step"][epochs]])
+    losses = np.concatenate([_trailing_mean(early["step"], early["train_loss"]), curve["train_loss"][epochs]])
+    started = steps[losses <= (1 - FALL) * loss_at_chance(outcome, frequencies)]
+    fitted = [] if outcome.steps_to_fit is None else [outcome.steps_to_fit]
+    return float(min([*started, *fitted], default=np.nan))
 
 
 def _trailing_mean(steps: Float[np.ndarray, " M"], losses: Float[np.ndarray, " M"]) -> Float[np.ndarray, " M"]:
