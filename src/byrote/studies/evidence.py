@@ -34,7 +34,8 @@ def obstacle(runs: pd.DataFrame, num_planned: int, *, fitted: bool = False, fini
         )
     unfitted = runs[~runs["fitted"].astype(bool)]
     if fitted and len(unfitted):
-        return f"{len(unfitted)} of {len(runs)} runs stopped before they had fitted ({_each(unfitted)}): {remedy(unfitted)}."
+        each = _each(unfitted)
+        return f"{len(unfitted)} of {len(runs)} runs stopped before they had fitted ({each}): {remedy(unfitted)}."
     return None
 
 
