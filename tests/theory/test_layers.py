@@ -169,3 +169,71 @@ def test_networks_of_ours_that_are_no_row_of_layers_are_named(name, told):
     network = build_model(name, input_shape=(1, 8, 8), num_classes=3)
     with pytest.raises(UnreadableNetwork, match=f"got the module {told}" if "'" in told else told):
         read_layers(network, (1, 8, 8))
+
+
+PARAMETRIZATIONS = {
+    "spectral_norm": nn.utils.parametrizations.spectral_norm,
+    "weight_norm": nn.utils.parametrizations.weight_norm,
+    "orthogonal": nn.utils.parametrizations.orthogonal,
+    "weight_norm by hooks": nn.utils.weight_norm,
+    "spectral_norm by hooks": nn.utils.spectral_norm,
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*")
+@pytest.mark.parametrize("convolutional", [False, True], ids=["linear", "conv"])
+@pytest.mark.parametrize("name", PARAMETRIZATIONS)
+def test_a_parametrised_layer_before_batch_norm_is_read_by_its_weight(name, convolutional):
+    torch.manual_seed(0)
+    wrap, shape = PARAMETRIZATIONS[name], (2, 6, 6) if convolutional else (12,)
+    layer, norm = (nn.Conv2d(2, 5, 3), nn.BatchNorm2d(5)) if convolutional else (nn.Linear(12, 5), nn.BatchNorm1d(5))
+    net = nn.Sequential(wrap(layer), norm, nn.ReLU(), nn.Flatten(), nn.LazyLinear(3))
+    for _ in range(5):
+        net.train()(torch.randn(16, *shape))
+    other = net[:1].state_dict() | {key: value + 0.1 for key, value in net[:1].named_parameters()}
+    net[:1].load_state_dict(other)  # hooks have not made the weight of these numbers yet
+    read = read_layers(net, shape)
+    x = torch.randn(7, *shape)
+    torch.testing.assert_close(read.network(x), net.eval()(x), rtol=1e-4, atol=1e-4)
+    assert [type(part.module) for part in read.layers] == [nn.Conv2d if convolutional else nn.Linear, nn.Linear]
+
+
+def test_batch_norm_without_weights_is_folded_into_a_linear_layer():
+    net, x = settle(nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4, affine=False), nn.ReLU(), nn.Linear(4, 3)), (6,))
+    assert read_layers(net, (6,)).layers[0].module.weight.shape == (4, 6)
+    torch.testing.assert_close(read_layers(net, (6,)).network(x), net.eval()(x))
+
+
+class Doubled(nn.Linear):
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+class Clamped(nn.ReLU):
+    def forward(self, x):
+        return super().forward(x).clamp(max=6)
+
+
+def hooked():
+    layer = nn.Linear(4, 4)
+    layer.register_forward_hook(lambda module, inputs, output: output + 1)
+    return layer
+
+
+@pytest.mark.parametrize(
+    ("strange", "sentence"),
+    [
+        (Doubled(4, 4), "got the module '_2_weight', a get attr, expected"),
+        (Clamped(), "got the module 'clamp', a call of clamp, expected"),
+        (hooked(), r"got a Sequential whose output differs by up to \S+ from that of its layers in a row"),
+    ],
+    ids=["subclass", "clamp", "hook"],
+)
+def test_what_computes_another_function_than_its_layers_is_refused_and_left_as_it_is(strange, sentence):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), strange, nn.Linear(4, 2)).train()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    with pytest.raises(UnreadableNetwork, match=sentence):
+        read_layers(net, (4,))
+    assert all(module.training for module in net.modules())
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())

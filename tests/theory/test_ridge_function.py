@@ -113,7 +113,8 @@ def test_the_construction_is_measured(make, points) -> None:
     errors = (network.evaluate_sorted(torch.from_numpy(x)) - torch.from_numpy(y)).abs()
     assert made.largest_error == errors.max() < 1e-9
     assert made.projection in made.tried
-    assert made.forward_rounding == pytest.approx(2.0**-53 * made.largest_weight * np.ptp(z), rel=0.02)
+    terms = (np.abs(x) @ np.abs(network.projection.detach().numpy())).max()
+    assert made.forward_rounding == pytest.approx(2.0**-53 * made.largest_weight * (np.ptp(z) + terms), rel=0.02)
     assert f"n={N}, d={D}, weights={made.num_weights}, classes={K}" in repr(network)
 
 
@@ -125,3 +126,12 @@ def test_points_too_close_for_float64_are_refused() -> None:
     assert memorizer(x, np.array([0.0, 0, 5, 0])).construction.largest_error > 0.1
     with pytest.raises(UserError, match=re.escape("the closest points are 1.0e-200 apart, which makes slopes beyond")):
         memorizer(np.array([0.0, 1e-200]), np.array([0, 1e200]))
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
+def test_rounding_of_the_plain_sum_is_foretold_for_inputs_far_from_zero(make, points, offset: float) -> None:
+    x, y = points
+    network = make(x + offset, y)
+    error = float((network(torch.from_numpy(x + offset)).detach() - torch.from_numpy(y)).abs().max())
+    foretold = network.construction.forward_rounding
+    assert foretold / 100 < error < 100 * foretold

@@ -81,9 +81,11 @@ def headline(found: Sequence[Reading]) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits: "0.0123", "12,300", "1.23e+07"; "–" for what does not exist."""
+    """Three digits: "0.0123", "12,300", "1.23e+07"; "∞"; "–" for what does not exist."""
     if math.isnan(value):
         return "–"
+    if math.isinf(value):
+        return "∞"
     size = abs(value)
     if size >= 1e6 or 0 < size < 1e-3:
         return f"{value:.2e}"

@@ -35,7 +35,7 @@ from byrote.studies.statistics import Interval
 from byrote.studies.study import Finding
 from byrote.theory.calculation import Calculation, Computed, OnStage, Result, Value
 from byrote.theory.measures.catalog import MEASURES
-from byrote.theory.measures.measure import VERSION, Measure, TrainingSet
+from byrote.theory.measures.measure import VERSION, Measure, TrainingSet, why_not
 from byrote.theory.measures.trained import trained_network, training_set
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec
@@ -109,8 +109,10 @@ class MeasureOfNetworks(Calculation):
             network, initial = trained_network(outcome, data), outcome.initial_state or {}
             try:
                 value = measure.function(network, initial, seen[known], _without_weights(outcome))
-            except UserError as error:  # a layer that it cannot read
-                value, missing = math.nan, missing or f"{outcome.spec.model}: {error}"
+            except Exception as error:  # a layer that it cannot read, a module without a second derivative
+                if is_reference(self.measure) and not isinstance(error, UserError):
+                    raise  # the user's own mistake, with its trace
+                value, missing = math.nan, missing or f"{outcome.spec.model}: {why_not(error)}"
             values.append(_number(value, self.measure, outcome))
             on_stage("evaluating networks", len(values) / self._num)
         array = np.array(values)

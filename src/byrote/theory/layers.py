@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +23,8 @@ _READABLE = (
     "fully connected and convolutional layers in a row, with ReLU, batch norm right after a layer, dropout, pooling "
     "and flattening between them"
 )
+_PROBE_SIZES = (0.1, 1.0, 1.0, 10.0)
+"""Of the inputs on which what was read is compared with the network: preprocessed ones are of the order of 1."""
 
 
 class UnreadableNetwork(UserError):
@@ -80,11 +83,25 @@ class LayeredNetwork:
 def read_layers(network: nn.Module, input_shape: tuple[int, ...]) -> LayeredNetwork:
     """Reads `network`, which is left as it is.
 
-    Batch norm with running statistics is an affine map in evaluation mode: it is folded into the layer before it.
+    Batch norm with running statistics is an affine map in evaluation mode: it is folded into the layer before it. What
+    was read is compared with the network itself on some inputs: a hook, or a subclass with a forward pass of its own,
+    makes another function of the same modules.
 
     Raises:
-        UnreadableNetwork: it is anything but fully connected and convolutional layers in a row; the module is named.
+        UnreadableNetwork: it is anything but fully connected and convolutional layers in a row, where the module is
+            named; or it computes something else than these layers do.
     """
+    with _in_evaluation(network):
+        inputs = _probe(network, input_shape)
+        expected = network(inputs.clone())  # first: hooks that compute a layer's weight do so here
+        modules = _read(network)
+        row = nn.Sequential(*(module for _, module in modules)).eval()
+        layers = _layers(modules, input_shape)
+    _refuse_another_function(row(inputs), expected, type(network).__name__)
+    return LayeredNetwork(row, layers)
+
+
+def _read(network: nn.Module) -> list[tuple[str, nn.Module]]:
     modules: list[tuple[str, nn.Module]] = []
     for name, module in _in_a_row(network):
         if isinstance(module, nn.Identity | Dropout | nn.modules.dropout._DropoutNd):
@@ -96,11 +113,46 @@ def read_layers(network: nn.Module, input_shape: tuple[int, ...]) -> LayeredNetw
                 raise _unreadable(name, type(module).__name__, "with running statistics right after a layer")
             modules[-1] = (modules[-1][0], _folded(modules[-1][1], module))
         elif _is_understood(module):
-            modules.append((name, copy.deepcopy(module)))
+            modules.append((name, _plain(module)))
         else:
             raise _unreadable(name, type(module).__name__)
-    row = nn.Sequential(*(module for _, module in modules)).eval()
-    return LayeredNetwork(row, _layers(modules, input_shape))
+    return modules
+
+
+def _probe(network: nn.Module, input_shape: tuple[int, ...]) -> Float[Tensor, "B ..."]:
+    """Inputs of several sizes, so that a clamp or a saturation shows."""
+    weight = next((p for p in network.parameters() if p.is_floating_point()), torch.empty(0))
+    generator = torch.Generator().manual_seed(0)
+    draws = torch.randn((len(_PROBE_SIZES), *input_shape), generator=generator, dtype=torch.float64)
+    return (draws * draws.new_tensor(_PROBE_SIZES).view(-1, *(1 for _ in input_shape))).to(weight)
+
+
+@contextmanager
+def _in_evaluation(network: nn.Module) -> Iterator[None]:
+    """Modes and buffers are as before afterwards."""
+    modes = {module: module.training for module in network.modules()}
+    buffers = [(buffer, buffer.clone()) for buffer in network.buffers()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+        for buffer, value in buffers:
+            buffer.copy_(value)
+
+
+def _refuse_another_function(came: Tensor, expected: object, name: str) -> None:
+    if not isinstance(expected, Tensor):
+        raise UnreadableNetwork(f"got a {name} that returns a {type(expected).__name__}, expected {_READABLE}")
+    tolerance = math.sqrt(torch.finfo(expected.dtype).eps) * float(expected.abs().amax())
+    if came.shape == expected.shape and bool(((came - expected).abs() <= tolerance).all()):
+        return
+    off = f"by up to {float((came - expected).abs().amax()):.2g}" if came.shape == expected.shape else "in its shape"
+    raise UnreadableNetwork(
+        f"got a {name} whose output differs {off} from that of its layers in a row (a hook, or a forward pass of its "
+        f"own, does something else), expected {_READABLE}"
+    )
 
 
 def _layers(modules: Sequence[tuple[str, nn.Module]], input_shape: tuple[int, ...]) -> tuple[AffineLayer, ...]:
@@ -191,9 +243,33 @@ def _is_understood(module: nn.Module) -> bool:
     return isinstance(module, known)
 
 
+def _plain(module: nn.Module) -> nn.Module:
+    """A copy that holds its weight as such, not a parametrisation of it, and runs no hooks."""
+    if isinstance(module, nn.Linear):
+        plain: nn.Module = nn.Linear(module.in_features, module.out_features, bias=module.bias is not None)
+    elif isinstance(module, nn.Conv2d):
+        m = module
+        plain = nn.Conv2d(
+            m.in_channels, m.out_channels, m.kernel_size, m.stride, m.padding, m.dilation, m.groups, m.bias is not None
+        )
+    else:
+        return copy.deepcopy(module)
+    plain.to(module.weight)
+    for name in ("weight", "bias"):
+        value = getattr(module, name)
+        if value is not None:
+            setattr(plain, name, nn.Parameter(value.detach().clone()))
+    return plain
+
+
 def _folded(layer: nn.Module, norm: nn.modules.batchnorm._BatchNorm) -> nn.Module:
     fuse: Callable[[Any, Any], nn.Module] = fuse_linear_bn_eval if isinstance(layer, nn.Linear) else fuse_conv_bn_eval
-    return fuse(layer.eval(), copy.deepcopy(norm).eval())
+    norm = copy.deepcopy(norm).eval()
+    if norm.weight is None:  # affine=False, of which only convolutions know
+        norm.weight, norm.bias = (
+            nn.Parameter(value(norm.running_mean)) for value in (torch.ones_like, torch.zeros_like)
+        )
+    return fuse(layer.eval(), norm)
 
 
 def _unreadable(name: str, kind: str, condition: str = "") -> UnreadableNetwork:

@@ -59,7 +59,11 @@ def solve_linear(
         # What no feature explains: K + ridge I has it with the eigenvalue ridge.
         alpha = (targets - fitted) / ridge
     left_out = leave_out(targets, fitted, alpha, leverages, variances) if leave_one_out else None
-    spread = (eigenvalues[0] / eigenvalues[-1]).item() if len(sizes) else 1.0
+    spread = 1.0
+    if len(sizes):
+        # Beyond the rank K + ridge I has the eigenvalue ridge; K itself has zeros, which do not count.
+        smallest = ridge if ridge and len(sizes) < num_points else eigenvalues[-1].item()
+        spread = eigenvalues[0].item() / smallest
     return Solution(alpha, fitted, "least-squares", len(sizes), spread, left_out), coefficients
 
 

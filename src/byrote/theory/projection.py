@@ -54,6 +54,8 @@ class Projection:
     """Between neighbouring distinct points; NaN if all are equal."""
     relative_gap: float
     """The same as a share of the range of the values."""
+    largest_term: float
+    """Over the points: sum_j |a_j x_j|, of which rounding makes its share where the product is an ordinary one."""
     chosen: Try
     tried: tuple[Try, ...]
 
@@ -85,7 +87,14 @@ def choose_projection(x: Shaped[np.ndarray, "N ..."], *, seed: int = 0, name: st
         if not len(wrong):
             smallest = float(steps[steps > 0].min()) if (steps > 0).any() else math.nan
             return Projection(
-                direction, z, order, smallest, smallest / float(z[order[-1]] - z[order[0]] or 1), tried[t], tried
+                direction=direction,
+                values=z,
+                order=order,
+                smallest_gap=smallest,
+                relative_gap=smallest / float(z[order[-1]] - z[order[0]] or 1),
+                largest_term=max(float((np.abs(block) @ np.abs(direction)).max()) for _, block in blocks(x)),
+                chosen=tried[t],
+                tried=tried,
             )
         collision = (int(order[wrong[0]]), int(order[wrong[0] + 1]))
     first, second = sorted(collision)

@@ -43,8 +43,9 @@ class Construction:
     largest_error: float
     """Over the n points, measured: of `evaluate_sorted`, absolute."""
     forward_rounding: float
-    """The size of one rounding error in `forward`, whose terms are as large as the largest weight times the range:
-    2**-53 of that. Its error at a point is of this order."""
+    """The size of a rounding error in `forward`: 2**-53 of its largest weight times what that multiplies, which is a
+    difference of projections, as large as their range, and as inexact as sum_j |a_j x_j| makes them (inputs far from 0
+    lose their last digits). Its error at a point is of this order; less where the products are exact, as of pixels."""
     smallest_eigenvalue: float
     """Of the triangular matrix max(z_i - b_j, 0) over distinct points (Lemma 1): the smallest z_i - b_i on its
     diagonal. It bounds eigenvalues alone: the matrix is not symmetric, and its smallest singular value is smaller."""
@@ -143,7 +144,9 @@ def construction_of(
         relative_gap=projection.relative_gap,
         largest_weight=largest_weight,
         largest_error=largest_error,
-        forward_rounding=2.0**-53 * largest_weight * float(line.knots[-1] - line.knots[0]),
+        forward_rounding=2.0**-53
+        * largest_weight
+        * (float(line.knots[-1] - line.knots[0]) + line.projection.largest_term),
         smallest_eigenvalue=float(np.diff(line.knots).min()),
         projection=projection.chosen,
         tried=projection.tried,

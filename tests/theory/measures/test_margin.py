@@ -14,4 +14,4 @@ def test_the_margin_is_a_tenth_of_the_way_up(unit_net, zeros, two_points, outcom
 def test_what_is_over_the_margin_does_not_exist_without_one(unit_net, two_points):
     assert over_margin(24.6, unit_net, two_points) == pytest.approx(2)
     wrong = TrainingSet(two_points.inputs, torch.tensor([1, 1]), 2)
-    assert math.isnan(over_margin(24.6, unit_net, wrong))
+    assert over_margin(24.6, unit_net, wrong) == math.inf

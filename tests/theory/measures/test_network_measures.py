@@ -1,6 +1,7 @@
 import math
 
 import pytest
+import torch
 from torch import nn
 
 from byrote.references import name_of
@@ -52,6 +53,39 @@ def test_what_does_not_exist_for_a_network_is_said(tiny):
     assert "got the module '2', a Tanh" in values["path-norm (why not)"]
     assert values["sharpness"] > 0
     assert "sharpness (why not)" not in values
+
+
+class _Bent(torch.autograd.Function):
+    """A user's own step that can be differentiated once."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.tanh()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        return gradient * (1 - x.tanh() ** 2)
+
+
+class OnceDifferentiable(nn.Module):
+    def __init__(self, *, input_shape, num_classes):
+        super().__init__()
+        self.first, self.out = nn.Linear(math.prod(input_shape), 8), nn.Linear(8, num_classes)
+
+    def forward(self, x):
+        return self.out(_Bent.apply(self.first(x.flatten(1))))
+
+
+def test_a_measure_that_fails_costs_itself_alone(tiny):
+    values, _ = measures(tiny, model=name_of(OnceDifferentiable))
+    lost = {name for name in MEASURES if math.isnan(values[name])}
+    assert {"top-eigenvalue", "hessian-trace", "path-norm"} <= lost
+    assert not lost & {"sharpness", "distance", "margin", "parameters", "steps-to-fit"}
+    assert "second derivative is not what differences of its gradients are" in values["top-eigenvalue (why not)"]
+    assert {f"{name} (why not)" for name in lost} == {name for name in values if name.endswith("(why not)")}
 
 
 def test_a_network_that_diverged_has_no_measures(tiny):

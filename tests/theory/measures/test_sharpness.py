@@ -1,11 +1,17 @@
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy.optimize import minimize
 from torch import nn
 
 from byrote.theory.measures.measure import TrainingSet
 from byrote.theory.measures.sharpness import RADIUS, adaptive_sharpness, sharpness, worst_rise
+from byrote.theory.measures.trained import trained_network, training_set
+from byrote.theory.training_loss import TrainingLoss
+from byrote.training.engine import train
+from byrote.training.spec import TrainSpec
 
 
 @pytest.fixture
@@ -50,3 +56,22 @@ def test_the_worst_corner_is_found():
             losses.append(float(nn.functional.cross_entropy(net(data.inputs).double(), data.labels)))
     at_start = losses[len(losses) // 2]
     assert found == pytest.approx(100 * (max(losses) - at_start) / (1 + at_start), rel=1e-4)
+
+
+@pytest.mark.parametrize("model", ["mlp-1x16", "mlp-3x32", "conv-small"])
+def test_no_point_that_a_library_finds_in_the_box_rises_by_more(model, tiny):
+    """L-BFGS-B from the trained weights, which is what the measure's authors take."""
+    spec = TrainSpec(model=model, n_train=60, epochs=60, learning_rate=0.05, batch_size=20, preprocessing="standardize")
+    (run,) = train([spec], tiny, device="cpu", keep_weights=True)
+    network, data = trained_network(run, tiny), training_set(spec, tiny)
+    loss = TrainingLoss(network, data.inputs, data.labels)
+
+    def negative(weights):
+        value, gradient = loss.value_and_gradient(torch.from_numpy(weights))
+        return -value, -gradient.numpy()
+
+    start, box = loss(loss.weights), (RADIUS * (loss.weights.abs() + 1)).numpy()
+    middle = loss.weights.numpy()
+    bounds = np.stack([middle - box, middle + box], axis=1)
+    best = -minimize(negative, middle, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 40}).fun
+    assert sharpness(network, {}, data, run) >= 0.99 * 100 * (best - start) / (1 + start)

@@ -11,9 +11,10 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from byrote.errors import UserError
 from byrote.training.outcome import TrainOutcome
 
-VERSION = 2
+VERSION = 3
 """Part of that of calculations that evaluate measures: raised whenever a change of ours changes a measure's numbers."""
 CONFIDENCE = 0.95
 """Bounds hold with at least this probability over the draw of the training set.
@@ -58,6 +59,13 @@ class Measure:
     source: str
     larger_is_worse: bool = True
     """Whether a larger value speaks for a larger generalization gap."""
+
+
+def why_not(error: Exception) -> str:
+    """What kept a measure from being computed: the sentence of a UserError, the first line of anything else."""
+    if isinstance(error, UserError):
+        return str(error)
+    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
 
 
 def with_state(model: nn.Module, state: State) -> nn.Module:

@@ -8,9 +8,8 @@ from typing import ClassVar
 
 from byrote.data.dataset import Dataset
 from byrote.theory.calculation import OnStage, Result, Value
-from byrote.theory.layers import UnreadableNetwork
 from byrote.theory.measures.catalog import MEASURES
-from byrote.theory.measures.measure import VERSION, MeasureFunction
+from byrote.theory.measures.measure import VERSION, MeasureFunction, why_not
 from byrote.theory.measures.pac_bayes import NUM_DRAWS, NUM_STEPS, pac_bayes_bound
 from byrote.theory.measures.trained import trained_network, training_set
 from byrote.theory.trained_calculation import TrainedOnLabels
@@ -38,7 +37,7 @@ class NetworkMeasures(TrainedOnLabels):
     def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:
         """values: of the run, n_train, num_classes, train_accuracy, test_accuracy, generalization_gap, fitted,
         interpolated, epochs_run, stop_reason and failed_checks; and each measure by its name, NaN where it does not
-        exist, with the reason as `NAME (why not)` where that is the network's architecture."""
+        exist, with the reason as `NAME (why not)`: the network's architecture, or what went wrong with it."""
 
         def report(progress: Progress) -> None:
             limit, done = (spec.steps, progress.step) if spec.steps else (spec.epochs, progress.epoch)
@@ -54,8 +53,8 @@ class NetworkMeasures(TrainedOnLabels):
             on_stage(measure.title, number / len(MEASURES))
             try:
                 values[name] = self._function(name)(network, outcome.initial_state or {}, seen, outcome)
-            except UnreadableNetwork as error:
-                values |= {name: math.nan, f"{name} (why not)": str(error)}
+            except Exception as error:  # of whatever the user's own modules make of it: the others are kept
+                values |= {name: math.nan, f"{name} (why not)": why_not(error)}
         return Result(values)
 
     def _function(self, name: str) -> MeasureFunction:

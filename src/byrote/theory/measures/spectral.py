@@ -123,11 +123,11 @@ def complexity(norms: Sequence[LayerNorms]) -> float:
 
 
 def margin_bound(norms: Sequence[LayerNorms], *, size: float, widest: int, margins: Float[Tensor, " N"]) -> float:
-    """The bound on the 0-1 error, from the norms of the layers, |X|, W and the margins on the training set; NaN where a
-    tenth of them is negative, for then no margin helps."""
+    """The bound on the 0-1 error, from the norms of the layers, |X|, W and the margins on the training set; infinite
+    where a tenth of them is negative, for then no margin helps."""
     gamma = float(torch.quantile(margins, QUANTILE))
     if gamma <= 0:
-        return math.nan
+        return math.inf
     depth, n = len(norms), len(margins)
     log_failure = math.log(2 / (1 - CONFIDENCE))
     rounded = []
