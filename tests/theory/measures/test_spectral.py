@@ -60,7 +60,7 @@ def test_the_bound_knows_where_training_started(unit_net, two_points, outcome, z
 def test_the_bound_says_something_when_examples_are_many_and_margins_wide():
     norms = [LayerNorms(1.0, 0.5, 1.0)]
     assert margin_bound(norms, size=1000.0, widest=100, margins=torch.full((10**6,), 10.0).double()) < 0.3
-    assert math.isnan(margin_bound(norms, size=1.0, widest=2, margins=-torch.ones(5).double()))
+    assert margin_bound(norms, size=1.0, widest=2, margins=-torch.ones(5).double()) == math.inf
 
 
 @pytest.mark.parametrize("module", [nn.Linear(6, 4), nn.Conv2d(2, 3, 3, padding=1, stride=2)])

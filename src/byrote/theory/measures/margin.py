@@ -20,7 +20,7 @@ def margin(model: nn.Module, _initial: State, data: TrainingSet, _outcome: Train
 
 
 def over_margin(value: float, model: nn.Module, data: TrainingSet) -> float:
-    """`value` for outputs that are scaled to a margin of 1; infinite where a tenth of the training set is misclassified,
+    """`value` for outputs that are scaled to a margin of 1; infinite where a tenth of the training set is wrong,
     which no scaling gives a margin."""
     gamma = float(torch.quantile(margins(model, data), QUANTILE))
     return value / gamma if gamma > 0 else math.inf
