@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -198,6 +199,15 @@ def test_seeds_have_intervals(report, study, outcomes) -> None:
         ({"ceiling": 0.95}, "Identical inputs with different labels cap training accuracy, at 95.00%"),
         ({"stop_reason": "non-finite loss"}, "the loss was no longer finite: mlp-1x512, Gaussian, seed 0"),
         ({}, "Gaussian inputs are unclamped"),
+        (
+            {"test_leaked": np.arange(90), "test_leaked_correct": 90, "test_accuracy": 0.5},
+            "90 of 360 test examples have exactly the input of an example that was trained on",
+        ),
+        (
+            {"test_leaked": np.arange(90), "test_leaked_correct": 90, "test_accuracy": 0.5},
+            "test accuracy on the 270 others is 33.3% instead of 50.0%",
+        ),
+        ({"test_leaked": np.arange(360)}, "there is no other, and so the test set says nothing of generalization"),
     ],
 )
 def test_notes(report, study, outcome, fields, note) -> None:

@@ -78,6 +78,8 @@ def make_outcome(spec: TrainSpec, replicas: int = 1, *, keep_weights: bool = Fal
         early={name: np.empty(0, dtype=np.float32) for name in EARLY_COLUMNS},
         train_predictions=generator.integers(0, 2, 4),
         test_predictions=generator.integers(0, 2, 4).astype(np.int16),
+        test_leaked=np.array([1, 3]),
+        test_leaked_correct=1,
         checks=(
             Check("labels fixed", True, "same digest"),
             Check("rate", False, "0.4 is outside [0.1, 0.2]"),

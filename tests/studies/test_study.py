@@ -43,7 +43,9 @@ def test_further_columns_come_last(make_outcome):
     spec = TrainSpec(
         model="m", augmentation="random-crop", validation=0.1, batch_size=32, momentum=0.5, optimizer="Adam"
     )
-    table = tabulate("s", [make_outcome(spec, train_top5_accuracy=0.9, test_top5_accuracy=0.7)])
+    figures = {"train_top5_accuracy": 0.9, "test_top5_accuracy": 0.7}
+    outcome = make_outcome(spec, **figures, test_leaked=np.array([3, 7]), test_leaked_correct=2)
+    table = tabulate("s", [outcome])
     assert table["augmentation"].tolist() == ["random-crop"]
     expected = {
         "validation": 0.1,
@@ -52,8 +54,11 @@ def test_further_columns_come_last(make_outcome):
         "batch_size": 32,
         "momentum": 0.5,
         "optimizer": "Adam",
+        "preprocessing": "whiten",
+        "num_test_leaked": 2,
+        "test_accuracy_unleaked": 98 / 998,
     }
-    assert table.iloc[0, -6:].to_dict() == expected
+    assert table.iloc[0, -9:].to_dict() == expected
 
 
 def test_a_row_is_a_run(make_outcome):

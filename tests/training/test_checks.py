@@ -10,7 +10,7 @@ import pytest
 
 from byrote.data.corruptions import Corruption, apply_corruptions
 from byrote.data.dataset import Dataset, Split
-from byrote.training.checks import data_checks, digest, fresh_weights, held_out, same_labels
+from byrote.training.checks import data_checks, digest, fresh_weights, held_out, same_labels, unseen
 from byrote.training.spec import TrainSpec
 
 NAMES = ["partial-labels", "random-labels", "shuffled-pixels", "random-pixels", "gaussian"]
@@ -144,7 +144,15 @@ def test_weights_of_another_run_fail() -> None:
     ids=["apart", "one in both", "one lost"],
 )
 def test_what_is_trained_on_is_not_validated_on(trained: list[int], kept_out: list[int], passed: bool) -> None:
-    assert held_out(np.array(trained), np.array(kept_out), 4).passed == passed
+    assert held_out(np.array(trained), np.array(kept_out), 4, 0).passed == passed
+
+
+@pytest.mark.parametrize(("leaked", "passed"), [([], True), ([3], True), (range(59), True), (range(60), False)])
+def test_a_test_set_without_new_examples_fails(tiny: Dataset, leaked: list[int], passed: bool) -> None:
+    check = unseen(replace(tiny.test, origin="row {} of x"), np.array(leaked, dtype=np.int64))
+    assert check.passed == passed
+    assert f"{len(leaked)} of 60 test examples have the input" in check.detail
+    assert (f"the first is row {[*leaked, 0][0]} of x" in check.detail) == bool(len(leaked))
 
 
 @pytest.mark.parametrize("other", [np.zeros(4, np.int32), np.zeros((2, 2)), np.zeros(3), np.ones(4)], ids=str)

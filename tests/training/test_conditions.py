@@ -172,3 +172,36 @@ def test_what_any_function_can_get_right(tiny: Dataset, labels: list[int], most:
     data = replace(tiny, train=Split.clean(images, np.array(labels)))
     found = make_conditions([TrainSpec(model="mlp-1x4")], data, device="cpu", channels_last=False)
     assert found.most_correct == (most,)
+
+
+def test_which_test_examples_are_trained_on(tiny: Dataset) -> None:
+    """Each replica by its own subset and inputs, after whitening, which makes all constant images one."""
+    images = tiny.test.inputs.copy()
+    images[[3, 8]] = tiny.train.inputs[[100, 5]]
+    images[20], images[21] = 2, 9
+    train_inputs = tiny.train.inputs.copy()
+    train_inputs[7] = 4
+    data = replace(tiny, train=replace(tiny.train, inputs=train_inputs), test=replace(tiny.test, inputs=images))
+    specs = [TrainSpec(model="mlp-1x4", n_train=n, data_seed=seed) for n, seed in ((50, 0), (50, 1))]
+    specs += [s.model_copy(update={"validation": 0.3}) for s in specs]
+    for spec in specs:
+        (leaked,) = make_conditions([spec], data, device="cpu", channels_last=False).test_leaked
+        rows = subset(data, 50, spec.data_seed).train.sources
+        trained = rows[held_out_rows(data.train.labels[rows], spec.validation, spec.data_seed)[0]]
+        expected = [test for test, source in ((3, 100), (8, 5), (20, 7), (21, 7)) if source in trained]
+        np.testing.assert_array_equal(leaked, expected)
+    specs = [TrainSpec(model="mlp-1x4", preprocessing="none", corruptions=corruptions) for corruptions in ((), (OWN,))]
+    both = make_conditions(specs, data, device="cpu", channels_last=False)
+    np.testing.assert_array_equal(both.test_leaked[0], [3, 8])
+    assert len(both.test_leaked[1]) == 0
+    assert "2 of 60 test examples" in both.checks[0][-1].detail
+
+
+def test_tokens_are_told_apart_to_the_last_bit() -> None:
+    """Ids that float32 would make equal."""
+    ids = 2**24 + np.arange(8).reshape(4, 2)
+    split = Split.clean(ids, np.arange(4) % 2)
+    data = Dataset("ids", split, Split.clean(ids + 1, split.labels), ("a", "b"), pixel_max=1.0)
+    spec = TrainSpec(model="mlp-1x4", preprocessing="none")
+    found = make_conditions([spec], data, device="cpu", channels_last=False)
+    assert (found.most_correct, len(found.test_leaked[0])) == ((4,), 0)

@@ -234,7 +234,7 @@ def _notes(study: Study, outcomes: Sequence[TrainOutcome]) -> list[str]:
         "Fitted means 99% of the training labels right, in evaluation mode on the whole set. Test labels are never "
         "corrupted; corrupted inputs are corrupted in training and test set alike."
     )
-    notes = [_data_note(study.data), interval, fitted, _stop_note(outcomes)]
+    notes = [*_leak_notes(study.data, outcomes), _data_note(study.data), interval, fitted, _stop_note(outcomes)]
     if any("gaussian" in outcome.spec.corruption for outcome in outcomes):
         notes.append("Gaussian inputs are unclamped numbers; the pictures above clip them to what a screen can show.")
     lagging = [outcome for outcome in outcomes if outcome.batch_norm]
@@ -255,6 +255,26 @@ def _data_note(data: Dataset) -> str:
         f"Data: {data.label}, {data.num_classes} classes, {len(data.train):,} training and {len(data.test):,} test "
         "examples. Training sets smaller than that are stratified subsets; each figure states its n."
     )
+
+
+def _leak_notes(data: Dataset, outcomes: Sequence[TrainOutcome]) -> list[str]:
+    """How many test examples are in training, where any are."""
+    most = max(outcomes, key=lambda outcome: len(outcome.test_leaked))
+    if not len(most.test_leaked):
+        return []
+    rest = most.n_test - len(most.test_leaked)
+    others = (
+        f"test accuracy on the {rest:,} others is {percent(most.test_accuracy_unleaked)} instead of "
+        f"{percent(most.test_accuracy)} ({_run_label(most.spec)}); results.csv has it for every run"
+        if rest
+        else "there is no other, and so the test set says nothing of generalization"
+    )
+    first = data.test.place(int(most.test_leaked[0]))
+    note = (
+        f"{len(most.test_leaked):,} of {most.n_test:,} test examples have exactly the input of an example that was "
+        f"trained on, {first} the first. What is right there may be memory: {others}."
+    )
+    return [note]
 
 
 def _stop_note(outcomes: Sequence[TrainOutcome]) -> str:

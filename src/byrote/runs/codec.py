@@ -44,6 +44,7 @@ SCALARS: dict[str, type] = {
     "replicas": int,
     "seconds": float,
     "initial_weights": str,
+    "test_leaked_correct": int,
 }
 """The fields of a TrainOutcome that are columns as they are."""
 
@@ -57,7 +58,7 @@ SUMMARY: dict[str, type] = {
 }
 """Properties of the spec that are columns too, for whoever looks into the store with SQL; never read back."""
 
-_PREDICTIONS = ("train_predictions", "test_predictions")
+_PREDICTIONS = ("train_predictions", "test_predictions", "test_leaked")
 _CURVES = ("curve", "early")
 
 

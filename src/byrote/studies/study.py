@@ -100,6 +100,9 @@ def _row(study: str, outcome: TrainOutcome) -> dict[str, object]:
         "batch_size": spec.batch_size,
         "momentum": spec.momentum,
         "optimizer": spec.optimizer,
+        "preprocessing": spec.preprocessing,
+        "num_test_leaked": len(outcome.test_leaked),
+        "test_accuracy_unleaked": outcome.test_accuracy_unleaked,
     }
 
 

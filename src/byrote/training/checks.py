@@ -58,14 +58,32 @@ def same_labels(before: str, after: str) -> Check:
     )  # fmt: skip
 
 
-def held_out(trained: Int64[np.ndarray, " M"], kept_out: Int64[np.ndarray, " V"], num_examples: int) -> Check:
-    """Of the rows of a training subset that are trained on, and of those that are not."""
+def held_out(
+    trained: Int64[np.ndarray, " M"], kept_out: Int64[np.ndarray, " V"], num_examples: int, num_equal: int
+) -> Check:
+    """Of the rows of a training subset that are trained on, and of those that are not; `num_equal` of the latter have
+    an input that is trained on in another row, as happens in any data with duplicates."""
     num_both = len(np.intersect1d(trained, kept_out))
     return Check(
         "validation held out",
         num_both == 0 and len(trained) + len(kept_out) == num_examples,
         f"of {num_examples} training examples {len(trained)} are trained on, {len(kept_out)} are held out and "
-        f"{num_both} are both; expected none to be both, and each to be one",
+        f"{num_both} are both; expected none to be both, and each to be one ({num_equal} of those held out have the "
+        "input of an example that is trained on)",
+    )
+
+
+def unseen(test: Split, leaked: Int64[np.ndarray, " L"]) -> Check:
+    """Fails where no test example is left whose input was not trained on: accuracy on them is memory.
+
+    Some duplicates are in the nature of many data, and do not block; outcomes say how many, and what the rest has.
+    """
+    first = f", the first is {test.place(int(leaked[0]))}" if len(leaked) else ""
+    return Check(
+        "test examples unseen",
+        len(leaked) < len(test),
+        f"{len(leaked)} of {len(test)} test examples have the input of an example that is trained on{first}; expected "
+        "none, and at least one other",
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Int64, Shaped
+from jaxtyping import Int64, Shaped, UInt64
 from torch import Tensor
 
 from byrote.data.corruptions import apply_corruptions
@@ -16,7 +16,7 @@ from byrote.data.dataset import Dataset
 from byrote.data.preprocessing import Batch, Inputs, blocks, concatenate, preprocess
 from byrote.data.subsets import held_out_rows, subset
 from byrote.errors import UserError
-from byrote.training.checks import data_checks, digest, held_out
+from byrote.training.checks import data_checks, digest, held_out, unseen
 from byrote.training.outcome import Check
 from byrote.training.planner import SHARE_OF_MEMORY, device_memory
 from byrote.training.spec import INPUT_CORRUPTIONS, TrainSpec
@@ -75,6 +75,8 @@ class Conditions:
     test: SplitTensors
     most_correct: tuple[int, ...]
     """[R] how many training labels any function of the inputs can get right: all, but for identical inputs."""
+    test_leaked: tuple[Int64[np.ndarray, " _"], ...]
+    """[R] of the test split, the rows whose input, as the network sees it, is one that is trained on."""
     checks: tuple[tuple[Check, ...], ...]
 
 
@@ -88,11 +90,11 @@ def make_conditions(specs: Sequence[TrainSpec], data: Dataset, *, device: str, c
     subsets: dict[int | None, Dataset] = {}
     versions: dict[tuple[object, ...], int] = {}
     pairs: list[tuple[Inputs, Inputs]] = []
-    input_ids: list[np.ndarray] = []
+    input_ids: list[tuple[np.ndarray, np.ndarray]] = []
     columns: dict[str, list[np.ndarray]] = {
         name: [] for name in ("version", "train_rows", "train", "train_true", "held_out_rows", "held_out", "test")
     }
-    most_correct, checks = [], []
+    most_correct, test_leaked, checks = [], [], []
     for spec in specs:
         subset_seed = None if spec.n_train is None else spec.data_seed
         if subset_seed not in subsets:
@@ -104,12 +106,17 @@ def make_conditions(specs: Sequence[TrainSpec], data: Dataset, *, device: str, c
         if version not in versions:
             versions[version] = len(pairs)
             pairs.append(preprocess(corrupted, spec.preprocessing, spec.crop))
-            input_ids.append(_identities(pairs[-1][0]))
+            input_ids.append(_identities(*pairs[-1]))
         labels, true = corrupted.train.labels, corrupted.train.true_labels
         trained, kept_out = _replaced(spec, *held_out_rows(true, spec.validation, spec.data_seed))
-        most_correct.append(_most_correct(input_ids[versions[version]][trained], labels[trained], data.num_classes))
-        found = data_checks(spec, clean, corrupted)
-        checks.append((*found, held_out(trained, kept_out, len(labels))) if spec.validation else tuple(found))
+        train_ids, test_ids = input_ids[versions[version]]
+        most_correct.append(_most_correct(train_ids[trained], labels[trained], data.num_classes))
+        test_leaked.append(np.flatnonzero(np.isin(test_ids, train_ids[trained])))
+        found = [*data_checks(spec, clean, corrupted), unseen(corrupted.test, test_leaked[-1])]
+        if spec.validation:
+            num_equal = int(np.isin(train_ids[kept_out], train_ids[trained]).sum())
+            found.append(held_out(trained, kept_out, len(labels), num_equal))
+        checks.append(tuple(found))
         for name, column in {
             "version": np.array(versions[version]),
             "train_rows": trained,
@@ -142,6 +149,7 @@ def make_conditions(specs: Sequence[TrainSpec], data: Dataset, *, device: str, c
         else None,
         split(test_inputs, num_test, every_test, "test", "test"),
         tuple(most_correct),
+        tuple(test_leaked),
         tuple(checks),
     )
 
@@ -159,6 +167,13 @@ def _replaced(
     return trained, kept_out
 
 
+def token_hint(data: Dataset, error: Exception) -> str:
+    """What to do, where a model that takes whole numbers was given quantities."""
+    if data.kind != "vectors" or "expected" not in str(error).lower() or "long" not in str(error).lower():
+        return ""
+    return "; if the inputs are token ids, load them with kind='tokens', which keeps them whole numbers"
+
+
 def labels_digest(split: SplitTensors, replica: int) -> str:
     return digest(split.labels[replica].cpu().numpy())
 
@@ -170,8 +185,13 @@ def _stacked_rows(first: Int64[np.ndarray, " R"], rows: Sequence[Int64[np.ndarra
     return torch.from_numpy(first[:, None] + np.stack(rows))
 
 
-def _identities(inputs: Inputs) -> Int64[np.ndarray, " N"]:
-    """A number for each example, equal for inputs that a network cannot tell apart."""
+def _identities(train: Inputs, test: Inputs) -> tuple[Int64[np.ndarray, " N"], Int64[np.ndarray, " T"]]:
+    """A number for each example, equal for inputs that a network cannot tell apart, within and between the splits."""
+    numbers = np.unique(np.concatenate([_hashes(train), _hashes(test)]), return_inverse=True)[1]
+    return numbers[: len(train)], numbers[len(train) :]
+
+
+def _hashes(inputs: Inputs) -> UInt64[np.ndarray, " N"]:
     hashes = np.empty(len(inputs), dtype=np.uint64)
     for part in blocks(inputs.pixels):
         rows = torch.arange(part.start, part.stop)
@@ -180,7 +200,7 @@ def _identities(inputs: Inputs) -> Int64[np.ndarray, " N"]:
         block = (gathered + 0.0 if gathered.is_floating_point() else gathered).flatten(1).numpy()
         digests = b"".join(hashlib.blake2b(row, digest_size=8).digest() for row in block)
         hashes[part] = np.frombuffer(digests, dtype=np.uint64)
-    return np.unique(hashes, return_inverse=True)[1]
+    return hashes
 
 
 def _most_correct(identities: np.ndarray, labels: np.ndarray, num_classes: int) -> int:

@@ -18,7 +18,7 @@ from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.randomness import permutation, stream, stream_seed
 from byrote.training.batches import EpochAugmentation, batch_bounds, batches
-from byrote.training.conditions import SplitTensors, labels_digest, make_conditions
+from byrote.training.conditions import SplitTensors, labels_digest, make_conditions, token_hint
 from byrote.training.evaluation import (
     Evaluation,
     evaluate,
@@ -102,13 +102,6 @@ def _why_not_stackable(spec: TrainSpec, runs: Sequence[ReplicaRun], data: Datase
     return failure and f"a stack of it fails: {failure}"
 
 
-def _token_hint(data: Dataset, error: Exception) -> str:
-    """What to do, where a model that takes whole numbers was given quantities."""
-    if data.kind != "vectors" or "expected" not in str(error).lower() or "long" not in str(error).lower():
-        return ""
-    return "; if the inputs are token ids, load them with kind='tokens', which keeps them whole numbers"
-
-
 @dataclass
 class _Group:
     specs: tuple[TrainSpec, ...]
@@ -143,6 +136,8 @@ class _Group:
         for position, run in enumerate(self.runs):
             run.num_examples = self.train_split.num_examples
             run.most_correct = conditions.most_correct[position]
+            run.test_leaked = conditions.test_leaked[position]
+            run.leaked_labels = self.data.test.true_labels[run.test_leaked]
             run.labels_at_start = labels_digest(self.train_split, position)
             run.checks[:0] = conditions.checks[position]
             if self.keep_weights:
@@ -374,7 +369,7 @@ class _Group:
         except Exception as error:
             raise UserError(
                 f"model {self.recipe.model!r} failed on {len(examples)} inputs of shape {tuple(inputs.shape[2:])}, "
-                f"expected a tensor of class scores: {type(error).__name__}: {error}{_token_hint(self.data, error)}"
+                f"expected a tensor of class scores: {type(error).__name__}: {error}{token_hint(self.data, error)}"
             ) from error
         expected = (len(self.active), len(examples), self.data.num_classes)
         if tuple(logits.shape) != expected:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -103,6 +104,11 @@ class TrainOutcome:
     """Digest of the initial weights: equal for equal models and seeds, whatever the corruption."""
     environment: dict[str, str]
     """device, hardware, threads, and the versions of byrote, torch, numpy and python."""
+    test_leaked: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """[L] rows of the test examples whose input, after preprocessing, is exactly one that was trained on. What is right
+    there may be memory: `test_accuracy_unleaked` is the accuracy on the others."""
+    test_leaked_correct: int = 0
+    """How many of them are predicted right."""
     initial_state: dict[str, torch.Tensor] | None = None
     """Weights and buffers before the first step, where the caller asked to keep them."""
     final_state: dict[str, torch.Tensor] | None = None
@@ -119,6 +125,15 @@ class TrainOutcome:
     def generalization_gap(self) -> float:
         """Accuracy on the labels trained on, minus test accuracy on true labels."""
         return self.train_accuracy - self.test_accuracy
+
+    @property
+    def test_accuracy_unleaked(self) -> float:
+        """`test_accuracy` on the test examples whose input was not trained on; NaN where there is none. Equal to it
+        where nothing is leaked."""
+        num_others = self.n_test - len(self.test_leaked)
+        if num_others == self.n_test or not num_others:
+            return self.test_accuracy if num_others else math.nan
+        return (round(self.test_accuracy * self.n_test) - self.test_leaked_correct) / num_others
 
     @property
     def failed_checks(self) -> tuple[Check, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,8 @@ class ReplicaRun:
     # Set once the group's data are on the device.
     num_examples: int = 0
     most_correct: int = 0
+    test_leaked: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    leaked_labels: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     labels_at_start: str = ""
     initial_state: dict[str, Tensor] | None = None
 
@@ -116,6 +118,8 @@ class ReplicaRun:
             "steps_to_interpolate": self.steps_to_interpolate,
             "train_predictions": self.train.predictions.astype(kind),
             "test_predictions": self.test.predictions.astype(kind),
+            "test_leaked": self.test_leaked,
+            "test_leaked_correct": int((self.test.predictions[self.test_leaked] == self.leaked_labels).sum()),
             "checks": (*self.checks, same_labels(self.labels_at_start, labels_at_end)),
             "initial_weights": self.initial_weights,
             "initial_state": self.initial_state,
