@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from byrote.training.schedule import EvaluationSchedule, sample_stride
+from byrote.training.schedule import EvaluationSchedule, sample_strides
 from byrote.training.spec import Recipe
 
 
@@ -31,8 +31,9 @@ def test_an_evaluation_that_is_postponed_comes_when_it_is_paid_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("num_examples", "num_sampled"),
-    [(1, 1), (99, 99), (199, 199), (200, 100), (1000, 100), (5000, 500), (50_000, 1000)],
+    ("num_examples", "first", "second"),
+    [(1, 1, 1), (31, 31, 31), (99, 33, 99), (199, 34, 199), (200, 34, 100), (1000, 33, 100), (50_000, 33, 1000)],
 )
-def test_samples_are_a_tenth_within_limits(num_examples: int, num_sampled: int) -> None:
-    assert len(range(0, num_examples, sample_stride(num_examples))) == num_sampled
+def test_samples_are_some_32_and_a_tenth_within_limits(num_examples: int, first: int, second: int) -> None:
+    sizes = [len(range(0, num_examples, stride)) for stride in sample_strides(num_examples)]
+    assert sizes == [first, second]

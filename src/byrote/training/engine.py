@@ -35,7 +35,7 @@ from byrote.training.precision import make_numerics
 from byrote.training.recorder import Recorder, StepProbe, is_early_row
 from byrote.training.replica_run import ReplicaRun, build_run, environment, weights_dtype
 from byrote.training.replicas import Replicas, why_not_stackable
-from byrote.training.schedule import EvaluationSchedule, sample_stride
+from byrote.training.schedule import EvaluationSchedule, sample_strides
 from byrote.training.spec import FIELDS_OF_REPLICAS, TrainSpec
 
 _SECONDS_BETWEEN_REPORTS = 0.5
@@ -295,14 +295,18 @@ class _Group:
         """Those that may have fitted or interpolated in this epoch."""
         runs = {position: self.runs[self.active[position]] for position in positions}
         near = {position for position, run in runs.items() if run.is_near_threshold(float(running[position]))}
-        unclear = [position for position in sorted(positions - near) if runs[position].lags]
-        if unclear:
-            examples = order[:, :: sample_stride(order.shape[1])].to(self.train_split.inputs.home)
-            sample = self.train_split.at(examples)
-            for position, found in zip(unclear, self._evaluate(sample, unclear), strict=True):
-                if runs[position].is_near_in_sample(found.num_correct, sample.num_examples):
-                    near.add(position)
-        return near
+        unclear = [position for position in sorted(positions - near) if runs[position].steps_to_interpolate is None]
+        for stride in sample_strides(order.shape[1]):
+            if not unclear:
+                break
+            sample = self.train_split.at(order[:, ::stride].to(self.train_split.inputs.home))
+            found = self._evaluate(sample, unclear)
+            unclear = [
+                position
+                for position, evaluation in zip(unclear, found, strict=True)
+                if runs[position].is_near_in_sample(evaluation.num_correct, sample.num_examples)
+            ]
+        return near | set(unclear)
 
     def _evaluate_train(self, due: Sequence[int], epoch: int) -> None:
         for position, evaluation in zip(due, self._evaluate(self.train_split, due), strict=True):

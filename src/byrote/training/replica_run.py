@@ -14,7 +14,6 @@ from torch import Tensor
 from byrote import __version__
 from byrote.data.dataset import Dataset
 from byrote.models.catalog import build_model
-from byrote.models.dropout import Dropout
 from byrote.training.checks import digest, fresh_weights, same_labels
 from byrote.training.evaluation import Evaluation
 from byrote.training.key import network_input_shape, run_key
@@ -39,7 +38,6 @@ class ReplicaRun:
     initial_weights: str
     batch_norm: bool
     num_parameters: int
-    augmented: bool
     checks: list[Check]
 
     # Set once the group's data are on the device.
@@ -62,13 +60,6 @@ class ReplicaRun:
     def ceiling(self) -> float:
         return self.most_correct / self.num_examples
 
-    @property
-    def lags(self) -> bool:
-        """Whether running accuracy falls behind accuracy in evaluation mode, and so says too little of it."""
-        if self.steps_to_interpolate is not None:
-            return False
-        return self.augmented or any(m.rate > 0 for m in self.network.modules() if isinstance(m, Dropout))
-
     def is_near_threshold(self, running_accuracy: float) -> bool:
         if self.steps_to_interpolate is not None:
             return False
@@ -77,11 +68,15 @@ class ReplicaRun:
     def is_near_in_sample(self, num_correct: int, num_sampled: int) -> bool:
         """Whether the run may have reached its next threshold, given a sample of its training examples in evaluation
         mode: always if it has interpolated, and with a chance of 0.999 if it has just fitted."""
+        if self.steps_to_interpolate is not None:
+            return False
         share = self._next_share
         if share == 1 and self.most_correct == self.num_examples:
             return num_correct == num_sampled
-        margin = max(_NEAR, _DEVIATIONS * (FIT * (1 - FIT) / num_sampled) ** 0.5)
-        return num_correct >= (share * self.ceiling - margin) * num_sampled
+        expected = share * self.ceiling
+        variance = max(expected * (1 - expected), FIT * (1 - FIT))
+        margin = max(_NEAR, _DEVIATIONS * (variance / num_sampled) ** 0.5)
+        return num_correct >= (expected - margin) * num_sampled
 
     @property
     def _next_share(self) -> float:
@@ -151,7 +146,6 @@ def build_run(spec: TrainSpec, data: Dataset, device: str, log: Callable[[str], 
         network=network.to(device, weights_dtype(spec)),
         initial_weights=first,
         batch_norm=any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in network.modules()),
-        augmented=spec.augmentation != "none",
         num_parameters=sum(parameter.numel() for parameter in network.parameters()),
         checks=[check],
     )

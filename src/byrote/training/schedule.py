@@ -1,10 +1,12 @@
 """When full evaluation runs: at geometrically spaced epochs, as often as its cost allows, and near a threshold.
 
-Time to fit is exact to one epoch. Running accuracy, which every epoch gives, comes near a threshold together with the
-accuracy in evaluation mode, and full evaluation then runs in every epoch. Under dropout or augmentation it stays
-behind; then a sample of the training examples, another one after each epoch, is evaluated: a tenth of them or less from
-1000 examples on, which costs about 3% of training. An epoch that ends with everything fitted is never missed (unless
-identical inputs make that impossible), one that reaches 0.99 with a chance below 0.001: the next is found then.
+Time to fit is exact to one epoch. Where running accuracy, which every epoch gives, is near a threshold, full evaluation
+runs. It may stay far below while the network, evaluated, has fitted: wherever training mode is not evaluation mode
+(dropout, batch norm, a module of the user's own), under augmentation, and with large steps. So after each epoch a
+sample of the training examples, another one each time, is evaluated in evaluation mode, and a larger one if the first
+could be that of a network that has fitted: 32 of them, then a tenth or less from 1000 examples on, which costs 3% of
+training. An epoch that ends with everything fitted is never missed (unless identical inputs make that impossible), one
+that reaches 0.99 with a chance below 0.002: the next is found then.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from byrote.training.spec import Recipe
 
 _PASSES_A_STEP = 3
 """A step costs about three forward passes: one forward, two backward."""
-_LEAST_SAMPLE, _LARGEST_SAMPLE = 100, 1000
+_FIRST_SAMPLE, _LEAST_SAMPLE, _LARGEST_SAMPLE = 32, 100, 1000
 
 
 class EvaluationSchedule:
@@ -41,7 +43,8 @@ class EvaluationSchedule:
         return True
 
 
-def sample_stride(num_examples: int) -> int:
-    """Every so many of the training examples make the sample that shows whether a run is near a threshold: a tenth of
-    them, but at least 100 and at most 1000."""
-    return max(1, num_examples // min(max(num_examples // 10, _LEAST_SAMPLE), _LARGEST_SAMPLE))
+def sample_strides(num_examples: int) -> tuple[int, int]:
+    """Every so many of the training examples make the samples that show whether a run is near a threshold: about 32
+    of them, which most often suffice to show that it is not; then a tenth, but at least 100 and at most 1000."""
+    larger = min(max(num_examples // 10, _LEAST_SAMPLE), _LARGEST_SAMPLE)
+    return max(1, num_examples // _FIRST_SAMPLE), max(1, num_examples // larger)
