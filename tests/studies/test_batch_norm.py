@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from byrote.studies.batch_norm import batch_norm_pairs, discordant_columns, learning_columns, steps_column
+from byrote.studies.batch_norm import batch_norm_pairs, learning_columns, steps_column, twin_columns
 from byrote.training.spec import TrainSpec
 
 NAN = np.nan
@@ -45,6 +45,7 @@ def test_twins_are_compared_example_by_example(make_outcome):
         run("net", 1, [0, 1, 2, 3]),
         run("other", 0, [0, 1, 2, 3]),
     ]
-    columns = discordant_columns(outcomes, labels, [("net", "net-no-batchnorm")])
+    columns = twin_columns(outcomes, labels, [("net", "net-no-batchnorm")])
     np.testing.assert_array_equal(columns["won_against_twin"], [2, NAN, NAN, NAN])
     np.testing.assert_array_equal(columns["lost_against_twin"], [1, NAN, NAN, NAN])
+    np.testing.assert_array_equal(columns["agreed_against_twin"], [3, NAN, NAN, NAN])

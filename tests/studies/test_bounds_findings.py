@@ -51,7 +51,7 @@ def test_the_same_on_both_does_not_tell():
 @pytest.mark.parametrize(
     ("made", "told"),
     [
-        (table(1), "One seed gives no interval"),
+        (table(1), "Three seeds would tell."),
         (
             table(fitted=lambda corruption, seed: corruption == "true-labels"),
             "Pairs that had not both fitted, and decide nothing: 3.",

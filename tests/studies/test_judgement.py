@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from byrote.studies.judgement import FACTORS, judge_values, kendall
+from byrote.studies.judgement import FACTORS, judge_values, kendall, telling
+
+RATES = (0.01, 0.05, 0.1)
 
 
 def make_table(seeds=3, widths=("mlp-1x8", "mlp-1x64"), rates=(0.01, 0.1), **columns):
@@ -38,12 +40,12 @@ def make_table(seeds=3, widths=("mlp-1x8", "mlp-1x64"), rates=(0.01, 0.1), **col
 
 
 def test_the_gap_itself_passes_everything():
-    table = make_table()
+    table = make_table(rates=RATES)
     table["measure"] = 10 * table["generalization_gap"]
     found = judge_values(table, "measure", ["parameters"], resamples=100)
     assert found.telling.tells is True
     assert found.telling.share_larger == 1.0
-    assert found.telling.num_pairs == 12
+    assert (found.telling.num_pairs, found.telling.num_configurations, found.telling.num_seeds) == (18, 6, 3)
     assert found.ranking.overall.mean == pytest.approx(1)
     assert found.ranking.within == pytest.approx({"model": 1, "corruption": 1})
     assert found.ranking.granulated.mean == pytest.approx(1)
@@ -52,7 +54,7 @@ def test_the_gap_itself_passes_everything():
 
 
 def test_its_opposite_fails_everything():
-    table = make_table()
+    table = make_table(rates=RATES)
     table["measure"] = -table["generalization_gap"]
     found = judge_values(table, "measure", resamples=100)
     assert found.telling.tells is False
@@ -144,7 +146,58 @@ def test_one_seed_has_no_interval_and_no_answer():
     table["measure"] = table["generalization_gap"]
     found = judge_values(table, "measure", resamples=50)
     assert found.telling.tells is None
+    assert found.telling.would_decide == "Three seeds would tell."
     assert found.telling.share_larger == 1.0
+
+
+def test_few_configurations_go_the_same_way_by_chance():
+    """Four, whatever their seeds: one in 16 nulls. A single one is decided by its networks."""
+    table = make_table(seeds=5)
+    table["measure"] = table["generalization_gap"]
+    four = judge_values(table, "measure", resamples=50).telling
+    assert (four.tells, four.num_configurations) == (None, 4)
+    assert four.would_decide.startswith("Five configurations would tell")
+    one = judge_values(table[(table["model"] == "mlp-1x8") & (table["learning_rate"] == 0.1)], "measure", resamples=50)
+    assert (one.telling.tells, one.telling.num_configurations) == (True, 1)
+
+
+@pytest.mark.parametrize(
+    ("luck", "seeds", "models"),
+    # Of one configuration, its own luck is what is asked.
+    [*product(("configuration", "seed", "network"), (3, 5), (6,)), *product(("seed", "network"), (3, 5), (1,))],
+)
+def test_a_measure_that_has_nothing_to_do_with_labels_rarely_tells_them(seeds, models, luck):
+    """Long-tailed values, drawn for configurations with their labels, for seeds with theirs, or for single networks."""
+    generator = np.random.default_rng(0)
+    table = make_table(seeds=seeds, widths=[f"mlp-1x{8 * (1 + width)}" for width in range(models)], rates=(0.1,))
+    table = table[table["corruption"] != "partial-labels"].reset_index(drop=True)
+    own = {"configuration": ["corruption", "model"], "seed": ["corruption", "seed"], "network": []}[luck]
+    share = table.groupby(own).ngroup().to_numpy() if own else np.arange(len(table))
+    found = []
+    for _ in range(200):
+        values = np.exp(2 * generator.standard_normal(share.max() + 1))[share]
+        values *= np.exp(0.2 * generator.standard_normal(len(table)))
+        found.append(telling(table.assign(measure=values), "measure").tells)
+    most = stats.binom.ppf(0.999, 200, 0.05)
+    assert found.count(True) <= most
+    assert found.count(False) <= most
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_granulated_agreement_excludes_0_rarely_by_chance(seeds):
+    """Measure and gap drawn apart, by configuration and by network; pairs have configurations in common."""
+    generator = np.random.default_rng(0)
+    table = make_table(seeds=seeds, widths=("a", "b", "c", "d"), rates=(0.01, 0.1))
+    share = table.groupby(["corruption", "model", "learning_rate"]).ngroup().to_numpy()
+    excluded = 0
+    for _ in range(100):
+        gap, value = (generator.standard_normal(share.max() + 1)[share] for _ in range(2))
+        gap = 0.4 + 0.05 * gap + 0.02 * generator.standard_normal(len(table))
+        own = {"generalization_gap": gap, "test_accuracy": 1 - gap}
+        own["measure"] = value + 0.3 * generator.standard_normal(len(table))
+        interval = judge_values(table.assign(**own), "measure", resamples=2).ranking.granulated
+        excluded += interval.low > 0 or interval.high < 0
+    assert excluded <= stats.binom.ppf(0.999, 100, 0.06)
 
 
 def test_missing_values_and_failed_checks_are_left_out():

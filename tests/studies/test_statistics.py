@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from byrote.studies.statistics import binomial_interval, mean_interval
+from byrote.studies.statistics import Interval, accuracy_interval, binomial_interval, joined, joined_p, mean_interval
 
 values = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=20)
 
@@ -59,3 +59,31 @@ def test_wilson_in_closed_form(counts):
 @pytest.mark.parametrize(("accuracy", "n"), [(math.nan, 10), (0.0, 0)])
 def test_no_examples_or_no_accuracy_give_nothing(accuracy, n):
     assert math.isnan(binomial_interval(accuracy, n).mean)
+
+
+def test_seeds_share_the_luck_of_their_test_set():
+    """Five equal accuracies on 100 examples are as sure as one; seeds that differ add their own spread."""
+    same, one = accuracy_interval([0.8] * 5, 100), binomial_interval(0.8, 100)
+    assert (same.low, same.high) == pytest.approx((one.low, one.high))
+    spread = accuracy_interval([0.7, 0.8, 0.9], 100)
+    seeds = mean_interval([0.7, 0.8, 0.9])
+    assert spread.high - 0.8 == pytest.approx(math.hypot(seeds.high - 0.8, one.high - 0.8))
+    assert accuracy_interval([0.8], 100) == binomial_interval(0.8, 100, 0.999)
+    assert math.isnan(accuracy_interval([], 100).low)
+
+
+@pytest.mark.parametrize(("num_seeds", "of_seeds", "of_examples"), [(3, 1, 1), (3, 1, 0.2), (5, 0.2, 1), (2, 1, 1)])
+def test_two_sources_of_luck_are_covered_together(num_seeds, of_seeds, of_examples):
+    generator = np.random.default_rng(0)
+    missed, significant = 0, 0
+    for _ in range(1000):
+        seeds = of_seeds * np.sqrt(num_seeds) * generator.standard_normal(num_seeds)
+        mean = float(seeds.mean() + of_examples * generator.standard_normal())
+        half = stats.norm.ppf(0.975) * of_examples
+        shifted = seeds - seeds.mean() + mean
+        both = joined(mean_interval(shifted), Interval(mean, mean - half, mean + half, 100))
+        missed += not both.low <= 0 <= both.high
+        p_value = joined_p(stats.ttest_1samp(shifted, 0).pvalue, 2 * stats.norm.sf(abs(mean) / of_examples))
+        significant += p_value < 0.05
+    assert missed <= stats.binom.ppf(0.999, 1000, 0.05)
+    assert significant <= stats.binom.ppf(0.999, 1000, 0.05)

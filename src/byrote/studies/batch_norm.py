@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int64
 
+from byrote.studies.comparisons import discordant_columns
 from byrote.training.outcome import TrainOutcome
 
 LEVELS = (0.5, 0.9, 0.99)
@@ -39,22 +40,21 @@ def learning_columns(outcomes: Sequence[TrainOutcome]) -> dict[str, list[float]]
     return columns | {"evaluation_lag": [_evaluation_lag(outcome) for outcome in outcomes]}
 
 
-def discordant_columns(
+def twin_columns(
     outcomes: Sequence[TrainOutcome], test_labels: Int64[np.ndarray, " T"], pairs: Sequence[tuple[str, str]]
 ) -> dict[str, list[float]]:
-    """Per run of the first of a pair: how many test examples it gets right and its twin does not, and the reverse.
+    """won_against_twin, lost_against_twin, agreed_against_twin: see `discordant_columns`.
 
-    won_against_twin, lost_against_twin: NaN without a twin of the same corruption and seed.
+    NaN without a twin of the same corruption and seed.
     """
     right = {_identity(outcome): outcome.test_predictions == test_labels for outcome in outcomes}
     twins = dict(pairs)
-    won, lost = [], []
-    for outcome in outcomes:
-        model, corruptions, seed = _identity(outcome)
-        own, other = right[model, corruptions, seed], right.get((twins.get(model, ""), corruptions, seed))
-        won.append(np.nan if other is None else float((own & ~other).sum()))
-        lost.append(np.nan if other is None else float((other & ~own).sum()))
-    return {"won_against_twin": won, "lost_against_twin": lost}
+    return discordant_columns(
+        "twin",
+        list(right.values()),
+        [right.get((twins.get(model, ""), corruptions, seed)) for model, corruptions, seed in right],
+        [identity[:2] for identity in right],
+    )
 
 
 def _identity(outcome: TrainOutcome) -> tuple[str, object, int]:

@@ -139,14 +139,14 @@ def _sentences(reading: Reading) -> Iterator[str]:
     yield f"{number(true.mean)} on true labels, {number(random.mean)} on random ones (means; {counts})."
     if told.num_unfitted:
         yield f"Pairs that had not both fitted, and decide nothing: {told.num_unfitted}."
-    if told.tells is not None:
-        difference = told.difference
+    difference = told.difference
+    if not math.isnan(difference.low):
         yield (
             f"Relative difference, {'' if reading.measure.larger_is_worse else 'its sign reversed, '}"
             f"{difference.mean:+.2f} (95% interval over seeds: {difference.low:+.2f} to {difference.high:+.2f})."
         )
-    elif told.num_pairs == 1:
-        yield "One seed gives no interval."
+    if told.tells is None:
+        yield told.would_decide
     if reading.measure.kind == "bound":
         said = [
             f"on {labels.replace('-', ' ')} at most {number(reading.error_bounds[labels].mean)} ({says})"

@@ -16,7 +16,12 @@ from jaxtyping import Int64
 from scipy import stats
 
 from byrote.studies.statistics import Interval
+from byrote.studies.study import Outcome
+from byrote.studies.verdicts import LITTLE
 from byrote.training.outcome import TrainOutcome
+
+SURE, DECISIVE = 0.95, 0.999
+"""Confidence at which an accuracy is chance but for a little, and at which it is none: several are read at once."""
 
 
 def chance_deviation(labels: Int64[np.ndarray, " N"], predictions: Int64[np.ndarray, " N"], num_classes: int) -> float:
@@ -47,16 +52,48 @@ def chance_interval(runs: pd.DataFrame, confidence: float) -> Interval:
     Args:
         runs: one per seed, with chance_deviation. It is taken no smaller than a die thrown for each example has it.
     """
-    chance, num_seeds = 1 / int(runs["num_classes"].iloc[0]), len(runs)
+    chance, half = chance_of(runs), _half_width(runs, confidence)
+    return Interval(chance, max(chance - half, 0.0), min(chance + half, 1.0), len(runs))
+
+
+def chance_of(runs: pd.DataFrame) -> float:
+    return 1 / int(runs["num_classes"].iloc[0])
+
+
+def _half_width(runs: pd.DataFrame, confidence: float) -> float:
+    chance = chance_of(runs)
     least = np.sqrt(chance * (1 - chance) / runs["n_test"].to_numpy(float))
     spread = np.maximum(runs["chance_deviation"].to_numpy(float), least)
-    half = float(stats.norm.ppf((1 + confidence) / 2)) * float(np.sqrt((spread**2).sum())) / num_seeds
-    return Interval(chance, max(chance - half, 0.0), min(chance + half, 1.0), num_seeds)
+    return float(stats.norm.ppf((1 + confidence) / 2)) * float(np.sqrt((spread**2).sum())) / len(runs)
 
 
 def is_at_chance(runs: pd.DataFrame, confidence: float) -> bool:
     interval = chance_interval(runs, confidence)
     return interval.low <= float(runs["test_accuracy"].mean()) <= interval.high
+
+
+def tests_at_chance(runs: pd.DataFrame) -> Outcome:
+    """Whether networks like these test at chance; by the draw of test examples, of seeds and of the classes' names.
+
+    Not supported where 99.9% of all renamings explain less. Supported only where what 95% of them explain leaves no
+    lead over guessing of LITTLE open: that noise explains an accuracy does not make it chance, and with few classes or
+    few test examples noise explains nearly any.
+    """
+    away = abs(float(runs["test_accuracy"].mean()) - chance_of(runs))
+    if not is_at_chance(runs, DECISIVE):
+        return "not supported"
+    return "supported" if away + _half_width(runs, SURE) < LITTLE else "no conclusion"
+
+
+def verdict_in_words(runs: pd.DataFrame) -> str:
+    """ "at chance (...)", "away from chance (...)", or why that cannot be told."""
+    outcome, told = tests_at_chance(runs), chance_in_words(runs, DECISIVE)
+    if outcome != "no conclusion":
+        return f"{'at' if outcome == 'supported' else 'away from'} chance ({told})"
+    return (
+        f"not known to be at chance or away from it ({told}): renamings of its classes explain that, and a lead of "
+        f"{100 * LITTLE:g} points over guessing as well; more test examples or seeds would tell, unless classes are few"
+    )
 
 
 def chance_in_words(runs: pd.DataFrame, confidence: float) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+import pandas as pd
+from jaxtyping import Bool, Float
 from scipy import stats
+from scipy.special import betainc
 
-from byrote.studies.statistics import Interval, mean_interval
+from byrote.studies.statistics import Interval, binomial_interval, joined, joined_p, mean_interval
 
 
 @dataclass(frozen=True)
@@ -24,49 +26,121 @@ class Comparison:
     num_seeds: int
 
 
-def compare(only_first: Sequence[int], only_second: Sequence[int], n_test: int) -> Comparison:
-    """Two conditions with the same seeds and test set.
+def discordant_columns(
+    rival: str,
+    right: Sequence[Bool[np.ndarray, " T"]],
+    others: Sequence[Bool[np.ndarray, " T"] | None],
+    conditions: Sequence[Hashable],
+) -> dict[str, list[float]]:
+    """Columns of a study's table, in which each run is compared with another of the same seed, on T test examples:
+
+    won_against_X: how many it gets right and the other does not; lost_against_X: the reverse.
+    agreed_against_X: how far the seeds agree on them: the sum over examples of this seed's difference (1, 0 or -1)
+        times the mean over seeds. That is won and lost together where all seeds predict the same, and the S-th part of
+        it where each differs on examples of its own.
+
+    Args:
+        rival: X.
+        right: which examples each run gets right.
+        others: the same of the run that it is compared with; None where there is none, which gives NaN.
+        conditions: equal in runs that are one another's seeds.
+    """
+    differences = [
+        None if other is None else own.astype(float) - other for own, other in zip(right, others, strict=True)
+    ]
+    seeds: dict[Hashable, list[np.ndarray]] = {}
+    for condition, difference in zip(conditions, differences, strict=True):
+        if difference is not None:
+            seeds.setdefault(condition, []).append(difference)
+    means = {condition: np.mean(own, axis=0) for condition, own in seeds.items()}
+    counts = [
+        (np.nan,) * 3
+        if difference is None
+        else (float((difference > 0).sum()), float((difference < 0).sum()), float(difference @ means[condition]))
+        for condition, difference in zip(conditions, differences, strict=True)
+    ]
+    names = (f"{side}_against_{rival}" for side in ("won", "lost", "agreed"))
+    return {name: [count[place] for count in counts] for place, name in enumerate(names)}
+
+
+def compared(runs: pd.DataFrame, rival: str) -> Comparison:
+    """What the `discordant_columns` of these runs, the seeds of one condition, come to."""
+    counts = (runs[f"{side}_against_{rival}"].astype(float).tolist() for side in ("won", "lost", "agreed"))
+    return compare(*counts, int(runs["n_test"].iloc[0]))
+
+
+def compare(
+    won: Sequence[int | float], lost: Sequence[int | float], agreed: Sequence[int | float], n_test: int
+) -> Comparison:
+    """Two conditions with the same seeds and test set, by what `discordant_columns` gives for each seed.
 
     One seed: McNemar's exact test (1947) on the discordant test examples, those that only one of the two gets right,
     with the interval of Agresti and Min (2005). It covers the draw of the test set, not that of the seed.
 
-    Several seeds: Student's t on the differences, seed by seed, and the one-seed test on the examples of all seeds
-    together: the larger p-value, the wider interval. Few seeds may agree, and those that tie have no spread at all,
-    while the examples alone make them differ: where both conditions get an example right with chance p, independently,
-    the difference there has a variance of 2 p (1 - p), which is also how often it is discordant. So the mean over S
-    seeds has a variance of (discordant examples of all seeds) / (S n_test)² at least, with a seed's own luck on top.
-
-    Args:
-        only_first, only_second: a number for each seed: the test examples that only that one gets right.
+    Several seeds share the test set, and an example on which all of them differ alike is no more evidence than with one
+    seed. So the same test runs on as many discordant examples as the seeds are worth: their number over the design
+    effect, the variance that the examples' means over seeds have to that of as many independent ones (Kish, Survey
+    sampling, 1965; for exact tests Korn and Graubard, 1998). It is 1 where seeds differ independently and S where they
+    predict the same. That covers the draw of examples. What they have in common is `joined` with Student's t on the
+    differences, seed by seed, which covers the draw of seeds; the larger p-value and the wider interval of the two
+    count, since few seeds may agree by luck.
     """
-    won, lost = np.asarray(only_first), np.asarray(only_second)
-    differences = (won - lost) / n_test
-    low, high, p_value = _over_examples(int(won.sum()), int(lost.sum()), len(won) * n_test)
-    if len(won) == 1:
+    num_seeds = len(won)
+    differences = (np.asarray(won) - np.asarray(lost)) / n_test
+    num_discordant = float(np.sum(won) + np.sum(lost))
+    effect = min(max(num_seeds * float(np.sum(agreed)) / num_discordant, 1.0), num_seeds) if num_discordant else 1.0
+    low, high, p_value = _over_examples(
+        *(float(np.sum(side)) / effect for side in (won, lost)), num_seeds * n_test / effect
+    )
+    if num_seeds == 1:
         return Comparison(Interval(float(differences[0]), low, high, n_test), p_value, 1)
     over_seeds = mean_interval(differences)
+    mean = over_seeds.mean
+    # The share of the examples' variance that more seeds would not average out.
+    common = math.sqrt(num_seeds * (1 - 1 / effect) / (num_seeds - 1))
+    both = joined(over_seeds, Interval(mean, mean - common * (mean - low), mean + common * (high - mean), n_test))
+    ends = max(min(low, both.low), -1.0), min(max(high, both.high), 1.0)
     if np.ptp(differences) > 0:
-        p_value = max(p_value, float(stats.ttest_1samp(differences, 0).pvalue))
-    ends = min(low, over_seeds.low), max(high, over_seeds.high)
-    return Comparison(Interval(over_seeds.mean, *ends, len(won)), p_value, len(won))
+        place = float(stats.norm.isf(p_value / 2))
+        of_common = 2 * float(stats.norm.sf(place / common)) if common else 0.0
+        p_value = max(p_value, joined_p(float(stats.ttest_1samp(differences, 0).pvalue), of_common))
+    return Comparison(Interval(mean, *ends, num_seeds), p_value, num_seeds)
 
 
 def compare_accuracies(first: Sequence[float], second: Sequence[float], n_test: int) -> Comparison:
-    """As `compare` with several seeds, where only their accuracies are known.
+    """As `compare`, where accuracies are known, a pair for each seed, but not on which examples they rest.
 
-    The accuracies of a seed tell the least number of examples that are discordant: those by which they differ.
+    The draw of examples is taken as if the two had been tested on n_test of their own (Newcombe's interval, 1998,
+    method 10; Fisher's exact test), all seeds on the same: two conditions get mostly the same examples right, so this
+    errs on the safe side. Student's t over seeds is `joined` with it.
     """
-    leads = np.rint((np.asarray(first) - np.asarray(second)) * n_test).astype(int)
-    return compare(np.maximum(leads, 0).tolist(), np.maximum(-leads, 0).tolist(), n_test)
+    differences = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
+    means = float(np.mean(first)), float(np.mean(second))
+    one, other = (binomial_interval(mean, n_test) for mean in means)
+    mean = one.mean - other.mean
+    low = mean - math.hypot(one.mean - one.low, other.high - other.mean)
+    high = mean + math.hypot(one.high - one.mean, other.mean - other.low)
+    right = np.rint(np.array(means) * n_test).astype(int)
+    p_value = float(stats.fisher_exact(np.stack([right, n_test - right])).pvalue)
+    over_examples = Interval(mean, low, high, n_test)
+    if len(differences) == 1:
+        return Comparison(over_examples, p_value, 1)
+    both = joined(mean_interval(differences), over_examples)
+    if np.ptp(differences) > 0:
+        p_value = joined_p(float(stats.ttest_1samp(differences, 0).pvalue), p_value)
+    return Comparison(both, p_value, len(differences))
 
 
-def _over_examples(won: int, lost: int, n: int) -> tuple[float, float, float]:
-    """The ends of the 95% interval of (won - lost) / n, and the p-value that it is 0.
+def _over_examples(won: float, lost: float, n: float) -> tuple[float, float, float]:
+    """The ends of the 95% interval of (won - lost) / n, and the p-value that it is 0; counts need not be whole.
 
     Agresti and Min, Simple improved confidence intervals for comparing matched proportions (2005): Wald's, with half
-    an example more of each of the four kinds, so that it has a width even where none is discordant, or all are.
+    an example more of each of the four kinds, so that it has a width even where none is discordant, or all are. The
+    chance that a fair coin gives so few of the one side is the regularised incomplete beta function, for whole counts
+    the binomial distribution's.
     """
-    p_value = float(stats.binomtest(won, won + lost).pvalue) if won + lost else 1.0
+    fewer, more = sorted((won, lost))
+    p_value = min(2 * float(betainc(more, fewer + 1, 0.5)), 1.0) if more else 1.0
     centre = (won - lost) / (n + 2)
     half_width = float(stats.norm.ppf(0.975)) * math.sqrt(won + lost + 1 - (won - lost) * centre) / (n + 2)
     return max(centre - half_width, -1.0), min(centre + half_width, 1.0), p_value

@@ -7,15 +7,11 @@ gives), and at the *last* step.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from byrote.studies.comparisons import Comparison, compare_accuracies
-from byrote.studies.statistics import Interval, binomial_interval
 from byrote.training.outcome import TrainOutcome
 
 MOMENTS = ("best_on_test", "best_on_validation", "last")
@@ -48,24 +44,6 @@ def early_stopping_columns(outcomes: Sequence[TrainOutcome]) -> dict[str, list[f
     """
     found = [_figures(outcome) for outcome in outcomes]
     return {name: [figures[name] for figures in found] for name in (found[0] if found else ())}
-
-
-def compare_with_last(earlier: Sequence[float], last: Sequence[float], n_test: int) -> Comparison:
-    """By how much test accuracy at an earlier moment of each run exceeds that of its last step; a number for each seed.
-
-    Several seeds: `compare_accuracies`. One seed: as if the two had been tested on n_test examples each of
-    their own (Newcombe's interval, 1998, method 10; Fisher's exact test). Since weights of one run get mostly the same
-    examples right, this errs on the safe side; which examples, a run does not keep but for the last.
-    """
-    if len(earlier) > 1:
-        return compare_accuracies(earlier, last, n_test)
-    before, after = (binomial_interval(float(accuracies[0]), n_test) for accuracies in (earlier, last))
-    difference = before.mean - after.mean
-    low = difference - math.hypot(before.mean - before.low, after.high - after.mean)
-    high = difference + math.hypot(before.high - before.mean, after.mean - after.low)
-    right = np.rint(np.array([earlier[0], last[0]]) * n_test).astype(int)
-    p_value = float(stats.fisher_exact(np.stack([right, n_test - right])).pvalue)
-    return Comparison(Interval(difference, low, high, n_test), p_value, 1)
 
 
 def _figures(outcome: TrainOutcome) -> dict[str, float]:

@@ -20,7 +20,7 @@ from typing import ClassVar
 import pandas as pd
 
 from byrote.errors import UserError
-from byrote.studies.batch_norm import batch_norm_pairs, discordant_columns, learning_columns
+from byrote.studies.batch_norm import batch_norm_pairs, learning_columns, twin_columns
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.early_stopping import early_stopping_columns
 from byrote.studies.implicit_findings import findings
@@ -83,14 +83,14 @@ class ImplicitStudy(ModelStudy):
         num_evaluations, best_on_test, steps_to_best_on_test, best_on_validation, steps_to_best_on_validation,
             early_stopping_gain, optimism: see `early_stopping_columns`;
         steps_to_train_50, _90 and _99, evaluation_lag: see `learning_columns`;
-        won_against_twin, lost_against_twin: see `discordant_columns`.
+        won_against_twin, lost_against_twin, agreed_against_twin: see `twin_columns`.
         """
         table = tabulate(self.name, outcomes)
         if table.empty:
             return table
         available = len(self.data.train)
         columns = early_stopping_columns(outcomes) | learning_columns(outcomes)
-        columns |= discordant_columns(outcomes, self.data.test.true_labels, self.pairs)
+        columns |= twin_columns(outcomes, self.data.test.true_labels, self.pairs)
         table["num_validation"] = [(outcome.spec.n_train or available) - outcome.n_train for outcome in outcomes]
         return table.assign(**columns)
 

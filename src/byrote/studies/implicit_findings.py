@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from byrote.studies.batch_norm import LEVELS, steps_column
-from byrote.studies.comparisons import Comparison, compare, holm
-from byrote.studies.early_stopping import compare_with_last
+from byrote.studies.comparisons import Comparison, compare_accuracies, compared, holm
 from byrote.studies.evidence import obstacle
 from byrote.studies.paper_numbers import published
 from byrote.studies.statistics import mean_interval
@@ -115,7 +114,7 @@ def _stop_early(table: pd.DataFrame, model: str, rate: float, num_seeds: int) ->
     fewest = int(runs["num_evaluations"].min())
     if fewest < LEAST_EVALUATIONS:
         return _Tried(claim, None, f"Test accuracy was evaluated only {fewest} times along a run of {model}.")
-    comparison = compare_with_last(
+    comparison = compare_accuracies(
         runs["best_on_validation"].tolist(), runs["test_accuracy"].tolist(), int(runs["n_test"].iloc[0])
     )
     means, first = runs.select_dtypes("number").mean(), runs.iloc[0]
@@ -145,14 +144,13 @@ def _batch_norm(table: pd.DataFrame, model: str, twin: str, rate: float, num_see
     unfitted = obstacle(both, 2 * num_seeds, fitted=True)
     if unfitted:
         return _Tried(claim, None, f"{unfitted} {accuracies}, which may be a difference of speed alone.")
-    won, lost = (own[f"{side}_against_twin"].astype(int).tolist() for side in ("won", "lost"))
     paper, context = paper_pair(model, twin), ""
     if on_cifar10 and rate == 0 and paper is not None:
         with_it, without = (100 * accuracy for accuracy in paper)
         context = f" The paper, at n = 50,000: {with_it:.2f}% and {without:.2f}%, {with_it - without:+.2f} points."
     return _Tried(
         claim,
-        compare(won, lost, int(own["n_test"].iloc[0])),
+        compared(own, "twin"),
         accuracies,
         context,
     )

@@ -228,6 +228,9 @@ def _columns(judgement: Judgement) -> dict[str, object]:
         "share_larger": telling.share_larger,
         "num_pairs": telling.num_pairs,
         "num_unfitted": telling.num_unfitted,
+        "num_configurations": telling.num_configurations,
+        "num_seeds": telling.num_seeds,
+        "would_decide": telling.would_decide,
         **_ends("tau", ranking.overall),
         **_ends("granulated", ranking.granulated),
         **{f"within_{factor}": value for factor, value in ranking.within.items()},
@@ -247,17 +250,24 @@ def _ends(name: str, interval: Interval) -> dict[str, float]:
 
 def _finding(row: dict[Any, Any]) -> Finding:
     claim = f"{row['title']} tells true labels from random ones"
-    if row["tells"] is None or not row["num_pairs"]:
-        left_out = f" {row['num_unfitted']} pairs had not both fitted." if row["num_unfitted"] else ""
-        seeds = "" if not row["num_pairs"] else " One seed gives no interval."
-        missing = f" It has no value for {row['num_missing']} networks ({row['missing']})." if row["missing"] else ""
-        statement = f"{row['num_pairs']} pairs of networks to compare.{left_out}{seeds}{missing}"
-        return Finding(claim, "no conclusion", statement)
+    left_out = f" {row['num_unfitted']} pairs had not both fitted." if row["num_unfitted"] else ""
+    missing = f" It has no value for {row['num_missing']} networks ({row['missing']})." if row["missing"] else ""
+    if not row["num_pairs"]:
+        return Finding(
+            claim, "no conclusion", f"No pairs of networks to compare.{left_out}{missing} {row['would_decide']}"
+        )
+    between = (
+        ""
+        if math.isnan(row["difference_low"])
+        else f" (95% interval over {row['num_configurations']} configurations and {row['num_seeds']} seeds: "
+        f"{row['difference_low']:+.2f} to {row['difference_high']:+.2f})"
+    )
     told = (
         f"Of {row['num_pairs']} pairs that differ in their labels alone, both fitted, it is larger on random labels in "
-        f"{100 * row['share_larger']:.0f}%; the relative difference is {row['difference']:+.2f} (95% interval over "
-        f"seeds: {row['difference_low']:+.2f} to {row['difference_high']:+.2f})."
+        f"{100 * row['share_larger']:.0f}%; the relative difference is {row['difference']:+.2f}{between}."
     )
+    if row["tells"] is None:
+        return Finding(claim, "no conclusion", f"{told}{left_out}{missing} {row['would_decide']}")
     return Finding(claim, "supported" if row["tells"] else "not supported", f"{told} {_ranks(row)}".strip())
 
 

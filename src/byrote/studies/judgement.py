@@ -18,9 +18,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int64
+from scipy import stats
 
-from byrote.studies.statistics import Interval, mean_interval
+from byrote.studies.permutations import EACH_SIDE, group_exchanges, sign_flips
+from byrote.studies.statistics import Interval, joined, mean_interval
 
 RESAMPLES = 1000
 FACTORS = ("model", "corruption", "learning_rate", "batch_size", "weight_decay", "dropout", "augmentation")
@@ -28,26 +30,59 @@ FACTORS = ("model", "corruption", "learning_rate", "batch_size", "weight_decay",
 LEAST_PAIRS = 10
 """A factor of fewer is left out, whose mean would count as much as that of hundreds; and so is an environment: of many
 small ones, some are wrong throughout by chance."""
+SAME = 0.01
+"""A relative difference that is surely below a hundredth counts as none."""
+FEWEST_SEEDS, FEWEST_CONFIGURATIONS = 3, 5
+"""Of three seeds' networks, all six are in order by chance in one of twenty cases; five signs agree in one of 32."""
+_NUMBERS = {FEWEST_SEEDS: "Three", FEWEST_CONFIGURATIONS: "Five"}
 
 
 @dataclass(frozen=True)
 class Telling:
-    """Whether a measure is larger on random labels than on true ones."""
+    """Whether a measure is larger on random labels than on true ones, over C configurations with S seeds each."""
 
     difference: Interval
-    """Mean over configurations, one value per seed, of (random - true) / (|random| + |true|): from -1 to 1."""
+    """Mean of (random - true) / (|random| + |true|), from -1 to 1. Networks of a configuration share it, and those of a
+    seed share its draw of labels, so the interval `joins` that of the means of configurations with that of the means of
+    seeds; of one configuration it is that over seeds. NaN ends with one seed."""
+    p_larger: float
+    """That exchanging labels, true for random, gives as large a difference: in whole configurations with all of their
+    seeds, or with a single one among its networks."""
+    p_smaller: float
+    """The same for as small a difference."""
     share_larger: float
     """Of the pairs, how often it is larger on random labels."""
     num_pairs: int
     num_unfitted: int
     """Pairs of which one network had not fitted: they decide nothing."""
+    num_configurations: int
+    num_seeds: int
 
     @property
     def tells(self) -> bool | None:
-        """None: there are too few pairs or seeds to say."""
+        """Whether it is larger: not decided where neither is sure to 95%, nor that it is equal but for SAME."""
         if not self.num_pairs or math.isnan(self.difference.low):
             return None
-        return self.difference.low > 0
+        if self.difference.low > 0 and self.p_larger <= EACH_SIDE:
+            return True
+        is_smaller = self.difference.high < 0 and self.p_smaller <= EACH_SIDE
+        is_same = self.difference.low > -SAME and self.difference.high < SAME
+        return False if is_smaller or is_same else None
+
+    @property
+    def would_decide(self) -> str:
+        """What to try where nothing is decided."""
+        if not self.num_pairs:
+            return "Networks of one configuration and seed that fit both true and random labels would tell."
+        if self.num_seeds < FEWEST_SEEDS:
+            return f"{_NUMBERS[FEWEST_SEEDS]} seeds would tell."
+        if 1 < self.num_configurations < FEWEST_CONFIGURATIONS:
+            return (
+                f"{_NUMBERS[FEWEST_CONFIGURATIONS]} configurations would tell: of {self.num_configurations}, all go "
+                "the same way by chance too often."
+            )
+        more = "more configurations or seeds" if self.num_configurations > 1 else "more seeds"
+        return f"The difference is within noise: {more} may tell."
 
 
 @dataclass(frozen=True)
@@ -60,7 +95,7 @@ class Ranking:
     """Per factor, the mean sign of agreement over pairs of networks that differ in it alone; factors with fewer than
     LEAST_PAIRS such pairs are left out."""
     granulated: Interval
-    """The mean of `within`: Jiang et al.'s coefficient."""
+    """The mean of `within`: Jiang et al.'s coefficient, with the interval of `_granulated`."""
     worst_environment: str
     """The change of one factor in which its sign is wrong most often: "batch_size 32 to 128"."""
     worst_sign_error: float
@@ -104,7 +139,7 @@ def judge_values(
         measure,
         len(usable),
         telling(sound, measure),
-        _ranking(usable, measure, _percentiles(overall[0], taus, len(usable)), generator, resamples),
+        _ranking(usable, clusters, measure, _percentiles(overall[0], taus, len(usable))),
         against,
     )
 
@@ -118,54 +153,93 @@ def _varied(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
 
 def telling(table: pd.DataFrame, measure: str) -> Telling:
     """Of the column `measure` of `table`, which has a row a network, turned so that larger should mean a larger gap."""
-    own = ["model", *_varied(table, _OWN), "seed"]
-    columns = [*own, measure, "fitted"]
+    own = ["model", *_varied(table, _OWN)]
+    columns = [*own, "seed", measure, "fitted"]
     labels = [table.loc[table["corruption"] == name, columns] for name in ("random-labels", "true-labels")]
-    pairs = labels[0].merge(labels[1], on=own, suffixes=("_random", "_true"))
+    pairs = labels[0].merge(labels[1], on=[*own, "seed"], suffixes=("_random", "_true"))
     fitted = pairs["fitted_random"].astype(bool) & pairs["fitted_true"].astype(bool)
-    both = pairs[fitted]
-    random, true = (both[f"{measure}_{name}"].to_numpy(float) for name in ("random", "true"))
-    valued = np.isfinite(random) & np.isfinite(true)
-    random, true, seeds = random[valued], true[valued], both["seed"].to_numpy()[valued]
+    random, true = (pairs[f"{measure}_{name}"].astype(float) for name in ("random", "true"))
+    both = pairs.assign(random=random, true=true)[fitted & np.isfinite(random) & np.isfinite(true)]
+    random, true = both["random"].to_numpy(), both["true"].to_numpy()
     size = np.abs(random) + np.abs(true)
     relative = np.divide(random - true, size, out=np.zeros_like(size), where=size > 0)
-    per_seed = [float(relative[seeds == seed].mean()) for seed in np.unique(seeds)]
+    by_configuration, by_seed = (
+        pd.Series(relative, both.index).groupby([both[name] for name in names]).mean().to_numpy()
+        for names in (own, ["seed"])
+    )
+    difference = mean_interval(by_seed)
+    if len(by_configuration) == 1:
+        p_larger, p_smaller = group_exchanges(random, true), group_exchanges(true, random)
+    else:
+        p_larger, p_smaller = sign_flips(by_configuration), sign_flips(-by_configuration)
+        difference = joined(mean_interval(by_configuration), difference)
     return Telling(
-        difference=mean_interval(per_seed),
+        difference=difference,
+        p_larger=p_larger,
+        p_smaller=p_smaller,
         share_larger=float((random > true).mean()) if len(random) else math.nan,
         num_pairs=len(random),
         num_unfitted=int((~fitted).sum()),
+        num_configurations=len(by_configuration),
+        num_seeds=len(by_seed),
     )
 
 
-def _ranking(
-    usable: pd.DataFrame, measure: str, overall: Interval, generator: np.random.Generator, resamples: int
-) -> Ranking:
+def _ranking(usable: pd.DataFrame, clusters: Int64[np.ndarray, " M"], measure: str, overall: Interval) -> Ranking:
     found = {factor: _agreements(usable, measure, factor) for factor in FACTORS if factor in usable}
-    agreement = {factor: signs for factor, (_, signs) in found.items() if len(signs) >= LEAST_PAIRS}
-    within = {factor: float(signs.mean()) for factor, signs in agreement.items()}
-    means = [
-        np.mean([generator.choice(signs, len(signs)).mean() for signs in agreement.values()])
-        for _ in range(resamples if agreement else 0)
-    ]
-    signs = pd.concat([pd.Series(signs, environments) for environments, signs in found.values()])
+    counted = {factor: own for factor, own in found.items() if len(own.signs) >= LEAST_PAIRS}
+    signs = pd.concat([pd.Series(own.signs, own.environments) for own in found.values()])
     environments = signs.groupby(level=0, sort=False)
     rates = ((1 - environments.mean()) / 2)[environments.size() >= LEAST_PAIRS]
-    mean = float(np.mean(list(within.values()))) if within else math.nan
-    worst = str(rates.idxmax()) if len(rates) else ""
     return Ranking(
         overall=overall,
-        within=within,
-        granulated=_percentiles(mean, np.array(means), len(within)),
-        worst_environment=worst,
+        within={factor: float(own.signs.mean()) for factor, own in counted.items()},
+        granulated=_granulated(list(counted.values()), clusters),
+        worst_environment=str(rates.idxmax()) if len(rates) else "",
         worst_sign_error=float(rates.max()),
     )
 
 
-def _agreements(usable: pd.DataFrame, measure: str, factor: str) -> tuple[list[str], Float[np.ndarray, " M"]]:
-    """For each pair of networks that differ in `factor` alone: the change, and whether measure and gap change alike
-    (1), against each other (-1), or the measure not at all (0). Gaps that differ by less than the draw of the test
-    examples explains, two standard errors, are no change and left out."""
+@dataclass(frozen=True)
+class _Agreements:
+    """Pairs of networks that differ in one factor alone."""
+
+    environments: list[str]
+    """The change of each."""
+    signs: Float[np.ndarray, " P"]
+    """Whether measure and gap change alike (1), against each other (-1), or the measure not at all (0)."""
+    networks: Int64[np.ndarray, "2 P"]
+
+
+def _granulated(factors: Sequence[_Agreements], clusters: Int64[np.ndarray, " M"]) -> Interval:
+    """The mean over factors of the mean agreement of pairs, with a 95% interval that knows which pairs hang together.
+
+    Two pairs are independent only if they have no configuration in common. The variance sums the products of deviations
+    over all pairs of pairs that do: the sum over configurations of the squared sum of the deviations of its pairs, in
+    which those of two configurations occur twice (Aronow, Samii & Assenova, Cluster-robust variance estimation for
+    dyadic data, Political Analysis 2015); Student's t has as many degrees of freedom as configurations but one.
+    """
+    num = len(factors)
+    if not num:
+        return Interval(math.nan, math.nan, math.nan, 0)
+    mean = float(np.mean([own.signs.mean() for own in factors]))
+    ends = np.concatenate([clusters[own.networks] for own in factors], axis=1)
+    deviations = np.concatenate([(own.signs - own.signs.mean()) / len(own.signs) / num for own in factors])
+    _, ends = np.unique(ends, return_inverse=True)
+    ends = ends.reshape(2, -1)
+    num_clusters = int(ends.max()) + 1
+    of_cluster = sum(np.bincount(side, deviations, num_clusters) for side in ends)
+    _, dyads = np.unique(np.sort(ends, axis=0), axis=1, return_inverse=True)
+    twice = np.bincount(dyads.ravel(), deviations)
+    # Not below that of pairs which all are independent.
+    variance = max(float((of_cluster**2).sum() - (twice**2).sum()), float((deviations**2).sum()))
+    half = float(stats.t.ppf(0.975, num_clusters - 1)) * math.sqrt(variance)
+    return Interval(mean, max(mean - half, -1.0), min(mean + half, 1.0), num_clusters)
+
+
+def _agreements(usable: pd.DataFrame, measure: str, factor: str) -> _Agreements:
+    """Gaps that differ by less than the draw of the test examples explains, two standard errors, are no change and left
+    out."""
     others = [name for name in (*FACTORS, "n_train", "seed", "corruption_rate") if name in usable and name != factor]
     if factor == "corruption":
         others.remove("corruption_rate")
@@ -182,7 +256,7 @@ def _agreements(usable: pd.DataFrame, measure: str, factor: str) -> tuple[list[s
     numbers, levels = pd.factorize(usable[factor])
     ends = np.sort([numbers[one], numbers[other]], axis=0)
     environments = [f"{factor} {levels[first]} to {levels[second]}" for first, second in ends.T]
-    return environments, np.sign(change) * np.sign(values[other] - values[one])
+    return _Agreements(environments, np.sign(change) * np.sign(values[other] - values[one]), np.stack([one, other]))
 
 
 def kendall(

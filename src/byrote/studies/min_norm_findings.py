@@ -6,15 +6,16 @@ import math
 from collections.abc import Mapping
 from itertools import combinations
 
+import numpy as np
 import pandas as pd
 
-from byrote.studies.chance import chance_in_words, is_at_chance
+from byrote.studies.chance import DECISIVE, tests_at_chance, verdict_in_words
 from byrote.studies.comparisons import Comparison, compare
 from byrote.studies.min_norm_rows import Row
-from byrote.studies.randomization_findings import DECISIVE
-from byrote.studies.statistics import Interval, binomial_interval
+from byrote.studies.statistics import Interval, binomial_interval, next_value
 from byrote.studies.study import Finding, Outcome
 from byrote.studies.table1_findings import FAR, SIGNIFICANCE
+from byrote.studies.verdicts import MORE_EXAMPLES, exceeds
 from byrote.theory.kernel_interpolation import KernelInterpolation
 from byrote.theory.other_interpolants import OtherInterpolants
 
@@ -76,16 +77,17 @@ def generalises(row: Row, n_train: int, table: pd.DataFrame) -> Finding:
         return Finding(claim, "no conclusion", reason)
     fit, chance = fits.iloc[0], _chance(fits)
     decisive = error_interval(fits, DECISIVE)
-    gone = 1 - decisive.high / chance
+    least, most = 1 - decisive.high / chance, 1 - decisive.low / chance
     statement = (
         f"{_trained(fits)} on {n_train:,} true labels, and a test error of "
-        f"{_percent(decisive.mean)}, where guessing has {_percent(chance)}: at least {_percent(max(gone, 0.0))} of the "
-        f"errors of guessing are gone ({_over(fits)}; {FAR:.0%} count as far above chance). "
-        f"Norm {fit['scaled_norm']:.4g}."
+        f"{_percent(decisive.mean)}, where guessing has {_percent(chance)}: {_percent(max(least, 0.0))} to "
+        f"{_percent(max(most, 0.0))} of the errors of guessing are gone ({_over(fits)}; {FAR:.0%} count as far above "
+        f"chance). Norm {fit['scaled_norm']:.4g}."
     )
     if not math.isnan(fit["paper_test_error"]):
         statement += f" The paper: {_percent(fit['paper_test_error'])}."
-    return Finding(claim, "supported" if gone >= FAR else "not supported", statement)
+    outcome = exceeds(Interval(1 - decisive.mean / chance, least, most, decisive.n), FAR)
+    return Finding(claim, outcome, statement + (MORE_EXAMPLES if outcome == "no conclusion" else ""))
 
 
 def fits_random_labels(row: Row, n_train: int, table: pd.DataFrame) -> Finding:
@@ -95,13 +97,11 @@ def fits_random_labels(row: Row, n_train: int, table: pd.DataFrame) -> Finding:
     if reason := obstacle(row, fits):
         return Finding(claim, "no conclusion", reason)
     accuracies = fits.assign(test_accuracy=1 - fits["test_error"])
-    at_chance = is_at_chance(accuracies, DECISIVE)
     return Finding(
         claim,
-        "supported" if at_chance else "not supported",
+        tests_at_chance(accuracies),
         f"{_trained(fits)} on random labels of {n_train:,} examples; test accuracy "
-        f"{_percent(accuracies['test_accuracy'].mean())}, {'at' if at_chance else 'away from'} chance "
-        f"({chance_in_words(accuracies, DECISIVE)}).",
+        f"{_percent(accuracies['test_accuracy'].mean())}, {verdict_in_words(accuracies)}.",
     )
 
 
@@ -110,12 +110,18 @@ def _norm_tells_labels(row: Row, n_train: int, table: pd.DataFrame) -> Finding:
     true, random = (fits_of(table, row, labels, n_train) for labels in (_TRUE, _RANDOM))
     if reason := obstacle(row, true) or obstacle(row, random):
         return Finding(claim, "no conclusion", reason)
-    ours, theirs = float(true["scaled_norm"].iloc[0]), random["scaled_norm"]
+    ours, theirs = float(true["scaled_norm"].iloc[0]), random["scaled_norm"].to_numpy(float)
+    expected = next_value(np.log(theirs))
+    between = (
+        f"one more draw would lie between {math.exp(expected.low):.4g} and {math.exp(expected.high):.4g} with 95%"
+        if len(theirs) > 1
+        else "three would tell"
+    )
     return Finding(
         claim,
-        "supported" if (theirs > ours).all() else "not supported",
-        f"Norm {ours:.4g} for true labels, {_range(theirs)} for {len(random)} draws of random ones, "
-        f"{theirs.mean() / ours:.3g} times as large (n = {n_train:,}). As a bound on Rademacher complexity, "
+        exceeds(expected, math.log(ours)),
+        f"Norm {ours:.4g} for true labels, {_range(random['scaled_norm'])} for {_draws(len(theirs))} of random ones, "
+        f"{theirs.mean() / ours:.3g} times as large (n = {n_train:,}); {between}. As a bound on Rademacher complexity, "
         f"norm x sqrt(trace K) / n, that is {true['rademacher_bound'].iloc[0]:.3g} and "
         f"{random['rademacher_bound'].mean():.3g}: above 1 it says nothing.",
     )
@@ -138,7 +144,9 @@ def _norm_orders(pair: tuple[Row, Row], sizes: Mapping[Row, int], table: pd.Data
         "square, so that scaling the features changes nothing. The paper, on MNIST: 1.2% and 220, 0.6% and 390."
     )
     if better.p_value >= SIGNIFICANCE:
-        return Finding(claim, "no conclusion", f"Their test errors differ by no more than noise: {statement}")
+        return Finding(
+            claim, "no conclusion", f"Their test errors differ by no more than noise: {statement}{MORE_EXAMPLES}"
+        )
     first_is_better = better.difference.mean > 0
     larger = norms[first] > norms[second]
     return Finding(claim, "supported" if first_is_better == larger else "not supported", statement)
@@ -150,8 +158,7 @@ def _l2_helps(row: Row, n_train: int, table: pd.DataFrame) -> Finding:
     with_l2, without = (fits_of(table, one, _TRUE, n_train) for one in (row, free))
     if reason := obstacle(row, with_l2) or obstacle(free, without):
         return Finding(claim, "no conclusion", reason)
-    gain = _compared(with_l2, "no_l2")
-    generalised = generalises(free, n_train, table).outcome == "supported"
+    gain, generalised = _compared(with_l2, "no_l2"), generalises(free, n_train, table).outcome
     difference = gain.difference
     statement = (
         f"Test error {_percent(with_l2['test_error'].iloc[0])} with l2 ({with_l2['ridge'].iloc[0]:.3g} on the "
@@ -160,16 +167,21 @@ def _l2_helps(row: Row, n_train: int, table: pd.DataFrame) -> Finding:
         f"{_points(-difference.low)}; McNemar's p = {gain.p_value:.2g}; n = {n_train:,}). "
         "The paper, on CIFAR-10 at n = 50,000: 15% and 17%."
     )
+    if generalised == "not supported":
+        return Finding(claim, "not supported", f"Without l2 they do not generalise. {statement}")
     if gain.p_value >= SIGNIFICANCE:
-        return Finding(claim, "no conclusion", f"Within noise. {statement}")
-    return Finding(claim, "supported" if difference.mean > 0 and generalised else "not supported", statement)
+        return Finding(claim, "no conclusion", f"Within noise. {statement}{MORE_EXAMPLES}")
+    if difference.mean < 0:
+        return Finding(claim, "not supported", statement)
+    unsure = "" if generalised == "supported" else f" Whether they generalise without it is open.{MORE_EXAMPLES}"
+    return Finding(claim, generalised, f"{statement}{unsure}")
 
 
 def _compared(fits: pd.DataFrame, rival: str) -> Comparison:
     """By the test examples that only one gets right."""
     fit = fits.iloc[0]
-    won, lost = (int(fit[f"{side}_against_{rival}"]) for side in ("won", "lost"))
-    return compare([won], [lost], int(fit["n_test"]))
+    won, lost = (float(fit[f"{side}_against_{rival}"]) for side in ("won", "lost"))
+    return compare([won], [lost], [won + lost], int(fit["n_test"]))
 
 
 def _descent(table: pd.DataFrame) -> list[Finding]:
@@ -225,6 +237,10 @@ def _trained(fits: pd.DataFrame) -> str:
     error = fits["train_error"].max()
     least = " (the least that identical inputs with different labels leave)" if error else ""
     return f"Training error {_percent(error)}{least}"
+
+
+def _draws(number: int) -> str:
+    return f"{number} draws" if number > 1 else "one draw"
 
 
 def _range(values: pd.Series) -> str:

@@ -1,4 +1,4 @@
-"""How sure a figure is: confidence intervals over seeds and over test examples."""
+"""How sure a figure is: confidence intervals over seeds, over test examples, and over both at once."""
 
 from __future__ import annotations
 
@@ -36,6 +36,13 @@ def mean_interval(values: Sequence[float] | np.ndarray, confidence: float = 0.95
     return Interval(mean, mean - half_width, mean + half_width, n)
 
 
+def next_value(values: Sequence[float] | np.ndarray, confidence: float = 0.95) -> Interval:
+    """Where one more value like these lies: Student's prediction interval; NaN ends of fewer than two."""
+    known = mean_interval(values, confidence)
+    half = math.sqrt(known.n + 1) * (known.high - known.mean)
+    return Interval(known.mean, known.mean - half, known.mean + half, known.n)
+
+
 def binomial_interval(accuracy: float, n: int, confidence: float = 0.95) -> Interval:
     """An accuracy measured on n independent examples, with Wilson's score interval (Wilson, 1927).
 
@@ -45,3 +52,44 @@ def binomial_interval(accuracy: float, n: int, confidence: float = 0.95) -> Inte
         return Interval(math.nan, math.nan, math.nan, n)
     ends = stats.binomtest(round(accuracy * n), n).proportion_ci(confidence, method="wilson")
     return Interval(accuracy, float(ends.low), float(ends.high), n)
+
+
+def accuracy_interval(accuracies: Sequence[float] | np.ndarray, n_test: int, strict: float = 0.999) -> Interval:
+    """Where the mean accuracy of networks like these lies on examples like these; one accuracy for each seed.
+
+    Seeds share their test set, so its luck does not shrink with their number: Wilson's interval of the mean on n_test
+    examples and Student's of the seeds are `joined` at 95%. One seed tells nothing of others: its interval is that of
+    the examples alone, at the stricter confidence, and speaks of the network that was trained.
+    """
+    array = np.asarray(accuracies, dtype=float)
+    if len(array) == 1:
+        return binomial_interval(float(array[0]), n_test, strict)
+    return joined(mean_interval(array), binomial_interval(float(array.mean()) if len(array) else math.nan, n_test))
+
+
+def interval_in_words(num_seeds: int, n_test: int, strict: float = 0.999) -> str:
+    """What an `accuracy_interval` covers: "95% interval over 3 seeds that share 360 test examples"."""
+    if num_seeds == 1:
+        return f"{100 * strict:g}% interval over {n_test:,} test examples, one seed"
+    return f"95% interval over {num_seeds} seeds that share {n_test:,} test examples"
+
+
+def joined(first: Interval, second: Interval) -> Interval:
+    """The interval of the first's mean, where the two cover independent sources of luck: half-widths add in squares.
+
+    With h = t s the half-width of each source, the root of h1² + h2² is where the two together exceed it with the
+    chance that each exceeds its own, or less (Howe, Approximate confidence limits on the mean of X + Y where X and Y
+    are two tabled independent random variables, JASA 1974). What both cover is counted twice, which errs on the safe
+    side.
+    """
+    low = first.mean - math.hypot(first.mean - first.low, second.mean - second.low)
+    high = first.mean + math.hypot(first.high - first.mean, second.high - second.mean)
+    return Interval(first.mean, low, high, first.n)
+
+
+def joined_p(first: float, second: float) -> float:
+    """The p-value of the interval that `joined` makes of those of two p-values, two-sided, of one estimate."""
+    places = [float(stats.norm.isf(p_value / 2)) for p_value in (first, second)]
+    if min(places) <= 0:
+        return 1.0
+    return 2 * float(stats.norm.sf(1 / math.hypot(*(1 / place for place in places))))

@@ -24,6 +24,7 @@ import pandas as pd
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
+from byrote.studies.comparisons import discordant_columns
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.paper_settings import PAPER_STEPS, WHOLE, Scale, Sizes, sized
 from byrote.studies.regularization import MODELS_OF_SCALE, takes_dropout
@@ -113,8 +114,8 @@ class StrengthStudy(ModelStudy):
 
         regularizer: the field of the recipe that is not at its first level; "" for none.
         strength: the place of its level in the ladder, from 1; 0 for none.
-        won_against_none, lost_against_none: on true labels, the number of test examples that this run alone gets
-            right, and that the run without regularisers with the same model, n and seed alone gets right.
+        won_against_none, lost_against_none, agreed_against_none: on true labels, beside the run without regularisers
+            with the same model, n and seed; see `discordant_columns`.
         """
         table = tabulate(self.name, outcomes)
         if table.empty:
@@ -130,10 +131,9 @@ class StrengthStudy(ModelStudy):
             for own, correct, (name, _) in zip(identity, right, found, strict=True)
             if not name and own[-1] == "true-labels"
         }
-        pairs = [(own, bases.get(key)) for own, key in zip(right, identity, strict=True)]
-        table["won_against_none"] = [np.nan if base is None else float((own & ~base).sum()) for own, base in pairs]
-        table["lost_against_none"] = [np.nan if base is None else float((base & ~own).sum()) for own, base in pairs]
-        return table
+        conditions = list(zip(table["model"], table["n_train"], table["regularizer"], table["strength"], strict=True))
+        others = [bases.get(key) for key in identity]
+        return table.assign(**discordant_columns("none", right, others, conditions))
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return [

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from byrote.studies.comparisons import Comparison, compare
+from byrote.studies.comparisons import Comparison, compared
 from byrote.studies.data_worth import Worth, worth
 from byrote.studies.design import regularizers
 from byrote.studies.evidence import obstacle
@@ -90,8 +90,7 @@ def read_gain(ladders: Ladders, runs: pd.DataFrame, regularizer: str, strength: 
     reason = obstacle(pd.concat([own, none]), 2 * ladders.num_seeds)
     if reason:
         return reason
-    won, lost = (own[f"{side}_against_none"].astype(int).tolist() for side in ("won", "lost"))
-    return compare(won, lost, int(own["n_test"].iloc[0]))
+    return compared(own, "none")
 
 
 def read_worth(ladders: Ladders, runs: pd.DataFrame, regularizer: str, strength: int) -> Worth | str:

@@ -24,6 +24,7 @@ import pandas as pd
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.studies.chance import chance_deviations
+from byrote.studies.comparisons import discordant_columns
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.paper_numbers import is_cifar10
 from byrote.studies.paper_settings import LAPTOP, PAPER_MODELS, PAPER_STEPS, WEIGHT_DECAY, WHOLE, Scale, sized
@@ -87,10 +88,9 @@ class Table1Study(ModelStudy):
         paper_train_accuracy, paper_test_accuracy: of the same row in the paper's Table 1, as fractions; NaN on other
             data than CIFAR-10, and for models and rows that the paper does not have.
         train_difference, test_difference: ours minus the paper's, in percentage points.
-        won_against_X, lost_against_X: the number of test examples that this run alone gets right, and that the run
-            X with the same seed alone gets right; NaN where there is no such pair. X is the same row with no_crop,
-            no_weight_decay or no_batch_norm, with weight_decay_alone in place of the crop, or of the next_model down
-            from Inception to the smallest MLP.
+        won_against_X, lost_against_X, agreed_against_X: beside the run X with the same seed, see `discordant_columns`;
+            NaN where there is no such pair. X is the same row with no_crop, no_weight_decay or no_batch_norm, with
+            weight_decay_alone in place of the crop, or of the next_model down from Inception to the smallest MLP.
         """
         table = tabulate(self.name, outcomes)
         if table.empty:
@@ -100,14 +100,15 @@ class Table1Study(ModelStudy):
         self._put_beside_paper(table)
         right = {o.key: o.test_predictions == self.data.test.true_labels for o in outcomes}
         for ordering in orderings(self.rows_by_model, as_published=False):
-            columns = [f"{side}_against_{ordering.rival}" for side in ("won", "lost")]
-            for column in columns:
-                if column not in table:
-                    table[column] = np.nan
-            first, second = (runs_of(table, c).set_index("seed")["key"] for c in (ordering.first, ordering.second))
-            for seed in first.index.intersection(second.index):
-                own, other = right[first[seed]], right[second[seed]]
-                table.loc[table["key"] == first[seed], columns] = [(own & ~other).sum(), (other & ~own).sum()]
+            first, second = (
+                runs_of(table, c).reset_index().set_index("seed") for c in (ordering.first, ordering.second)
+            )
+            shared = first.index.intersection(second.index)
+            own, others = ([right[key] for key in runs.loc[shared, "key"]] for runs in (first, second))
+            for name, values in discordant_columns(ordering.rival, own, others, [ordering] * len(shared)).items():
+                if name not in table:
+                    table[name] = np.nan
+                table.loc[first.loc[shared, "index"], name] = values
         return table
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:

@@ -8,11 +8,10 @@ from typing import get_args
 
 import pandas as pd
 
-from byrote.studies.chance import chance_in_words, is_at_chance
-from byrote.studies.comparisons import Comparison, compare, holm
+from byrote.studies.chance import tests_at_chance, verdict_in_words
+from byrote.studies.comparisons import Comparison, compared, holm
 from byrote.studies.evidence import obstacle
-from byrote.studies.randomization_findings import DECISIVE
-from byrote.studies.statistics import Interval, binomial_interval
+from byrote.studies.statistics import Interval, accuracy_interval, interval_in_words
 from byrote.studies.study import Finding, Outcome
 from byrote.studies.table1_rows import Condition, Ordering, Row, orderings, published_rows
 from byrote.studies.verdicts import exceeds, sum_up
@@ -93,8 +92,7 @@ def _compare(ordering: Ordering, table: pd.DataFrame, num_seeds: int) -> Compari
             f"{ordering.first[0]} was trained on {n_first:,} examples and {ordering.second[0]} on {n_second:,}: "
             "their test accuracies do not compare."
         )
-    won, lost = (first[f"{side}_{ordering.rival}"].astype(int).tolist() for side in ("won_against", "lost_against"))
-    return compare(won, lost, int(first["n_test"].iloc[0]))
+    return compared(first, ordering.rival)
 
 
 def _statement(ordering: Ordering, result: Comparison, p_value: float, num_tried: int, table: pd.DataFrame) -> str:
@@ -139,13 +137,12 @@ def fits_random_labels(model: str, table: pd.DataFrame, num_seeds: int) -> Findi
     reason = obstacle(runs, num_seeds, fitted=True)
     if reason:
         return Finding(claim, "no conclusion", reason)
-    at_chance = is_at_chance(runs, DECISIVE)
     return Finding(
         claim,
-        "supported" if at_chance else "not supported",
+        tests_at_chance(runs),
         f"Train accuracy {_percent(runs['train_accuracy'].mean())} on random labels of "
         f"{int(runs['n_train'].iloc[0]):,} examples; test accuracy {_percent(runs['test_accuracy'].mean())}, "
-        f"{'at' if at_chance else 'away from'} chance ({chance_in_words(runs, DECISIVE)}).",
+        f"{verdict_in_words(runs)}.",
     )
 
 
@@ -169,7 +166,7 @@ def needs_no_regularizer(model: str, table: pd.DataFrame, num_seeds: int) -> Fin
 
 
 def _test_interval(runs: pd.DataFrame) -> Interval:
-    return binomial_interval(float(runs["test_accuracy"].mean()), int(runs["n_test"].iloc[0]), DECISIVE)
+    return accuracy_interval(runs["test_accuracy"].to_numpy(float), int(runs["n_test"].iloc[0]))
 
 
 def _chance(runs: pd.DataFrame) -> float:
@@ -178,8 +175,7 @@ def _chance(runs: pd.DataFrame) -> float:
 
 def _over(runs: pd.DataFrame) -> str:
     seeds = runs["seed"].nunique()
-    of = f"mean of {seeds} seeds" if seeds > 1 else "one seed"
-    return f"{DECISIVE:.1%} interval over {int(runs['n_test'].iloc[0]):,} test examples, {of}"
+    return interval_in_words(seeds, int(runs["n_test"].iloc[0]))
 
 
 def _name(condition: Condition) -> str:

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from byrote.studies.chance import chance_in_words, is_at_chance
-from byrote.studies.early_stopping import compare_with_last
+from byrote.studies.chance import DECISIVE, tests_at_chance, verdict_in_words
+from byrote.studies.comparisons import compare_accuracies
 from byrote.studies.evidence import obstacle
 from byrote.studies.implicit_findings import LEAST_EVALUATIONS, NO_HELP, SIGNIFICANCE
-from byrote.studies.randomization_findings import DECISIVE
 from byrote.studies.statistics import binomial_interval
 from byrote.studies.study import Finding
 from byrote.studies.table2_rows import Row, most_regularized, paper_accuracy
@@ -82,12 +81,10 @@ def _fits_random_labels(model: str, runs: pd.DataFrame, num_seeds: int) -> Findi
     )
     if _share(train, chance) < HALF:
         return Finding(claim, "no conclusion", f"{statement}. More steps may fit more ({_seeds(runs)}).")
-    at_chance = is_at_chance(runs, DECISIVE)
     return Finding(
         claim,
-        "supported" if at_chance else "not supported",
-        f"{statement}. Test accuracy is {_percent(runs['test_accuracy'].mean())}, "
-        f"{'at' if at_chance else 'away from'} chance ({chance_in_words(runs, DECISIVE)}).",
+        tests_at_chance(runs),
+        f"{statement}. Test accuracy is {_percent(runs['test_accuracy'].mean())}, {verdict_in_words(runs)}.",
     )
 
 
@@ -145,7 +142,7 @@ def _could_stop_early(model: str, row: Row, runs: pd.DataFrame, num_seeds: int, 
     if fewest < LEAST_EVALUATIONS:
         return Finding(claim, "no conclusion", f"Test accuracy was evaluated only {fewest} times along a run.")
     best, last = runs["best_on_test"].mean(), runs["test_accuracy"].mean()
-    comparison = compare_with_last([best], [last], int(runs["n_test"].iloc[0]))
+    comparison = compare_accuracies([best], [last], int(runs["n_test"].iloc[0]))
     gap = comparison.difference
     # The best was picked among so many, in each of the rows.
     p_value = min(comparison.p_value * most * num_rows, 1.0)

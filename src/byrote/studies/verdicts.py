@@ -11,6 +11,11 @@ LITTLE = 0.04
 """A change of accuracy below four points is little: so the paper calls the 3 to 4 points that batch norm is worth.
 Something does no harm, or is not there, only where noise leaves no more than this open."""
 
+MORE_EXAMPLES = " More test examples would tell."
+MORE_SEEDS = " More seeds would tell."
+THREE_SEEDS = " Three seeds would tell."
+"""What would decide a claim; one seed has no interval over seeds, and that of two is nearly all there is."""
+
 
 def exceeds(interval: Interval, threshold: float) -> Outcome:
     """Whether a figure lies above `threshold`: not decided where its interval holds that, or has no ends."""
