@@ -28,7 +28,7 @@ def make_runs(seeds=3):
                 "generalization_gap": 0.1 + 0.8 * rate + 0.01 * seed,
                 "epochs_run": 10,
             }
-            for model in ("mlp-1x8", "mlp-1x64")
+            for model in ("mlp-1x8", "mlp-1x16", "mlp-1x32", "mlp-1x64", "mlp-1x128")
             for corruption, rate in kinds
             for seed in range(seeds)
         ]

@@ -33,7 +33,7 @@ def is_no_number(model, initial_state, data, outcome):
 def zoo(tiny):
     return ZooStudy(
         data=tiny,
-        models=["mlp-1x16", "mlp-1x32"],
+        models=[f"mlp-1x{width}" for width in (16, 20, 24, 28, 32)],
         seeds=3,
         recipe=Recipe(epochs=200, learning_rate=0.05, batch_size=16, preprocessing="standardize"),
         conditions=CONDITIONS[:3],
@@ -55,7 +55,7 @@ def test_functions_and_names_are_judged_by_the_same_code(zoo, trained):
     assert not table.loc["parameters", "tells"]
     assert table.loc["distance", "tells"]
     assert {"steps-to-fit", "early-loss"} <= set(table.index)
-    assert table.loc[own, "num_pairs"] == 6
+    assert table.loc[own, "num_pairs"] == 15
 
 
 def test_a_measure_that_was_judged_is_not_computed_again(zoo, trained):

@@ -14,6 +14,9 @@ def no_networks():
     return iter(())
 
 
+MODELS = ("mlp-1x8", "mlp-1x16", "mlp-1x32", "mlp-1x64", "mlp-1x128")
+
+
 def make_runs(seeds=3, fitted=True):
     rows = [
         {
@@ -30,7 +33,7 @@ def make_runs(seeds=3, fitted=True):
             "generalization_gap": 0.1 + 0.8 * (corruption == "random-labels") + 0.05 * (model == "mlp-1x8"),
             "epochs_run": 10,
         }
-        for model in ("mlp-1x8", "mlp-1x64")
+        for model in MODELS
         for corruption in ("true-labels", "random-labels")
         for seed in range(seeds)
     ]
@@ -72,14 +75,15 @@ def test_a_measure_that_grows_with_the_gap_is_supported(tiny):
     (finding,) = analysis.verdict(analysis.summarise(results))
     assert finding.outcome == "supported"
     assert (
-        "Of 6 pairs that differ in their labels alone, both fitted, it is larger on random labels in 100%"
+        "Of 15 pairs that differ in their labels alone, both fitted, it is larger on random labels in 100%"
         in finding.statement
     )
+    assert "(95% interval over 5 configurations and 3 seeds: +0.7" in finding.statement
     assert "Kendall's tau +1.00" in finding.statement
 
 
 def test_one_that_does_not_is_not_supported(tiny):
-    analysis, results = judged(tiny, np.ones(12))
+    analysis, results = judged(tiny, np.ones(30))
     (finding,) = analysis.verdict(analysis.summarise(results))
     assert finding.outcome == "not supported"
     assert "It is the same for all networks" in finding.statement
@@ -93,7 +97,7 @@ def test_margins_are_turned_round(tiny):
 
 @pytest.mark.parametrize(
     ("runs", "why"),
-    [(make_runs(1), "One seed gives no interval"), (make_runs(fitted=False), "6 pairs had not both fitted")],
+    [(make_runs(1), "Three seeds would tell."), (make_runs(fitted=False), "15 pairs had not both fitted")],
 )
 def test_too_little_is_no_conclusion(tiny, runs, why):
     analysis, results = judged(tiny, np.arange(len(runs), dtype=float), runs=runs)

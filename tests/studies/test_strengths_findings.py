@@ -79,7 +79,11 @@ def test_at_its_best_it_fits_nothing(verdict):
     ("right", "outcome", "words"),
     [
         (lambda strength, n: 14 * (strength == 2), "supported", r"^dropout 0.5 is worth 3.4 times the data \(95%"),
-        (lambda strength, n: -(9 + strength) * (strength > 0), "not supported", "by Holm over the strengths, 95% intervals"),
+        (
+            lambda strength, n: -(9 + strength) * (strength > 0),
+            "not supported",
+            "by Holm over the strengths, 95% intervals",
+        ),
         (lambda strength, n: 0, "no conclusion", "worth 1.0 times the data"),
         (lambda strength, n: -2 * (strength == 1), "no conclusion", "Of 3 strengths this one tests best there"),
         (lambda strength, n: 20 * (strength == 1), "supported", "more than 4"),
