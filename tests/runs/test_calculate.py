@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -82,14 +83,16 @@ def test_a_result_is_stored_once(store):
     assert not store.put_computed(result)
 
 
-def test_a_damaged_result_says_so(store, tmp_path):
-    import sqlite3
-
-    calculate(Squares([2]), store)
+def test_a_damaged_result_says_so_and_is_made_again(store, tmp_path):
+    (result,) = calculate(Squares([2]), store)
     with sqlite3.connect(tmp_path / "runs.db") as connection:
-        connection.execute("update byrote_calculations set arrays = x'00'")
+        connection.execute("update byrote_calculations set \"values\" = replace(\"values\", '4', '5')")
     with pytest.raises(StoreError, match="is damaged"):
-        calculate(Squares([2]), store)
+        store.computed({result.key: result.calculation})
+    lines = []
+    (again,) = calculate(Squares([2]), store, on_log=lines.append)
+    assert again.values == result.values
+    assert lines == ["damaged calculations in the store: 1, which are made again"]
 
 
 def test_a_killed_process_loses_only_what_it_was_computing(tmp_path):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-import io
+import math
+import zlib
 from dataclasses import fields, replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from byrote.runs.codec import SCALARS, SUMMARY, from_row, packed, to_row
+from byrote.runs.codec import SCALARS, SUMMARY, from_row, is_sound, packed, to_row, unpacked
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec
 
@@ -58,6 +59,8 @@ def test_every_field_but_the_weights_has_a_place():
         "environment",
         "arrays",
         "created",
+        "weights",
+        "checksum",
     }
 
 
@@ -69,32 +72,49 @@ def test_numpy_scalars_become_plain():
     assert [type(row[name]) for name in scalars] == [int, float, bool]
 
 
-def _pickled() -> bytes:
-    buffer = io.BytesIO()
-    np.savez(buffer, train_predictions=np.array([{}], dtype=object))
-    return buffer.getvalue()
+@pytest.mark.parametrize("arrays", [{}, {"empty": np.empty((0, 3)), "one": np.float32(2), "text": np.array(["ä", ""])}])
+def test_arrays_of_any_shape_come_back_and_can_be_written_to(arrays):
+    back = unpacked(packed(arrays))
+    assert_equal(back, {name: np.asarray(values) for name, values in arrays.items()})
+    assert all(values.flags.writeable and values.flags.aligned for values in back.values())
 
 
-@pytest.mark.parametrize("blob", [b"", b"not an archive", _pickled()], ids=["empty", "garbage", "pickle"])
+@pytest.mark.parametrize("values", [np.array([{}], dtype=object), np.zeros(2, "f4,i4")], ids=["objects", "records"])
+def test_arrays_whose_bytes_say_nothing_are_refused(values):
+    with pytest.raises(ValueError, match="got odd, expected arrays of numbers"):
+        packed({"odd": values})
+
+
+SOUND = packed({"a": np.arange(10_000)})
+NO_ARRAYS = {
+    "empty": b"",
+    "garbage": b"not an archive",
+    "truncated": SOUND[:-100],
+    "no head": zlib.compress(b"no line"),
+    "objects": zlib.compress(b'[["a", "O", [1]]]\n'.ljust(64)),
+    "too few bytes": zlib.compress(b'[["a", "<f8", [99]]]\n'.ljust(64)),
+    "other head": zlib.compress(b"[1]\n".ljust(64)),
+}
+
+
+@pytest.mark.parametrize("blob", NO_ARRAYS.values(), ids=NO_ARRAYS)
 def test_arrays_that_cannot_be_read_are_refused(blob):
     with pytest.raises(ValueError, match="its arrays cannot be read"):
-        from_row(to_row(make_outcome(SPEC)) | {"arrays": blob})
+        unpacked(blob)
 
 
-def test_a_truncated_blob_is_refused():
-    row = to_row(replace(make_outcome(SPEC), train_predictions=np.arange(10_000)))
-    with pytest.raises(ValueError, match="its arrays cannot be read"):
-        from_row(row | {"arrays": row["arrays"][:-100]})
+def test_any_other_value_is_noticed():
+    row = to_row(make_outcome(SPEC, test_loss=0.5), "c0ffee")
+    for name, value in row.items():
+        for wrong in {0, 7, math.inf, None, "x", b"x", str(value), str(value).encode()} - {value, int(value == 1)}:
+            assert not is_sound(row | {name: wrong}), (name, wrong)
+    with pytest.raises(ValueError, match="its values do not match their checksum"):
+        from_row(row | {"steps_run": 99})
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of the archive that stays open
-def test_an_interrupt_while_arrays_are_packed_is_an_interrupt(monkeypatch):
-    """zipfile's own complaint, that it cannot close what is being written, must not make a failed run of it."""
-    import zipfile
-
-    def interrupted(self):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(zipfile._ZipWriteFile, "close", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        packed({"a": np.arange(3)})
+def test_a_row_is_sound_as_any_database_gives_it_back():
+    outcome = make_outcome(SPEC, train_loss=-0.0, batch_norm=True)
+    row = to_row(outcome)
+    stored = {"train_loss": 0.0, "test_loss": None, "batch_norm": 1}
+    assert is_sound(row | stored)
+    assert_equal(from_row(row | stored), replace(outcome, train_loss=0.0))

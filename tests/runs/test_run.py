@@ -127,6 +127,20 @@ def test_new_runs_are_announced_once(engine, store):
     assert_all_equal(new, expected(STUDY)[3:])
 
 
+def test_a_damaged_run_is_trained_again(engine, store, tmp_path):
+    first = run(STUDY, store)
+    engine.trained.clear()
+    with closing(sqlite3.connect(tmp_path / "runs.db")) as connection, connection:
+        connection.execute("UPDATE byrote_runs SET test_accuracy = 0.9 WHERE key = ?", (KEYS[4],))
+    lines: list[str] = []
+    assert_all_equal(run(STUDY, store, on_log=lines.append), first)
+    assert engine.trained == [(3, 4, 5)]
+    assert lines[:2] == [
+        "damaged runs in the store: 1, which are trained again",
+        "6 of 7 runs are in the store already",
+    ]
+
+
 # Weights
 
 

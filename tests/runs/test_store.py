@@ -8,15 +8,19 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from random import Random
 from typing import NoReturn
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from fake_engine import assert_equal, fake_key, make_outcome
 
 from byrote.errors import StoreError
 from byrote.runs.store import Store
+from byrote.training.outcome import CURVE_COLUMNS, EARLY_COLUMNS
 from byrote.training.spec import TrainSpec
 
 SPECS = [TrainSpec(model="mlp-1x8", seed=seed) for seed in range(4)]
@@ -34,7 +38,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     pytest.importorskip("psycopg")
     engine = sa.create_engine(address.replace("postgresql:", "postgresql+psycopg:"))
     with engine.begin() as connection:
-        for table in ("runs", "leases", "meta"):
+        for table in ("runs", "calculations", "leases", "meta"):
             connection.execute(sa.text(f"DROP TABLE IF EXISTS byrote_{table}"))
     return address
 
@@ -213,7 +217,7 @@ def _folder(folder: Path) -> Path:
 def _later(folder: Path) -> Path:
     Store(folder / "runs.db")
     with sqlite3.connect(folder / "runs.db") as connection:
-        connection.execute("UPDATE byrote_meta SET value = '3'")
+        connection.execute("UPDATE byrote_meta SET value = '4'")
     return folder / "runs.db"
 
 
@@ -226,7 +230,7 @@ REFUSED = {
     ),
     "later format": (
         _later,
-        r"runs\.db has format 3, this byrote reads and writes format 2: name another store",
+        r"runs\.db has format 4, this byrote reads and writes format 3: name another store",
     ),
     "memory": (lambda _: "sqlite://", "got a store in memory, .*: name a file"),
     "memory by name": (lambda _: "sqlite:///:memory:", "got a store in memory"),
@@ -264,18 +268,154 @@ def test_no_server_is_one_sentence():
         Store("postgresql://nobody@127.0.0.1:1/none")
 
 
+def test_a_file_of_something_else_gets_no_tables(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "theirs.db")) as connection:
+        connection.execute("CREATE TABLE customers (name TEXT)")
+    before = (tmp_path / "theirs.db").read_bytes()
+    with pytest.raises(
+        StoreError, match=r"theirs\.db is a database of something else, .*'customers': name another file"
+    ):
+        Store(tmp_path / "theirs.db")
+    assert (tmp_path / "theirs.db").read_bytes() == before
+
+
+def test_any_number_of_keys_can_be_asked_for(either):
+    either.put(make_outcome(SPECS[0]))
+    many = [
+        *(f"{number:064x}" for number in range(70_000 if either.name.startswith("postgresql") else 33_000)),
+        KEYS[0],
+    ]
+    assert either.finished(many) == {KEYS[0]}
+    assert [outcome.key for outcome in either.outcomes(many)] == [KEYS[0]]
+    assert either.discard_damaged(many) == set()
+    assert either.claim(many[-20_000:])
+    assert not either.claim(many)
+    assert either.heartbeat(many[-20_000:])
+    either.release(many)
+    assert either.claim(many[-1:])
+
+
+# What comes to harm
+
+
 def test_files_that_came_to_harm_are_refused(store, tmp_path):
     store.put(make_outcome(SPECS[0]))
-    with sqlite3.connect(tmp_path / "runs.db") as connection:
-        connection.execute("UPDATE byrote_runs SET arrays = x'00'")
-    with pytest.raises(
-        StoreError, match=rf"run {KEYS[0]} in the store .*runs\.db is damaged: its arrays cannot be read"
-    ):
-        store.outcomes()
     content = (tmp_path / "runs.db").read_bytes()
     (tmp_path / "runs.db").write_bytes(content[:100] + bytes(len(content) - 100))
     with pytest.raises(StoreError, match="the file is a damaged database: restore a copy"):
         store.outcomes()
+
+
+def test_a_flipped_bit_in_any_column_is_found(store, tmp_path):
+    """In the value's bytes, whatever they then are to the database."""
+    store.put(make_outcome(SPECS[0], key="0" * 64))
+    random = Random(0)
+    with closing(sqlite3.connect(tmp_path / "runs.db", isolation_level=None)) as connection:
+        connection.text_factory = lambda text: text.decode(errors="replace")
+        connection.execute("PRAGMA synchronous = OFF")
+        for _, column, *_ in connection.execute("PRAGMA table_info(byrote_runs)").fetchall():
+            (value,) = connection.execute(f"SELECT {column} FROM byrote_runs").fetchone()
+            for _ in range(4):
+                flip(connection, column, value, random)
+                with pytest.raises(StoreError, match="is damaged: its values do not match their checksum; restore a"):
+                    store.outcomes()
+            connection.execute(f"UPDATE byrote_runs SET {column} = ?", (value,))
+            assert len(store.outcomes()) == 1
+
+
+def flip(connection: sqlite3.Connection, column: str, value: object, random: Random) -> None:
+    raw = bytearray(value if isinstance(value, bytes) else str(1 if value is None else value).encode())
+    raw[random.randrange(len(raw))] ^= 1 << random.randrange(8)
+    kind = {bytes: "BLOB", str: "TEXT"}.get(type(value), "NUMERIC")
+    connection.execute(f"UPDATE byrote_runs SET {column} = CAST(? AS {kind})", (bytes(raw),))
+    if connection.execute(f"SELECT {column} FROM byrote_runs").fetchone() == (value,):  # "07" is 7
+        flip(connection, column, value, random)
+
+
+def test_a_flipped_bit_of_the_file_is_found_or_harmless(store, tmp_path):
+    outcomes = [make_outcome(spec, key=str(seed) * 64) for seed, spec in enumerate(SPECS)]
+    for outcome in outcomes:
+        store.put(outcome)
+    content = (tmp_path / "runs.db").read_bytes()
+    random, num_found = Random(0), 0
+    for _ in range(100):
+        damaged = bytearray(content)
+        damaged[random.randrange(len(damaged))] ^= 1 << random.randrange(8)
+        (tmp_path / "runs.db").write_bytes(damaged)
+        try:
+            got = Store(tmp_path / "runs.db").outcomes([outcome.key for outcome in outcomes])
+        except StoreError:
+            num_found += 1
+            continue
+        for one in got:  # or it is missing, and will be trained again
+            assert_equal(one, outcomes[int(one.key[0])])
+    assert num_found > 10
+
+
+def test_damaged_runs_are_discarded_and_leave_the_others(store, tmp_path):
+    for spec in SPECS:
+        store.put(make_outcome(spec))
+    with sqlite3.connect(tmp_path / "runs.db") as connection:
+        connection.execute("UPDATE byrote_runs SET test_accuracy = 0.9 WHERE key = ?", (KEYS[1],))
+        connection.execute("UPDATE byrote_runs SET key = CAST(x'ff' AS TEXT) WHERE key = ?", (KEYS[2],))
+    assert store.discard_damaged(KEYS[:1]) == set()
+    assert store.discard_damaged(KEYS) == {KEYS[1]}
+    assert len(store.discard_damaged()) == 1
+    assert [outcome.key for outcome in store.outcomes()] == [KEYS[0], KEYS[3]]
+    assert store.put(make_outcome(SPECS[1]))
+
+
+@pytest.mark.parametrize("part", ["initial", "final"])
+def test_damaged_weights_are_refused_until_they_are_kept_again(store, tmp_path, part):
+    outcome = make_outcome(SPECS[0], keep_weights=True)
+    store.put(outcome)
+    file = tmp_path / "runs.db.weights" / f"{KEYS[0]}.{part}.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-3] ^= 4
+    file.write_bytes(content)
+    with pytest.raises(
+        StoreError, match=r"not those that were kept with it: remove the files .*, run it again and keep"
+    ):
+        store.weights(KEYS[0])
+    file.unlink()
+    assert store.finished(KEYS, weights=True) == set()
+    assert store.put(outcome)
+    assert_equal(store.weights(KEYS[0])[1], outcome.final_state)
+
+
+def test_files_of_weights_are_not_those_of_a_run_that_kept_none(store, tmp_path):
+    """As a process leaves them that was killed before it wrote the row."""
+    store.put(make_outcome(SPECS[0]))
+    for part in ("initial", "final"):
+        (tmp_path / "runs.db.weights").mkdir(exist_ok=True)
+        (tmp_path / "runs.db.weights" / f"{KEYS[0]}.{part}.safetensors").write_bytes(b"")
+    assert store.finished(KEYS, weights=True) == set()
+
+
+@pytest.mark.slow
+def test_ten_thousand_runs_load_within_five_seconds(store, tmp_path):
+    """Of 30 epochs and steps each; copied, for training them would take longer."""
+    curve, early = ({name: np.arange(30.0) for name in names} for names in (CURVE_COLUMNS, EARLY_COLUMNS))
+    store.put(make_outcome(SPECS[0], key="0" * 64, curve=curve, early=early))
+    with closing(sqlite3.connect(tmp_path / "runs.db")) as connection:
+        names = [name for _, name, *_ in connection.execute("PRAGMA table_info(byrote_runs)")]
+        others = ", ".join(f'"{name}"' for name in names if name != "key")
+        connection.execute(
+            "CREATE TEMP TABLE copies AS "
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION SELECT i + 1 FROM n WHERE i < 9999) SELECT i FROM n"
+        )
+        connection.execute(
+            f"INSERT INTO byrote_runs (key, {others}) SELECT key || '-' || i, {others} FROM byrote_runs, copies"
+        )
+        connection.commit()
+    # In a process of its own, where annotations are not checked.
+    program = (
+        "import sys, time, byrote; s = byrote.Store(sys.argv[1]); t = time.process_time(); n = len(s.outcomes()); "
+    )
+    measured = [sys.executable, "-c", f"{program}print(n, time.process_time() - t)", str(tmp_path / "runs.db")]
+    num_loaded, seconds = subprocess.run(measured, capture_output=True, text=True, check=True).stdout.split()
+    assert int(num_loaded) == 10_000
+    assert float(seconds) < 5
 
 
 # What disks do

@@ -30,20 +30,20 @@ def folder(tmp_path: Path) -> WeightsFolder:
 def test_a_round_trip_is_exact(folder, state):
     final = {name: tensor + 1 for name, tensor in state.items()}
     assert not folder.holds("key")
-    folder.save("key", state, final)
+    checksum = folder.save("key", state, final)
     assert folder.holds("key")
     assert sorted(file.name for file in folder.path.iterdir()) == [
         "key.final.safetensors",
         "key.initial.safetensors",
     ]
-    for got, want in zip(folder.load("key"), (state, final), strict=True):
+    for got, want in zip(folder.load("key", checksum), (state, final), strict=True):
         assert got.keys() == want.keys()
         for name in want:
             assert_equal(got[name], want[name].contiguous())
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(folder, monkeypatch):
-    folder.save("key", {"w": STACK}, {"w": STACK})
+    checksum = folder.save("key", {"w": STACK}, {"w": STACK})
 
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
@@ -52,13 +52,16 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(folder, monkeypatch
     with pytest.raises(StoreError, match=r"runs\.db\.weights: make room .*No space left on device"):
         folder.save("key", {"w": STACK + 1}, {"w": STACK + 1})
     assert len(list(folder.path.iterdir())) == 2
-    assert_equal(folder.load("key")[0]["w"], STACK)
+    assert_equal(folder.load("key", checksum)[0]["w"], STACK)
 
 
 def test_missing_or_damaged_files_are_named(folder):
     with pytest.raises(StoreError, match=r"cannot read the weights of run key .*: run it again and keep them"):
-        folder.load("key")
-    folder.save("key", {"w": STACK}, {"w": STACK})
-    folder.files("key")[1].write_bytes(b"12345678garbage")
-    with pytest.raises(StoreError, match="cannot read the weights of run key"):
-        folder.load("key")
+        folder.load("key", "")
+    checksum = folder.save("key", {"w": STACK}, {"w": STACK})
+    for content in (b"12345678garbage", folder.files("key")[0].read_bytes() + b" "):
+        folder.files("key")[1].write_bytes(content)
+        with pytest.raises(
+            StoreError, match=r"not those that were kept with it: remove the files key\.\*\.safetensors"
+        ):
+            folder.load("key", checksum)

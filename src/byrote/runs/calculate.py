@@ -78,6 +78,8 @@ def calculate(
     executor, log = executor or Local(), on_log or (lambda _: None)
     device = resolve_device(device)
     planned = {calculation.key(analysis.data): calculation for calculation in analysis.plan()}
+    if damaged := store.discard_damaged(planned):
+        log(f"damaged calculations in the store: {len(damaged)}, which are made again")
     stored = {result.key for result in store.computed(planned)}
     if stored:
         log(f"{len(stored)} of {len(planned)} calculations are in the store already")

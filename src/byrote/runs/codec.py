@@ -1,16 +1,19 @@
 """A TrainOutcome, or a Computed, as plain values for one row of the store, and back, bit for bit.
 
-Weights are not among them: they are kept in files (see store.py).
+Every row carries a checksum of all its values, so that damage to any of them is noticed. Weights are not among them:
+they are kept in files (see store.py), and the row has their checksum.
 """
 
 from __future__ import annotations
 
-import io
+import hashlib
 import json
-from collections.abc import Mapping
+import math
+import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -58,25 +61,33 @@ SUMMARY: dict[str, type] = {
 }
 """Properties of the spec that are columns too, for whoever looks into the store with SQL; never read back."""
 
+T = TypeVar("T")
+
+_KEY_DIGITS = 64  # of a SHA-256; what is longer names a copy
+_NOT_IN_TEXT = ("arrays", "checksum")
 _PREDICTIONS = ("train_predictions", "test_predictions", "test_leaked")
 _CURVES = ("curve", "early")
 
 
-def to_row(outcome: TrainOutcome) -> dict[str, Any]:
-    """The values of all columns for `outcome`."""
+def to_row(outcome: TrainOutcome, weights: str | None = None) -> dict[str, Any]:
+    """The values of all columns for `outcome`; `weights` is the checksum of those that were kept."""
     scalars = {name: _plain(getattr(outcome, name), kind) for name, kind in SCALARS.items()}
     summary = {name: getattr(outcome.spec, name) for name in SUMMARY}
     arrays = {name: getattr(outcome, name) for name in _PREDICTIONS} | {
         f"{curve}/{column}": values for curve in _CURVES for column, values in getattr(outcome, curve).items()
     }
-    return scalars | {
-        **summary,
-        "created": _now(),
-        "spec": outcome.spec.model_dump(mode="json"),
-        "checks": [asdict(check) | {"passed": bool(check.passed)} for check in outcome.checks],
-        "environment": outcome.environment,
-        "arrays": packed(arrays),
-    }
+    return _sealed(
+        {
+            **scalars,
+            **summary,
+            "created": _now(),
+            "spec": json.dumps(outcome.spec.model_dump(mode="json")),
+            "checks": json.dumps([asdict(check) | {"passed": bool(check.passed)} for check in outcome.checks]),
+            "environment": json.dumps(outcome.environment),
+            "arrays": packed(arrays),
+            "weights": weights,
+        }
+    )
 
 
 def from_row(row: Mapping[str, Any]) -> TrainOutcome:
@@ -85,37 +96,24 @@ def from_row(row: Mapping[str, Any]) -> TrainOutcome:
     Raises:
         ValueError: the row is damaged.
     """
-    arrays = unpacked(row["arrays"])
-    fields: dict[str, Any] = {curve: {} for curve in _CURVES}
-    for name, values in arrays.items():
-        curve, _, column = name.partition("/")
-        if column:
-            fields[curve][column] = values
-        else:
-            fields[name] = values
-    # SQLite has no NaN and stores NULL; no field that may be missing is a float, so nothing is ambiguous.
-    fields |= {name: np.nan if kind is float and row[name] is None else row[name] for name, kind in SCALARS.items()}
-    return TrainOutcome(
-        **fields,
-        spec=TrainSpec.model_validate(row["spec"]),
-        checks=tuple(Check(**check) for check in row["checks"]),
-        environment=row["environment"],
-    )
+    return _decoded(row, _outcome)
 
 
 def computed_to_row(computed: Computed) -> dict[str, Any]:
     """The values of all columns for `computed`."""
-    return {
-        "key": computed.key,
-        "calculation": type(computed.calculation).__name__,
-        "fields": computed.calculation.model_dump(mode="json"),
-        "data": computed.data,
-        "seconds": computed.seconds,
-        "created": _now(),
-        "values": json.dumps(dict(computed.values)),
-        "environment": dict(computed.environment),
-        "arrays": packed(computed.arrays),
-    }
+    return _sealed(
+        {
+            "key": computed.key,
+            "calculation": type(computed.calculation).__name__,
+            "fields": json.dumps(computed.calculation.model_dump(mode="json")),
+            "data": computed.data,
+            "seconds": float(computed.seconds),
+            "created": _now(),
+            "values": json.dumps(dict(computed.values)),
+            "environment": json.dumps(dict(computed.environment)),
+            "arrays": packed(computed.arrays),
+        }
+    )
 
 
 def computed_from_row(row: Mapping[str, Any], calculation: Calculation) -> Computed:
@@ -124,6 +122,68 @@ def computed_from_row(row: Mapping[str, Any], calculation: Calculation) -> Compu
     Raises:
         ValueError: the row is damaged.
     """
+    return _decoded(row, lambda sound: _computed(sound, calculation))
+
+
+def is_sound(row: Mapping[str, Any]) -> bool:
+    """Whether the row is as it was written."""
+    return row["checksum"] == _checksum(row)
+
+
+def _checksum(row: Mapping[str, Any]) -> str:
+    """SHA-256 over the names and values of all columns but `checksum`, as any database gives them back."""
+    texts = [(name, _as_stored(name, value)) for name, value in sorted(row.items()) if name not in _NOT_IN_TEXT]
+    digest = hashlib.sha256(repr(texts).encode())
+    digest.update(row["arrays"] if isinstance(row["arrays"], bytes) else b"")
+    return digest.hexdigest()
+
+
+def _sealed(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"checksum": _checksum(row)}
+
+
+def _as_stored(name: str, value: Any) -> Any:
+    """SQLite has no NaN, no negative zero and no booleans."""
+    if name == "key" and isinstance(value, str):
+        return value[:_KEY_DIGITS]
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, float):
+        return None if math.isnan(value) else value + 0.0
+    return value
+
+
+def _decoded(row: Mapping[str, Any], decode: Callable[[Mapping[str, Any]], T]) -> T:
+    if not is_sound(row):
+        raise ValueError("its values do not match their checksum")
+    try:
+        return decode(row)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"its values are not those of this byrote ({error})") from error
+
+
+def _outcome(row: Mapping[str, Any]) -> TrainOutcome:
+    fields: dict[str, Any] = {curve: {} for curve in _CURVES}
+    for name, values in unpacked(row["arrays"]).items():
+        curve, _, column = name.partition("/")
+        if column:
+            fields[curve][column] = values
+        else:
+            fields[name] = values
+    for name, kind in SCALARS.items():
+        value = row[name]
+        # No field that may be missing is a float, so nothing is ambiguous.
+        missing = math.nan if kind is float else None
+        fields[name] = missing if value is None else kind(value)
+    return TrainOutcome(
+        **fields,
+        spec=TrainSpec.model_validate(json.loads(row["spec"])),
+        checks=tuple(Check(**check) for check in json.loads(row["checks"])),
+        environment=json.loads(row["environment"]),
+    )
+
+
+def _computed(row: Mapping[str, Any], calculation: Calculation) -> Computed:
     return Computed(
         key=row["key"],
         calculation=calculation,
@@ -131,12 +191,13 @@ def computed_from_row(row: Mapping[str, Any], calculation: Calculation) -> Compu
         values=json.loads(row["values"]),
         arrays=unpacked(row["arrays"]),
         seconds=row["seconds"],
-        environment=row["environment"],
+        environment=json.loads(row["environment"]),
     )
 
 
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
+def _now() -> str:
+    """UTC, so that texts are in the order of times."""
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 def _plain(value: Any, kind: type) -> Any:
@@ -145,16 +206,18 @@ def _plain(value: Any, kind: type) -> Any:
 
 
 def packed(arrays: Mapping[str, Any]) -> bytes:
-    """A compressed npz file."""
-    buffer = io.BytesIO()
-    try:
-        np.savez_compressed(buffer, **arrays)
-    except ValueError as error:
-        # Interrupted while it writes, zipfile complains that it cannot close, and hides the interrupt.
-        if isinstance(error.__context__, KeyboardInterrupt):
-            raise error.__context__ from None
-        raise
-    return buffer.getvalue()
+    """Names, types and shapes as a line of JSON, then the bytes of one array after another; compressed.
+
+    An npz file takes many times as long to read: a run has two dozen small arrays.
+
+    Raises:
+        ValueError: an array whose type does not say what its bytes mean: of Python objects, or of records.
+    """
+    ordered = {name: np.asarray(values, order="C") for name, values in arrays.items()}
+    if unclear := [name for name, values in ordered.items() if values.dtype.kind in "OV"]:
+        raise ValueError(f"got {', '.join(unclear)}, expected arrays of numbers, or of texts of one length")
+    head = json.dumps([(name, values.dtype.str, values.shape) for name, values in ordered.items()]).encode() + b"\n"
+    return zlib.compress(b"".join(map(_padded, (head, *(values.tobytes() for values in ordered.values())))))
 
 
 def unpacked(blob: bytes) -> dict[str, np.ndarray]:
@@ -163,8 +226,24 @@ def unpacked(blob: bytes) -> dict[str, np.ndarray]:
     Raises:
         ValueError: the blob is damaged.
     """
+    arrays = {}
     try:
-        with np.load(io.BytesIO(blob), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except Exception as error:  # zipfile, zlib and NumPy each raise their own
+        content = bytearray(zlib.decompress(blob))  # not bytes, so that arrays can be written to
+        head = content.index(b"\n") + 1
+        start = _aligned(head)
+        for name, kind, shape in json.loads(content[:head]):
+            dtype, size = np.dtype(kind), math.prod(shape)
+            arrays[name] = np.frombuffer(content, dtype, size, start).reshape(shape)
+            start += _aligned(size * dtype.itemsize)
+    except (zlib.error, ValueError, TypeError) as error:
         raise ValueError(f"its arrays cannot be read ({error})") from error
+    return arrays
+
+
+def _padded(part: bytes) -> bytes:
+    return part.ljust(_aligned(len(part)), b"\0")
+
+
+def _aligned(size: int) -> int:
+    """The next multiple of the largest item's size, at which an array may start."""
+    return -(-size // 16) * 16

@@ -85,6 +85,8 @@ def run(
     device = resolve_device(device)
     specs = study.plan()
     keys = {spec: run_key(spec, study.data) for spec in specs}
+    if damaged := store.discard_damaged(keys.values()):
+        log(f"damaged runs in the store: {len(damaged)}, which are trained again")
     finished = store.finished(keys.values(), weights=keep_weights)
     if finished:
         log(f"{len(finished)} of {len(specs)} runs are in the store already")

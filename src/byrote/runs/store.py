@@ -26,14 +26,14 @@ import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable
 
 from byrote.errors import StoreError
-from byrote.runs.codec import SCALARS, SUMMARY, computed_from_row, computed_to_row, from_row, to_row
+from byrote.runs.codec import SCALARS, SUMMARY, computed_from_row, computed_to_row, from_row, is_sound, to_row
 from byrote.runs.weights import WeightsFolder
 from byrote.theory.calculation import Calculation, Computed
 from byrote.training.outcome import TrainOutcome
 
 T = TypeVar("T")
 
-SCHEMA = 2
+SCHEMA = 3
 """Major version of the tables. A store of another one is refused."""
 
 _SQL_TYPES: dict[type, Any] = {str: sa.Text, int: sa.BigInteger, float: sa.Double, bool: sa.Boolean}
@@ -43,25 +43,25 @@ _runs = sa.Table(
     "byrote_runs",
     _tables,
     *(sa.Column(name, _SQL_TYPES[kind], primary_key=name == "key") for name, kind in (SCALARS | SUMMARY).items()),
-    sa.Column("created", sa.DateTime),  # UTC
-    sa.Column("spec", sa.JSON, nullable=False),
-    sa.Column("checks", sa.JSON, nullable=False),
-    sa.Column("environment", sa.JSON, nullable=False),
-    sa.Column("arrays", sa.LargeBinary, nullable=False),  # curve, early steps, predictions: a compressed npz file
+    sa.Column("created", sa.Text, nullable=False),  # UTC
+    *(sa.Column(name, sa.Text, nullable=False) for name in ("spec", "checks", "environment")),  # JSON
+    sa.Column("arrays", sa.LargeBinary, nullable=False),  # curve, early steps, predictions: see codec.packed
+    sa.Column("weights", sa.Text),  # the checksum of their files, where they were kept
+    sa.Column("checksum", sa.Text, nullable=False),
 )
-# Younger than the format: made when it is first written to, and not there in stores that have no calculation.
 _calculations = sa.Table(
     "byrote_calculations",
     _tables,
     sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("calculation", sa.Text, nullable=False),  # the name of its class, and its fields
-    sa.Column("fields", sa.JSON, nullable=False),
+    sa.Column("calculation", sa.Text, nullable=False),  # the name of its class
+    sa.Column("fields", sa.Text, nullable=False),  # JSON
     sa.Column("data", sa.Text, nullable=False),
     sa.Column("seconds", sa.Double, nullable=False),
-    sa.Column("created", sa.DateTime),  # UTC
-    sa.Column("values", sa.Text, nullable=False),  # JSON with NaN and infinities, which databases' own has not
-    sa.Column("environment", sa.JSON, nullable=False),
+    sa.Column("created", sa.Text, nullable=False),  # UTC
+    sa.Column("values", sa.Text, nullable=False),  # JSON
+    sa.Column("environment", sa.Text, nullable=False),  # JSON
     sa.Column("arrays", sa.LargeBinary, nullable=False),
+    sa.Column("checksum", sa.Text, nullable=False),
 )
 _leases = sa.Table(
     "byrote_leases",
@@ -126,8 +126,10 @@ class Store:
     def finished(self, keys: Iterable[str], *, weights: bool = False) -> set[str]:
         """Which of `keys` are stored; with `weights`, which are stored together with their weights."""
         folder = self._folder() if weights else None
-        with self._explained(), self._engine.connect() as connection:
-            found = set(connection.scalars(sa.select(_runs.c.key).where(_runs.c.key.in_(list(keys)))))
+        query = sa.select(_runs.c.key)
+        if weights:
+            query = query.where(_runs.c.weights.is_not(None))
+        found = {row["key"] for row in self._rows(query, _runs, keys)}
         return found if folder is None else {key for key in found if folder.holds(key)}
 
     def outcomes(self, keys: Sequence[str] | None = None) -> list[TrainOutcome]:
@@ -135,16 +137,14 @@ class Store:
 
         Weights are not loaded: see `weights`.
         """
-        query = sa.select(_runs).order_by(_runs.c.created, _runs.c.key)
-        if keys is not None:
-            query = query.where(_runs.c.key.in_(keys))
-        with self._explained(), self._engine.connect() as connection:
-            found = {row["key"]: row for row in connection.execute(query).mappings()}
+        query = _raw(_runs).order_by(_runs.c.created, _runs.c.key)
+        found = {row["key"]: row for row in self._rows(query, _runs, keys)}
         return [self._decoded(found[key], from_row) for key in (found if keys is None else keys) if key in found]
 
     def weights(self, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """The weights and buffers of a run, by name: initial and final."""
-        return self._folder().load(key)
+        kept = [row["weights"] for row in self._rows(sa.select(_runs.c.weights), _runs, [key])]
+        return self._folder().load(key, kept[0] if kept else None)
 
     def put(self, outcome: TrainOutcome) -> bool:
         """Stores a run, and its weights where it has them. False if it was there: then nothing changes.
@@ -155,14 +155,15 @@ class Store:
         with_weights = initial is not None and final is not None
         if self.finished([outcome.key], weights=with_weights):
             return False
+        kept = None
         if initial is not None and final is not None:
-            self._folder().save(outcome.key, initial, final)
+            kept = self._folder().save(outcome.key, initial, final)
         with self._explained():
             try:
                 with self._engine.begin() as connection:
                     if with_weights:
                         connection.execute(sa.delete(_runs).where(_runs.c.key == outcome.key))
-                    connection.execute(sa.insert(_runs), to_row(outcome))
+                    connection.execute(sa.insert(_runs), to_row(outcome, kept))
             except sa.exc.IntegrityError:
                 if not self.finished([outcome.key]):
                     raise
@@ -171,12 +172,7 @@ class Store:
 
     def computed(self, calculations: Mapping[str, Calculation]) -> list[Computed]:
         """The stored results among `calculations`, which are given by their keys, in that order."""
-        with self._explained():
-            if not sa.inspect(self._engine).has_table(_calculations.name):
-                return []
-            query = sa.select(_calculations).where(_calculations.c.key.in_(list(calculations)))
-            with self._engine.connect() as connection:
-                found = {row["key"]: row for row in connection.execute(query).mappings()}
+        found = {row["key"]: row for row in self._rows(_raw(_calculations), _calculations, calculations)}
         return [
             self._decoded(found[key], partial(computed_from_row, calculation=calculation))
             for key, calculation in calculations.items()
@@ -188,21 +184,39 @@ class Store:
         with self._explained():
             try:
                 with self._engine.begin() as connection:
-                    connection.execute(CreateTable(_calculations, if_not_exists=True))
                     connection.execute(sa.insert(_calculations), computed_to_row(computed))
             except sa.exc.IntegrityError:
                 return False
         return True
 
+    def discard_damaged(self, keys: Iterable[str] | None = None) -> set[str]:
+        """Removes the runs and calculations among `keys`, or among all, that are not as they were written; gives their
+        keys. `run` and `calculate` then make them again.
+        """
+        keys = keys if keys is None else list(keys)
+        discarded = set()
+        for table in (_runs, _calculations):
+            damaged = [row for row in self._rows(_raw(table), table, keys) if not is_sound(row)]
+            discarded |= {row["key"] for row in damaged}
+            if damaged:
+                # A key that is no text any more cannot be asked for.
+                lost = [row["checksum"] for row in damaged if "\N{REPLACEMENT CHARACTER}" in str(row["key"])]
+                with self._explained(), self._engine.begin() as connection:
+                    for column, values in ((table.c.key, [row["key"] for row in damaged]), (table.c.checksum, lost)):
+                        for some in _batches(values):
+                            connection.execute(sa.delete(table).where(column.in_(some)))
+        return discarded
+
     def claim(self, keys: Iterable[str]) -> bool:
         """Leases all of `keys` to this store, or none if somebody's lease on one of them has not expired."""
         now = time.time()
         keys = sorted(set(keys))  # in one order everywhere: no two processes wait for each other
-        expired = sa.and_(_leases.c.key.in_(keys), _leases.c.expires < now)
         with self._explained():
             try:
                 with self._engine.begin() as connection:
-                    connection.execute(sa.delete(_leases).where(expired))
+                    for some in _batches(keys):
+                        expired = sa.and_(_leases.c.key.in_(some), _leases.c.expires < now)
+                        connection.execute(sa.delete(_leases).where(expired))
                     connection.execute(
                         sa.insert(_leases),
                         [{"key": k, "owner": self.owner, "expires": now + self.lease_seconds} for k in keys],
@@ -213,14 +227,12 @@ class Store:
 
     def heartbeat(self, keys: Sequence[str]) -> bool:
         """Renews the leases; False if one of them had expired and was taken over."""
-        renewal = sa.update(_leases).values(expires=time.time() + self.lease_seconds).where(self._own(keys))
-        with self._explained(), self._engine.begin() as connection:
-            return connection.execute(renewal).rowcount == len(set(keys))
+        renewal = sa.update(_leases).values(expires=time.time() + self.lease_seconds)
+        return self._change_own(renewal, keys) == len(set(keys))
 
     def release(self, keys: Sequence[str]) -> None:
         """Ends the leases that this store holds on `keys`."""
-        with self._explained(), self._engine.begin() as connection:
-            connection.execute(sa.delete(_leases).where(self._own(keys)))
+        self._change_own(sa.delete(_leases), keys)
 
     @contextmanager
     def lease(self, keys: Sequence[str]) -> Iterator[bool]:
@@ -260,15 +272,27 @@ class Store:
             with suppress(StoreError):  # a lost beat costs at most that another process repeats the work
                 self.heartbeat(keys)
 
-    def _own(self, keys: Sequence[str]) -> sa.ColumnElement[bool]:
-        return sa.and_(_leases.c.key.in_(list(keys)), _leases.c.owner == self.owner)
+    def _change_own(self, change: Any, keys: Sequence[str]) -> int:
+        """Applies `change` to the leases of this store on `keys`; gives how many there were."""
+        with self._explained(), self._engine.begin() as connection:
+            return sum(
+                connection.execute(change.where(_leases.c.key.in_(some), _leases.c.owner == self.owner)).rowcount
+                for some in _batches(sorted(set(keys)))
+            )
+
+    def _rows(self, query: Any, table: sa.Table, keys: Iterable[str] | None) -> list[dict[str, Any]]:
+        """What `query` finds of `table` among `keys`, or of all of it."""
+        queries = [query] if keys is None else (query.where(table.c.key.in_(some)) for some in _batches(list(keys)))
+        with self._explained(), self._engine.connect() as connection:
+            return [row._asdict() for each in queries for row in connection.execute(each)]
 
     def _decoded(self, row: Any, decode: Callable[[Any], T]) -> T:
         try:
             return decode(row)
         except ValueError as error:
             raise StoreError(
-                f"run {row['key']} in the store {self.name} is damaged: {error}; restore a copy of it"
+                f"run {row['key']} in the store {self.name} is damaged: {error}; restore a copy of it, or run its "
+                "study again, which trains it anew (Store.discard_damaged removes all that is damaged)"
             ) from error
 
     def _folder(self) -> WeightsFolder:
@@ -286,6 +310,14 @@ class Store:
             return connection.scalar(sa.select(_meta.c.value).where(_meta.c.name == "format"))
 
     def _create(self) -> str | None:
+        """Makes the tables; not in a file that somebody else's are in already."""
+        if _is_sqlite(self._url):
+            others = [name for name in sa.inspect(self._engine).get_table_names() if name not in _tables.tables]
+            if others:
+                raise StoreError(
+                    f"the file {self.name} is a database of something else, with tables such as {others[0]!r}: "
+                    "name another file, which is then created"
+                )
         try:
             with self._engine.begin() as connection:
                 for table in _tables.tables.values():
@@ -301,6 +333,8 @@ class Store:
         """Turns the database's errors into one sentence with a remedy."""
         try:
             yield
+        except UnicodeDecodeError as error:  # SQLite quotes what it finds in a file
+            raise StoreError(f"cannot use the store {self.name}: {_REMEDIES['SQLITE_CORRUPT']} ({error})") from error
         except sa.exc.DBAPIError as error:
             cause = error.orig
             code = getattr(cause, "sqlite_errorname", "")
@@ -309,6 +343,16 @@ class Store:
             if remedy is None:
                 message, remedy = "check its address and that the database runs", message
             raise StoreError(f"cannot use the store {self.name}: {remedy} ({message})") from error
+
+
+def _raw(table: sa.Table) -> sa.Select[Any]:
+    """All columns as the driver gives them: SQLAlchemy's own conversions fail in many ways on damaged values."""
+    return sa.select(*(sa.type_coerce(column, sa.types.NullType()).label(column.name) for column in table.c))
+
+
+def _batches(keys: list[str]) -> Iterator[list[str]]:
+    """As many keys as one statement takes: SQLite allows for 32,766 values, PostgreSQL for 65,535."""
+    yield from (keys[first : first + 10_000] for first in range(0, len(keys), 10_000))
 
 
 def _parsed(url_or_path: str | Path) -> sa.URL:
@@ -348,6 +392,7 @@ def _connected(url: sa.URL, name: str) -> sa.Engine:
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
+    connection.text_factory = lambda text: text.decode(errors="replace")  # a damaged text is for the checksum to find
     connection.execute("PRAGMA busy_timeout = 60000")
     connection.execute("PRAGMA synchronous = EXTRA")  # a committed run also outlives a loss of power
 

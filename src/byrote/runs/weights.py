@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors.torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from byrote.errors import StoreError
@@ -29,36 +30,49 @@ class WeightsFolder:
     def holds(self, key: str) -> bool:
         return all(file.is_file() for file in self.files(key))
 
-    def save(self, key: str, initial: dict[str, Tensor], final: dict[str, Tensor]) -> None:
-        """Both files, durably: when this returns, they outlive a crash.
+    def save(self, key: str, initial: dict[str, Tensor], final: dict[str, Tensor]) -> str:
+        """Both files, durably: when this returns, they outlive a crash. Returns their checksum.
 
         Raises:
             StoreError: the folder cannot be written, or is full.
         """
         try:
             self.path.mkdir(exist_ok=True)
-            for file, state in zip(self.files(key), (initial, final), strict=True):
-                _write_atomically(file, _packed(state))
+            contents = [_packed(state) for state in (initial, final)]
+            for file, content in zip(self.files(key), contents, strict=True):
+                _write_atomically(file, content)
             _sync(self.path)
+            return _checksum(contents)
         except OSError as error:
             raise StoreError(
                 f"cannot write the weights of a run to {self.path}: make room or allow writing there, or do "
                 f"not keep weights; then run it again, finished runs are kept ({error.strerror or error})"
             ) from error
 
-    def load(self, key: str) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The initial and the final weights and buffers.
+    def load(self, key: str, checksum: str | None) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The initial and the final weights and buffers, which `save` gave `checksum` for.
 
         Raises:
             StoreError: they are not there, or are damaged.
         """
         try:
-            initial, final = (safetensors.torch.load(file.read_bytes()) for file in self.files(key))
-        except (OSError, SafetensorError) as error:
+            contents = [file.read_bytes() for file in self.files(key)]
+        except OSError as error:
             raise StoreError(
                 f"cannot read the weights of run {key} in {self.path}: run it again and keep them ({error})"
             ) from error
+        if _checksum(contents) != checksum:
+            raise StoreError(
+                f"the weights of run {key} in {self.path} are not those that were kept with it: remove the files "
+                f"{key}.*.safetensors there, run it again and keep them"
+            )
+        initial, final = map(safetensors.torch.load, contents)
         return initial, final
+
+
+def _checksum(contents: Iterable[bytes]) -> str:
+    """SHA-256 over that of each file."""
+    return hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in contents)).hexdigest()
 
 
 def _packed(state: dict[str, Tensor]) -> bytes:
