@@ -18,8 +18,9 @@ PACKAGE = ROOT / "src" / "byrote"
 
 # A part may import itself and every part on a lower floor.
 FLOORS = (
+    {"masking"},
     {"errors"},
-    {"references", "randomness"},
+    {"references", "randomness", "files"},
     {"data", "models"},
     {"training"},
     {"theory"},

@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +27,7 @@ from sqlalchemy.schema import CreateTable
 
 from byrote.errors import StoreError
 from byrote.runs.codec import SCALARS, SUMMARY, computed_from_row, computed_to_row, from_row, is_sound, to_row
+from byrote.runs.database import connected, explained, is_sqlite, name_of, parsed
 from byrote.runs.weights import WeightsFolder
 from byrote.theory.calculation import Calculation, Computed
 from byrote.training.outcome import TrainOutcome
@@ -78,17 +79,6 @@ _meta = sa.Table(
     sa.Column("value", sa.Text, nullable=False),
 )
 
-_REMEDIES = {
-    "SQLITE_FULL": "the disk is full: make room and run it again, finished runs are kept",
-    "SQLITE_IOERR": "the disk refuses the file or its journal: make sure that there is room and that neither "
-    "is removed, then run it again, finished runs are kept",
-    "SQLITE_NOTADB": "the file is no SQLite database: move it away or name another store",
-    "SQLITE_CORRUPT": "the file is a damaged database: restore a copy or name another store",
-    "SQLITE_CANTOPEN": "the file cannot be opened or created: name a file in a folder that you may write to",
-    "SQLITE_READONLY": "the file or its folder is read-only: allow writing there or name another store",
-    "SQLITE_BUSY": "another process has kept it locked for a minute: end that process and run it again",
-}
-
 
 class Store:
     """The finished runs of any number of studies.
@@ -104,12 +94,12 @@ class Store:
     def __init__(
         self, url_or_path: str | Path, *, weights: str | Path | None = None, lease_seconds: float = 30.0
     ) -> None:
-        self._url = _parsed(url_or_path)
+        self._url = parsed(url_or_path)
         self.lease_seconds = lease_seconds
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-        folder = weights or (f"{self._url.database}.weights" if _is_sqlite(self._url) else None)
+        folder = weights or (f"{self._url.database}.weights" if is_sqlite(self._url) else None)
         self._weights = None if folder is None else WeightsFolder(Path(folder).absolute())
-        self._engine = _connected(self._url, self.name)
+        self._engine = connected(self._url)
         with self._explained():
             version = self._version() or self._create()
         if version != str(SCHEMA):
@@ -120,8 +110,8 @@ class Store:
 
     @property
     def name(self) -> str:
-        """The file, or the URL without its password."""
-        return str(self._url.database if _is_sqlite(self._url) else self._url.render_as_string(hide_password=True))
+        """The file, or the URL without its secrets."""
+        return name_of(self._url)
 
     def finished(self, keys: Iterable[str], *, weights: bool = False) -> set[str]:
         """Which of `keys` are stored; with `weights`, which are stored together with their weights."""
@@ -311,7 +301,7 @@ class Store:
 
     def _create(self) -> str | None:
         """Makes the tables; not in a file that somebody else's are in already."""
-        if _is_sqlite(self._url):
+        if is_sqlite(self._url):
             others = [name for name in sa.inspect(self._engine).get_table_names() if name not in _tables.tables]
             if others:
                 raise StoreError(
@@ -328,21 +318,8 @@ class Store:
                 raise
         return self._version()
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turns the database's errors into one sentence with a remedy."""
-        try:
-            yield
-        except UnicodeDecodeError as error:  # SQLite quotes what it finds in a file
-            raise StoreError(f"cannot use the store {self.name}: {_REMEDIES['SQLITE_CORRUPT']} ({error})") from error
-        except sa.exc.DBAPIError as error:
-            cause = error.orig
-            code = getattr(cause, "sqlite_errorname", "")
-            remedy = next((text for prefix, text in _REMEDIES.items() if code.startswith(prefix)), None)
-            message = " ".join(str(cause).split())
-            if remedy is None:
-                message, remedy = "check its address and that the database runs", message
-            raise StoreError(f"cannot use the store {self.name}: {remedy} ({message})") from error
+    def _explained(self) -> AbstractContextManager[None]:
+        return explained(self.name)
 
 
 def _raw(table: sa.Table) -> sa.Select[Any]:
@@ -353,49 +330,3 @@ def _raw(table: sa.Table) -> sa.Select[Any]:
 def _batches(keys: list[str]) -> Iterator[list[str]]:
     """As many keys as one statement takes: SQLite allows for 32,766 values, PostgreSQL for 65,535."""
     yield from (keys[first : first + 10_000] for first in range(0, len(keys), 10_000))
-
-
-def _parsed(url_or_path: str | Path) -> sa.URL:
-    """An absolute address, so that it means the same in every process."""
-    if isinstance(url_or_path, Path) or "://" not in url_or_path:
-        url = sa.URL.create("sqlite", database=str(url_or_path))
-    else:
-        try:
-            url = sa.make_url(url_or_path)
-        except (sa.exc.ArgumentError, ValueError) as error:
-            raise StoreError(
-                f"got the store {url_or_path!r}, expected a file or a URL such as sqlite:///runs.db or "
-                "postgresql://USER@HOST/DATABASE"
-            ) from error
-    if url.drivername in ("postgres", "postgresql"):
-        return url.set(drivername="postgresql+psycopg")
-    if not _is_sqlite(url):
-        return url
-    if url.database in (None, "", ":memory:"):
-        raise StoreError("got a store in memory, which would be lost with the process: name a file")
-    file = Path(str(url.database)).expanduser().absolute()
-    if not file.parent.is_dir():
-        raise StoreError(f"there is no folder {file.parent} for the store {file}: make it, or name another store")
-    return url.set(database=str(file))
-
-
-def _connected(url: sa.URL, name: str) -> sa.Engine:
-    try:
-        # No pool: connections are then never shared between threads, or with the children of a fork.
-        engine = sa.create_engine(url, poolclass=sa.NullPool)
-    except (sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
-        remedy = "pip install 'byrote[postgres]'" if "psycopg" in str(error) else "install its driver"
-        raise StoreError(f"cannot use the store {name}: {error}; {remedy}, or name a file") from error
-    if _is_sqlite(url):
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _: object) -> None:
-    connection.text_factory = lambda text: text.decode(errors="replace")  # a damaged text is for the checksum to find
-    connection.execute("PRAGMA busy_timeout = 60000")
-    connection.execute("PRAGMA synchronous = EXTRA")  # a committed run also outlives a loss of power
-
-
-def _is_sqlite(url: sa.URL) -> bool:
-    return url.get_backend_name() == "sqlite"

@@ -1,0 +1,116 @@
+"""From the address of a store to its database: SQLite in a file, or what else SQLAlchemy has a driver for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from byrote.errors import StoreError
+from byrote.masking import MASK, masked
+
+_REMEDIES = {
+    "SQLITE_FULL": "the disk is full: make room and run it again, finished runs are kept",
+    "SQLITE_IOERR": "the disk refuses the file or its journal: make sure that there is room and that neither "
+    "is removed, then run it again, finished runs are kept",
+    "SQLITE_NOTADB": "the file is no SQLite database: move it away or name another store",
+    "SQLITE_CORRUPT": "the file is a damaged database: restore a copy or name another store",
+    "SQLITE_CANTOPEN": "the file cannot be opened or created: name a file in a folder that you may write to",
+    "SQLITE_READONLY": "the file or its folder is read-only: allow writing there or name another store",
+    "SQLITE_BUSY": "another process has kept it locked for a minute: end that process and run it again",
+}
+
+
+def parsed(url_or_path: str | Path) -> sa.URL:
+    """An absolute address, so that it means the same in every process.
+
+    A password that is a mask, as in commands that byrote prints, is left out: the driver then looks for one itself.
+
+    Raises:
+        StoreError: an address that is none, or leads to a folder that is not there.
+    """
+    if not isinstance(url_or_path, str | Path):
+        raise StoreError(f"got the store {url_or_path!r}, expected a file or a URL")
+    if isinstance(url_or_path, Path) or ":/" not in url_or_path:
+        url = sa.URL.create("sqlite", database=str(url_or_path))
+    else:
+        try:
+            url = sa.make_url(url_or_path)
+        except (sa.exc.ArgumentError, ValueError):
+            # Not from that error, which quotes the address with its password.
+            raise StoreError(
+                f"got the store {masked(url_or_path)!r}, expected a file or a URL such as sqlite:///runs.db or "
+                "postgresql://USER@HOST/DATABASE, with special characters of a password as %40 for @"
+            ) from None
+    if url.drivername in ("postgres", "postgresql"):
+        url = url.set(drivername="postgresql+psycopg")
+    if not is_sqlite(url):
+        query = {name: value for name, value in url.query.items() if value != MASK}
+        password = None if url.password == MASK else url.password
+        return sa.URL.create(url.drivername, url.username, password, url.host, url.port, url.database, query)
+    if url.database in (None, "", ":memory:"):
+        raise StoreError("got a store in memory, which would be lost with the process: name a file")
+    file = Path(str(url.database)).expanduser().absolute()
+    if not file.parent.is_dir():
+        raise StoreError(f"there is no folder {file.parent} for the store {file}: make it, or name another store")
+    return url.set(database=str(file))
+
+
+def connected(url: sa.URL) -> sa.Engine:
+    """Connections to the database; none is made yet.
+
+    Raises:
+        StoreError: its driver is not installed.
+    """
+    try:
+        # No pool: connections are then never shared between threads, or with the children of a fork.
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
+    except (sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
+        remedy = "pip install 'byrote[postgres]'" if "psycopg" in str(error) else "install its driver"
+        raise StoreError(f"cannot use the store {name_of(url)}: {error}; {remedy}, or name a file") from error
+    if is_sqlite(url):
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def is_sqlite(url: sa.URL) -> bool:
+    return url.drivername.partition("+")[0] == "sqlite"
+
+
+def name_of(url: sa.URL) -> str:
+    """The file, or the URL without its secrets."""
+    if is_sqlite(url):
+        return str(url.database)
+    return masked(url.set(query={}).render_as_string(hide_password=True))
+
+
+@contextmanager
+def explained(name: str) -> Iterator[None]:
+    """Turns errors of the database `name` into one sentence with a remedy."""
+    try:
+        yield
+    except UnicodeDecodeError as error:  # SQLite quotes what it finds in a file
+        raise StoreError(f"cannot use the store {name}: {_REMEDIES['SQLITE_CORRUPT']} ({error})") from error
+    except sa.exc.DBAPIError as error:
+        cause = error.orig
+        code = getattr(cause, "sqlite_errorname", "")
+        remedy = next((text for prefix, text in _REMEDIES.items() if code.startswith(prefix)), None)
+        message = " ".join(str(cause).split())
+        if remedy is None:
+            message, remedy = _server_remedy(message), message
+        raise StoreError(f"cannot use the store {name}: {remedy} ({message})") from error
+
+
+def _server_remedy(message: str) -> str:
+    if "password" in message:
+        return "commands are kept without passwords: put it into PGPASSWORD or ~/.pgpass, or give --store again"
+    return "check its address and that the database runs"
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:
+    connection.text_factory = lambda text: text.decode(errors="replace")  # a damaged text is for the checksum to find
+    connection.execute("PRAGMA busy_timeout = 60000")
+    connection.execute("PRAGMA synchronous = EXTRA")  # a committed run also outlives a loss of power
