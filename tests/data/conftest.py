@@ -74,6 +74,23 @@ def write_cifar_binary(folder: Path, arrays: Arrays) -> None:
     (folder / "batches.meta.txt").write_text("\n".join(CLASSES) + "\n\n")
 
 
+def write_cifar100(folder: Path, arrays: Arrays, *, is_binary: bool) -> None:
+    """Coarse labels are ten more than fine ones."""
+    names = {kind: [f"{kind} {number}" for number in range(size)] for kind, size in (("fine", 100), ("coarse", 20))}
+    for split in ("train", "test"):
+        pixels, labels = arrays[f"x_{split}"].reshape(-1, 3072), arrays[f"y_{split}"]
+        if is_binary:
+            rows = np.concatenate([np.stack([labels + 10, labels], 1).astype(np.uint8), pixels], axis=1)
+            (folder / f"{split}.bin").write_bytes(rows.tobytes())
+        else:
+            batch = {b"data": pixels, b"fine_labels": labels.tolist(), b"coarse_labels": (labels + 10).tolist()}
+            (folder / split).write_bytes(pickle.dumps(batch, 2))
+    for kind, of_kind in names.items():
+        (folder / f"{kind}_label_names.txt").write_text("\n".join(of_kind) + "\n")
+    meta = {f"{kind}_label_names".encode(): [name.encode() for name in of_kind] for kind, of_kind in names.items()}
+    (folder / "meta").write_bytes(pickle.dumps(meta, 2))
+
+
 def hugging_face(features: dict[str, object]) -> dict[str, str]:
     return {"huggingface": json.dumps({"info": {"features": features}})}
 
@@ -142,6 +159,12 @@ FORMATS = {
     ),
     "cifar10-python": Format("cifar10:{}", (3, 32, 32), write_cifar_python),
     "cifar10-binary": Format("cifar10:{}", (3, 32, 32), write_cifar_binary),
+    "cifar100": Format(
+        "cifar100:{}",
+        (3, 32, 32),
+        lambda folder, arrays: write_cifar100(folder, arrays, is_binary=False),
+        class_names=tuple(f"fine {number}" for number in range(100)),
+    ),
     "parquet": Format("parquet:{}", (3, 6, 5), write_parquet),
     "parquet-gray": Format("parquet:{}", (1, 6, 5), write_parquet),
     "parquet-arrays": Format("parquet:{}", (3, 6, 5), write_parquet_arrays, class_names=DIGITS[:3]),

@@ -1,12 +1,12 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byrote.data.assembly import Column, Examples, Reading, assemble, refuse_unknown_kind, split_labels
+from byrote.data.assembly import Examples, Reading, assemble, refuse_unknown_kind, split_labels
+from byrote.data.columns import Column
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 
@@ -93,49 +93,7 @@ def test_arrays_are_shared_where_possible_and_always_writable() -> None:
     assert twice(x, LABELS).train.inputs.flags.writeable
 
 
-@pytest.mark.parametrize(
-    ("labels", "class_names", "codes"),
-    [
-        ([3, 1, 7], ("1", "3", "7"), [1, 0, 2]),
-        ([-1, 1, 0], ("-1", "0", "1"), [0, 2, 1]),
-        ([1.0, 0.0, 1.0], ("0", "1"), [1, 0, 1]),
-        ([True, False, True], ("False", "True"), [1, 0, 1]),
-        (["b", "a", "c"], ("a", "b", "c"), [1, 0, 2]),
-        (["10", "9", "2"], ("2", "9", "10"), [2, 1, 0]),
-        ([b"b", b"a", b"a"], ("a", "b"), [1, 0, 0]),
-        (np.array(["b", "a", "a"], object), ("a", "b"), [1, 0, 0]),
-        (np.array([2, 5, 5], object), ("2", "5"), [0, 1, 1]),
-        (np.array(["b", "a", "a"], np.dtypes.StringDType()), ("a", "b"), [1, 0, 0]),
-        (pd.Series(["b", "a", "a"], dtype="category"), ("a", "b"), [1, 0, 0]),
-        ([[1], [0], [1]], ("0", "1"), [1, 0, 1]),
-        (np.array([0, 200, 0], np.uint8), ("0", "200"), [0, 1, 0]),
-    ],
-)
-def test_classes_are_numbered(labels: Any, class_names: tuple[str, ...], codes: list[int]) -> None:
-    data = twice(np.eye(3), labels)
-    assert data.class_names == class_names
-    assert data.train.labels.tolist() == codes
-
-
-@pytest.mark.parametrize(
-    ("labels", "codes"), [([2, 0, 2], [2, 0, 2]), (["bird", "cat", "bird"], [2, 0, 2]), ([0.0, 2.0, 2.0], [0, 2, 2])]
-)
-def test_given_class_names_fix_the_numbers(labels: Any, codes: list[int]) -> None:
-    data = twice(np.eye(3), labels, class_names=("cat", "dog", "bird"))
-    assert data.class_names == ("cat", "dog", "bird")
-    assert data.train.labels.tolist() == codes
-
-
-@given(st.lists(st.text(min_size=1).filter(str.strip), min_size=2, max_size=5, unique=True), st.data())
-def test_any_names_round_trip(names: list[str], data: st.DataObject) -> None:
-    # NumPy's fixed-width text drops trailing NULs.
-    names = list(dict.fromkeys(name.rstrip("\0") or "x" for name in names))
-    rows = data.draw(st.lists(st.sampled_from(names), min_size=2).filter(lambda rows: len(set(rows)) > 1))
-    found = twice(np.zeros((len(rows), 1)), rows)
-    assert [found.class_names[code] for code in found.train.labels] == rows
-
-
-NAN, HOLE = np.array([[0, 1], [np.nan, 0], [0, np.inf]]), np.array(["a", None, "b"], object)
+NAN = np.array([[0, 1], [np.nan, 0], [0, np.inf]])
 
 
 @pytest.mark.parametrize(
@@ -155,46 +113,17 @@ NAN, HOLE = np.array([[0, 1], [np.nan, 0], [0, np.inf]]), np.array(["a", None, "
         ((np.array([[[0]], [[256]]]), LABELS), "^x, row 1 .*: a pixel outside 0 to 255 .*; rescale it, or pass floats"),
         ((np.array([[[0]], [[-1]]]), LABELS), "^x, row 1 .*: a pixel outside 0 to 255"),
         ((PAIR, [0, 1, 1]), "^got 2 inputs in x but 3 labels in y, expected one label for each input$"),
-        ((PAIR, PAIR), r"^labels of y have shape \(2, 2\), expected .*; turn one-hot rows into numbers"),
-        ((PAIR, [0, 0.5]), r"^y, row 1 .*: a label that is neither a whole number nor a name .*; byrote classifies"),
-        ((PAIR, [0, np.nan]), "^y, row 1 .*: a label that is neither"),
-        ((np.eye(3), HOLE), "^y, row 1 .*: a label that is missing"),
-        ((PAIR, np.array(["a", np.nan], object)), "^y, row 1 .*: a label that is missing, or a number among names"),
-        ((PAIR, np.array([1, pd.NA], object)), "^y, row 1 .*: a label that is missing"),
-        ((PAIR, ["a", " "]), "^y, row 1 .*: an empty label"),
-        ((PAIR, np.array([1j, 0])), "^labels of y are of type complex128, expected whole numbers or names$"),
         ((PAIR, [1, 1]), "^all training examples of y have one class, '1'; expected at least two classes$"),
         ((PAIR, LABELS), "^class '[01]' is in the test split of y but not in the training split; add training"),
-        ((PAIR, LABELS, PAIR, [0, 2]), "^y_test, row 1 .*: class 2 is not among the 2 classes of the training split"),
-        ((PAIR, LABELS, PAIR, ["a", "b"]), "^labels of y and y_test mix names and numbers: use one kind in both"),
         ((PAIR, LABELS, np.eye(3), [0, 1, 1]), r"^inputs of x have shape \(2,\), those of x_test \(3,\): give both"),
         ((np.zeros((2, 2, 2)), LABELS, np.zeros((2, 2, 2), int), LABELS), "^x holds float32, x_test uint8: give both"),
         ((PAIR, LABELS, np.zeros((0, 2)), []), "^x_test has no rows"),
-        (
-            (PAIR, [0, 3], PAIR, LABELS, ("a", "b", "c")),
-            r"^y, row 1 .*: class 3 is not among the 3 classes \(0, 1, 2\)",
-        ),
-        ((PAIR, [0, -1], PAIR, LABELS, ("a", "b")), r"^y, row 1 .*: class -1 is not among the 2 classes \(0, 1\)"),
-        ((PAIR, ["a", "x"], PAIR, ["a"] * 2, ("a", "b")), r"^y, row 1 .*: class 'x' is not among .* \(a, b\); correct"),
         ((PAIR, [0, 1], PAIR, [0, 2], ("a", "b", "c")), "^class 'c' is in the test split of y_test but not in"),
-        ((PAIR, LABELS, PAIR, LABELS, ("a", "a")), "^got class names a, a for y: each may occur once$"),
     ],
 )
 def test_wrong_content_gets_one_sentence(arguments: tuple[Any, ...], message: str) -> None:
     with pytest.raises(UserError, match=message):
         build(*arguments)
-
-
-def test_many_classes_are_abbreviated() -> None:
-    with pytest.raises(UserError, match=r"\(0, 1, 2, 3, 4, 5, 6, 7, …, 49\)"):
-        build(np.eye(50), np.arange(50), np.zeros((1, 50)), [50])
-
-
-def test_joined_columns_keep_their_places() -> None:
-    joined = Column.joined([Column(np.arange(2), "a"), Column(np.arange(0), "b"), Column(np.arange(3), "c")], "all")
-    places = [f"{name}, row {row} (counting from 0)" for name, row in ("a0", "a1", "c0", "c1", "c2")]
-    assert [joined.place(row) for row in range(5)] == places
-    assert joined.take(np.array([4, 0])).take(slice(0, 1)).place(0) == places[4]
 
 
 @given(st.integers(2, 5), st.integers(10, 60))

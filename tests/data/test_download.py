@@ -18,7 +18,7 @@ from byrote.data import download
 from byrote.data.sources import load
 from byrote.errors import UserError
 
-from .conftest import make_arrays, write_cifar_python, write_idx
+from .conftest import make_arrays, write_cifar100, write_cifar_python, write_idx
 
 
 @pytest.fixture
@@ -36,8 +36,12 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     batches = tmp_path / "cifar-10-batches-py"
     batches.mkdir()
     write_cifar_python(batches, make_arrays(3, 32, 32))
-    with tarfile.open(folder / "cifar-10-python.tar.gz", "w:gz") as tar:
-        tar.add(batches, batches.name)
+    hundred = tmp_path / "cifar-100-python"
+    hundred.mkdir()
+    write_cifar100(hundred, make_arrays(3, 32, 32), is_binary=False)
+    for unpacked, name in ((batches, "cifar-10-python"), (hundred, "cifar-100-python")):
+        with tarfile.open(folder / f"{name}.tar.gz", "w:gz") as tar:
+            tar.add(unpacked, unpacked.name)
     handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
     monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *_: None)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:

@@ -149,12 +149,12 @@ IMAGES = image_table(PIXELS, LABELS)
         (
             {"train.parquet": IMAGES, "test.parquet": IMAGES.set_column(1, "label", pa.array([-1] * 30))},
             {},
-            r"test.parquet, row 0 \(counting from 0\): class -1 is not among the 3 classes of the training split",
+            r"test.parquet, row 0 \(counting from 0\): the label -1 beside 0, 1, 2, as examples without a label have it",
         ),
         (
             {"train.parquet": IMAGES.set_column(1, "label", pa.array([0, None, 1] * 10))},
             {},
-            r"train.parquet, row 1 \(counting from 0\): a label that is neither",
+            r"train.parquet, row 1 \(counting from 0\): a label that is missing",
         ),
         (
             {"train.parquet": IMAGES.replace_schema_metadata({"huggingface": "{"})},

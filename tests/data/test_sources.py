@@ -145,7 +145,7 @@ def test_cifar10_parquet(real_data: Path) -> None:
         ("images:/nowhere", {}, r"no folder /nowhere; expected one with a folder of images for each class"),
         ("parquet:/nowhere", {}, r"no train-\*.parquet in /nowhere"),
         ("cifar10:/nowhere", {}, r"no data_batch_1 .* in /nowhere \(no such folder\); unpack cifar-10-python.tar.gz"),
-        ("mnist:/nowhere", {}, r"cannot read /nowhere/train-images-idx3-ubyte.gz \(No such file or directory\)"),
+        ("mnist:/nowhere", {}, r"no folder /nowhere; expected one with train-images-idx3"),
         ("npz:/nowhere", {}, r"cannot read /nowhere \(No such file or directory\)"),
         ("csv:/nowhere", {"label": "y"}, r"/nowhere cannot be read as csv: .*No such file"),
     ],

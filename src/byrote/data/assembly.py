@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import warnings
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
 import numpy as np
 from jaxtyping import Int64, Shaped
 
+from byrote.data.columns import Column, check_rows
 from byrote.data.dataset import Dataset, Kind, Split
+from byrote.data.labels import numbered
 from byrote.data.subsets import split_rows
 from byrote.errors import UserError
 
@@ -17,41 +19,11 @@ Channels = Literal["first", "last"]
 
 
 @dataclass(frozen=True, eq=False)
-class Column:
-    """The inputs or the labels of N examples, and where each of them stands."""
-
-    values: np.ndarray
-    name: str
-    """What messages call it: a file, an array."""
-    places: Callable[[int], str] | None = None
-    """Row -> what messages call that row; None: "NAME, row 3 (counting from 0)"."""
-
-    def place(self, row: int) -> str:
-        return self.places(row) if self.places else f"{self.name}, row {row} (counting from 0)"
-
-    def take(self, rows: slice | Int64[np.ndarray, " M"]) -> Column:
-        """Some of the rows; they keep their places."""
-        index = np.arange(len(self.values))[rows]
-        return Column(self.values[rows], self.name, lambda row: self.place(int(index[row])))
-
-    @classmethod
-    def joined(cls, columns: Sequence[Column], name: str) -> Column:
-        """Several files as one column. The places remain those in the files."""
-        starts = np.cumsum([0] + [len(column.values) for column in columns])
-
-        def place(row: int) -> str:
-            part = int(np.searchsorted(starts, row, side="right")) - 1
-            return columns[part].place(row - int(starts[part]))
-
-        return cls(np.concatenate([column.values for column in columns]), name, place)
-
-
-@dataclass(frozen=True, eq=False)
 class Examples:
     inputs: Column
     """`[N, D]`, `[N, H, W]`, `[N, C, H, W]` or `[N, H, W, C]`, numbers."""
     labels: Column
-    """`[N]` or `[N, 1]`, whole numbers or names."""
+    """`[N]`, `[N, 1]` or one-hot `[N, K]`, whole numbers or names."""
     sources: Shaped[np.ndarray, " N"] | None = None
     """As of a Split; None: row numbers of the inputs."""
     origin: str | None = None
@@ -87,6 +59,8 @@ class Reading:
     """The inputs are views of a read-only memory map, uint8 `[N, C, H, W]`, and stay that: copies may not fit."""
     rejected: tuple[tuple[str, str], ...] = ()
     """Images that could not be decoded, and why."""
+    notes: tuple[str, ...] = ()
+    """What was left out or taken in a way that the user should know of, a sentence each."""
 
 
 def refuse_unknown_kind(kind: str | None) -> Kind | None:
@@ -130,7 +104,9 @@ def assemble(reading: Reading, *, name: str, title: str = "", split_seed: int = 
             f"inputs of {parts[0].inputs.name} have shape {inputs[0].shape[1:]}, those of {parts[1].inputs.name} "
             f"{inputs[1].shape[1:]}: give both splits the same shape"
         )
-    labels, class_names = _numbered([part.labels for part in parts], reading.class_names)
+    labels, class_names, notes = numbered([part.labels for part in parts], reading.class_names)
+    for note in (*reading.notes, *notes):
+        warnings.warn(note, stacklevel=3)  # load and from_arrays are what the user called
     if len(inputs) == 1:
         whole = parts[0].split(inputs[0], labels[0])
         train, test = (whole.take(rows) for rows in split_rows(labels[0], split_seed))
@@ -159,8 +135,8 @@ def split_labels(
     labels: Column, class_names: tuple[str, ...] | None
 ) -> tuple[Int64[np.ndarray, " M"], Int64[np.ndarray, " T"]]:
     """The rows that `assemble` would train and test on, of examples without a test split."""
-    (numbered,), _ = _numbered([labels], class_names)
-    return split_rows(numbered, seed=0)
+    (codes,), _, _ = numbered([labels], class_names)
+    return split_rows(codes, seed=0)
 
 
 def _check_classes(train: Split, test: Split, class_names: tuple[str, ...], source: str) -> None:
@@ -214,7 +190,7 @@ def _checked_inputs(
         lowest, highest = values.min(), values.max()
         return values, 255.0 if lowest >= 0 and 1 < highest <= 255 else 1.0
     if values.dtype not in (np.uint8, np.bool_):
-        _check_rows((values < 0) | (values > 255), column, "a pixel outside 0 to 255", "rescale it, or pass floats")
+        check_rows((values < 0) | (values > 255), column, "a pixel outside 0 to 255", "rescale it, or pass floats")
     # Arrays that cannot be written to (memory maps, views of pandas) are copied: torch warns about them.
     return np.require(values, np.uint8, ["C", "W"]), 1.0 if values.dtype == np.bool_ else 255.0
 
@@ -240,97 +216,5 @@ def _token_ids(values: Shaped[np.ndarray, "N T"], column: Column) -> Int64[np.nd
 def _finite_float32(values: Shaped[np.ndarray, "N ..."], column: Column) -> Shaped[np.ndarray, "N ..."]:
     with np.errstate(over="ignore"):
         floats = np.require(values, np.float32, ["C", "W"])
-    _check_rows(~np.isfinite(floats), column, "NaN or infinity", "drop the row or fill in the value")
+    check_rows(~np.isfinite(floats), column, "NaN or infinity", "drop the row or fill in the value")
     return floats
-
-
-def _check_rows(wrong: Shaped[np.ndarray, "N ..."], column: Column, what: str, remedy: str) -> None:
-    rows = np.flatnonzero(wrong.reshape(len(wrong), -1).any(axis=1))
-    if len(rows):
-        raise UserError(f"{column.place(int(rows[0]))}: {what} ({len(rows)} such rows); {remedy}")
-
-
-def _numbered(
-    columns: list[Column], class_names: tuple[str, ...] | None
-) -> tuple[list[Int64[np.ndarray, " N"]], tuple[str, ...]]:
-    """Labels as 0..K-1, and the names of the K classes: those given, or else the labels found in training."""
-    values = [_whole_or_names(column) for column in columns]
-    kinds = {array.dtype.kind for array in values}
-    if len(kinds) > 1:
-        raise UserError(
-            f"labels of {columns[0].name} and {columns[1].name} mix names and numbers: use one kind in both splits"
-        )
-    if class_names is None:
-        classes = _sorted_classes(values[0])
-        class_names = tuple(map(str, classes))
-    else:
-        if len(set(class_names)) < len(class_names):
-            raise UserError(f"got class names {', '.join(class_names)} for {columns[0].name}: each may occur once")
-        classes = np.array(class_names) if kinds == {"U"} else np.arange(len(class_names))
-    order = np.argsort(classes)
-    numbered = []
-    for column, labels in zip(columns, values, strict=True):
-        position = np.searchsorted(classes, labels, sorter=order).clip(max=len(classes) - 1)
-        codes = order[position]
-        unknown = np.flatnonzero(classes[codes] != labels)
-        if len(unknown):
-            raise UserError(
-                f"{column.place(int(unknown[0]))}: class {labels[unknown[0]].item()!r} is not among the "
-                f"{len(classes)} classes{' of the training split' if column is not columns[0] else ''} "
-                f"({_abbreviated(classes)}); correct the label or leave the row out"
-            )
-        numbered.append(codes.astype(np.int64))
-    return numbered, class_names
-
-
-def _sorted_classes(labels: Shaped[np.ndarray, " N"]) -> Shaped[np.ndarray, " K"]:
-    """By number where all names are whole numbers ("2" before "10"), else by name."""
-    classes = np.unique(labels)
-    if classes.dtype.kind == "U" and all(name.isdecimal() for name in classes):
-        return np.array(sorted(classes, key=lambda name: (int(name), name)))
-    return classes
-
-
-def _abbreviated(classes: Shaped[np.ndarray, " K"]) -> str:
-    names = [str(name) for name in classes]
-    return ", ".join(names if len(names) <= 10 else [*names[:8], "…", names[-1]])
-
-
-def _whole_or_names(column: Column) -> Shaped[np.ndarray, " N"]:
-    """Labels as an array of whole numbers or of text."""
-    labels = column.values
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1:
-        raise UserError(
-            f"labels of {column.name} have shape {labels.shape}, expected one whole number or name per example; "
-            "turn one-hot rows into numbers with .argmax(1)"
-        )
-    if labels.dtype.kind == "O":
-        _check_rows(
-            np.array([not isinstance(label, str | int | float | np.number | np.bool_) for label in labels], dtype=bool),
-            column,
-            "a label that is missing, or neither a whole number nor a name",
-            "give each example its class",
-        )
-        is_name = np.array([isinstance(label, str) for label in labels], dtype=bool)
-        if is_name.any():
-            _check_rows(~is_name, column, "a label that is missing, or a number among names", "use names throughout")
-        labels = labels.astype(str if is_name.any() else np.float64)
-    if labels.dtype.kind in "TS":
-        labels = labels.astype(object if labels.dtype.kind == "T" else str).astype(str)
-    if labels.dtype.kind == "U":
-        _check_rows(np.char.strip(labels) == "", column, "an empty label", "give each example its class")
-        return labels
-    if labels.dtype.kind not in "biuf":
-        raise UserError(f"labels of {column.name} are of type {labels.dtype}, expected whole numbers or names")
-    if labels.dtype.kind == "b":
-        return labels.astype(str)
-    if labels.dtype.kind == "f":
-        _check_rows(
-            ~(np.isfinite(labels) & (labels == np.rint(labels))),
-            column,
-            "a label that is neither a whole number nor a name",
-            "byrote classifies: turn quantities into classes, and fill in what is missing",
-        )
-    return labels.astype(np.int64)

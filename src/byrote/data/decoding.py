@@ -15,7 +15,8 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from byrote.data.assembly import Column, split_labels
+from byrote.data.assembly import split_labels
+from byrote.data.columns import Column
 from byrote.data.workers import map_in_order
 from byrote.errors import UserError
 

@@ -30,6 +30,12 @@ DOWNLOADS = {
         megabytes=170,
         unpacked="cifar-10-batches-py",
     ),
+    "cifar100": Download(
+        mirrors=("https://www.cs.toronto.edu/~kriz/",),
+        files={"cifar-100-python.tar.gz": "eb9058c3a382ffc7106e4002c42a8d85"},
+        megabytes=169,
+        unpacked="cifar-100-python",
+    ),
     "mnist": Download(
         mirrors=(
             "https://ossci-datasets.s3.amazonaws.com/mnist/",

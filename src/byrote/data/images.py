@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from byrote.data.assembly import Column, Examples, Reading
+from byrote.data.assembly import Examples, Reading
+from byrote.data.columns import Column
 from byrote.data.decoding import EncodedImages, decode_images, first_size
 from byrote.data.image_cache import are_too_large, find_or_build
 from byrote.errors import UserError

@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from byrote.data.assembly import Column, Examples, Reading
+from byrote.data.assembly import Examples, Reading
+from byrote.data.columns import Column
 from byrote.data.decoding import EncodedImages
 from byrote.data.images import HELD_OUT, read_encoded
 from byrote.data.workers import num_cores

@@ -12,10 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from byrote.data import formats
-from byrote.data.assembly import Channels, Column, Examples, Reading, assemble, could_be_tokens, refuse_unknown_kind
+from byrote.data.assembly import Channels, Examples, Reading, assemble, could_be_tokens, refuse_unknown_kind
+from byrote.data.cifar import read_cifar10, read_cifar100
+from byrote.data.columns import Column
+from byrote.data.csv_table import read_csv
 from byrote.data.dataset import Dataset, Kind
 from byrote.data.download import DOWNLOADS, find_or_fetch
+from byrote.data.idx import read_idx_folder
+from byrote.data.npz import read_npz
 from byrote.errors import UserError
 
 _DIGITS = tuple("0123456789")
@@ -76,21 +80,29 @@ _SOURCES = {
         _Source("digits", "1,797 handwritten digits of 8x8 pixels, part of scikit-learn", _read_digits, "Digits"),
         _Source(
             "mnist:DIR",
-            "the four idx files of MNIST, gzipped or not; without DIR from the cache",
-            lambda path, _: formats.read_idx_folder(path, _DIGITS),
+            "the four idx files of MNIST, gzipped or not, in DIR or below it; without DIR from the cache",
+            lambda path, _: read_idx_folder(path, _DIGITS, "MNIST"),
             "MNIST",
         ),
         _Source(
             "fashion-mnist:DIR",
-            "the four idx files of Fashion-MNIST, gzipped or not; without DIR from the cache",
-            lambda path, _: formats.read_idx_folder(path, _FASHION),
+            "the four idx files of Fashion-MNIST, gzipped or not, in DIR or below it; without DIR from the cache",
+            lambda path, _: read_idx_folder(path, _FASHION, "FashionMNIST"),
             "Fashion-MNIST",
         ),
         _Source(
             "cifar10:DIR",
             "the python or binary batches of CIFAR-10; without DIR from the cache",
-            lambda path, _: formats.read_cifar10(path),
+            lambda path, _: read_cifar10(path),
             "CIFAR-10",
+        ),
+        _Source(
+            "cifar100:DIR",
+            "the python or binary version of CIFAR-100, 100 classes, or 20 with --label coarse; without DIR from the "
+            "cache",
+            lambda path, options: read_cifar100(path, options.label),
+            "CIFAR-100",
+            takes=("label",),
         ),
         _Source(
             "parquet:DIR",
@@ -106,14 +118,14 @@ _SOURCES = {
         ),
         _Source(
             "npz:FILE",
-            "arrays x_train, y_train, x_test, y_test, or x, y which are split",
-            lambda path, _: formats.read_npz(path),
+            "arrays x_train, y_train, x_test, y_test (train_images, ... as well), or x, y, which are split",
+            lambda path, _: read_npz(path),
             takes=("kind",),
         ),
         _Source(
             "csv:FILE",
             "numbers with a header; the label column is named by --label",
-            lambda path, options: formats.read_csv(path, options.label),
+            lambda path, options: read_csv(path, options.label),
             takes=("label", "kind"),
         ),
     )
@@ -138,7 +150,7 @@ def load(
     validation split is not used; where there is none, it takes its place.
 
     Args:
-        label: the column of labels (csv; parquet, if it is not called "label").
+        label: the column of labels (csv; parquet, if it is not called "label"); "fine" or "coarse" (CIFAR-100).
         title: what figures call the data.
         image_size: scales the shorter side of images to so many pixels and crops the other centrally.
         cache: a folder to keep the decoded images in (images, parquet): the first load writes them there once, later
