@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from byrote.data import decoding, workers
-from byrote.data.assembly import Column
+from byrote.data.columns import Column
 from byrote.data.decoding import Batch, EncodedImages, PixelFile, decode_images, first_size, write_images
 from byrote.errors import UserError
 

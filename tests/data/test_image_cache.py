@@ -19,7 +19,7 @@ from filelock import FileLock
 from PIL import Image
 
 from byrote.data import decoding, image_cache, images
-from byrote.data.assembly import Column
+from byrote.data.columns import Column
 from byrote.data.dataset import Dataset
 from byrote.data.decoding import EncodedImages, PixelFile
 from byrote.data.sources import load

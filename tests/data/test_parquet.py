@@ -149,7 +149,7 @@ IMAGES = image_table(PIXELS, LABELS)
         (
             {"train.parquet": IMAGES, "test.parquet": IMAGES.set_column(1, "label", pa.array([-1] * 30))},
             {},
-            r"test.parquet, row 0 \(counting from 0\): the label -1 beside 0, 1, 2, as examples without a label have it",
+            r"test.parquet, row 0 \(counting from 0\): the label -1 beside 0, 1, 2, as examples without a label",
         ),
         (
             {"train.parquet": IMAGES.set_column(1, "label", pa.array([0, None, 1] * 10))},

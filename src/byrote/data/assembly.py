@@ -208,8 +208,8 @@ def _guess_channels(values: Shaped[np.ndarray, "N ..."], column: Column) -> Chan
 def _token_ids(values: Shaped[np.ndarray, "N T"], column: Column) -> Int64[np.ndarray, "N T"]:
     if values.dtype.kind == "f":
         whole = np.isfinite(values) & (values == np.rint(values))
-        _check_rows(~whole, column, "a token id that is no whole number", "correct it, or leave kind='tokens' out")
-    _check_rows(values < 0, column, "a token id below 0", "number tokens from 0, padding included")
+        check_rows(~whole, column, "a token id that is no whole number", "correct it, or leave kind='tokens' out")
+    check_rows(values < 0, column, "a token id below 0", "number tokens from 0, padding included")
     return np.require(values, np.int64, ["C", "W"])
 
 
