@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from byrote.data.download import DOWNLOADS, find_or_fetch
 from byrote.data.idx import read_idx_folder
 from byrote.data.npz import read_npz
 from byrote.errors import UserError
+from byrote.files import make_folder, write_rows
 
 _DIGITS = tuple("0123456789")
 _FASHION = (
@@ -191,9 +191,8 @@ def _report_rejected(found: Sequence[tuple[str, str]], path: Path | None) -> Non
     if not found:
         return
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([("file", "reason"), *found])
+        make_folder(path.parent)
+        write_rows(path, [("file", "reason"), *found])
     which, verb, first = ("1 image", "is", "it") if len(found) == 1 else (f"{len(found):,} images", "are", "the first")
     where = f"the list is {path}" if path else f"{first} is {found[0][0]}: {found[0][1]}"
     warnings.warn(f"{which} could not be decoded and {verb} left out; {where}", stacklevel=3)

@@ -12,6 +12,8 @@ import pandas as pd
 from byrote.data.corruptions import CORRUPTIONS
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
+from byrote.files import make_folder, write_file, write_table
+from byrote.masking import masked
 from byrote.report.answers import percent
 from byrote.report.examples import example_rows
 from byrote.report.figures import condition_label, setting_label
@@ -78,7 +80,8 @@ def write_report(
     path = Path(path)
     if path.is_dir():
         path /= "report.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
+    command = masked(command)
     if isinstance(study, Analysis):
         results = cast(Sequence[Computed], outcomes)
         table = study.summarise(results)
@@ -89,10 +92,10 @@ def write_report(
         table = study.summarise(runs)
         shown = presentation(study, runs, table)
         html = _page(study, runs, table, shown, command, cast(Sequence[Failure], failures), style)
-    table.to_csv(path.with_name("results.csv"), index=False)
+    write_table(path.with_name("results.csv"), table)
     for figure in shown.figures:
         write_figure(path.parent / "figures", figure, style, formats)
-    path.write_text(html, encoding="utf-8")
+    write_file(path, html)
 
 
 def _analysis_page(
