@@ -126,7 +126,11 @@ IMAGES = image_table(PIXELS, LABELS)
             r"train.parquet, row 1 .*: 'x' is missing or of another shape",
         ),
         ({"train.parquet": pa.table({"x": [[1], None], "label": [0, 1]})}, {}, r"row 1 .*: 'x' is missing or of"),
-        ({"train.parquet": pa.table({"x": [[1], [None]], "label": [0, 1]})}, {}, r"row 1 .*, feature 0 .*: no value .NaN."),
+        (
+            {"train.parquet": pa.table({"x": [[1], [None]], "label": [0, 1]})},
+            {},
+            r"row 1 .*, feature 0 .*: no value .NaN.",
+        ),
         (
             {
                 "train.parquet": pa.table({"x": [[1]], "label": [0]}),

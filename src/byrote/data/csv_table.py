@@ -256,7 +256,9 @@ def _splits(path: Path, table: pd.DataFrame) -> tuple[list[np.ndarray], list[str
     table.pop("split")
     present = set(words)
     if "train" not in present:
-        raise UserError(f"{path} has no row whose split is train, expected train and test (or validation)")
+        raise UserError(
+            f"{path} has no rows whose split is train, expected at least one example to train on; correct the column split"
+        )
     chosen = ["train", *[split for split in ("test", "validation") if split in present][:1]]
     unused = present - set(chosen)
     notes = [f"{path}: the {(words == split).sum():,} rows of the {split} split are not used" for split in unused]
