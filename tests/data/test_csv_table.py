@@ -144,7 +144,7 @@ WRONG_FILES: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "test without training": (
         "csv:{}/table.csv",
         partial(write_csv_text, text="kind,a,split\nx,1,test\ny,2,val\n"),
-        "table.csv has no rows whose split is train, expected at least one example to train on",
+        "table.csv has no rows whose split is train, expected at least one example; correct",
     ),
     "no label among numbers": (
         "csv:{}/table.csv",

@@ -73,7 +73,7 @@ def test_every_format_names_data_of_one_class(name: str, tmp_path: Path) -> None
 def test_every_format_names_a_split_without_rows(name: str, tmp_path: Path) -> None:
     arrays = make_arrays(*FORMATS[name].shape, sizes=(0, 12))
     FORMATS[name].write(tmp_path, arrays)
-    with pytest.raises(UserError, match="has no rows.*, expected at least one example"):
+    with pytest.raises(UserError, match=r"has no rows.*, expected at least one example"):
         load(FORMATS[name].name.format(tmp_path), **dict(FORMATS[name].options))
 
 

@@ -257,7 +257,7 @@ def _splits(path: Path, table: pd.DataFrame) -> tuple[list[np.ndarray], list[str
     present = set(words)
     if "train" not in present:
         raise UserError(
-            f"{path} has no rows whose split is train, expected at least one example to train on; correct the column split"
+            f"{path} has no rows whose split is train, expected at least one example; correct the column split"
         )
     chosen = ["train", *[split for split in ("test", "validation") if split in present][:1]]
     unused = present - set(chosen)
