@@ -62,9 +62,17 @@ class Reading:
     mapped: bool = False
     """The inputs are views of a read-only memory map, uint8 `[N, C, H, W]`, and stay that: copies may not fit."""
     rejected: tuple[tuple[str, str], ...] = ()
-    """Images that could not be decoded, and why."""
+    """Files that are left out, and why."""
     notes: tuple[str, ...] = ()
     """What was left out or taken in a way that the user should know of, a sentence each."""
+
+
+class NothingLeft(UserError):
+    """Every file had to be left out."""
+
+    def __init__(self, sentence: str, rejected: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(sentence)
+        self.rejected = rejected
 
 
 def refuse_unknown_kind(kind: str | None) -> Kind | None:
