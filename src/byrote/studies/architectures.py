@@ -104,7 +104,7 @@ class ArchitectureStudy(ModelStudy):
         """Architectures, then the combinations of switches that are none of them."""
         return list(dict.fromkeys([*self.architectures, *self.combinations]))
 
-    @property
+    @cached_property
     def architectures(self) -> list[str]:
         """As `models` has them."""
         return [name_of(model) for model in self.models]

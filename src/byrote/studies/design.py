@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeAlias, TypeVar
 
 from byrote.data.corruptions import Corruption
@@ -58,7 +59,7 @@ class ModelStudy(Study):
             if n_train is not None and not 1 <= n_train <= available:
                 raise UserError(f"got n_train={n_train} for {self.data.name}, which has {available} training examples")
 
-    @property
+    @cached_property
     def model_names(self) -> list[str]:
         """As specs carry them."""
         return [name_of(model) for model in self.models]

@@ -24,10 +24,11 @@ import pandas as pd
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
+from byrote.models.catalog import takes_dropout
 from byrote.studies.comparisons import discordant_columns
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.paper_settings import PAPER_STEPS, WHOLE, Scale, Sizes, sized
-from byrote.studies.regularization import MODELS_OF_SCALE, takes_dropout
+from byrote.studies.regularization import MODELS_OF_SCALE
 from byrote.studies.strengths_findings import findings
 from byrote.studies.strengths_readings import Ladders
 from byrote.studies.study import Finding, tabulate
