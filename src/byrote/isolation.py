@@ -116,7 +116,7 @@ def forget_modules(files: set[Path]) -> None:
                 del modules[name]
 
 
-def _is_of_another(name: str, module: ModuleType, folder: Path) -> bool:
+def _is_of_another(name: str, module: Any, folder: Path) -> bool:
     """Whether a module that is not installed has a name that a module in `folder` has as well."""
     package = name.partition(".")[0]
     if not ((folder / f"{package}.py").is_file() or (folder / package / "__init__.py").is_file()):
@@ -124,12 +124,12 @@ def _is_of_another(name: str, module: ModuleType, folder: Path) -> bool:
     return _place(name, module) not in (None, folder)
 
 
-def _place(name: str, module: ModuleType) -> Path | None:
+def _place(name: str, module: Any) -> Path | None:
     """The folder on the path in which a module of the user's lies; None of all that are no user's."""
-    file = getattr(module, "__file__", None)
+    path = Path(getattr(module, "__file__", None) or "")
     package = name.partition(".")[0]
-    if not file or is_installed(Path(file)) or package in sys.stdlib_module_names or package in ("byrote", "__main__"):
+    if not path.is_absolute() or is_installed(path) or package in sys.stdlib_module_names:
         return None
-    path = Path(file)
     levels = name.count(".") + (path.name == "__init__.py")
-    return path.resolve().parents[levels]
+    parents = path.resolve().parents
+    return parents[levels] if package not in ("byrote", "__main__") and levels < len(parents) else None

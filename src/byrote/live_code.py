@@ -112,6 +112,8 @@ class _Walk:
             yield from self._of_class(value)
         elif isinstance(value, types.MethodType):
             yield from self._all("method", value.__func__, value.__self__)
+        elif isinstance(value, types.BuiltinFunctionType):
+            yield from self._all(f"method {value.__name__}", value.__self__)
         elif isinstance(value, functools.partial):
             yield from self._all("partial", value.func, value.args, dict(sorted(value.keywords.items())))
         elif isinstance(value, staticmethod | classmethod):
@@ -174,7 +176,9 @@ class _Walk:
 
 def _named(value: Any) -> str | None:
     """A function, class or built-in whose module and name say all of it."""
-    if isinstance(value, _BUILT_IN):
+    if isinstance(value, _BUILT_IN) and isinstance(
+        getattr(value, "__self__", None), type(None) | type | types.ModuleType
+    ):
         return f"{getattr(value, '__module__', '')} {getattr(value, '__qualname__', value.__name__)}"
     if not isinstance(value, types.FunctionType | type) or value.__module__ in (None, "__main__"):
         return None

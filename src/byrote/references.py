@@ -140,7 +140,8 @@ def users_code(name: str, doing: str) -> Iterator[None]:
 
 def said(error: BaseException) -> str:
     """The kind of an error and its own words, in one line."""
-    words = " ".join(str(error).split())
+    # A syntax error tells its place itself, which is said apart.
+    words = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split())
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 

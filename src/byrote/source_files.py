@@ -49,7 +49,7 @@ def _parts(path: Path, seen: set[Path]) -> Iterator[str]:
     seen.add(path)
     content = path.read_bytes()
     yield f"{path.name} {hashlib.sha256(content).hexdigest()}"
-    for name, level in _imports(ast.parse(content)):
+    for name, level in _imports(ast.parse(content, str(path))):
         package = name.partition(".")[0]
         if file := _local_file(name, level, path):
             yield from _parts(file, seen)

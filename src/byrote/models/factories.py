@@ -77,19 +77,18 @@ def _arguments(factory: Callable[..., Any], name: str, known: Mapping[str, Any])
     given: set[str] = set()
     required = [key for key, parameter in parameters.items() if _is_required(parameter)]
     for thing, names in _NAMES.items():
-        for key in (key for key in names if key in parameters):
+        for key in (key for key in names if key in parameters and known.get(thing) is not None):
             given.add(thing)
             is_first_shape = thing != "features" or not given & {"input_shape", "channels"}
-            if known.get(thing) is not None and key not in bound and (key in required or is_first_shape):
+            if key not in bound and (key in required or is_first_shape):
                 found[key] = known[thing]
                 break
     for thing, names in _UNCLEAR.items():
         is_asked = thing in given or (thing in _SHAPE and given & set(_SHAPE))
-        for key in names if known.get(thing) is not None and not is_asked else ():
-            if key in required:
-                found[key] = known[thing]
-                given.add(thing)
-                break
+        for key in (key for key in names if key in required and known[thing] is not None and not is_asked):
+            found[key] = known[thing]
+            given.add(thing)
+            break
     if unknown := [key for key in required if key not in found]:
         raise UserError(
             f"got model {name!r}, which cannot be called without {', '.join(unknown)}: byrote passes by name, where a "

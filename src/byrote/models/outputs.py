@@ -62,19 +62,19 @@ def squashing(scores: Tensor, scaled: Tensor) -> str:
 
     Args:
         scores: its outputs `[B, K]`.
-        scaled: its outputs where all weights are many times as large: scores leave the range that a squashing function
-            keeps.
+        scaled: its outputs where all weights are many times as large: scores leave the range from 0 to 1, which they
+            may have been in by chance, and a sigmoid does not.
     """
     import torch
 
-    both = torch.cat([scores, scaled]).detach().double().cpu()
-    if both.shape[1] < 2 or not bool(torch.isfinite(both).all()):
+    found, larger = (part.detach().double().cpu() for part in (scores, scaled))
+    if found.shape[1] < 2 or not bool(torch.isfinite(found).all()):
         return ""
-    if bool((both >= 0).all()) and _are_one(both.sum(1)):
+    if bool((found >= 0).all()) and _are_one(found.sum(1)):
         return "softmax"
-    if bool((both <= 0).all()) and _are_one(both.exp().sum(1)):
+    if bool((found <= 0).all()) and _are_one(found.exp().sum(1)):
         return "log_softmax"
-    if bool((both >= 0).all()) and bool((both <= 1).all()) and bool((both > 0).any()):
+    if bool((found > 0).all()) and bool((larger >= 0).all()) and bool((torch.maximum(found, larger) <= 1).all()):
         return "sigmoid"
     return ""
 

@@ -76,9 +76,7 @@ def _refuse_output(name: str, outputs: Tensor, batch: int, num_classes: int) -> 
             f"{(batch, num_classes)}: one row of {num_classes} class scores an input"
         )
     if not outputs.is_floating_point():
-        raise UserError(
-            f"model {name!r} gave outputs of {outputs.dtype}, expected class scores, floating-point numbers"
-        )
+        raise UserError(f"model {name!r} gave outputs of {outputs.dtype}, expected class scores in floating point")
 
 
 def _notes(name: str, network: nn.Module, inputs: Tensor, outputs: Tensor) -> list[str]:
