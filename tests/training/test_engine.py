@@ -528,6 +528,9 @@ def test_a_non_finite_loss_stops_one_and_the_others_go_on(tiny: Dataset) -> None
     calm, wild = train_all([spec(), spec(learning_rate=1e300)], tiny)
     assert wild.stop_reason == "non-finite loss"
     assert wild.epochs_run == 1
+    first = int(np.flatnonzero(~np.isfinite(wild.early["train_loss"]))[0])
+    assert wild.diverged_at_step == wild.early["step"][first] > 1
+    assert calm.diverged_at_step is None
     assert not wild.fitted
     assert_like_plain(calm, tiny)
 
@@ -727,7 +730,7 @@ def wrong_size(images: torch.Tensor, draw: object, size: tuple[int, int]) -> tor
     ("specs", "message"),
     [
         ([spec(model=name_of(wrong_output))], r"gave outputs of shape \(2, 11\) for 2 inputs, expected \(2, 10\)"),
-        ([spec(model=name_of(wrong_input))], r"failed on 2 inputs of shape \(1, 8, 8\), expected a tensor of class"),
+        ([spec(model=name_of(wrong_input))], r"failed in evaluation mode on 2 inputs of shape \(1, 8, 8\), expected"),
         ([spec(), spec(batch_size=7, steps=3)], "runs that differ in batch_size, steps; runs trained side by side"),
         ([spec(crop=9)], "centre crop of 9"),
         ([spec(n_train=500)], "n_train=500"),
