@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from byrote import __version__
 from byrote.errors import StoreError, UserError
 
 
@@ -18,9 +19,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 done, 2 wrong input (one sentence on stderr), 3 some run failed and the rest is kept, 130 interrupted.
     """
     from byrote.cli import commands
-    from byrote.cli.flags import Demo, Judge, List, Measure, Report, Reproduce, parse
+    from byrote.cli.flags import Demo, Judge, List, Measure, Report, Reproduce
+    from byrote.cli.parsing import parse
 
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    if arguments in (["--version"], ["-V"]):
+        print(f"byrote {__version__}")
+        return 0
     try:
         match parse(arguments):
             case Demo() | Reproduce() | Measure() as command:
@@ -31,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return commands.report(command)
             case List() as command:
                 return commands.show_names(command)
-    except SystemExit as ended:  # tyro has printed help, or what is wrong with the flags
+    except SystemExit as ended:  # tyro has printed help
         return int(ended.code or 0)
     except KeyboardInterrupt:
         return 130

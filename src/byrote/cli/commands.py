@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from byrote import __version__
-from byrote.cli.flags import DataFlags, Demo, Judge, List, Measure, Report, Reproduce, parse
+from byrote.cli.flags import DataFlags, Demo, Judge, List, Measure, Report, Reproduce
 from byrote.cli.measures import MEASUREMENTS
+from byrote.cli.parsing import parse
 from byrote.cli.studies import REPRODUCTIONS
 from byrote.cli.writing import interrupted, write
 from byrote.data.dataset import Dataset
@@ -173,9 +174,9 @@ def make_study(command: Demo | Reproduce | Measure, precision: str, out: Path) -
         refuse_training_flags(command, command.name)
         data = _load(command, out)
         measurement = MEASUREMENTS[command.name]
-        recipe = measurement.make_recipe(command.model, data, precision=precision, **command.recipe)
+        recipe = measurement.make_recipe(command.models, data, precision=precision, **command.recipe)
         sizes = {"seeds": command.seeds, "n_train": command.n_train}
-        return measurement.build(data, model=command.model, recipe=recipe, **sizes, **command.own)
+        return measurement.build(data, model=command.models, recipe=recipe, **sizes, **command.own)
     if isinstance(command, Demo):
         study = demo_study(load("digits"), command.seeds)
     else:

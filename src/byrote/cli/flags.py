@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypedDict
@@ -109,8 +110,8 @@ class Measure(TrainingFlags, DataFlags):
 
     name: ClassVar[str]
     """As on the command line."""
-    model: str = "mlp-1x512"
-    """See `byrote list models`."""
+    models: str = "mlp-1x512"
+    """A model, or a family named with {width} for its width ("mlp-1x{width}"): see `byrote list models`."""
 
     @property
     def own(self) -> dict[str, Any]:
@@ -219,14 +220,13 @@ Command = (
     | Annotated[List, tyro.conf.subcommand("list")]
 )
 
-
-def parse(arguments: list[str]) -> Demo | Reproduce | Measure | Judge | Report | List:
-    """Raises SystemExit, with what is wrong (code 2) or the help (code 0) printed."""
-    command = tyro.cli(
-        Command,
-        prog="byrote",
-        description="Does your network learn, or learn by rote?",
-        args=arguments,
-        config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff),
-    )
-    return command.quantity if isinstance(command, MeasureChoice) else command
+QUANTITIES: Mapping[str, type[Measure]] = {each.name: each for each in (Rademacher, LargestN, Stability, Bounds)}
+COMMANDS: Mapping[str, type] = {
+    "demo": Demo,
+    "reproduce": Reproduce,
+    "measure": Measure,
+    "judge": Judge,
+    "report": Report,
+    "list": List,
+}
+"""As on the command line; what a flag is called follows from the fields."""
