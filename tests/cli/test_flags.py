@@ -1,6 +1,7 @@
 import pytest
 
-from byrote.cli.flags import Demo, List, Report, Reproduce, parse
+from byrote.cli.flags import Demo, List, Report, Reproduce
+from byrote.cli.parsing import parse
 from byrote.training.spec import Recipe
 
 
@@ -51,20 +52,3 @@ def test_commands(words, kind, fields):
     command = parse(words.split())
     assert isinstance(command, kind)
     assert {name: getattr(command, name) for name in fields} == fields
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        ("reproduce table9 --data digits", "table9"),
-        ("reproduce figure1", "--data"),
-        ("demo --seeds many", "many"),
-        ("demo --no-such-flag", "--no-such-flag"),
-        ("memorise", "memorise"),
-    ],
-)
-def test_wrong_flags_are_named(words, message, capsys):
-    with pytest.raises(SystemExit) as ended:
-        parse(words.split())
-    assert ended.value.code == 2
-    assert message in capsys.readouterr().err

@@ -28,12 +28,12 @@ def test_every_measure_is_listed_and_its_flags_are_those_of_its_builder(name, ca
     ("words", "rows", "told"),
     [
         (
-            "rademacher --model mlp-1x16 --draws 2 --n-train 16",
+            "rademacher --models mlp-1x16 --draws 2 --n-train 16",
             10,
             "fits coin flips: its Rademacher complexity is near 1: ",
         ),
-        ("rademacher --model mlp-1x32 --exhaustive --n-train 3", 1, "shatters these 3 examples: supported"),
-        ("largest-n --model mlp-1x32 --draws 2 --n-train 12", 1, "The random labels of all 12 examples are fitted"),
+        ("rademacher --models mlp-1x32 --exhaustive --n-train 3", 1, "shatters these 3 examples: supported"),
+        ("largest-n --models mlp-1x32 --draws 2 --n-train 12", 1, "The random labels of all 12 examples are fitted"),
     ],
 )
 def test_a_measure_leaves_store_table_and_report_and_makes_nothing_twice(words, rows, told, tmp_path, capsys):
@@ -49,7 +49,7 @@ def test_a_measure_leaves_store_table_and_report_and_makes_nothing_twice(words, 
 
 
 def test_what_was_measured_stands_in_study_json(tmp_path):
-    words = ["rademacher", "--model", "mlp-1x8", "--exhaustive", "--n-train", "1"]
+    words = ["rademacher", "--models", "mlp-1x8", "--exhaustive", "--n-train", "1"]
     assert main(["measure", *words, *FAST, "--out", str(tmp_path)]) == 0
     assert json.loads((tmp_path / "study.json").read_text())["arguments"][:2] == ["measure", "rademacher"]
 
@@ -59,7 +59,7 @@ def test_what_was_measured_stands_in_study_json(tmp_path):
     [
         ("rademacher --exhaustive --n-train 13", r"got n_train=13 with exhaustive, which would train 2\^13 networks"),
         ("rademacher --draws 0", "got draws=0, expected a number of draws, at least 1"),
-        ("rademacher --model nonsense", "got model 'nonsense'"),
+        ("rademacher --models nonsense", "got model 'nonsense'"),
         ("rademacher --seeds 0", "got seeds=0"),
         ("rademacher --n-train 100000", "got n_train=100000 for digits"),
         ("rademacher --validation 0.1", "got validation=0.1"),
@@ -69,7 +69,7 @@ def test_what_was_measured_stands_in_study_json(tmp_path):
         ("stability --n-train 20 --replacements 21", "got replacements=21 for n = 20 training examples"),
         ("stability --n-train 1", "got n_train=1 of 1437 training examples of digits, expected at least 2"),
         ("stability --data npz:one.npz", "have one class|with one class"),
-        ("largest-n --model nowhere.py:Net", "got nowhere.py, which is not a file"),
+        ("largest-n --models nowhere.py:Net", "got nowhere.py, which is not a file"),
         ("largest-n --data npz:one.npz", "have one class"),
     ],
 )

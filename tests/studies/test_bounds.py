@@ -67,7 +67,7 @@ def test_the_command_leaves_a_scoreboard_and_prints_every_badge(tmp_path, capsys
     flags = ["--n-train", "60", "--seeds", "2", "--learning-rate", "0.1", "--batch-size", "20"]
     pac_bayes = ["--pac-bayes-steps", "2", "--pac-bayes-draws", "2"]
     out = tmp_path / "out"
-    command = ["measure", "bounds", "--data", "digits", "--model", "mlp-1x64", "--out", str(out), *flags, *pac_bayes]
+    command = ["measure", "bounds", "--data", "digits", "--models", "mlp-1x64", "--out", str(out), *flags, *pac_bayes]
     assert main(command) == 0
     told = capsys.readouterr()
     assert told.out.count(" tells true labels from random ones: ") == len(MEASURES)
@@ -85,7 +85,7 @@ def test_the_command_leaves_a_scoreboard_and_prints_every_badge(tmp_path, capsys
     ("flags", "told"),
     [
         (["--pac-bayes-steps", "0"], "byrote: got pac_bayes_steps=0, expected at least 1"),
-        (["--model", "mlp-1x"], "byrote: got model 'mlp-1x'"),
+        (["--models", "mlp-1x"], "byrote: got model 'mlp-1x'"),
         (["--live"], "byrote: got --live, which bounds has no use for: leave it out"),
     ],
 )

@@ -1,4 +1,4 @@
-"""From words to a command: tyro parses; what is wrong is told in one sentence, with the word that was probably meant."""
+"""From words to a command: tyro parses; what is wrong is told in one sentence, with what was probably meant."""
 
 from __future__ import annotations
 
@@ -31,10 +31,11 @@ _MEANT: Mapping[str, str] = {
 }
 """What other programs call these flags, where spelling alone would not lead there."""
 _EXPECTED: Mapping[str, str] = {
-    "INT": "a whole number",
+    "STR FLOAT": "names and values in turn: --optimizer-options eps 1e-8",
     "FLOAT": "a number",
-    "STR": "names and values in turn: --optimizer-options eps 1e-8",
+    "INT": "a whole number",
 }
+"""By a part of tyro's word for what a flag takes; the first that is there."""
 _METAVAR = r"^(\{.*?\}|--[\w-]+ \w+|[A-Z]+) (.*)$"
 _SEVERAL = ("--models", "--formats", "--optimizer-options")
 """Flags with any number of values, none of which would be taken for having left the flag out."""
@@ -68,7 +69,7 @@ def parse(arguments: Sequence[str]) -> Demo | Reproduce | Measure | Judge | Repo
 
 
 def suggestion(word: str, known: Collection[str]) -> str:
-    """ "; did you mean 'demo'?", where something known is near; else "". """
+    """ "; did you mean 'demo'?", where something known is near; else ""."""
     close = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
 
@@ -133,15 +134,14 @@ def _sentence(box: str, words: Sequence[str]) -> str:
     """What tyro prints (a title, a rule, what is wrong, a rule, where help is), as a sentence."""
     parts: list[list[str]] = [[]]
     for line in box.splitlines():
-        if set(line.strip()) <= {"-"}:
+        if set(line.strip()) == {"-"}:
             parts.append([])
         else:
             parts[-1].append(line.strip())
-    text, details = (" ".join(" ".join(part).split()) for part in (parts[1:] + [[], []])[:2])
+    text, details = (" ".join(" ".join(part).split()) for part in [*parts[1:], [], []][:2])
     if match := re.match(r"Error parsing (--[\w-]+):", text):
-        metavar = re.search(rf"{match[1]} (\S+)", details)
-        expected = _EXPECTED.get(metavar[1] if metavar else "", "another value: see --help")
-        return f"got {_given(match[1], words)}, expected {expected}"
+        found = [expected for part, expected in _EXPECTED.items() if part in f"{text} {details}"]
+        return f"got {_given(match[1], words)}, expected {found[0] if found else 'another value: see --help'}"
     if match := re.match(r"invalid choice '(.*)' for argument '(.+)'\. Expected one of \((.*)\)", text):
         known = [word for word in re.findall(r"'([^']*)'", match[3]) if word != "None"]
         flag = f"{match[2]} " if match[2].startswith("--") else ""

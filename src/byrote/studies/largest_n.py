@@ -2,7 +2,7 @@
 
 Claim      A network has so many examples' random labels in it and no more: it fits them up to some n, and the bits that
            it memorises stop growing beyond.
-Command    byrote measure largest-n --data digits --model mlp-1x512    (or --model "mlp-1x{width}")
+Command    byrote measure largest-n --data digits --models mlp-1x512    (or --models "mlp-1x{width}")
 Expected   The largest n grows with the number of parameters; large networks fit all there is, which gives no limit.
 Source     Zhang et al. (ICLR 2017), section 2; Arpit et al. (ICML 2017); Nakkiran et al. (ICLR 2020), definition 1.
 """

@@ -2,7 +2,7 @@
 
 Claim      A network that fits random labels fits coin flips: its Rademacher complexity is about 1, the largest there
            is, and the bound on the test error that follows from it says nothing.
-Command    byrote measure rademacher --data digits --model mlp-1x512    (or --model "mlp-1x{width}", --exhaustive)
+Command    byrote measure rademacher --data digits --models mlp-1x512    (or --models "mlp-1x{width}", --exhaustive)
 Cost       65 s on two AMD EPYC cores for 64 draws at each of five n on digits. Side by side they take 1/3.2 of what
            they take one by one (benchmarks/side_by_side.py).
 Expected   1 as long as networks fit any labels; it falls once there are too many examples for their size.

@@ -1,7 +1,7 @@
 """Shattering, shown: every labeling of a few examples, and which of them training fits.
 
 Claim      A network fits all 2^n labelings of n examples: it shatters them.
-Command    byrote measure rademacher --data digits --model mlp-1x512 --exhaustive --n-train 12
+Command    byrote measure rademacher --data digits --models mlp-1x512 --exhaustive --n-train 12
 Expected   All fitted by any network of some width; a network of one or two units misses some.
 Source     Zhang et al., Understanding deep learning requires rethinking generalization (ICLR 2017), section 2.2.
 """

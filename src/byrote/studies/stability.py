@@ -3,7 +3,7 @@
 Claim      Uniform stability belongs to the algorithm alone, and no labels enter it. So where random labels show that
            one example can change the loss of a point by nearly 1, its bound says nothing on true labels either, on
            which hardly anything changes.
-Command    byrote measure stability --data digits --model mlp-1x512
+Command    byrote measure stability --data digits --models mlp-1x512
 Cost       74 s on two AMD EPYC cores: 136 networks of 1,100 steps. Float32 networks side by side take 1/2.7 of what
            they take one by one (benchmarks/side_by_side.py).
 Expected   All that a network knows of a random label it knows from that one example, which falls to guessing once it
