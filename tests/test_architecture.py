@@ -20,9 +20,7 @@ PACKAGE = ROOT / "src" / "byrote"
 FLOORS = (
     {"masking"},
     {"errors"},
-    {"source_files", "randomness", "files"},
-    {"isolation", "live_code"},
-    {"references"},
+    {"references", "randomness", "files"},
     {"data", "models"},
     {"training"},
     {"theory"},

@@ -19,7 +19,6 @@ from byrote.training.evaluation import Evaluation
 from byrote.training.key import network_input_shape, run_key
 from byrote.training.outcome import Check
 from byrote.training.planner import hardware
-from byrote.training.precision import with_precision
 from byrote.training.replicas import prepare
 from byrote.training.spec import TrainSpec
 
@@ -38,8 +37,7 @@ class ReplicaRun:
     network: torch.nn.Module
     initial_weights: str
     batch_norm: bool
-    num_trained_weights: int
-    num_frozen_weights: int
+    num_parameters: int
     checks: list[Check]
 
     # Set once the group's data are on the device.
@@ -55,7 +53,6 @@ class ReplicaRun:
     steps_to_fit: int | None = None
     epochs_to_interpolate: int | None = None
     steps_to_interpolate: int | None = None
-    diverged_at_step: int | None = None
     train: Evaluation | None = None
     test: Evaluation | None = None
 
@@ -100,9 +97,7 @@ class ReplicaRun:
         kind = np.min_scalar_type(int(max(self.train.predictions.max(), self.test.predictions.max())))
         return {
             "key": self.key,
-            "parameters": self.num_trained_weights,
-            "frozen_parameters": self.num_frozen_weights,
-            "diverged_at_step": self.diverged_at_step,
+            "parameters": self.num_parameters,
             "batch_norm": self.batch_norm,
             "train_loss": self.train.loss,
             "train_accuracy": self.train.accuracy,
@@ -148,13 +143,16 @@ def build_run(spec: TrainSpec, data: Dataset, device: str, log: Callable[[str], 
         spec=spec,
         # Now, not when the run ends: the user may have edited the source by then.
         key=run_key(spec, data),
-        network=with_precision(network, spec.precision).to(device),
+        network=network.to(device, weights_dtype(spec)),
         initial_weights=first,
         batch_norm=any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in network.modules()),
-        num_trained_weights=sum(weight.numel() for weight in network.parameters() if weight.requires_grad),
-        num_frozen_weights=sum(weight.numel() for weight in network.parameters() if not weight.requires_grad),
+        num_parameters=sum(parameter.numel() for parameter in network.parameters()),
         checks=[check],
     )
+
+
+def weights_dtype(spec: TrainSpec) -> torch.dtype:
+    return torch.float64 if spec.precision == "float64" else torch.float32
 
 
 def _weights_digest(network: torch.nn.Module) -> str:
