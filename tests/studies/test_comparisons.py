@@ -134,7 +134,7 @@ def test_accuracies_alone_are_judged_as_of_two_test_sets(earlier, last, low, hig
     # Seeds that are all alike are no more evidence.
     same = compare_accuracies([earlier / 10] * 5, [last / 10] * 5, 10)
     assert (same.difference.low, same.difference.high) == pytest.approx((low, high), abs=1e-4)
-    assert same.p_value == gap.p_value
+    assert same.p_value == pytest.approx(gap.p_value)
 
 
 def test_newcombes_interval_covers_as_often_as_it_says():

@@ -59,15 +59,13 @@ def verdict(data, make_outcome):
 
 def test_an_exemplary_pair(verdict):
     found = verdict()
-    assert [finding.outcome for finding in found] == ["no conclusion", "not supported", "supported", "supported"][
-        :4
-    ] or found
+    assert [finding.outcome for finding in found] == ["no conclusion", "no conclusion", "supported", "no conclusion"]
     early = found[EARLY].statement
     assert (
         "net tests at 79.0% when best on 4 validation examples (after 40 of 60 steps; evaluated after 6 of 6" in early
     )
     assert "at 78.0% at the end: +1.0 points (95% interval over 2,000 test examples, one seed: " in early
-    assert "within noise, while a gain of up to 3.5 points is not ruled out; more seeds would tell." in early
+    assert "within noise, while a gain of up to 3.5 points is not ruled out; more test examples would tell." in early
     assert early.endswith("Choosing by the test set itself would have added 1.0 points of optimism.")
     assert (
         "net tests at 78.0% and net-no-batchnorm at 70.0% after 60 steps (n = 36): +8.0 points" in found[TEST].statement
@@ -77,7 +75,7 @@ def test_an_exemplary_pair(verdict):
         found[SPEED].statement
     )
     assert "(exact to one epoch, 10 steps; one seed" in found[SPEED].statement
-    assert "it takes 0.50 times the steps." in found[SPEED].statement
+    assert "it takes 0.50 times the steps. Three seeds would tell." in found[SPEED].statement
 
 
 def test_seeds_give_intervals(verdict):
@@ -87,7 +85,7 @@ def test_seeds_give_intervals(verdict):
     assert "+1.0 points (95% interval over 3 seeds: -1.5 to +3.5; p =" in found[EARLY].statement
     assert "by Holm over 3 differences): within noise" in found[EARLY].statement
     assert re.search(r"\+8.0 points \(95% interval over 3 seeds: \+\d", found[TEST].statement)
-    assert "95% interval 0.50 to 0.50" in found[SPEED].statement
+    assert "95% interval 0.30 to 0.82, rounding included." in found[SPEED].statement
 
 
 LATE = {"validation": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]}
@@ -124,7 +122,7 @@ NAN = np.nan
     ],
 )
 def test_each_way_a_claim_can_come_out(verdict, own, other, which, outcome, words):
-    finding = verdict(own, other)[which]
+    finding = verdict(own, other, seeds=3 if which == SPEED else 1)[which]
     assert finding.outcome == outcome, finding
     assert re.search(words, finding.statement), finding
 

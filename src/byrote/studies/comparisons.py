@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from scipy import stats
 from scipy.special import betainc
 
-from byrote.studies.statistics import Interval, binomial_interval, joined, joined_p, mean_interval
+from byrote.studies.statistics import Interval, binomial_interval, joined, joined_p, mean_interval, mean_p
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,8 @@ def compare(
     common = math.sqrt(num_seeds * (1 - 1 / effect) / (num_seeds - 1))
     both = joined(over_seeds, Interval(mean, mean - common * (mean - low), mean + common * (high - mean), n_test))
     ends = max(min(low, both.low), -1.0), min(max(high, both.high), 1.0)
-    if np.ptp(differences) > 0:
-        place = float(stats.norm.isf(p_value / 2))
-        of_common = 2 * float(stats.norm.sf(place / common)) if common else 0.0
-        p_value = max(p_value, joined_p(float(stats.ttest_1samp(differences, 0).pvalue), of_common))
+    of_common = 2 * float(stats.norm.sf(stats.norm.isf(p_value / 2) / common)) if common else 0.0
+    p_value = max(p_value, joined_p(mean_p(differences), of_common))
     return Comparison(Interval(mean, *ends, num_seeds), p_value, num_seeds)
 
 
@@ -126,9 +124,7 @@ def compare_accuracies(first: Sequence[float], second: Sequence[float], n_test: 
     if len(differences) == 1:
         return Comparison(over_examples, p_value, 1)
     both = joined(mean_interval(differences), over_examples)
-    if np.ptp(differences) > 0:
-        p_value = joined_p(float(stats.ttest_1samp(differences, 0).pvalue), p_value)
-    return Comparison(both, p_value, len(differences))
+    return Comparison(both, joined_p(mean_p(differences), p_value), len(differences))
 
 
 def _over_examples(won: float, lost: float, n: float) -> tuple[float, float, float]:

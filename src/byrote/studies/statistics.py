@@ -36,6 +36,15 @@ def mean_interval(values: Sequence[float] | np.ndarray, confidence: float = 0.95
     return Interval(mean, mean - half_width, mean + half_width, n)
 
 
+def mean_p(values: Sequence[float] | np.ndarray) -> float:
+    """Two-sided, that the mean of two or more independent values is 0, by Student's t; 0 where they are all equal."""
+    array = np.asarray(values, dtype=float)
+    error = float(array.std(ddof=1)) / math.sqrt(array.size)
+    if error <= 1e-12 * abs(array.mean()):
+        return 0.0 if array.mean() else 1.0
+    return 2 * float(stats.t.sf(abs(array.mean()) / error, array.size - 1))
+
+
 def next_value(values: Sequence[float] | np.ndarray, confidence: float = 0.95) -> Interval:
     """Where one more value like these lies: Student's prediction interval; NaN ends of fewer than two."""
     known = mean_interval(values, confidence)
@@ -92,4 +101,5 @@ def joined_p(first: float, second: float) -> float:
     places = [float(stats.norm.isf(p_value / 2)) for p_value in (first, second)]
     if min(places) <= 0:
         return 1.0
-    return 2 * float(stats.norm.sf(1 / math.hypot(*(1 / place for place in places))))
+    width = math.hypot(*(1 / place for place in places))
+    return 2 * float(stats.norm.sf(1 / width)) if width else 0.0
