@@ -20,7 +20,9 @@ PACKAGE = ROOT / "src" / "byrote"
 FLOORS = (
     {"masking"},
     {"errors"},
-    {"references", "randomness", "files"},
+    {"source_files", "randomness", "files"},
+    {"isolation", "live_code"},
+    {"references"},
     {"data", "models"},
     {"training"},
     {"theory"},

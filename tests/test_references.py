@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
-import subprocess
-import sys
+import importlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from byrote.errors import UserError
-from byrote.references import is_reference, load_object, name_of, source_digest
+from byrote.references import is_reference, load_object, name_of, short_name, short_names, source_digest
 
 
 def top_level() -> int:
@@ -57,42 +58,76 @@ def test_an_installed_class_goes_by_the_name_of_its_module() -> None:
     assert source_digest(name).startswith("torch 2.")
 
 
-@pytest.mark.parametrize(
-    "value",
-    [lambda: None, make_closure(), functools.partial(top_level), TopLevel.method],
-    ids=["lambda", "closure", "partial", "method"],
-)
-def test_what_no_name_leads_to_needs_an_identity(value: object) -> None:
-    with pytest.raises(UserError, match=r'no name leads to.*identity="\.\.\."'):
-        name_of(value)
-    name = name_of(value, identity="mine, version 2")
-    assert load_object(name) is value
+def test_an_identity_stands_for_what_is_given() -> None:
+    name = name_of(top_level, identity="mine, version 2")
+    assert load_object(name) is top_level
     assert source_digest(name) == "mine, version 2"
 
 
-@pytest.mark.parametrize("definition", ["def f(): pass", "class f: pass"])
-def test_what_has_no_source_needs_an_identity(definition: str) -> None:
-    program = f"{definition}\nfrom byrote.references import name_of\nname_of(f)"
-    answer = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
-    assert "UserError: got <" in answer.stderr
-    assert 'whose source cannot be found: say what it is with identity="..."' in answer.stderr
+@pytest.mark.parametrize(
+    ("make", "label"),
+    [
+        (lambda: lambda: None, "lambda"),
+        (make_closure, "inner"),
+        (lambda: functools.partial(top_level, width=3, act=torch.relu), "top_level(width=3, act=…)"),
+        (lambda: TopLevel().method, "TopLevel.method"),
+        (lambda: torch.nn.Linear(2, 3), "Linear instance"),
+        (lambda: type("Made", (TopLevel,), {}), "Made"),
+    ],
+)
+def test_what_no_name_leads_to_is_known_by_its_code(make: Callable[[], Any], label: str) -> None:
+    value = make()
+    name = name_of(value)
+    assert name.rpartition(":")[2].partition("@")[0] == label == short_name(name)
+    assert name_of(value) == name_of(make()) == name
+    assert source_digest(name).startswith(name.rpartition("@")[2])
+    found = load_object(name)
+    assert isinstance(found, torch.nn.Module) or found is value
 
 
-def test_a_notebook_cell_is_named_and_hashed_by_its_source() -> None:
-    program = """
-import linecache
-from byrote.references import load_object, name_of, source_digest
-def run(source, session):
-    file = f"/tmp/ipykernel_{session}/{session}.py"
-    linecache.cache[file] = (len(source), None, source.splitlines(True), file)
-    exec(compile(source, file, "exec"), globals())
-    name = name_of(f)
-    assert load_object(name) is f
-    return name, source_digest(name)
-first, same, other = run("def f(): return 1\\n", 1), run("def f(): return 1\\n", 2), run("def f(): return 2\\n", 3)
-assert first == same and first[0] == other[0] == "__main__:f" and first[1] != other[1], (first, same, other)
-"""
-    subprocess.run([sys.executable, "-c", program], check=True)
+def test_a_network_stays_as_it_was_handed_over() -> None:
+    network = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Linear(3, 2).requires_grad_(False))
+    name = name_of(network)
+    with torch.no_grad():
+        network[0].weight.fill_(1)  # is drawn anew anyhow
+    assert name_of(network) == name
+    with torch.no_grad():
+        network[1].weight.fill_(1)  # is kept
+    assert name_of(network) != name
+    assert not torch.equal(load_object(name)[1].weight, network[1].weight)
+
+
+def test_of_two_definitions_under_one_name_each_is_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a module that was loaded again, as a notebook does."""
+    write(tmp_path / "reloaded.py", "def net(): return 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import reloaded  # type: ignore[import-not-found]
+
+    first = reloaded.net
+    name = name_of(first)
+    write(tmp_path / "reloaded.py", "def net(): return 1 + 1\n")
+    with pytest.raises(UserError, match="was edited after it was imported: import it again"):
+        name_of(first)
+    importlib.reload(reloaded)
+    assert load_object(name_of(reloaded.net))() == 2
+    assert name_of(reloaded.net) != name
+
+
+@pytest.mark.parametrize("name", ["__main__:Net@0123456789ab", "identity:never", "some.module:lambda@0123456789ab"])
+def test_what_another_session_defined_is_not_there(name: str) -> None:
+    with pytest.raises(UserError, match=r"was defined in another session of Python.*give FILE.py:NAME"):
+        load_object(name)
+
+
+def test_short_names() -> None:
+    names = ["mlp-1x4", "a/net.py:Net", "b/net.py:Net", "own.py:Other", "pack.mod:Made", "__main__:One@abc123"]
+    assert list(short_names(names).values()) == [
+        "mlp-1x4", "Net (a/net.py)", "Net (b/net.py)", "Other", "Made", "One"
+    ]  # fmt: skip
+    assert short_names(["x/one.py:Net", "x/two.py:Net"]) == {
+        "x/one.py:Net": "Net (one.py)", "x/two.py:Net": "Net (two.py)"
+    }  # fmt: skip
+    assert list(short_names(["__main__:Net@aa", "__main__:Net@bb"]).values()) == ["Net (aa)", "Net (bb)"]
 
 
 def test_a_file_is_imported_once(tmp_path: Path) -> None:
@@ -109,64 +144,34 @@ def test_a_file_is_imported_once(tmp_path: Path) -> None:
     [
         ("nowhere.py:f", "got nowhere.py, which is not a file; give FILE.py:NAME or package.module:NAME"),
         ("no.such.module:f", "importing 'no.such.module' for 'no.such.module:f' failed: ModuleNotFoundError"),
-        ("{folder}/broken.py:f", "failed: ZeroDivisionError: division by zero"),
-        ("{folder}/fine.py:f", "defines no 'f'; it has g, h"),
+        ("{folder}/broken.py:f", "failed: ZeroDivisionError: division by zero (broken.py, line 1)"),
+        ("{folder}/deep.py:f", "failed: ZeroDivisionError: division by zero (broken.py, line 1)"),
+        ("{folder}/typo.py:f", "failed: SyntaxError: '(' was never closed (typo.py, line 2)"),
+        ("{folder}/leaves.py:f", "called sys.exit(0) (leaves.py, line 2): put what runs as a script under if __name__"),
+        ("{folder}/fine.py:gg", "defines no 'gg' (did you mean 'g'?); it has g, h"),
+        ("{folder}/fine.py:zzz", "defines no 'zzz'; it has g, h"),
     ],
 )
 def test_what_is_not_there_is_said(tmp_path: Path, name: str, message: str) -> None:
     write(tmp_path / "broken.py", "1 / 0\n")
+    write(tmp_path / "deep.py", "import broken\n")
+    write(tmp_path / "typo.py", "x = 1\nprint(1\n")
+    write(tmp_path / "leaves.py", "import sys\nsys.exit(0)\n")
     write(tmp_path / "fine.py", "def g(): ...\n\n\ndef h(): ...\n")
     with pytest.raises(UserError) as error:
         load_object(name.format(folder=tmp_path))
     assert message in str(error.value)
 
 
-def test_the_digest_follows_every_local_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beside the file, in its package by relative and by absolute name, and elsewhere on the path."""
-    elsewhere = tmp_path / "elsewhere"
-    monkeypatch.syspath_prepend(elsewhere)
-    folder = tmp_path / "project"
-    main = write(
-        folder / "main.py",
-        "import json, torch\nimport beside\nfrom pack import net\nimport far.away\n"
-        "def lazily():\n    from late import x\n",
-    )
-    files = [
-        main,
-        write(folder / "beside.py", "import beside_too"),
-        write(folder / "beside_too.py", "import beside"),
-        write(folder / "late.py", "x = 1"),
-        write(folder / "pack" / "__init__.py", ""),
-        write(folder / "pack" / "net.py", "from . import sister\nfrom .deep.layers import a\nimport pack.cousin"),
-        write(folder / "pack" / "sister.py", ""),
-        write(folder / "pack" / "cousin.py", ""),
-        write(folder / "pack" / "deep" / "__init__.py", ""),
-        write(folder / "pack" / "deep" / "layers.py", "from ..aunt import a"),
-        write(folder / "pack" / "aunt.py", "a = 1"),
-        write(elsewhere / "far" / "__init__.py", ""),
-        write(elsewhere / "far" / "away.py", ""),
-    ]
-    write(folder / "unrelated.py", "x = 1")
-    monkeypatch.syspath_prepend(folder)
-    name = f"{main}:lazily"
-    before = source_digest(name)
-    assert source_digest("main:lazily") == before
-    write(folder / "unrelated.py", "x = 2")
-    assert source_digest(name) == before
-    digests = {before}
-    for file in files:
-        file.write_text(file.read_text() + "\n# changed\n")
-        digests.add(source_digest(name))
-    assert len(digests) == len(files) + 1
-
-
-def test_the_digest_is_of_content_and_not_of_place(tmp_path: Path) -> None:
-    digests = set()
-    for folder in ("here", "there"):
-        main = write(tmp_path / folder / "main.py", "import beside\ndef f(): ...\n")
-        write(tmp_path / folder / "beside.py", "x = 1")
-        digests.add(source_digest(f"{main}:f"))
-    assert len(digests) == 1
+def test_a_file_that_has_changed_is_imported_anew(tmp_path: Path) -> None:
+    """With what it imports: no run is of older code than its key."""
+    path = write(tmp_path / "mine.py", "from edited import one\ndef two():\n    return one + 1\n")
+    write(tmp_path / "edited.py", "one = 1\n")
+    assert load_object(f"{path}:two")() == 2
+    write(tmp_path / "edited.py", "one = 11\n")
+    assert load_object(f"{path}:two")() == 12
+    write(path, "from edited import one\ndef two():\n    return one + 100\n")
+    assert load_object(f"{path}:two")() == 111
 
 
 def test_a_module_of_a_package_goes_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,5 +184,6 @@ def test_a_module_of_a_package_goes_by_name(tmp_path: Path, monkeypatch: pytest.
 
     assert name_of(make) == "parcel.net:make"
     before = source_digest("parcel.net:make")
+    assert load_object("parcel.net:make") is make
     write(tmp_path / "parcel" / "layers.py", "one = 2\n")
     assert source_digest("parcel.net:make") != before

@@ -1,75 +1,106 @@
-"""Names of the user's own code: FILE.py:NAME and package.module:NAME, or a function or class of theirs.
+"""Names of the user's own code: FILE.py:NAME, package.module:NAME, and names for objects that are handed over.
 
-The source behind such a name is part of the key of a run, so that a changed model is a different run.
+The source behind such a name is part of the key of a run, so that a changed model is a different run. What no file and
+name lead to (a notebook's class, a lambda, a partial, a network) is called by what it is, and by a digest of its code.
 """
 
 from __future__ import annotations
 
-import ast
+import copy
+import functools
 import hashlib
 import importlib
-import importlib.metadata
 import importlib.util
-import inspect
+import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
-from itertools import accumulate
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from byrote.errors import UserError
+from byrote.isolation import first_on_path, forget_modules, undisturbed
+from byrote.live_code import defining_file, is_stale, object_digest
+from byrote.source_files import file_digest, is_installed, local_files, module_digest
 
 # Objects that were handed over directly: importing their file again would run a user's script twice.
 _live: dict[str, Any] = {}
 _identities: dict[str, str] = {}
+_SHORT_DIGEST = 12
+
+
+@dataclass(frozen=True)
+class _Imported:
+    module: ModuleType
+    stamps: frozenset[tuple[Path, int, int]]
+    """Of the file and all local ones that it imports: when they were changed, and their sizes."""
+
+
+_imported: dict[Path, _Imported] = {}
 
 
 def is_reference(name: str) -> bool:
     return ":" in name
 
 
-def name_of(value: Callable[..., Any] | str, identity: str | None = None) -> str:
-    """The name by which a spec can carry a function or class: "FILE.py:NAME", or "identity:NAME".
+def name_of(value: Any, identity: str | None = None) -> str:
+    """The name by which a spec can carry a function, a class or a network: "FILE.py:NAME", "package.module:NAME",
+    "identity:NAME"; "__main__:NAME@DIGEST" of what no file and name lead to, the digest being of its code, of the
+    values that it uses, and of a partial's arguments.
+
+    A network (an instance of nn.Module) is copied, so that it stays as it is now.
 
     Raises:
-        UserError: a lambda, a closure or a partial without `identity`: its source does not say what it does.
+        UserError: its file was edited after it was imported, or it is made of what nothing can be said of.
     """
     if isinstance(value, str):
         return value
-    qualified = getattr(value, "__qualname__", "")
     if identity is not None:
         name = f"identity:{identity}"
         _identities[name] = identity
-    elif not qualified or "<" in qualified or "." in qualified:
-        raise UserError(
-            f"got {value!r}, which no name leads to: give a function or class defined at the top of a module, "
-            'or say what it is with identity="..."'
-        )
+    elif (path := defining_file(value)) is not None and _live.get(name := _name_in(path, value), value) is value:
+        _refuse_stale(value)
     else:
-        name = f"{_origin(value)}:{qualified}"
-    _live[name] = value
+        digest = object_digest(value, redrawn=_redrawn(value))
+        name = f"{_module_of(value)}:{_label(value)}@{digest[:_SHORT_DIGEST]}"
+        _identities[name] = digest
+        if name not in _live and _is_network(value):
+            value = _copied(value)
+    _live.setdefault(name, value) if identity is None else _live.update({name: value})
     return name
 
 
 def load_object(name: str) -> Any:
-    """What `name` ("FILE.py:NAME" or "package.module:NAME") refers to.
+    """What `name` ("FILE.py:NAME" or "package.module:NAME") refers to. A file that has changed is imported anew.
 
     Raises:
         UserError: no such file, module or name in it, or the import failed.
     """
     if name in _live:
+        _refuse_stale(_live[name])
         return _live[name]
     origin, _, attribute = name.rpartition(":")
-    try:
+    if "@" in attribute or origin in ("__main__", "identity"):
+        raise UserError(
+            f"got {name!r}, which was defined in another session of Python and is not there: hand it over again, or "
+            "put it into a file and give FILE.py:NAME"
+        )
+    with users_code(name, f"importing {origin!r} for {name!r}"), undisturbed(0):
         module = _import_file(Path(origin)) if origin.endswith(".py") else importlib.import_module(origin)
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(f"importing {origin!r} for {name!r} failed: {type(error).__name__}: {error}") from error
-    if not hasattr(module, attribute):
-        raise UserError(f"got {name!r}, but {origin} defines no {attribute!r}; it has {_public(module)}")
-    return getattr(module, attribute)
+    found: Any = module
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            close = get_close_matches(part, _public(found), n=1)
+            hint = f" (did you mean {close[0]!r}?)" if close else ""
+            public = ", ".join(_public(found)[:8]) or "nothing callable"
+            raise UserError(f"got {name!r}, but {origin} defines no {attribute!r}{hint}; it has {public}")
+        found = getattr(found, part)
+    _refuse_stale(found)
+    return found
 
 
 def source_digest(name: str) -> str:
@@ -77,132 +108,180 @@ def source_digest(name: str) -> str:
     if name in _identities:
         return _identities[name]
     origin = name.rpartition(":")[0]
-    if origin == "__main__":  # a notebook's cell
-        return hashlib.sha256(inspect.getsource(load_object(name)).encode()).hexdigest()
-    if not origin.endswith(".py"):
-        found = importlib.util.find_spec(origin)
-        if found is None or found.origin is None or _is_installed(Path(found.origin)):
-            return _version(origin.partition(".")[0])
-        origin = found.origin
-    digest = hashlib.sha256()
-    for part in sorted(_parts(Path(origin).resolve(), set())):
-        digest.update(part.encode())
-    return digest.hexdigest()
+    return file_digest(Path(origin)) if origin.endswith(".py") else module_digest(origin)
 
 
-def _origin(value: Any) -> str:
-    """The file that defines `value`; the module's name where a file alone would not do."""
+@contextmanager
+def users_code(name: str, doing: str) -> Iterator[None]:
+    """Around a call into the code behind `name`: its imports are found, and what it raises becomes one sentence with
+    the line of the user's that raised it.
+
+    Args:
+        doing: the sentence's subject: "building model 'net.py:Net'".
+
+    Raises:
+        UserError: whatever the code raises, its sys.exit included.
+    """
+    origin = name.rpartition(":")[0]
+    is_file = origin.endswith(".py") and name not in _live
     try:
-        inspect.getsource(value)
-        path = Path(inspect.getsourcefile(value) or "")
-    except (TypeError, OSError) as error:
-        raise UserError(f'got {value!r}, whose source cannot be found: say what it is with identity="..."') from error
-    if not path.is_file():  # a notebook's cell, whose file has another name in every session
-        return "__main__"
-    # Within a package there may be relative imports; installed packages lie elsewhere on every machine.
-    by_name = (path.parent / "__init__.py").is_file() or _is_installed(path)
-    return value.__module__ if by_name and value.__module__ != "__main__" else str(path)
+        with first_on_path(Path(origin).resolve().parent) if is_file else nullcontext():
+            yield
+    except UserError:
+        raise
+    except SystemExit as error:
+        raise UserError(
+            f"{doing} called sys.exit({'' if error.code is None else repr(error.code)}){_place(error)}: put what runs "
+            'as a script under if __name__ == "__main__":'
+        ) from error
+    except Exception as error:
+        raise UserError(f"{doing} failed: {said(error)}{_place(error)}") from error
 
 
-def _import_file(path: Path) -> Any:
+def said(error: BaseException) -> str:
+    """The kind of an error and its own words, in one line."""
+    # A syntax error tells its place itself, which is said apart.
+    words = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split())
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
+def short_name(name: str) -> str:
+    """What a reader calls the code behind `name`: "Net" for "some/where/net.py:Net"; catalogue names as they are."""
+    return name.rpartition(":")[2].partition("@")[0] if is_reference(name) else name
+
+
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """`short_name` of each; those that would be called alike with as much of their places as tells them apart."""
+    different = list(dict.fromkeys(names))
+    shorts = {name: short_name(name) for name in different}
+    for short in set(shorts.values()):
+        alike = [name for name in different if shorts[name] == short]
+        if len(alike) > 1:
+            for name, place in zip(alike, _places(alike), strict=True):
+                shorts[name] = f"{short} ({place})" if place else short
+    return shorts
+
+
+def _places(names: list[str]) -> list[str]:
+    """The shortest ends of the places of `names` that differ from each other."""
+    parts = [re.split(r"[/\\]", name.rpartition(":")[0]) if is_reference(name) else [] for name in names]
+    digests = [name.rpartition("@")[2] if "@" in name.rpartition(":")[2] else "" for name in names]
+    for depth in range(1, max(map(len, parts), default=0) + 1):
+        ends = ["/".join(part[-depth:]) for part in parts]
+        if len(set(ends)) == len(ends):
+            return ends
+    return [digest or "/".join(part) for digest, part in zip(digests, parts, strict=True)]
+
+
+def _refuse_stale(value: Any) -> None:
+    path = defining_file(value)
+    if path is not None and not is_installed(path) and is_stale(value, path):
+        raise UserError(
+            f"got {value.__qualname__}, whose file {path} was edited after it was imported: import it again "
+            "(importlib.reload), or start Python anew"
+        )
+
+
+def _name_in(path: Path, value: Any) -> str:
+    """Within a package there may be relative imports; installed packages lie elsewhere on every machine."""
+    by_name = (path.parent / "__init__.py").is_file() or is_installed(path)
+    return f"{value.__module__ if by_name else path}:{value.__qualname__}"
+
+
+def _module_of(value: Any) -> str:
+    function = value.func if isinstance(value, functools.partial) else value
+    found = getattr(function, "__module__", None) or type(function).__module__
+    return "__main__" if found.startswith("_byrote_user_") else found
+
+
+def _label(value: Any) -> str:
+    """What an object is called: a class or function by its name, a partial with its arguments, an instance by its
+    class."""
+    if isinstance(value, functools.partial):
+        arguments = [*map(_said_value, value.args), *(f"{k}={_said_value(v)}" for k, v in value.keywords.items())]
+        return f"{_label(value.func)}({', '.join(arguments)})"
+    if isinstance(value, type) or hasattr(value, "__qualname__"):
+        name = value.__qualname__.rpartition("<locals>.")[2]
+        return "lambda" if name == "<lambda>" else name
+    return f"{type(value).__qualname__.rpartition('<locals>.')[2]} instance"
+
+
+def _said_value(value: Any) -> str:
+    """A number or a word, where it can stand in a name; "…" for all else."""
+    text = value.__name__ if isinstance(value, type) else str(value)
+    return text if re.fullmatch(r"[\w.+-]{1,20}", text) else "…"
+
+
+def _is_network(value: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.nn.Module)
+
+
+def _copied(network: Any) -> Any:
+    try:
+        return copy.deepcopy(network)
+    except Exception as error:
+        raise UserError(
+            f"got a network of class {type(network).__name__}, which cannot be copied ({said(error)}): give its class, "
+            "or a function that makes a new network"
+        ) from error
+
+
+def _redrawn(value: Any) -> set[int]:
+    """Of a network that is handed over: the weights that each seed draws anew."""
+    return {id(weight) for weight in value.parameters() if weight.requires_grad} if _is_network(value) else set()
+
+
+def _import_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise UserError(f"got {path}, which is not a file; give FILE.py:NAME or package.module:NAME")
     resolved = path.resolve()
+    earlier = _imported.get(resolved)
+    if earlier is not None:
+        if earlier.stamps == _stamps(resolved):
+            return earlier.module
+        forget_modules({file for file, *_ in earlier.stamps})
     module_name = f"_byrote_user_{hashlib.sha256(str(resolved).encode()).hexdigest()[:12]}"
-    if module_name in sys.modules:
-        return sys.modules[module_name]
-    if str(resolved.parent) not in sys.path:
-        sys.path.insert(0, str(resolved.parent))
     spec = importlib.util.spec_from_file_location(module_name, resolved)
     if spec is None or spec.loader is None:
         raise UserError(f"got {path}, which Python cannot import; give a .py file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     try:
+        stamps = _stamps(resolved)
         spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[module_name]
         raise
+    _imported[resolved] = _Imported(module, stamps)
     return module
 
 
-def _public(module: Any) -> str:
-    own = [key for key, value in vars(module).items() if not key.startswith("_") and callable(value)]
-    return ", ".join(own[:8]) or "nothing callable"
+def _stamps(path: Path) -> frozenset[tuple[Path, int, int]]:
+    found = ((file, file.stat()) for file in local_files(path))
+    return frozenset((file, status.st_mtime_ns, status.st_size) for file, status in found)
 
 
-def _parts(path: Path, seen: set[Path]) -> Iterator[str]:
-    """The content of a file and of every local file it imports, and the versions of all else it imports."""
-    if path in seen:
-        return
-    seen.add(path)
-    content = path.read_bytes()
-    yield f"{path.name} {hashlib.sha256(content).hexdigest()}"
-    for name, level in _imports(ast.parse(content)):
-        package = name.partition(".")[0]
-        if file := _local_file(name, level, path):
-            yield from _parts(file, seen)
-        elif level == 0 and package not in sys.stdlib_module_names:
-            yield _version(package)
+def _public(module: Any) -> list[str]:
+    return [key for key, value in vars(module).items() if not key.startswith("_") and callable(value)]
 
 
-def _imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
-    """All modules that a file may import, with the dots before them; importing a.b runs a as well."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield from ((name, 0) for name in _prefixes(alias.name))
-        elif isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            yield from ((name, node.level) for name in _prefixes(module))
-            # `from package import module` may name files as well as attributes.
-            yield from ((f"{module}.{alias.name}".lstrip("."), node.level) for alias in node.names if alias.name != "*")
-
-
-def _prefixes(name: str) -> list[str]:
-    """ "a.b.c" -> "a", "a.b", "a.b.c"."""
-    return list(accumulate(name.split("."), "{}.{}".format))
-
-
-def _local_file(name: str, level: int, importer: Path) -> Path | None:
-    """The user's own file that an import leads to, if it does: beside the importer, or elsewhere on the path."""
-    roots = [importer.parents[level - 1]] if level else [importer.parent, *_roots(name.partition(".")[0])]
-    for root in roots:
-        local = root.joinpath(*name.split("."))
-        candidates = (local / "__init__.py", *([local.with_suffix(".py")] if name else []))
-        if found := next((file for file in candidates if file.is_file()), None):
-            return found.resolve()
-    return None
-
-
-def _roots(package: str) -> list[Path]:
-    """The folders that hold a package of the user's; none of an installed one, of Python's, or of byrote itself, whose
-    changes of meaning the key of a run counts in its own way."""
-    if package in sys.stdlib_module_names or package == "byrote":
-        return []
-    try:
-        found = importlib.util.find_spec(package)
-    except ValueError:
-        return []
-    if found is None:
-        return []
-    places = found.submodule_search_locations or [found.origin or ""]
-    return [Path(place).parent for place in places if not _is_installed(Path(place))]
-
-
-def _is_installed(path: Path) -> bool:
-    return "site-packages" in path.parts or "dist-packages" in path.parts
-
-
-@lru_cache
-def _version(package: str) -> str:
-    distributions = _distributions().get(package, [package])
-    try:
-        return f"{package} {importlib.metadata.version(distributions[0])}"
-    except importlib.metadata.PackageNotFoundError:
-        return f"{package} (version unknown)"
-
-
-@lru_cache(maxsize=1)
-def _distributions() -> Mapping[str, list[str]]:
-    return importlib.metadata.packages_distributions()
+def _place(error: BaseException) -> str:
+    """The innermost line that is neither byrote's nor an installed package's: " (net.py, line 3, in Net)"."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f" ({Path(error.filename).name}, line {error.lineno})"
+    here = Path(__file__).parent
+    python = Path(traceback.__file__).parent
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith("<frozen")
+        and not is_installed(Path(frame.filename))
+        and here not in Path(frame.filename).parents
+        and python not in Path(frame.filename).parents
+    ]
+    if not frames:
+        return ""
+    inner = frames[-1]
+    where = f", in {inner.name}" if inner.name != "<module>" else ""
+    return f" ({Path(inner.filename).name}, line {inner.lineno}{where})"

@@ -108,8 +108,27 @@ NAN = np.array([[0, 1], [np.nan, 0], [0, np.inf]])
             r"^images of x have shape \(2, 3, 5, 3\), and either axis 1 or axis 3 .*say",
         ),
         ((np.zeros((2, 4, 5, 8)), LABELS), r"byrote.from_arrays\(..., channels=\"first\"\) or channels=\"last\"$"),
-        ((NAN, [0, 1, 1]), r"^x, row 1 \(counting from 0\): NaN or infinity \(2 such rows\); drop the row or fill"),
+        (
+            (NAN, [0, 1, 1]),
+            r"^x, row 1 \(counting from 0\), feature 0 \(counting from 0\): no value \(NaN\) \(2 rows have NaN or inf",
+        ),
         ((np.array([[0], [1e300]]), LABELS), "^x, row 1 .*: NaN or infinity"),
+        (
+            (np.array([[0, 1], [0, np.inf]]), LABELS),
+            "^x, row 1 .*, feature 1 .*: an infinite value .1 rows have NaN or",
+        ),
+        (
+            (np.array([[0, np.nan], [1, np.nan]]), LABELS),
+            "^x, feature 1 .counting from 0., has no value in any row; drop",
+        ),
+        (
+            (2e9 + PAIR, LABELS),
+            "^x, feature 0 .*: float32 rounds values by up to 1, and they spread by 0.5 .*subtract the",
+        ),
+        (
+            (2**31 + PAIR.astype(int), LABELS),
+            "^x, feature 0 .*: float32 rounds values by up to 1, and they spread by 0.5",
+        ),
         ((np.array([[[0]], [[256]]]), LABELS), "^x, row 1 .*: a pixel outside 0 to 255 .*; rescale it, or pass floats"),
         ((np.array([[[0]], [[-1]]]), LABELS), "^x, row 1 .*: a pixel outside 0 to 255"),
         ((PAIR, [0, 1, 1]), "^got 2 inputs in x but 3 labels in y, expected one label for each input$"),
@@ -149,3 +168,12 @@ def test_a_kind_that_there_is_not_is_refused() -> None:
     assert refuse_unknown_kind("tokens") == "tokens"
     with pytest.raises(UserError, match="got kind='token', expected one of images, vectors, tokens"):
         refuse_unknown_kind("token")
+
+
+def test_whole_numbers_that_float32_rounds_are_said() -> None:
+    x = np.array([[2**24 + 1, 1], [3, 2**24]])
+    with pytest.warns(
+        UserWarning, match=r"^x, row 0 .*, feature 0 .*: 16777217 is rounded to 16777216 in float32"
+    ) as said:
+        assert twice(x, LABELS).train.inputs[0, 0] == 2**24
+    assert len(said) == 2  # in both splits

@@ -1,6 +1,7 @@
 import io
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,75 +29,34 @@ def decode(*files: bytes, image_size: int | None = None) -> np.ndarray:
     return decoded.pixels
 
 
-def transparent_palette() -> Image.Image:
-    image = Image.new("P", (2, 1), 1)
-    image.putpalette([9, 9, 9, *RED])
-    image.putpixel((0, 0), 0)
-    return image
-
-
-def rgb(*pixels: tuple[int, int, int]) -> list:
-    return np.array(pixels).T[:, None].tolist()
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (encode(Image.new("RGB", (1, 1), RED)), rgb(RED)),
-        (encode(Image.new("L", (1, 1), 77)), [[[77]]]),
-        (encode(Image.new("1", (1, 1), 1)), [[[255]]]),
-        (encode(Image.fromarray(np.array([[0x1234, 0xFFFF]], np.uint16))), [[[0x12, 0xFF]]]),
-        (encode(Image.new("LA", (1, 1), (0, 0))), [[[255]]]),
-        (encode(Image.new("RGBA", (1, 1), (0, 0, 0, 0))), rgb(WHITE)),
-        (encode(Image.new("RGBA", (1, 1), (*RED, 255))), rgb(RED)),
-        (encode(transparent_palette(), transparency=0), rgb(WHITE, RED)),
-        (encode(transparent_palette()), rgb((9, 9, 9), RED)),
-        (encode(transparent_palette(), "GIF"), rgb((9, 9, 9), RED)),
-        (encode(Image.new("RGB", (1, 1), RED), "BMP"), rgb(RED)),
-        (encode(Image.new("RGB", (1, 1), RED), "TIFF"), rgb(RED)),
-        (encode(Image.new("CMYK", (1, 1), (0, 255, 255, 0)), "TIFF"), rgb(RED)),
-        (encode(Image.new("RGB", (1, 1), RED), "WEBP", lossless=True), rgb(RED)),
-        (encode(Image.new("L", (1, 1), 77), "PPM"), [[[77]]]),
-    ],
-)
-def test_modes_and_formats(content: bytes, expected: list) -> None:
-    assert decode(content)[0].tolist() == expected
-
-
-def test_cmyk_jpeg() -> None:
-    pixels = decode(encode(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG", quality=100))
-    np.testing.assert_allclose(pixels.mean((0, 2, 3)), RED, atol=3)
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-def test_exif_rotation(orientation: int, kind: str) -> None:
-    """Turned back by EXIF, all eight show the same: dark in the upper left corner only."""
-    upright = np.full((16, 32), 255, np.uint8)
-    upright[:8, :8] = 0
-    # What each orientation says was done to the upright picture (EXIF 2.3, table 6).
-    stored = [
-        upright,
-        upright[:, ::-1],
-        upright[::-1, ::-1],
-        upright[::-1],
-        upright.T,
-        np.rot90(upright),
-        upright[::-1, ::-1].T,
-        np.rot90(upright, -1),
-    ][orientation - 1]
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    pixels = decode(encode(Image.fromarray(np.ascontiguousarray(stored)), kind, exif=exif))
-    assert pixels.shape[2:] == (16, 32)
-    np.testing.assert_allclose(pixels[0, 0], upright, atol=30)
-
-
 def test_gray_and_colour_together_are_colour() -> None:
     gray, colour = encode(Image.new("L", (1, 1), 7)), encode(Image.new("RGB", (1, 1), RED))
-    expected = [rgb((7, 7, 7)), rgb(RED), rgb((7, 7, 7))]
+    expected = [[[[value]] for value in pixel] for pixel in ((7, 7, 7), RED, (7, 7, 7))]
     assert decode(gray, colour, gray).tolist() == expected
     assert decode(colour, gray).tolist() == expected[1:]
+    assert decode_images(encoded([gray, colour, gray]), None).changes == {"{} gray ones got three equal channels": 2}
+
+
+@pytest.mark.parametrize("max_pixels", [0, 2**28])
+def test_the_most_pixels_have_limits(max_pixels: int) -> None:
+    with pytest.raises(UserError, match=f"^got max_pixels={max_pixels}, expected a number from 1 to 178,956,970$"):
+        replace(encoded([]), max_pixels=max_pixels)
+
+
+@pytest.mark.parametrize(("top", "divisor"), [(255, 1), (1000, 4), (4095, 16), (65535, 256)])
+def test_images_of_16_bits_share_one_scale(top: int, divisor: int, tmp_path: Path) -> None:
+    """That of the highest among them, in memory and on disk; those of 8 bits beside them are left alone."""
+    dark, bright = (np.full((1, 2, 3), value, np.uint16) for value in (top // 3, top))
+    images = encoded([image_bytes(dark)], [image_bytes(bright), image_bytes(np.full((1, 2, 3), 9, np.uint8))])
+    decoded = decode_images(images, None)
+    expected = [top // 3 // divisor, top // divisor, 9]
+    assert decoded.pixels[:, 0, 0, 0].tolist() == expected
+    how = "kept, as they fit 8 bits" if divisor == 1 else f"divided by {divisor} to fit 8 bits"
+    assert decoded.changes == {f"{{}} have 16 bits, and their values (the highest is {top:,}) were {how}": 2}
+    (tmp_path / "file").write_bytes(bytes(3 * 18))
+    written = write_images(images, None, PixelFile(tmp_path / "file", 0, (2, 3)), np.arange(3))
+    assert np.fromfile(tmp_path / "file", np.uint8)[::18].tolist() == expected
+    assert written.changes == decoded.changes
 
 
 @pytest.mark.parametrize("processes", [False, True])
@@ -128,26 +88,13 @@ def test_a_wrong_size_stops_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(taken) < 10
 
 
-@pytest.mark.parametrize("size", [(40, 20), (20, 40), (20, 20), (7, 3), (1, 1), (400, 900)])
-@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-def test_image_size_scales_the_shorter_side_and_crops_the_centre(size: tuple[int, int], kind: str) -> None:
-    width, height = size
-    side = min(size)
-    image = Image.new("RGB", size, RED)
-    centre = ((width - side) // 2, (height - side) // 2)
-    image.paste(WHITE, (*centre, centre[0] + side, centre[1] + side))
-    pixels = decode(encode(image, kind, quality=95), image_size=10)
-    assert pixels.shape == (1, 3, 10, 10)
-    assert pixels[:, :, 2:8, 2:8].min() > 200
-
-
 def test_the_first_size_is_that_of_the_first_whole_image() -> None:
     images = encoded(
         [b"broken", image_bytes(np.zeros((3, 4, 6), np.uint8)), image_bytes(np.zeros((3, 5, 5), np.uint8))]
     )
     assert first_size(images, None) == (4, 6)
     assert first_size(images, 9) == (9, 9)
-    for nothing, why in ((encoded([b"", b""]), "the first: 0: not an image"), (encoded(), "there is none")):
+    for nothing, why in ((encoded([b"", b""]), "the first: 0: the file is empty"), (encoded(), "there is none")):
         with pytest.raises(UserError, match=rf"^none of {len(nothing)} images could be read \({why}"):
             first_size(nothing, None)
 

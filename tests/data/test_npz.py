@@ -120,7 +120,7 @@ WRONG_FILES: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "NaN in npz": (
         "npz:{}/arrays.npz",
         partial(write_npz, x=[[0], [np.nan]], y=[0, 1]),
-        r"arrays.npz: x, row 1 \(counting from 0\): NaN or infinity",
+        r"arrays.npz: x, row 1 \(counting from 0\), feature 0 .*: no value \(NaN\)",
     ),
 }
 

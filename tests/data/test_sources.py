@@ -73,7 +73,7 @@ def test_every_format_names_data_of_one_class(name: str, tmp_path: Path) -> None
 def test_every_format_names_a_split_without_rows(name: str, tmp_path: Path) -> None:
     arrays = make_arrays(*FORMATS[name].shape, sizes=(0, 12))
     FORMATS[name].write(tmp_path, arrays)
-    with pytest.raises(UserError, match="has no rows, expected at least one example"):
+    with pytest.raises(UserError, match=r"has no rows.*, expected at least one example"):
         load(FORMATS[name].name.format(tmp_path), **dict(FORMATS[name].options))
 
 
@@ -147,7 +147,7 @@ def test_cifar10_parquet(real_data: Path) -> None:
         ("cifar10:/nowhere", {}, r"no data_batch_1 .* in /nowhere \(no such folder\); unpack cifar-10-python.tar.gz"),
         ("mnist:/nowhere", {}, r"no folder /nowhere; expected one with train-images-idx3"),
         ("npz:/nowhere", {}, r"cannot read /nowhere \(No such file or directory\)"),
-        ("csv:/nowhere", {"label": "y"}, r"/nowhere cannot be read as csv: .*No such file"),
+        ("csv:/nowhere", {"label": "y"}, r"cannot read /nowhere .No such file or directory."),
     ],
 )
 def test_wrong_names_get_one_sentence(name: str, options: dict[str, object], message: str) -> None:

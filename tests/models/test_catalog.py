@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import copy
 import inspect
+import random
 import re
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from byrote.errors import UserError
-from byrote.models.catalog import MODELS, build_model, without_batch_norm
+from byrote.models.catalog import MODELS, build_model, takes_dropout, without_batch_norm
 from byrote.references import name_of
 from byrote.training.replicas import why_not_stackable
 
@@ -51,11 +54,44 @@ def without_arguments() -> nn.Module:
     return nn.Linear(1, 1)
 
 
+def drawn_by_others(num_classes: int) -> nn.Module:
+    """Its weights come from NumPy and from Python."""
+    layer = nn.Linear(64, num_classes)
+    layer.weight.data = torch.tensor(np.random.randn(num_classes, 64)).float() * random.random()  # noqa: NPY002
+    return nn.Sequential(nn.Flatten(), layer)
+
+
+def lazy(n_classes: int) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(n_classes), nn.LazyBatchNorm1d())
+
+
+def failing(num_classes: int) -> nn.Module:
+    raise ValueError("only 224x224")
+
+
+def leaving(num_classes: int) -> nn.Module:
+    sys.exit(1)
+
+
+def pair(num_classes: int) -> nn.Module:
+    class Pair(nn.Linear):
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # type: ignore[override]
+            return x, super().forward(x.flatten(1))
+
+    return Pair(64, num_classes)
+
+
 def no_network(*, input_shape: tuple[int, ...], num_classes: int) -> str:
     return "network"
 
 
-@pytest.mark.parametrize("name", [*NAMES, name_of(mine), f"{Path(__file__)}:mine"])
+OWN = [
+    *(name_of(mine), f"{Path(__file__)}:mine", name_of(drawn_by_others), name_of(lazy), name_of(pair)),
+    name_of(nn.Sequential(nn.Flatten(), nn.Linear(64, 3), nn.BatchNorm1d(3))),
+]
+
+
+@pytest.mark.parametrize("name", [*NAMES, *OWN])
 def test_a_seed_decides_the_weights_and_nothing_else_does(name: str) -> None:
     torch.manual_seed(0)
     before = torch.random.get_rng_state()
@@ -64,9 +100,18 @@ def test_a_seed_decides_the_weights_and_nothing_else_does(name: str) -> None:
     torch.rand(3)
     again = build_model(name, input_shape=(1, 8, 8), num_classes=3)
     assert first(torch.rand(2, 1, 8, 8)).shape == (2, 3)
-    weights, same, different = (list(net.parameters())[-2] for net in (first, again, other))
+    assert copy.deepcopy(first)(torch.rand(2, 1, 8, 8)).shape == (2, 3)
+    weights, same, different = (next(w for w in net.parameters() if w.ndim > 1) for net in (first, again, other))
     assert torch.equal(weights, same)
     assert not torch.equal(weights, different)
+
+
+def test_a_factory_without_arguments() -> None:
+    assert build_model(name_of(without_arguments), input_shape=(1,), num_classes=1)(torch.rand(2, 1)).shape == (2, 1)
+
+
+def test_who_takes_dropout() -> None:
+    assert [takes_dropout(name) for name in ("vit", name_of(mine))] == [True, False]
 
 
 def test_all_built_in_names_are_listed() -> None:
@@ -181,8 +226,10 @@ def test_dropout_reaches_the_model(name: str) -> None:
         ("mlp-0x5", {}, "got model 'mlp-0x5'"),
         ("mlp-3x", {}, "got model 'mlp-3x'"),
         ("inception", {"input_shape": (9,)}, "takes images of shape (C, H, W), got inputs of shape (9,); use an mlp-"),
-        (name_of(without_arguments), {}, "could not be called with input_shape=(1, 8, 8), num_classes=3"),
-        (name_of(mine), {"dropout": 0.5}, "and dropout where a rate is given"),
+        (name_of(mine), {"dropout": 0.5}, "got dropout=0.5 for model"),
+        (name_of(nn.Linear(64, 3)), {"dropout": 0.5}, "a network as it is: leave it out"),
+        (name_of(failing), {}, "failed: ValueError: only 224x224 (test_catalog.py, line"),
+        (name_of(leaving), {}, "called sys.exit(1) (test_catalog.py, line"),
         (name_of(no_network), {}, "gave a str, expected a torch.nn.Module"),
         ("nowhere.py:net", {}, "got nowhere.py, which is not a file"),
     ],

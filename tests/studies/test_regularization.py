@@ -6,9 +6,10 @@ import pytest
 
 from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
+from byrote.models.catalog import takes_dropout
 from byrote.runs.run import run
 from byrote.studies.paper_settings import WEIGHT_DECAY
-from byrote.studies.regularization import RegularizationStudy, default_factors, regularization_study, takes_dropout
+from byrote.studies.regularization import RegularizationStudy, default_factors, regularization_study
 from byrote.studies.table1 import table1_study
 from byrote.training.spec import Recipe
 

@@ -37,7 +37,7 @@ def test_a_run_is_built_from_its_spec(tiny: Dataset) -> None:
     run, same, other = run_of(tiny), run_of(tiny, learning_rate=1.0), run_of(tiny, seed=1)
     assert run.initial_weights == same.initial_weights != other.initial_weights
     assert run.key == run_key(run.spec, tiny) != same.key
-    assert (run.num_parameters, run.batch_norm) == (64 * 4 + 4 + 50, False)
+    assert (run.num_trained_weights, run.num_frozen_weights, run.batch_norm) == (64 * 4 + 4 + 50, 0, False)
     assert run_of(tiny, model="inception").batch_norm
     assert next(run_of(tiny, precision="float64").network.parameters()).dtype == torch.float64
     assert [check.passed for check in run.checks] == [True]

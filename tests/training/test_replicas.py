@@ -15,7 +15,7 @@ from byrote.models.dropout import Dropout
 from byrote.randomness import stream_seed
 from byrote.training.optimizers import ReplicaOptimizer
 from byrote.training.planner import is_convolutional
-from byrote.training.replicas import Replicas, prepare, why_not_stackable
+from byrote.training.replicas import Replicas, prepare
 from byrote.training.spec import TrainSpec
 
 
@@ -90,15 +90,6 @@ def test_batch_norm_gets_the_specs_constants(
     network = make(0)
     assert prepare(network, seed=0, momentum=momentum, epsilon=epsilon) == []
     assert (network[1].momentum, network[1].eps) == expected  # type: ignore[index]
-
-
-def test_the_trial_leaves_the_networks_as_they_were() -> None:
-    networks = [make(0), make(1)]
-    before = [{name: value.clone() for name, value in net.state_dict().items()} for net in networks]
-    assert why_not_stackable(networks, torch.rand(2, 3)) is None
-    for net, state in zip(networks, before, strict=True):
-        assert all(torch.equal(value, state[name]) for name, value in net.state_dict().items())
-    assert why_not_stackable(networks, torch.rand(2, 9)) is not None
 
 
 class TwoHeaded(nn.Linear):

@@ -225,6 +225,7 @@ def _load(command: DataFlags, out: Path) -> Dataset:
             title=command.title,
             image_size=command.image_size,
             cache=command.cache,
+            max_pixels=command.max_pixels,
             rejected=out / "rejected.csv",
         )
 

@@ -86,6 +86,8 @@ class DataFlags:
     cache: Path | None = None
     """Folder to keep decoded images in, which are then not held in memory; images too many for memory are kept in
     the user's cache folder in any case."""
+    max_pixels: int | None = None
+    """The most pixels an image may have by its header; larger ones are left out. By default 89,478,485."""
     title: str | None = None
     """What figures call the data."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
 import numpy as np
-from jaxtyping import Int64, Shaped
+from jaxtyping import Float32, Int64, Shaped
 
 from byrote.data.columns import Column, check_rows
 from byrote.data.dataset import Dataset, Kind, Split
@@ -16,6 +17,9 @@ from byrote.data.subsets import split_rows
 from byrote.errors import UserError
 
 Channels = Literal["first", "last"]
+
+_MOST_ROUNDING = 1e-3
+"""Of the standard deviation of a feature: what float32 may take from it unsaid."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +62,17 @@ class Reading:
     mapped: bool = False
     """The inputs are views of a read-only memory map, uint8 `[N, C, H, W]`, and stay that: copies may not fit."""
     rejected: tuple[tuple[str, str], ...] = ()
-    """Images that could not be decoded, and why."""
+    """Files that are left out, and why."""
     notes: tuple[str, ...] = ()
     """What was left out or taken in a way that the user should know of, a sentence each."""
+
+
+class NothingLeft(UserError):
+    """Every file had to be left out."""
+
+    def __init__(self, sentence: str, rejected: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(sentence)
+        self.rejected = rejected
 
 
 def refuse_unknown_kind(kind: str | None) -> Kind | None:
@@ -105,7 +117,8 @@ def assemble(reading: Reading, *, name: str, title: str = "", split_seed: int = 
             f"{inputs[1].shape[1:]}: give both splits the same shape"
         )
     labels, class_names, notes = numbered([part.labels for part in parts], reading.class_names)
-    for note in (*reading.notes, *notes):
+    roundings = [note for part, array in zip(parts, inputs, strict=True) for note in _rounded(part.inputs, array)]
+    for note in (*reading.notes, *notes, *roundings):
         warnings.warn(note, stacklevel=3)  # load and from_arrays are what the user called
     if len(inputs) == 1:
         whole = parts[0].split(inputs[0], labels[0])
@@ -180,7 +193,7 @@ def _checked_inputs(
     if kind == "tokens":
         return _token_ids(values, column), 1.0
     if values.ndim == 2:
-        return _finite_float32(values, column), 1.0
+        return _vectors(values, column), 1.0
     if values.ndim == 3:
         values = values[:, None]
     elif (channels or _guess_channels(values, column)) == "last":
@@ -211,6 +224,50 @@ def _token_ids(values: Shaped[np.ndarray, "N T"], column: Column) -> Int64[np.nd
         check_rows(~whole, column, "a token id that is no whole number", "correct it, or leave kind='tokens' out")
     check_rows(values < 0, column, "a token id below 0", "number tokens from 0, padding included")
     return np.require(values, np.int64, ["C", "W"])
+
+
+def _vectors(values: Shaped[np.ndarray, "N D"], column: Column) -> Float32[np.ndarray, "N D"]:
+    """In float32, unless that would leave too little of a feature."""
+    if values.dtype.kind == "f":
+        empty = np.flatnonzero(np.isnan(values).all(axis=0))
+        if len(empty):
+            raise UserError(f"{column.name}, {column.field(int(empty[0]))}, has no value in any row; drop it")
+        wrong = np.argwhere(~np.isfinite(values))
+        if len(wrong):
+            row, number = wrong[0].tolist()
+            what = "no value (NaN)" if np.isnan(values[row, number]) else "an infinite value"
+            raise UserError(
+                f"{column.place(row)}, {column.field(number)}: {what} ({len(np.unique(wrong[:, 0]))} rows have NaN or "
+                "infinity); drop the row, fill in the value, or drop the feature"
+            )
+    floats = _finite_float32(values, column)
+    if values.dtype.itemsize < 4 or values.dtype == np.float32:
+        return floats
+    for number in range(values.shape[1]):
+        feature = values[:, number].astype(np.float64)
+        rounding = np.abs(floats[:, number] - feature).max()
+        spread = feature.std()
+        if rounding > _MOST_ROUNDING * spread > 0:
+            raise UserError(
+                f"{column.name}, {column.field(number)}: float32 rounds values by up to {rounding:g}, and they spread "
+                f"by {spread:g} (standard deviation) around {feature.mean():g}; subtract the mean first, or drop it"
+            )
+    return floats
+
+
+def _rounded(column: Column, floats: Shaped[np.ndarray, "N ..."]) -> Iterator[str]:
+    """What to say of whole numbers that float32 does not hold."""
+    values = column.values
+    if values.ndim != 2 or floats.dtype != np.float32 or values.dtype.itemsize < 4 or values.dtype == np.float32:
+        return
+    for number in range(values.shape[1]):
+        feature = values[:, number]
+        rows = np.flatnonzero(floats[:, number] != feature)
+        if len(rows) and (feature == np.rint(feature)).all():
+            yield (
+                f"{column.place(int(rows[0]))}, {column.field(number)}: {feature[rows[0]]:.0f} is rounded to "
+                f"{floats[rows[0], number]:.0f} in float32, as other whole numbers beyond 2**24 are"
+            )
 
 
 def _finite_float32(values: Shaped[np.ndarray, "N ..."], column: Column) -> Shaped[np.ndarray, "N ..."]:

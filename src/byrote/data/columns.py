@@ -20,14 +20,19 @@ class Column:
     """What messages call it: a file, an array."""
     places: Callable[[int], str] | None = None
     """Row -> what messages call that row; None: "NAME, row 3 (counting from 0)"."""
+    fields: tuple[str, ...] | None = None
+    """What messages call the features of vectors `[N, D]`: "column 'age'"; None: "feature 3 (counting from 0)"."""
 
     def place(self, row: int) -> str:
         return self.places(row) if self.places else f"{self.name}, row {row} (counting from 0)"
 
+    def field(self, number: int) -> str:
+        return self.fields[number] if self.fields else f"feature {number} (counting from 0)"
+
     def take(self, rows: slice | Int64[np.ndarray, " M"]) -> Column:
         """Some of the rows; they keep their places."""
         index = np.arange(len(self.values))[rows]
-        return Column(self.values[rows], self.name, lambda row: self.place(int(index[row])))
+        return Column(self.values[rows], self.name, lambda row: self.place(int(index[row])), self.fields)
 
     @classmethod
     def joined(cls, columns: Sequence[Column], name: str) -> Column:
@@ -38,7 +43,7 @@ class Column:
             part = int(np.searchsorted(starts, row, side="right")) - 1
             return columns[part].place(row - int(starts[part]))
 
-        return cls(np.concatenate([column.values for column in columns]), name, place)
+        return cls(np.concatenate([column.values for column in columns]), name, place, columns[0].fields)
 
 
 def check_rows(wrong: Shaped[np.ndarray, "N ..."], column: Column, what: str, remedy: str) -> None:

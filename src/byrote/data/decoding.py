@@ -1,26 +1,27 @@
-"""Image files -> pixels. One decoder, run on all cores: into memory, or into a file that is larger than that."""
+"""Encoded images -> pixels, on all cores: into memory, or into a file that is larger than that."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
-from jaxtyping import Int64, UInt8
-from PIL import Image, ImageOps, UnidentifiedImageError
+from jaxtyping import Int64, Shaped, UInt8
+from PIL import Image
 
-from byrote.data.assembly import split_labels
+from byrote.data.assembly import NothingLeft, split_labels
 from byrote.data.columns import Column
+from byrote.data.picture import MAX_PIXELS, MOST_PIXELS, Missing, Picture, decode
 from byrote.data.workers import map_in_order
 from byrote.errors import UserError
 
-_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
 PROCESSES_FROM = 4096
 """So many images are decoded by processes, fewer by threads: starting the processes takes about a second."""
 _IMAGES_AT_ONCE = 64
@@ -33,7 +34,7 @@ class Batch(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __iter__(self) -> Iterator[bytes | str]: ...
+    def __iter__(self) -> Iterator[bytes | str | Missing]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,15 +43,33 @@ class EncodedImages:
 
     source: Path
     files: Sequence[str]
-    """What lies on disk below `source`: other files, or files that changed, are other images."""
+    """What lies on disk, by names below `source`: other files, or files that changed, are other images."""
     batches: Sequence[Batch]
     labels: Column
     ends: Sequence[int]
     """Where each split ends."""
     class_names: tuple[str, ...] | None = None
+    left_out: tuple[tuple[str, str], ...] = ()
+    """What lies there beside the N, and why it is not among them."""
+    max_pixels: int = MAX_PIXELS
+    """Of each image; larger ones are not decoded."""
+    sources: Shaped[np.ndarray, " N"] = None  # type: ignore[assignment]  # by default 0 to N - 1
+    """As of Examples."""
+    origins: tuple[str, ...] = ("row {}",)
+    """As of Examples, for each split."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.max_pixels <= MOST_PIXELS:
+            raise UserError(f"got max_pixels={self.max_pixels}, expected a number from 1 to {MOST_PIXELS:,}")
+        if self.sources is None:
+            object.__setattr__(self, "sources", np.arange(len(self)))
 
     def __len__(self) -> int:
         return len(self.labels.values)
+
+    def all_left_out(self, rejected: Sequence[tuple[int, str]]) -> tuple[tuple[str, str], ...]:
+        """What was left out before decoding, and then those of the N that could not be decoded."""
+        return (*self.left_out, *((self.labels.place(row), reason) for row, reason in rejected))
 
     def splits(self, rows: Int64[np.ndarray, " M"]) -> list[Int64[np.ndarray, " _"]]:
         """Those of `rows` (ascending) that are in the training and in the test split; what came in one is divided."""
@@ -68,6 +87,8 @@ class Decoded:
     """Which of the files they are."""
     rejected: tuple[tuple[int, str], ...]
     """The others, and why they could not be decoded."""
+    changes: Mapping[str, int]
+    """What was done to some of them, in words, and to how many."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +108,9 @@ class Written:
     rows: Int64[np.ndarray, " M"]
     rejected: tuple[tuple[int, str], ...]
     num_channels: int
+    changes: Mapping[str, int]
+    highest: int | None
+    """The highest value in images of 16 bits; None where there are none."""
 
 
 def first_size(images: EncodedImages, image_size: int | None) -> tuple[int, int]:
@@ -95,18 +119,17 @@ def first_size(images: EncodedImages, image_size: int | None) -> tuple[int, int]
         return image_size, image_size
     rejected = []
     for row, file in enumerate(chain.from_iterable(images.batches)):
-        image = _decode(file, None)
-        if not isinstance(image, str):
+        image = decode(file, None, images.max_pixels)
+        if isinstance(image, Picture):
             return image.shape[0], image.shape[1]
         rejected.append((row, image))
     raise _none_decoded(images, rejected)
 
 
 def decode_images(images: EncodedImages, image_size: int | None) -> Decoded:
-    """All images in memory, in the order of the files.
+    """All images in memory, in the order of the files, as `decode` makes them.
 
-    EXIF rotation is applied, transparency laid on white, and 16-bit grayscale cut to 8 bits. `image_size` scales the
-    shorter side to that many pixels and crops the longer one centrally.
+    Images of 16 bits are all divided by the power of two that brings the highest value among them to 8 bits.
 
     Raises:
         UserError: sizes differ and no image_size is given; no file could be decoded; one could not be read.
@@ -121,8 +144,12 @@ def decode_images(images: EncodedImages, image_size: int | None) -> Decoded:
             pixels = np.repeat(pixels, image.shape[2], axis=1)
         pixels[index] = image.transpose(2, 0, 1)
 
-    written = _decode_all(images, iter(images.batches), partial(_decode_batch, image_size=image_size), keep)
-    return Decoded(pixels[: len(written.rows)], written.rows, written.rejected)
+    def decode_all(bits: int) -> Written:
+        how = partial(_decode_batch, image_size=image_size, max_pixels=images.max_pixels, bits=bits)
+        return _decode_all(images, iter(images.batches), how, keep)
+
+    written = _with_bits_of_highest(decode_all)
+    return Decoded(pixels[: len(written.rows)], written.rows, written.rejected, written.changes)
 
 
 def write_images(
@@ -137,13 +164,31 @@ def write_images(
         UserError: as for `decode_images`; or writing failed.
     """
     ends = np.cumsum([len(batch) for batch in images.batches])
-    tasks = zip(images.batches, np.split(places, ends[:-1]), strict=True)
-    return _decode_all(images, tasks, partial(_write_batch, image_size=image_size, file=file))
+
+    def decode_all(bits: int) -> Written:
+        tasks = zip(images.batches, np.split(places, ends[:-1]), strict=True)
+        how = partial(_write_batch, image_size=image_size, max_pixels=images.max_pixels, bits=bits, file=file)
+        return _decode_all(images, tasks, how)
+
+    return _with_bits_of_highest(decode_all)
 
 
-# What became of one file: its pixels, their shape if they were written elsewhere, or why there are none.
-_Outcome = UInt8[np.ndarray, "H W C"] | tuple[int, ...] | str
+# What became of one file: its pixels, or why there are none.
+_Outcome = Picture | str
 _Task = TypeVar("_Task")
+_OF_16_BITS = "16 bits"
+
+
+def _with_bits_of_highest(decode_all: Callable[[int], Written]) -> Written:
+    """Images of 16 bits often hold 8, 10 or 12 of them, which is known when all were seen: then once more."""
+    written = decode_all(16)
+    if written.highest is None:
+        return written
+    bits = max(written.highest.bit_length(), 8)
+    divided = f"divided by {2 ** (bits - 8)} to fit 8 bits" if bits > 8 else "kept, as they fit 8 bits"
+    deep = f"{{}} have 16 bits, and their values (the highest is {written.highest:,}) were {divided}"
+    many = written if bits == 16 else decode_all(bits)
+    return replace(many, changes={deep if what == _OF_16_BITS else what: n for what, n in many.changes.items()})
 
 
 def _decode_all(
@@ -154,36 +199,52 @@ def _decode_all(
 ) -> Written:
     rows: list[int] = []
     rejected: list[tuple[int, str]] = []
+    changes: Counter[str] = Counter()
+    highest: int | None = None
     size: tuple[int, ...] = ()
-    num_channels, first = 1, 0
+    num_gray, first = 0, 0
     processes = len(images) >= PROCESSES_FROM
-    with closing(map_in_order(function, tasks, processes=processes)) as results, _bar(len(images), processes) as show:
+    with (
+        warnings.catch_warnings(),
+        closing(map_in_order(function, tasks, processes=processes)) as results,
+        _bar(len(images), processes) as show,
+    ):
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is the one that is said
         for outcomes in results:
             for row, outcome in enumerate(outcomes, first):
                 if isinstance(outcome, str):
                     rejected.append((row, outcome))
                     continue
-                shape = outcome if isinstance(outcome, tuple) else outcome.shape
+                shape = outcome.shape
                 size = size or shape[:2]
                 if shape[:2] != size:
                     raise UserError(
                         f"images have different sizes: {images.labels.place(rows[0])} is {_named(size)}, "
                         f"{images.labels.place(row)} is {_named(shape)}; choose one size for all with --image-size N"
                     )
-                num_channels = max(num_channels, shape[2])
-                if keep is not None and not isinstance(outcome, tuple):
-                    keep(len(rows), outcome)
+                if keep is not None and outcome.pixels is not None:
+                    keep(len(rows), outcome.pixels)
                 rows.append(row)
+                changes.update(outcome.changes)
+                num_gray += shape[2] == 1
+                if outcome.highest is not None:
+                    changes[_OF_16_BITS] += 1
+                    highest = max(highest or 0, outcome.highest)
             first += len(outcomes)
             show(first)
     if not rows:
         raise _none_decoded(images, rejected)
-    return Written(np.array(rows, np.int64), tuple(rejected), num_channels)
+    is_gray = num_gray == len(rows)
+    if num_gray and not is_gray:
+        changes["{} gray ones got three equal channels"] = num_gray
+    return Written(np.array(rows, np.int64), tuple(rejected), 1 if is_gray else 3, changes, highest)
 
 
-def _none_decoded(images: EncodedImages, rejected: Sequence[tuple[int, str]]) -> UserError:
+def _none_decoded(images: EncodedImages, rejected: Sequence[tuple[int, str]]) -> NothingLeft:
     why = f"the first: {images.labels.place(rejected[0][0])}: {rejected[0][1]}" if rejected else "there is none"
-    return UserError(f"none of {len(images)} images could be read ({why}); check the folder")
+    return NothingLeft(
+        f"none of {len(images)} images could be read ({why}); check {images.source}", images.all_left_out(rejected)
+    )
 
 
 def _named(shape: tuple[int, ...]) -> str:
@@ -211,12 +272,12 @@ def _bar(total: int, shown: bool) -> Iterator[Callable[[int], None]]:
         yield lambda done: progress.update(task, completed=done)
 
 
-def _decode_batch(batch: Batch, image_size: int | None) -> list[_Outcome]:
-    return [_decode(file, image_size) for file in batch]
+def _decode_batch(batch: Batch, image_size: int | None, max_pixels: int, bits: int) -> list[_Outcome]:
+    return [decode(file, image_size, max_pixels, bits) for file in batch]
 
 
 def _write_batch(
-    task: tuple[Batch, Int64[np.ndarray, " B"]], image_size: int | None, file: PixelFile
+    task: tuple[Batch, Int64[np.ndarray, " B"]], image_size: int | None, max_pixels: int, bits: int, file: PixelFile
 ) -> list[_Outcome]:
     batch, places = task
     outcomes: list[_Outcome] = []
@@ -228,47 +289,14 @@ def _write_batch(
                 # Zeros where there is no image: a hole in the file would be filled when the disk may be full.
                 pixels = np.zeros((len(run), *file.size, 3), np.uint8)
                 for row in pixels:
-                    image = _decode(next(encoded), image_size)
-                    if not isinstance(image, str) and image.shape[:2] == file.size:
-                        row[:] = image
-                    outcomes.append(image if isinstance(image, str) else image.shape)
+                    image = decode(next(encoded), image_size, max_pixels, bits)
+                    if isinstance(image, Picture):
+                        if image.pixels is not None and image.shape[:2] == file.size:
+                            row[:] = image.pixels
+                        image = image._replace(pixels=None)
+                    outcomes.append(image)
                 opened.seek(file.offset + int(run[0]) * pixels[0].nbytes)
                 opened.write(pixels.data)
     except OSError as error:
         raise UserError(f"cannot write {file.path} ({error.strerror}): make room, or name another folder") from error
     return outcomes
-
-
-def _decode(file: bytes | str, image_size: int | None) -> UInt8[np.ndarray, "H W C"] | str:
-    """The pixels, or why there are none."""
-    try:
-        with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=_FORMATS) as opened:
-            if image_size is not None:
-                opened.draft(None, (image_size, image_size))  # JPEG: decodes at a fraction of the size
-            ImageOps.exif_transpose(opened, in_place=True)
-            image = _gray_or_rgb(opened)
-            if image_size is not None:
-                image = ImageOps.fit(image, (image_size, image_size))
-            array = np.asarray(image)
-    except UnidentifiedImageError:
-        return f"not an image, or in none of the formats {', '.join(_FORMATS)}"
-    except Exception as error:  # a damaged file can raise nearly anything
-        # What the system says of a file is no matter of the image, and must not cost an example unseen.
-        if isinstance(error, OSError) and error.errno is not None:
-            raise UserError(f"cannot read {file!r} ({error.strerror}): make it readable, or remove it") from error
-        return str(error) or type(error).__name__
-    return array[..., None] if array.ndim == 2 else array
-
-
-def _gray_or_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "F" or image.mode.startswith("I"):
-        values = np.asarray(image)
-        if image.mode == "F" or values.min() < 0 or values.max() > 0xFFFF:
-            raise ValueError("pixels of more than 16 bits have no fixed scale")
-        return Image.fromarray((values >> 8).astype(np.uint8))
-    mode = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
-    if image.has_transparency_data:
-        opaque = Image.new("RGBA", image.size, "white")
-        opaque.alpha_composite(image.convert("RGBA"))
-        image = opaque
-    return image if image.mode == mode else image.convert(mode)

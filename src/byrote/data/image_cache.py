@@ -4,7 +4,8 @@ A cache is a folder, `SOURCE-DIGEST`, whose digest is over the path of the sourc
 in it, the size asked for, and the order of the rows. In it lie
 
     pixels.npy   uint8 [M, H, W, C], the images that could be decoded: the training split, then the test split
-    index.npz    which files they are, where the splits end, which files could not be decoded, and why
+    index.npz    which files they are, where the splits end, which files could not be decoded and why, and what was done
+                 to how many of the others
 
 It is built in `SOURCE-DIGEST.part` by the one process that holds the lock on `SOURCE-DIGEST.lock`, and renamed when
 it is whole. What a killed process leaves is removed by the next that builds the same.
@@ -34,7 +35,7 @@ from byrote.data.download import cache_folder
 from byrote.data.memory import total_memory
 from byrote.errors import UserError
 
-_VERSION = 1
+_VERSION = 2
 """Raised when the content of a cache changes, or how images are decoded."""
 _PIXELS, _INDEX = "pixels.npy", "index.npz"
 _BLOCK = 256  # images moved at a time
@@ -52,6 +53,8 @@ class CachedImages:
     """Where each split ends."""
     rejected: tuple[tuple[int, str], ...]
     """The others, and why they could not be decoded."""
+    changes: dict[str, int]
+    """As of Decoded."""
 
 
 def are_too_large(num_images: int, size: tuple[int, int]) -> bool:
@@ -83,10 +86,9 @@ def find_or_build(
 
 
 def _digest(images: EncodedImages, image_size: int | None, every: list[Int64[np.ndarray, " _"]]) -> str:
-    digest = hashlib.sha256(f"{_VERSION}\n{images.source.resolve()}\n{image_size}\n".encode())
-    for file in images.files:
-        found = os.stat(file)
-        name = file.removeprefix(str(images.source))
+    digest = hashlib.sha256(f"{_VERSION}\n{images.source.resolve()}\n{image_size} {images.max_pixels}\n".encode())
+    for name in images.files:
+        found = os.stat(os.path.join(images.source, name))
         digest.update(f"{name}\n{found.st_size} {found.st_mtime_ns}\n".encode(errors="surrogateescape"))
     for rows in every:
         digest.update(f"{len(rows)}\n".encode())
@@ -99,9 +101,9 @@ def _open(cache: Path) -> CachedImages:
         pixels = np.load(cache / _PIXELS, mmap_mode="r")
         with np.load(cache / _INDEX) as index:
             rejected = zip(index["rejected"].tolist(), index["reasons"].tolist(), strict=True)
-            return CachedImages(
-                pixels.transpose(0, 3, 1, 2), index["rows"], tuple(index["ends"].tolist()), tuple(rejected)
-            )
+            changes = dict(zip(index["changes"].tolist(), index["num_changed"].tolist(), strict=True))
+            ends = tuple(index["ends"].tolist())
+            return CachedImages(pixels.transpose(0, 3, 1, 2), index["rows"], ends, tuple(rejected), changes)
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise UserError(f"the cache {cache} cannot be read ({error}): delete this folder, it is built again") from error
 
@@ -178,6 +180,8 @@ def _build(
         ends=np.cumsum([len(rows) for rows in splits]),
         rejected=np.array([row for row, _ in written.rejected], np.int64),
         reasons=np.array([reason for _, reason in written.rejected], np.str_),
+        changes=np.array(list(written.changes), np.str_),
+        num_changed=np.array(list(written.changes.values()), np.int64),
     )
     for name in (_PIXELS, _INDEX):
         with (part / name).open("rb") as done:

@@ -19,7 +19,9 @@ import pyarrow.parquet as pq
 from byrote.data.assembly import Examples, Reading
 from byrote.data.columns import Column
 from byrote.data.decoding import EncodedImages
-from byrote.data.images import HELD_OUT, read_encoded
+from byrote.data.images import read_encoded
+from byrote.data.picture import MAX_PIXELS
+from byrote.data.split_names import HELD_OUT
 from byrote.data.workers import num_cores
 from byrote.errors import UserError
 
@@ -56,7 +58,9 @@ class RowGroupSlice:
             raise UserError(_unreadable(self.path, error)) from error
 
 
-def read_parquet(folder: Path, label: str | None, image_size: int | None, cache: Path | None = None) -> Reading:
+def read_parquet(
+    folder: Path, label: str | None, image_size: int | None, cache: Path | None = None, max_pixels: int | None = None
+) -> Reading:
     """train-*.parquet and test-*.parquet (or validation-*) anywhere below `folder`; files of other names are split.
 
     The inputs are a struct {bytes, path} of an image file, or (nested) lists of numbers. Class names are those of the
@@ -65,7 +69,7 @@ def read_parquet(folder: Path, label: str | None, image_size: int | None, cache:
     splits = _splits(folder)
     paths = [path for paths in splits for path in paths]
     try:
-        return _read(folder, paths, [len(paths) for paths in splits], label, image_size, cache)
+        return _read(folder, paths, [len(paths) for paths in splits], label, image_size, cache, max_pixels)
     except (pa.ArrowException, OSError) as error:
         raise UserError(_unreadable(folder, error)) from error
 
@@ -95,6 +99,7 @@ def _read(
     label: str | None,
     image_size: int | None,
     cache: Path | None,
+    max_pixels: int | None,
 ) -> Reading:
     files = [_open(path) for path in paths]
     schema = files[0].schema_arrow
@@ -118,7 +123,15 @@ def _read(
 
     if _holds_images(schema.field(input_column).type):
         batches = _row_group_slices(files, [str(path) for path in paths], input_column)
-        images = EncodedImages(folder, [str(path) for path in paths], batches, labels, ends, class_names)
+        images = EncodedImages(
+            folder,
+            [str(path) for path in paths],
+            batches,
+            labels,
+            ends,
+            class_names,
+            max_pixels=MAX_PIXELS if max_pixels is None else max_pixels,
+        )
         return read_encoded(images, image_size, cache)
     for option, value in (("an image size", image_size), ("a cache", cache)):
         if value is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from byrote.data.assembly import Channels, Examples, Reading, assemble, could_be_tokens, refuse_unknown_kind
+from byrote.data.assembly import (
+    Channels,
+    Examples,
+    NothingLeft,
+    Reading,
+    assemble,
+    could_be_tokens,
+    refuse_unknown_kind,
+)
 from byrote.data.cifar import read_cifar10, read_cifar100
 from byrote.data.columns import Column
 from byrote.data.csv_table import read_csv
@@ -21,6 +28,7 @@ from byrote.data.download import DOWNLOADS, find_or_fetch
 from byrote.data.idx import read_idx_folder
 from byrote.data.npz import read_npz
 from byrote.errors import UserError
+from byrote.files import make_folder, write_rows
 
 _DIGITS = tuple("0123456789")
 _FASHION = (
@@ -42,6 +50,7 @@ class _Options:
     label: str | None
     image_size: int | None
     cache: Path | None
+    max_pixels: int | None
 
 
 @dataclass(frozen=True)
@@ -65,13 +74,13 @@ def _read_digits(_: Path, __: _Options) -> Reading:
 def _read_parquet(path: Path, options: _Options) -> Reading:
     from byrote.data.parquet import read_parquet
 
-    return read_parquet(path, options.label, options.image_size, options.cache)
+    return read_parquet(path, options.label, options.image_size, options.cache, options.max_pixels)
 
 
 def _read_images(path: Path, options: _Options) -> Reading:
     from byrote.data.images import read_image_folder
 
-    return read_image_folder(path, options.image_size, options.cache)
+    return read_image_folder(path, options.image_size, options.cache, options.max_pixels)
 
 
 _SOURCES = {
@@ -108,13 +117,13 @@ _SOURCES = {
             "parquet:DIR",
             "train-*.parquet and test-*.parquet with images or arrays and labels, as on the Hugging Face hub",
             _read_parquet,
-            takes=("label", "image_size", "cache", "kind"),
+            takes=("label", "image_size", "cache", "max_pixels", "kind"),
         ),
         _Source(
             "images:DIR",
-            "DIR/CLASS/image, or the same below DIR/train and DIR/test",
+            "DIR/CLASS/image, at any depth, or the same below DIR/train and DIR/test (or val)",
             _read_images,
-            takes=("image_size", "cache"),
+            takes=("image_size", "cache", "max_pixels"),
         ),
         _Source(
             "npz:FILE",
@@ -141,6 +150,7 @@ def load(
     title: str | None = None,
     image_size: int | None = None,
     cache: str | Path | None = None,
+    max_pixels: int | None = None,
     rejected: str | Path | None = None,
     kind: Kind | None = None,
 ) -> Dataset:
@@ -156,7 +166,8 @@ def load(
         cache: a folder to keep the decoded images in (images, parquet): the first load writes them there once, later
             ones map the file, and no memory is taken. Images that would take more than a quarter of the memory are
             kept in the user's cache folder in any case.
-        rejected: a csv file to list the images in that could not be decoded; they are left out, with a warning.
+        max_pixels: larger images, by what their header says, are not decoded but left out (images, parquet).
+        rejected: a csv file to list the images in that are left out, undecodable ones above all; a warning counts them.
         kind: "vectors" or "tokens": what the numbers of an example are (csv, npz, parquet); by default quantities, and
             tokens only in a column that is called input_ids.
 
@@ -170,7 +181,13 @@ def load(
         raise UserError(
             f"got data {name!r}{f', did you mean {near[0]!r}?' if near else ','} expected one of {', '.join(SOURCES)}"
         )
-    for option, value in (("label", label), ("image_size", image_size), ("cache", cache), ("kind", kind)):
+    for option, value in (
+        ("label", label),
+        ("image_size", image_size),
+        ("cache", cache),
+        ("max_pixels", max_pixels),
+        ("kind", kind),
+    ):
         if value is not None and option not in source.takes:
             raise UserError(f"got {option}={value!r}, which has no meaning for {source.pattern}: leave it out")
     if image_size is not None and image_size < 1:
@@ -178,25 +195,36 @@ def load(
     if bool(place) != (":" in source.pattern) and not (scheme in DOWNLOADS and not colon):
         raise UserError(f"got data {name!r}, expected {source.pattern}: {source.description}")
     path = find_or_fetch(scheme) if scheme in DOWNLOADS and not place else Path(place).expanduser()
-    reading = source.read(path, _Options(label, image_size, None if cache is None else Path(cache)))
+    options = _Options(label, image_size, None if cache is None else Path(cache), max_pixels)
+    list_of_rejected = None if rejected is None else Path(rejected)
+    try:
+        reading = source.read(path, options)
+    except NothingLeft as error:
+        _write_rejected(error.rejected, list_of_rejected)
+        raise
     if refuse_unknown_kind(kind) is not None:
         reading = replace(reading, kind=kind)
-    _report_rejected(reading.rejected, None if rejected is None else Path(rejected))
+    _write_rejected(reading.rejected, list_of_rejected)
+    if reading.rejected:
+        reading = replace(reading, notes=(*reading.notes, _left_out(reading.rejected, list_of_rejected)))
     return assemble(reading, name=name, title=(source.title or path.name) if title is None else title)
 
 
-def _report_rejected(found: Sequence[tuple[str, str]], path: Path | None) -> None:
+def _write_rejected(found: Sequence[tuple[str, str]], path: Path | None) -> None:
     if path is not None:
         path.unlink(missing_ok=True)
-    if not found:
+    if path is None or not found:
         return
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([("file", "reason"), *found])
-    which, verb, first = ("1 image", "is", "it") if len(found) == 1 else (f"{len(found):,} images", "are", "the first")
-    where = f"the list is {path}" if path else f"{first} is {found[0][0]}: {found[0][1]}"
-    warnings.warn(f"{which} could not be decoded and {verb} left out; {where}", stacklevel=3)
+    make_folder(path.parent)
+    write_rows(path, [("file", "reason"), *found])
+
+
+def _left_out(found: Sequence[tuple[str, str]], path: Path | None) -> str:
+    """How many images are left out, and an example of each of up to three reasons."""
+    of_reason = {reason: place for place, reason in reversed(found)}
+    examples = [f"{place} ({reason})" for reason, place in reversed(of_reason.items())][:3]
+    which = "1 image is left out, " if len(found) == 1 else f"{len(found):,} images are left out, such as "
+    return which + ", ".join(examples) + (f"; the list is {path}" if path else "")
 
 
 def from_arrays(

@@ -9,8 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from byrote.errors import UserError
+from byrote.isolation import undisturbed
+from byrote.models import factories
+from byrote.models.instances import redrawn
+from byrote.models.lazy_layers import materialized
+from byrote.models.outputs import class_scores
 from byrote.randomness import stream_seed
-from byrote.references import is_reference, load_object
+from byrote.references import is_reference, load_object, users_code
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,7 +35,8 @@ MODELS: dict[str, str] = {
     "vit-DxW": "D blocks of W channels, in heads of 32",
     "switchboard-DxW+SWITCH...": "D layers of W channels on a grid of patches, fully connected until switched: "
     "each of local, shared, skip, attention, norm, pool exchanges one property and no other",
-    "FILE.py:NAME": "your own: a function or class called as NAME(input_shape=(C, H, W), num_classes=K) -> nn.Module",
+    "FILE.py:NAME": "your own: a function or class called as NAME(input_shape=(C, H, W), num_classes=K) -> nn.Module, "
+    "or with what it takes of these, in_channels, img_size and in_features; or a network",
     "package.module:NAME": "the same, from an installed package",
 }
 
@@ -70,29 +76,49 @@ def build_model(
 ) -> nn.Module:
     """A fresh network with initial weights drawn from `seed`: `[B, *input_shape]` -> logits `[B, num_classes]`.
 
-    Torch's global generator is left as it was.
+    Of the user's own models: `call_factory` says with which arguments they are called; lazy layers are given their
+    shapes; a network that was handed over is copied and drawn anew (`redrawn`); `class_scores` says what is taken of
+    outputs that are no tensor. All global random streams (torch's, NumPy's, Python's) are opened with `seed`, and are
+    left as they were, as the global settings of torch and Python are.
 
     Raises:
-        UserError: an unknown name, images asked of vectors, or a factory that does not take these arguments.
+        UserError: an unknown name, images asked of vectors, or a factory that does not take what there is, fails, or
+            gives no network.
     """
     import torch
 
-    factory = _factory(name, input_shape)
-    options: dict[str, Any] = {"input_shape": input_shape, "num_classes": num_classes}
-    if dropout:
-        options["dropout"] = dropout
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_seed(seed, "initial weights"))
-        try:
-            model = factory(**options)
-        except TypeError as error:
-            raise UserError(
-                f"model {name!r} could not be called with {', '.join(f'{k}={v!r}' for k, v in options.items())}: "
-                f"{error}; a factory takes input_shape and num_classes by keyword, and dropout where a rate is given"
-            ) from error
-    if not isinstance(model, torch.nn.Module):
-        raise UserError(f"model {name!r} gave a {type(model).__name__}, expected a torch.nn.Module")
+    with undisturbed(stream_seed(seed, "initial weights")):
+        if not is_reference(name):
+            factory = _built_in_for(name, input_shape)
+            options: dict[str, Any] = {"dropout": dropout} if dropout else {}
+            return factory(input_shape=input_shape, num_classes=num_classes, **options)
+        found = load_object(name)
+        with users_code(name, f"building model {name!r}"):
+            if isinstance(found, torch.nn.Module):
+                if dropout:
+                    raise UserError(f"got dropout={dropout:g} for model {name!r}, a network as it is: leave it out")
+                model = redrawn(found, name)
+            else:
+                model = factories.call_factory(
+                    found, name, input_shape=input_shape, num_classes=num_classes, dropout=dropout
+                )
+        if not isinstance(model, torch.nn.Module):
+            raise UserError(f"model {name!r} gave a {type(model).__name__}, expected a torch.nn.Module")
+        with users_code(name, f"model {name!r}, whose lazy layers take their shapes from inputs {input_shape},"):
+            model = materialized(model, input_shape, name)
+    # Whatever is made of the network, copies and stacks included, then gives scores.
+    if not any(getattr(hook, "func", None) is _take_scores for hook in model._forward_hooks.values()):
+        model.register_forward_hook(partial(_take_scores, name, num_classes))
     return model
+
+
+def _take_scores(name: str, num_classes: int, _: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
+    return class_scores(output, batch=len(inputs[0]), num_classes=num_classes, name=name)
+
+
+def takes_dropout(name: str) -> bool:
+    """Whether a model takes a rate of dropout: all of the catalogue do, and a user's own that has the argument."""
+    return not is_reference(name) or factories.takes_dropout(load_object(name))
 
 
 def without_batch_norm(name: str) -> str | None:
@@ -100,9 +126,7 @@ def without_batch_norm(name: str) -> str | None:
     return f"{name}-no-batchnorm" if re.fullmatch(f"{_INCEPTION}|{_RESNET}", name) else None
 
 
-def _factory(name: str, input_shape: tuple[int, ...]) -> Callable[..., nn.Module]:
-    if is_reference(name):
-        return load_object(name)
+def _built_in_for(name: str, input_shape: tuple[int, ...]) -> Callable[..., nn.Module]:
     factory = _built_in(name)
     if factory is None:
         close = get_close_matches(name, _EXAMPLES, n=1)

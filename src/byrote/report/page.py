@@ -11,8 +11,9 @@ import pandas as pd
 
 from byrote.data.corruptions import CORRUPTIONS
 from byrote.data.dataset import Dataset
-from byrote.data.kinds import in_words
 from byrote.errors import UserError
+from byrote.files import make_folder, write_file, write_table
+from byrote.masking import masked
 from byrote.report.answers import percent
 from byrote.report.examples import example_rows
 from byrote.report.figures import condition_label, setting_label
@@ -79,7 +80,8 @@ def write_report(
     path = Path(path)
     if path.is_dir():
         path /= "report.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
+    command = masked(command)
     if isinstance(study, Analysis):
         results = cast(Sequence[Computed], outcomes)
         table = study.summarise(results)
@@ -90,10 +92,10 @@ def write_report(
         table = study.summarise(runs)
         shown = presentation(study, runs, table)
         html = _page(study, runs, table, shown, command, cast(Sequence[Failure], failures), style)
-    table.to_csv(path.with_name("results.csv"), index=False)
+    write_table(path.with_name("results.csv"), table)
     for figure in shown.figures:
         write_figure(path.parent / "figures", figure, style, formats)
-    path.write_text(html, encoding="utf-8")
+    write_file(path, html)
 
 
 def _analysis_page(
@@ -106,7 +108,7 @@ def _analysis_page(
     style: Style,
 ) -> str:
     recipes = [getattr(result.calculation, "recipe", None) for result in results]
-    used = [recipe.resolved(analysis.data) for recipe in recipes if isinstance(recipe, Recipe)]
+    used = [recipe for recipe in recipes if isinstance(recipe, Recipe)]
     return (
         environment()
         .get_template("analysis.html.jinja")
@@ -118,12 +120,7 @@ def _analysis_page(
             chart_of=lambda figure: chart(figure, style),
             num_results=len(results),
             failed_checks=[],
-            notes=[
-                _data_note(analysis.data),
-                *_input_notes(analysis.data, used),
-                *_whitening_notes(used),
-                *shown.notes,
-            ],
+            notes=[_data_note(analysis.data), *_whitening_notes(used), *shown.notes],
             findings=analysis.verdict(table),
             command=command,
             environments=distinct(result.environment for result in results),
@@ -240,9 +237,7 @@ def _notes(study: Study, outcomes: Sequence[TrainOutcome]) -> list[str]:
         "Fitted means 99% of the training labels right, in evaluation mode on the whole set. Test labels are never "
         "corrupted; corrupted inputs are corrupted in training and test set alike."
     )
-    notes = [*_leak_notes(study.data, outcomes), _data_note(study.data)]
-    notes += _input_notes(study.data, [outcome.spec for outcome in outcomes])
-    notes += [interval, fitted, _stop_note(outcomes)]
+    notes = [*_leak_notes(study.data, outcomes), _data_note(study.data), interval, fitted, _stop_note(outcomes)]
     if any("gaussian" in outcome.spec.corruption for outcome in outcomes):
         notes.append("Gaussian inputs are unclamped numbers; the pictures above clip them to what a screen can show.")
     lagging = [outcome for outcome in outcomes if outcome.batch_norm]
@@ -263,11 +258,6 @@ def _data_note(data: Dataset) -> str:
         f"Data: {data.label}, {data.num_classes} classes, {len(data.train):,} training and {len(data.test):,} test "
         "examples. Training sets smaller than that are stratified subsets; each figure states its n."
     )
-
-
-def _input_notes(data: Dataset, recipes: Sequence[Recipe]) -> list[str]:
-    """What was done to the inputs, and why, in each way that occurs."""
-    return [in_words(data, done) for done in dict.fromkeys(recipe.resolved(data).preprocessing for recipe in recipes)]
 
 
 def _leak_notes(data: Dataset, outcomes: Sequence[TrainOutcome]) -> list[str]:

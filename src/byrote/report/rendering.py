@@ -11,6 +11,7 @@ from typing import Any, Literal
 import jinja2
 import vl_convert
 
+from byrote.files import make_folder, write_file, write_table
 from byrote.report.answers import percent
 from byrote.report.figures import Figure
 from byrote.report.theme import DARK, FONT, LIGHT, Style, vega_config
@@ -51,8 +52,8 @@ def theme(style: Style) -> dict[str, dict[str, object]]:
 
 def write_figure(folder: Path, figure: Figure, style: Style, formats: Sequence[Format]) -> None:
     """The figure as a file in each of `formats`, with the data that it draws."""
-    folder.mkdir(exist_ok=True)
-    figure.data.to_csv(folder / f"{figure.name}.csv", index=False)
+    make_folder(folder)
+    write_table(folder / f"{figure.name}.csv", figure.data)
     spec = json.dumps(
         {**figure.spec, "width": _FILE_WIDTH, "title": {"text": figure.title, "subtitle": figure.subtitle}}
     )
@@ -60,7 +61,7 @@ def write_figure(folder: Path, figure: Figure, style: Style, formats: Sequence[F
     for kind in formats:
         convert = getattr(vl_convert, f"vegalite_to_{kind}")
         drawn = convert(spec, config=config, **({"scale": 2} if kind == "png" else {}))
-        (folder / f"{figure.name}.{kind}").write_bytes(drawn.encode() if isinstance(drawn, str) else drawn)
+        write_file(folder / f"{figure.name}.{kind}", drawn)
 
 
 def chart(figure: Figure, style: Style) -> dict[str, Any]:

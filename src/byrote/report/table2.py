@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from byrote.models.catalog import takes_dropout
 from byrote.report.answers import percent
 from byrote.report.early_stopping import early_stopping_figure, evaluated
 from byrote.report.figures import model_label
 from byrote.report.sections import Cell, PageTable, Presentation, Section
 from byrote.studies.paper_numbers import PAPER, is_imagenet
-from byrote.studies.regularization import takes_dropout
 from byrote.studies.statistics import mean_interval
 from byrote.studies.study import Study
 from byrote.studies.table2_rows import MEASURES, Row, published_rows

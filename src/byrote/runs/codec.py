@@ -48,6 +48,8 @@ SCALARS: dict[str, type] = {
     "seconds": float,
     "initial_weights": str,
     "test_leaked_correct": int,
+    "frozen_parameters": int,
+    "diverged_at_step": int,
 }
 """The fields of a TrainOutcome that are columns as they are."""
 

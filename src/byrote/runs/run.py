@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from byrote.training.engine import train
 from byrote.training.key import run_key
 from byrote.training.outcome import Progress, TrainOutcome
 from byrote.training.planner import plan_groups, resolve_device
+from byrote.training.probe import probe_models
 from byrote.training.spec import TrainSpec
 
 OnProgress = Callable[[Progress], None]
@@ -77,14 +79,18 @@ def run(
     with each run that this call has added to the store.
 
     Raises:
+        UserError: before anything is trained: a model that cannot be trained on the data, or another wrong argument.
         RunsFailed: some runs raised; after all others have ended.
         StoreError: the store cannot be read or written; at once, what is stored stays.
     """
     store = store if isinstance(store, Store) else Store(store)
     log = on_log or (lambda _: None)
+    say = on_log or (lambda note: warnings.warn(note, stacklevel=4))
     device = resolve_device(device)
     specs = study.plan()
     keys = {spec: run_key(spec, study.data) for spec in specs}
+    for note in probe_models(specs, study.data, device):
+        say(note)
     if damaged := store.discard_damaged(keys.values()):
         log(f"damaged runs in the store: {len(damaged)}, which are trained again")
     finished = store.finished(keys.values(), weights=keep_weights)
@@ -172,6 +178,6 @@ def _train_group(
                     announce(outcome)
         except StoreError:
             raise
-        except Exception:
+        except (Exception, SystemExit):  # the user's own code may call sys.exit
             return GroupReport(trace=traceback.format_exc(), log=lines, stored=stored)
     return GroupReport(log=lines, stored=stored)

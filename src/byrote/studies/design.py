@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeAlias, TypeVar
 
 from byrote.data.corruptions import Corruption
@@ -58,7 +59,7 @@ class ModelStudy(Study):
             if n_train is not None and not 1 <= n_train <= available:
                 raise UserError(f"got n_train={n_train} for {self.data.name}, which has {available} training examples")
 
-    @property
+    @cached_property
     def model_names(self) -> list[str]:
         """As specs carry them."""
         return [name_of(model) for model in self.models]
@@ -113,8 +114,7 @@ class ModelStudy(Study):
         """The run of `model` with `seed` under `corruptions`, with `changes` of its recipe or of n_train."""
         fields = {"n_train": self.own(self.n_train, "n_train", model), "data_seed": self.data_seed} | changes
         recipe = self.own(self.recipe, "recipe", model).model_dump()
-        spec = TrainSpec.model_validate(recipe | fields | {"model": model, "seed": seed, "corruptions": corruptions})
-        return spec.resolved(self.data)
+        return TrainSpec.model_validate(recipe | fields | {"model": model, "seed": seed, "corruptions": corruptions})
 
 
 def label_corruptions(rate: float) -> tuple[Corruption, ...]:

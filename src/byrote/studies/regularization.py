@@ -15,7 +15,6 @@ Source     Zhang et al., Understanding deep learning requires rethinking general
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -25,10 +24,10 @@ import pandas as pd
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
-from byrote.models.catalog import without_batch_norm
-from byrote.references import is_reference, load_object, name_of
+from byrote.models.catalog import takes_dropout, without_batch_norm
+from byrote.references import name_of
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
-from byrote.studies.paper_settings import PAPER_STEPS, WEIGHT_DECAY, WHOLE, Scale, Sizes, default_models, sized
+from byrote.studies.paper_settings import PAPER_STEPS, WEIGHT_DECAY, WHOLE, Scale, Sizes, sized
 from byrote.studies.regularization_findings import findings
 from byrote.studies.study import Finding, tabulate
 from byrote.training.outcome import TrainOutcome
@@ -173,14 +172,6 @@ def default_factors(model: str, data: Dataset) -> Factors:
     return factors
 
 
-def takes_dropout(model: str) -> bool:
-    """Whether a model takes a rate of dropout: all of the catalogue do, and a user's own that has the argument."""
-    if not is_reference(model):
-        return True
-    parameters = inspect.signature(load_object(model)).parameters.values()
-    return any(parameter.name == "dropout" or parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
-
-
 MODELS_OF_SCALE: Mapping[Scale, Sequence[str]] = {
     "paper": ("mlp-3x512", "alexnet", "inception"),
     "laptop": ("mlp-1x512", "conv-small"),
@@ -205,7 +196,7 @@ def regularization_study(
             takes, whose runs are among these. "laptop" is mlp-1x512 and conv-small on 500 examples.
         models: others than these.
     """
-    models = models or default_models(MODELS_OF_SCALE[scale], data)
+    models = models or MODELS_OF_SCALE[scale]
     return RegularizationStudy(
         data=data,
         models=models,

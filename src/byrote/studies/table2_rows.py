@@ -9,8 +9,8 @@ from functools import cache
 import numpy as np
 
 from byrote.data.dataset import Dataset
+from byrote.models.catalog import takes_dropout
 from byrote.studies.paper_numbers import published
-from byrote.studies.regularization import takes_dropout
 
 MEASURES = {
     "train_accuracy": "top1_train",

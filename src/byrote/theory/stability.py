@@ -35,7 +35,7 @@ from byrote.training.conditions import SplitTensors, make_conditions
 from byrote.training.engine import train
 from byrote.training.outcome import Progress, TrainOutcome
 from byrote.training.planner import plan_groups
-from byrote.training.replica_run import weights_dtype
+from byrote.training.precision import weights_dtype
 from byrote.training.spec import Count, TrainSpec
 
 Loss = Literal["probability", "zero-one"]
@@ -155,7 +155,7 @@ class _Points:
         """Each of LOSSES at all points, against the labels trained on, of a run that kept its weights."""
         if outcome.stop_reason == "non-finite loss":
             return np.full((len(LOSSES), self.num), np.nan)
-        network, dtype = trained_network(outcome, data), weights_dtype(outcome.spec)
+        network, dtype = trained_network(outcome, data), weights_dtype(outcome.spec.precision)
         parts = []
         for split in self.splits:
             network.to(split.labels.device)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor
+from torch import Tensor, nn
 
 from byrote.data.augmentations import find_augmentation
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.randomness import permutation, stream, stream_seed
 from byrote.training.batches import EpochAugmentation, batch_bounds, batches
-from byrote.training.conditions import SplitTensors, labels_digest, make_conditions, token_hint
+from byrote.training.conditions import SplitTensors, labels_digest, make_conditions
 from byrote.training.evaluation import (
     Evaluation,
     evaluate,
@@ -31,12 +31,13 @@ from byrote.training.key import network_input_shape
 from byrote.training.optimizers import ReplicaOptimizer, is_elementwise
 from byrote.training.outcome import Progress, StopReason, TrainOutcome
 from byrote.training.planner import is_convolutional, resolve_device
-from byrote.training.precision import make_numerics
+from byrote.training.precision import input_dtype, make_numerics, widened
 from byrote.training.recorder import Recorder, StepProbe, is_early_row
-from byrote.training.replica_run import ReplicaRun, build_run, environment, weights_dtype
-from byrote.training.replicas import Replicas, why_not_stackable
+from byrote.training.replica_run import ReplicaRun, build_run, environment
+from byrote.training.replicas import Replicas
 from byrote.training.schedule import EvaluationSchedule, sample_strides
 from byrote.training.spec import FIELDS_OF_REPLICAS, TrainSpec
+from byrote.training.trial import goes_with_channels_last, trial_inputs, verify, why_not_stackable
 
 _SECONDS_BETWEEN_REPORTS = 0.5
 
@@ -61,7 +62,7 @@ def train(
     """
     log = on_log or (lambda _: None)
     device = resolve_device(device)
-    specs = tuple(spec.resolved(data) for spec in specs)
+    specs = tuple(specs)
     if not specs:
         return
     common = TrainSpec.model_fields.keys() - set(FIELDS_OF_REPLICAS)
@@ -71,35 +72,41 @@ def train(
             f"{', '.join(FIELDS_OF_REPLICAS)}: let plan_groups make the groups"
         )
     runs = [build_run(spec, data, device, log if position == 0 else None) for position, spec in enumerate(specs)]
-    if len(specs) > 1:
-        refusal = _why_not_stackable(specs[0], runs, data, device)
-        if refusal:
-            log(f"{specs[0].model}: trained one by one, since {refusal}")
-            for spec in specs:
-                yield from train(
-                    (spec,),
-                    data,
-                    device=device,
-                    keep_weights=keep_weights,
-                    on_progress=on_progress,
-                    on_log=on_log,
-                )
-            return
+    if len(specs) > 1 and (refusal := _why_not_stackable(specs[0], runs, data, device)):
+        log(f"{specs[0].model}: trained one by one, since {refusal}")
+        for spec in specs:
+            yield from train(
+                (spec,),
+                data,
+                device=device,
+                keep_weights=keep_weights,
+                on_progress=on_progress,
+                on_log=on_log,
+            )
+        return
     yield from _Group(specs, runs, data, device, keep_weights, on_progress or (lambda _: None)).outcomes()
 
 
 def _why_not_stackable(spec: TrainSpec, runs: Sequence[ReplicaRun], data: Dataset, device: str) -> str | None:
     if not is_elementwise(spec.optimizer):
         return f"{spec.optimizer} is not known to treat each weight by itself"
-    if data.kind == "tokens":
-        probe = torch.from_numpy(data.train.inputs[[0, -1]].astype(np.int64)).to(device)
-    else:
-        generator = torch.Generator(device).manual_seed(0)
-        shape = (2, *network_input_shape(spec, data))
-        probe = torch.rand(shape, device=device, dtype=weights_dtype(spec), generator=generator)
-    with make_numerics(spec.precision, device)():  # vmap refuses some operations only there
-        failure = why_not_stackable([run.network for run in runs], probe)
-    return failure and f"a stack of it fails: {failure}"
+    networks = [run.network for run in runs]
+    inputs = trial_inputs(spec, data, device, input_dtype(networks[0], spec.precision))
+    with _seeded(spec.seed, "trial", device):
+        return why_not_stackable(networks, inputs, spec.precision)
+
+
+@contextmanager
+def _seeded(seed: int, purpose: str, device: str, epoch: int = 0) -> Iterator[None]:
+    """For modules that draw from torch's global generator, which are never stacked; and for cuDNN."""
+    devices = [device] if device.startswith("cuda") else []
+    with (
+        torch.random.fork_rng(devices=devices),
+        # Without its first argument, flags() turns cuDNN off.
+        torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, deterministic=True, benchmark=False),
+    ):
+        torch.manual_seed(stream_seed(seed, purpose, epoch))
+        yield
 
 
 @dataclass
@@ -117,22 +124,26 @@ class _Group:
     def __post_init__(self) -> None:
         self.started = time.perf_counter()
         self.recipe = self.specs[0]
-        self.dtype = weights_dtype(self.recipe)
         self.numerics = make_numerics(self.recipe.precision, self.device)
         self.active = list(range(len(self.specs)))
         networks = [run.network for run in self.runs]
-        channels_last = is_convolutional(networks[0]) and len(network_input_shape(self.recipe, self.data)) == 3
-        if channels_last:
-            for network in networks:
+        self.dtype = input_dtype(networks[0], self.recipe.precision)
+        channels_last = False
+        if is_convolutional(networks[0]) and len(network_input_shape(self.recipe, self.data)) == 3:
+            inputs = trial_inputs(self.recipe, self.data, self.device, self.dtype)
+            with self._reproducibly("trial", 0):
+                channels_last = goes_with_channels_last(networks[0], inputs, self.recipe.precision)
+            for network in networks if channels_last else ():
                 network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         conditions = make_conditions(self.specs, self.data, device=self.device, channels_last=channels_last)
         self.train_split = conditions.train
         self.unseen = {"test": conditions.test}
         if conditions.validation is not None:
             self.unseen["validation"] = conditions.validation
-        self.replicas = Replicas(networks)
         self.augment = find_augmentation(self.recipe.augmentation, self.data.input_shape)
-        self._verify_output()
+        self.bounds = batch_bounds(self.train_split.num_examples, self.recipe.batch_size)
+        self._verify(networks[0])
+        self.replicas = Replicas(networks)
         for position, run in enumerate(self.runs):
             run.num_examples = self.train_split.num_examples
             run.most_correct = conditions.most_correct[position]
@@ -145,7 +156,6 @@ class _Group:
         self.optimizer = ReplicaOptimizer(self.specs, self.replicas.parameters)
         self.recorder = Recorder(len(self.specs))
         self.probe = StepProbe(self.replicas.parameters)
-        self.bounds = batch_bounds(self.train_split.num_examples, self.recipe.batch_size)
         self.examples_done = 0
         n = self.train_split.num_examples
         num_unseen = sum(split.num_examples for split in self.unseen.values())
@@ -199,7 +209,7 @@ class _Group:
             early = is_early_row(self.step + 1, recipe.dense_steps)
             measure = early or is_last
             with self.numerics():
-                logits = self.replicas(inputs, training=True).to(self.dtype)
+                logits = widened(self.replicas(inputs, training=True))
             loss = loss_per_replica(logits, labels[:, first:last], recipe.loss)
             loss.sum().backward()
             self.replicas.collect_gradients()
@@ -239,6 +249,7 @@ class _Group:
                 break
         self.examples_done += seen * len(self.active)
         mean_loss = weighted_mean(losses, sizes)
+        self._note_divergence(torch.stack(losses))
         running = share_equal(predictions[:, :seen], labels[:, :seen])
         true_labels = self.train_split.true_labels.gather(1, order.to(self.device))
         self.recorder.add_epoch(
@@ -257,17 +268,14 @@ class _Group:
         )
         return mean_loss, running
 
-    @contextmanager
-    def _reproducibly(self, purpose: str, epoch: int) -> Iterator[None]:
-        """For modules that draw from torch's global generator, which are never stacked; and for cuDNN."""
-        devices = [self.device] if self.device.startswith("cuda") else []
-        with (
-            torch.random.fork_rng(devices=devices),
-            # Without its first argument, flags() turns cuDNN off.
-            torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, deterministic=True, benchmark=False),
-        ):
-            torch.manual_seed(stream_seed(self.specs[self.active[0]].seed, purpose, epoch))
-            yield
+    def _note_divergence(self, losses: Float[Tensor, "S R"]) -> None:
+        """Of the losses of this epoch's S steps."""
+        for run, finite in zip(self.active, losses.isfinite().cpu().T, strict=True):
+            if not finite.all():
+                self.runs[run].diverged_at_step = self.step - len(losses) + int(finite.int().argmin()) + 1
+
+    def _reproducibly(self, purpose: str, epoch: int) -> AbstractContextManager[None]:
+        return _seeded(self.specs[self.active[0]].seed, purpose, self.device, epoch)
 
     def _batch_order(self, epoch: int) -> Int64[Tensor, "R N"]:
         n = self.train_split.num_examples
@@ -362,25 +370,15 @@ class _Group:
         self.train_split = self.train_split.keep(kept)
         self.unseen = {name: split.keep(kept) for name, split in self.unseen.items()}
 
-    def _verify_output(self) -> None:
+    def _verify(self, network: nn.Module) -> None:
+        """On the first examples of the first run."""
         examples = torch.arange(min(2, self.train_split.num_examples), device=self.train_split.inputs.home)
-        inputs = self.train_split.gather(examples.expand(len(self.active), -1), self.dtype)
+        inputs = self.train_split.gather(examples.expand(len(self.active), -1), self.dtype)[0]
         if augmentation := self._augmentation(epoch=0):
             augmentation.verify(self.train_split, examples.repeat(len(self.active), 1), self.dtype)
-        try:
-            with torch.no_grad(), self._reproducibly("evaluation", 0):
-                logits = self.replicas(inputs, training=False)
-        except Exception as error:
-            raise UserError(
-                f"model {self.recipe.model!r} failed on {len(examples)} inputs of shape {tuple(inputs.shape[2:])}, "
-                f"expected a tensor of class scores: {type(error).__name__}: {error}{token_hint(self.data, error)}"
-            ) from error
-        expected = (len(self.active), len(examples), self.data.num_classes)
-        if tuple(logits.shape) != expected:
-            raise UserError(
-                f"model {self.recipe.model!r} gave outputs of shape {tuple(logits.shape[1:])} for "
-                f"{len(examples)} inputs, expected {expected[1:]}: one row of {expected[2]} class scores an input"
-            )
+        smallest = min(last - first for first, last in self.bounds)
+        with self._reproducibly("trial", 0):
+            verify(network, inputs, spec=self.recipe, data=self.data, smallest_batch=smallest)
 
     def _progress(
         self, epoch: int, fraction: float, losses: Float[np.ndarray, " R"], running: Float[np.ndarray, " R"]

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from byrote.training.batches import batches
 from byrote.training.conditions import SplitTensors
+from byrote.training.precision import widened
 from byrote.training.replicas import Replicas
 
 # Examples of all replicas together in one forward pass: their activations stay near the caches.
@@ -44,7 +45,7 @@ def evaluate(
     dtype: torch.dtype,
     numerics: Callable[[], AbstractContextManager[object]],
 ) -> list[Evaluation]:
-    """The replicas at positions `members` on all N examples of `split`."""
+    """The replicas at positions `members` on all N examples of `split`, given to them as `dtype`."""
     part = split.keep(members)
     n = part.num_examples
     predictions = torch.empty_like(part.labels)
@@ -56,7 +57,7 @@ def evaluate(
     for inputs in batches(part, examples.split(size, dim=1), dtype):
         first, last = last, last + inputs.shape[1]
         with numerics():
-            logits = replicas(inputs, training=False, members=members).to(dtype)
+            logits = widened(replicas(inputs, training=False, members=members))
         total += loss_per_replica(logits, part.labels[:, first:last], loss).cpu().double() * (last - first)
         predictions[:, first:last] = logits.argmax(-1)
         best = logits.topk(min(_TOP, logits.shape[-1]), sorted=False).indices

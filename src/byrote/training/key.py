@@ -23,7 +23,6 @@ def run_key(spec: TrainSpec, data: Dataset) -> str:
     Raises:
         UserError: a model, optimiser, crop, corruption or augmentation that is not there or does not go with the data.
     """
-    spec = spec.resolved(data)
     shape = network_input_shape(spec, data)
     refuse_meaningless(spec.corruptions, data)
     if data.kind == "tokens" and not is_reference(spec.model):
@@ -36,7 +35,7 @@ def run_key(spec: TrainSpec, data: Dataset) -> str:
         str(SEMANTICS),
         spec.canonical_json(),
         data.fingerprint,
-        _parameter_shapes(spec.model, shape, data.num_classes, spec.dropout),
+        _parameter_shapes(spec.model, shape, data.num_classes, spec.dropout, _source_of(spec.model)),
         *(source_digest(name) for name in (spec.model, spec.optimizer, spec.augmentation) if is_reference(name)),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -54,7 +53,12 @@ def network_input_shape(spec: TrainSpec, data: Dataset) -> tuple[int, ...]:
     return (data.input_shape[0], spec.crop, spec.crop)
 
 
+def _source_of(model: str) -> str:
+    """What a name leads to may change while a process lasts."""
+    return source_digest(model) if is_reference(model) else ""
+
+
 @lru_cache(maxsize=256)
-def _parameter_shapes(model: str, input_shape: tuple[int, ...], num_classes: int, dropout: float) -> str:
+def _parameter_shapes(model: str, input_shape: tuple[int, ...], num_classes: int, dropout: float, _source: str) -> str:
     network = build_model(model, input_shape=input_shape, num_classes=num_classes, dropout=dropout)
     return ";".join(f"{name}{tuple(parameter.shape)}" for name, parameter in network.named_parameters())

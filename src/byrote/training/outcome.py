@@ -64,6 +64,7 @@ class TrainOutcome:
     n_test: int
     num_classes: int
     parameters: int
+    """Weights that are trained; frozen ones are `frozen_parameters`."""
     batch_norm: bool
 
     # Final figures: the last weights, evaluation mode, whole splits, no augmentation.
@@ -109,6 +110,10 @@ class TrainOutcome:
     there may be memory: `test_accuracy_unleaked` is the accuracy on the others."""
     test_leaked_correct: int = 0
     """How many of them are predicted right."""
+    frozen_parameters: int = 0
+    """Weights that are not trained (requires_grad=False)."""
+    diverged_at_step: int | None = None
+    """The first optimiser step whose loss was not a finite number; None where all were."""
     initial_state: dict[str, torch.Tensor] | None = None
     """Weights and buffers before the first step, where the caller asked to keep them."""
     final_state: dict[str, torch.Tensor] | None = None

@@ -8,10 +8,35 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map_only
+
+
+def weights_dtype(precision: str) -> torch.dtype:
+    """Of weights, inputs, sums and losses, where the network says nothing else."""
+    return torch.float64 if precision == "float64" else torch.float32
+
+
+def with_precision(network: nn.Module, precision: str) -> nn.Module:
+    """The same network, all of whose numbers are float64 where that is asked for; else they stay what they are: one
+    that is built in half precision, in part or whole, is another network in float32."""
+    if precision == "float64":
+        wide = {False: torch.float64, True: torch.complex128}
+        network._apply(lambda t: t.to(wide[t.is_complex()]) if t.is_floating_point() or t.is_complex() else t)
+    return network
+
+
+def input_dtype(network: nn.Module, precision: str) -> torch.dtype:
+    """Of the inputs that a network is given: that of its weights, where all have one."""
+    found = {weight.dtype for weight in network.parameters() if weight.is_floating_point()}
+    return found.pop() if len(found) == 1 else weights_dtype(precision)
+
+
+def widened(tensor: Tensor) -> Tensor:
+    """In float32 at least: half precision is for products, not for sums."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
 def make_numerics(precision: str, device: str) -> Callable[[], AbstractContextManager[object]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from byrote.training.outcome import CURVE_COLUMNS, EARLY_COLUMNS
+from byrote.training.precision import widened
 
 _EVERY_STEP_UNTIL = 100
 _SPACING = 10
@@ -84,8 +86,17 @@ class StepProbe:
 
 def _inner(a: Sequence[Tensor], b: Sequence[Tensor]) -> Float[Tensor, " R"]:
     """Inner products over all weights of each replica."""
-    products = [torch.linalg.vecdot(x.flatten(1), y.flatten(1)) for x, y in zip(a, b, strict=True)]
-    return torch.stack(products).sum(0)
+    products = [torch.linalg.vecdot(_rows(x), _rows(y)) for x, y in zip(a, b, strict=True)]
+    return torch.stack([product.to(_widest(products)) for product in products]).sum(0)
+
+
+def _rows(tensor: Tensor) -> Float[Tensor, "R _"]:
+    """Of complex weights, the real and the imaginary parts."""
+    return widened(torch.view_as_real(tensor) if tensor.is_complex() else tensor).flatten(1)
+
+
+def _widest(tensors: Sequence[Tensor]) -> torch.dtype:
+    return reduce(torch.promote_types, (tensor.dtype for tensor in tensors))
 
 
 def _append(

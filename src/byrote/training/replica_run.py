@@ -19,6 +19,7 @@ from byrote.training.evaluation import Evaluation
 from byrote.training.key import network_input_shape, run_key
 from byrote.training.outcome import Check
 from byrote.training.planner import hardware
+from byrote.training.precision import with_precision
 from byrote.training.replicas import prepare
 from byrote.training.spec import TrainSpec
 
@@ -37,7 +38,8 @@ class ReplicaRun:
     network: torch.nn.Module
     initial_weights: str
     batch_norm: bool
-    num_parameters: int
+    num_trained_weights: int
+    num_frozen_weights: int
     checks: list[Check]
 
     # Set once the group's data are on the device.
@@ -53,6 +55,7 @@ class ReplicaRun:
     steps_to_fit: int | None = None
     epochs_to_interpolate: int | None = None
     steps_to_interpolate: int | None = None
+    diverged_at_step: int | None = None
     train: Evaluation | None = None
     test: Evaluation | None = None
 
@@ -97,7 +100,9 @@ class ReplicaRun:
         kind = np.min_scalar_type(int(max(self.train.predictions.max(), self.test.predictions.max())))
         return {
             "key": self.key,
-            "parameters": self.num_parameters,
+            "parameters": self.num_trained_weights,
+            "frozen_parameters": self.num_frozen_weights,
+            "diverged_at_step": self.diverged_at_step,
             "batch_norm": self.batch_norm,
             "train_loss": self.train.loss,
             "train_accuracy": self.train.accuracy,
@@ -143,16 +148,13 @@ def build_run(spec: TrainSpec, data: Dataset, device: str, log: Callable[[str], 
         spec=spec,
         # Now, not when the run ends: the user may have edited the source by then.
         key=run_key(spec, data),
-        network=network.to(device, weights_dtype(spec)),
+        network=with_precision(network, spec.precision).to(device),
         initial_weights=first,
         batch_norm=any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in network.modules()),
-        num_parameters=sum(parameter.numel() for parameter in network.parameters()),
+        num_trained_weights=sum(weight.numel() for weight in network.parameters() if weight.requires_grad),
+        num_frozen_weights=sum(weight.numel() for weight in network.parameters() if not weight.requires_grad),
         checks=[check],
     )
-
-
-def weights_dtype(spec: TrainSpec) -> torch.dtype:
-    return torch.float64 if spec.precision == "float64" else torch.float32
 
 
 def _weights_digest(network: torch.nn.Module) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from itertools import chain
 
@@ -43,6 +42,9 @@ class Replicas:
         self._network.train(training)
         if self.alone:
             return _scores(self._network(inputs[0]), training)[None]
+        if inputs.stride(0) == 0:
+            # Each its own copy, since a forward pass may change its input in place.
+            inputs = torch.stack([inputs[0]] * len(inputs))
         state = (self.parameters, self.buffers)
         if members is not None and len(members) < self.num_replicas:
             rows = list(members)
@@ -120,19 +122,3 @@ def prepare(network: nn.Module, *, seed: int, momentum: float | None, epsilon: f
             module.momentum = module.momentum if momentum is None else momentum
             module.eps = module.eps if epsilon is None else epsilon
     return notes
-
-
-def why_not_stackable(networks: Sequence[nn.Module], inputs: Shaped[Tensor, "B ..."]) -> str | None:
-    """A trial of one stacked step on copies of two networks: None, or why it fails."""
-    trial = Replicas([copy.deepcopy(network) for network in networks[:2]])
-    try:
-        trial(torch.stack([inputs, inputs]), training=True).sum().backward()
-    except Exception as error:  # vmap raises whatever the module's own code makes of batched tensors
-        return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
-    alone = copy.deepcopy(networks[0]).train()
-    alone(inputs)
-    after = dict(alone.named_buffers())
-    for name, buffer in networks[0].named_buffers():
-        if torch.equal(trial.buffers[name][0], buffer) and not torch.equal(after[name], buffer):
-            return f"its buffer {name!r} is replaced by another tensor instead of updated in place"
-    return None

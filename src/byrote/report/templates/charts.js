@@ -6,10 +6,16 @@ function download(name, address) {
   link.click();
 }
 
+// As the files beside the page: a text that a spreadsheet would execute gets a quote before it (byrote/files.py).
+function harmless(text) {
+  const isNumber = text.trim() !== "" && Number.isFinite(Number(text));
+  return isNumber ? text : text.replace(/(^|[;\t\r\n])(?=\s*[=+\-@＝＋－＠]|[\t\r])/g, "$1'");
+}
+
 function csv(rows) {
-  const cell = (value) => (/[",\n]/.test(value ?? "") ? `"${value.replaceAll('"', '""')}"` : value ?? "");
-  const lines = rows.map((row) => Object.values(row).map(cell).join(","));
-  return [Object.keys(rows[0]).join(","), ...lines].join("\n");
+  const quoted = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const cell = (value) => quoted(harmless(String(value ?? "")));
+  return [Object.keys(rows[0]), ...rows.map(Object.values)].map((row) => row.map(cell).join(",")).join("\n");
 }
 
 class Chart {

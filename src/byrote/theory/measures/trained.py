@@ -11,7 +11,7 @@ from byrote.theory.measures.measure import TrainingSet
 from byrote.training.conditions import make_conditions
 from byrote.training.key import network_input_shape
 from byrote.training.outcome import TrainOutcome
-from byrote.training.replica_run import weights_dtype
+from byrote.training.precision import weights_dtype
 from byrote.training.replicas import prepare
 from byrote.training.spec import TrainSpec
 
@@ -30,7 +30,7 @@ def trained_network(outcome: TrainOutcome, data: Dataset) -> nn.Module:
         spec.model, input_shape=shape, num_classes=data.num_classes, seed=spec.seed, dropout=spec.dropout
     )
     prepare(network, seed=spec.seed, momentum=spec.batch_norm_momentum, epsilon=spec.batch_norm_epsilon)
-    network.to(weights_dtype(spec)).load_state_dict(outcome.final_state)
+    network.to(weights_dtype(spec.precision)).load_state_dict(outcome.final_state)
     return network.eval()
 
 
@@ -38,4 +38,4 @@ def training_set(spec: TrainSpec, data: Dataset) -> TrainingSet:
     """What the run of `spec` on `data` is trained on: its subset, with its corruption, preprocessed, not augmented."""
     split = make_conditions((spec,), data, device="cpu", channels_last=False).train
     rows = torch.arange(split.num_examples)[None]
-    return TrainingSet(split.gather(rows, weights_dtype(spec))[0], split.labels[0], data.num_classes)
+    return TrainingSet(split.gather(rows, weights_dtype(spec.precision))[0], split.labels[0], data.num_classes)

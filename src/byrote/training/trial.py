@@ -1,0 +1,241 @@
+"""A group's networks on a few examples before they are trained: whether they work, whether a stack of them gives what
+each gives alone, and whether they go with channels-last memory."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+import torch
+from jaxtyping import Shaped
+from torch import Tensor, nn
+
+from byrote.data.dataset import Dataset
+from byrote.errors import UserError
+from byrote.training.conditions import token_hint
+from byrote.training.key import network_input_shape
+from byrote.training.precision import make_numerics
+from byrote.training.replicas import Replicas
+from byrote.training.spec import TrainSpec
+
+Numerics = Callable[[], AbstractContextManager[object]]
+
+_EXAMPLES = 8
+"""Enough for batch norm not to magnify rounding, as it does with two."""
+_ROUNDING = {torch.float64: 1e-8, torch.float32: 1e-3}
+"""How far, as a share of the largest, numbers may differ that two orders of the same sums give."""
+_ROUNDING_OF_LESS, _ROUNDING_OF_TF32 = 0.1, 0.02
+
+
+def trial_inputs(spec: TrainSpec, data: Dataset, device: str, dtype: torch.dtype) -> Shaped[Tensor, "B ..."]:
+    """A few inputs as networks of `spec` take them: of the first token ids, else made up."""
+    if data.kind == "tokens":
+        return torch.from_numpy(data.train.inputs[:_EXAMPLES].astype(np.int64)).to(device)
+    generator = torch.Generator(device).manual_seed(0)
+    shape = (_EXAMPLES, *network_input_shape(spec, data))
+    return torch.rand(shape, device=device, dtype=dtype, generator=generator)
+
+
+def why_not_stackable(
+    networks: Sequence[nn.Module], inputs: Shaped[Tensor, "B ..."], precision: str = "float32"
+) -> str | None:
+    """None, or why these networks must be trained one by one: a stack of them fails, or one of them gives in it other
+    outputs or gradients than alone, as one does that computes with what is neither a parameter nor a buffer."""
+    numerics = make_numerics(precision, inputs.device.type)  # vmap refuses some operations only there
+    with left_as_they_were(networks), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            stacked = _course(Replicas(networks), torch.stack([inputs] * len(networks)), numerics)
+        except Exception as error:  # vmap raises whatever the module's own code makes of batched tensors
+            return f"a stack of it fails: {_words(error)}"
+    for position, network in enumerate(networks):
+        buffers = dict(network.named_buffers())
+        with left_as_they_were([network]):
+            try:
+                alone = _course(Replicas([network]), inputs[None], numerics)
+            except Exception as error:
+                return f"it fails: {_words(error)}"
+            for name, buffer in network.named_buffers():
+                if buffer is not buffers.get(name):
+                    return (
+                        f"a stack of it fails: its buffer {name!r} is replaced by another tensor instead of updated in "
+                        "place"
+                    )
+        if what := _difference(alone, stacked.of(position), precision):
+            return (
+                f"network {position + 1} of {len(networks)} has other {what} in a stack than alone: it computes with "
+                "something that is neither a parameter nor a buffer of its own, or changes gradients by a hook"
+            )
+    return None
+
+
+def goes_with_channels_last(network: nn.Module, inputs: Shaped[Tensor, "B C H W"], precision: str = "float32") -> bool:
+    """Whether a network computes the same on images whose channels lie side by side in memory, where convolutions are
+    fastest: not one with `x.view` after a convolution. Its weights are left in the layout that this says."""
+    numerics = make_numerics(precision, inputs.device.type)
+    network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    by_rows = _tried(network, inputs, numerics)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    by_channels = _tried(network, inputs.contiguous(memory_format=torch.channels_last), numerics)
+    if by_rows is None or (by_channels is not None and not _difference(by_rows, by_channels, precision)):
+        return True
+    network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    return False
+
+
+def verify(
+    network: nn.Module, inputs: Shaped[Tensor, "B ..."], *, spec: TrainSpec, data: Dataset, smallest_batch: int
+) -> None:
+    """Tries one step on the inputs, of which there is one at least, and on as many as the smallest batch has.
+
+    Raises:
+        UserError: the network fails, or gives something else than one row of class scores an input.
+    """
+    numerics, doing = make_numerics(spec.precision, inputs.device.type), f"model {spec.model!r}"
+    for training in (False, True):
+        part = inputs[: min(len(inputs), smallest_batch)] if training else inputs
+        shape, mode = tuple(part.shape[1:]), "training" if training else "evaluation"
+        with left_as_they_were([network]):
+            try:
+                with numerics():
+                    logits = Replicas([network])(part[None].clone(), training=training)[0]
+                if training and logits.requires_grad:
+                    logits.sum().backward()
+            except UserError:
+                raise
+            except Exception as error:
+                raise UserError(
+                    f"{doing} failed in {mode} mode on {len(part)} {'input' if len(part) == 1 else 'inputs'} of shape "
+                    f"{shape}, expected a tensor of class scores: {_words(error)}"
+                    f"{token_hint(data, error)}{_hint_of_one(error, spec) if training and len(part) == 1 else ''}"
+                ) from error
+        expected = (len(part), data.num_classes)
+        if tuple(logits.shape) != expected:
+            raise UserError(
+                f"{doing} gave outputs of shape {tuple(logits.shape)} for {len(part)} inputs, expected {expected}: one "
+                f"row of {data.num_classes} class scores an input"
+            )
+    if not logits.requires_grad:
+        raise UserError(
+            f"got {doing}, whose outputs in training do not depend on any weight that can be trained: leave some "
+            "weights with requires_grad=True, and return class scores as they are"
+        )
+
+
+@contextmanager
+def left_as_they_were(networks: Sequence[nn.Module]) -> Iterator[None]:
+    """Takes back whatever calls within change of the networks: weights, buffers, attributes, modes, gradients."""
+    modules = [
+        (module, dict(vars(module)), dict(module._parameters), dict(module._buffers))
+        for network in networks
+        for module in network.modules()
+        if not isinstance(module, torch.jit.ScriptModule)
+    ]
+    modes = [(module, module.training) for network in networks for module in network.modules()]
+    tensors = [*chain.from_iterable(chain(network.parameters(), network.buffers()) for network in networks)]
+    tensors += [value for _, own, _, _ in modules for value in own.values() if isinstance(value, Tensor)]
+    values = [tensor.detach().clone() for tensor in tensors]
+    try:
+        yield
+    finally:
+        for module, own, parameters, buffers in modules:
+            for kept, now in ((own, vars(module)), (parameters, module._parameters), (buffers, module._buffers)):
+                now.clear()
+                now.update(kept)
+        for module, mode in modes:
+            module.training = mode
+        with torch.no_grad():
+            for tensor, value in zip(tensors, values, strict=True):
+                tensor.detach().copy_(value)
+                if tensor.is_leaf:
+                    tensor.grad = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Course:
+    """What R networks gave on the same inputs; the axis R comes first in all."""
+
+    outputs: dict[str, Tensor]
+    """Among them, of the first network alone, what it gives once the others have left."""
+    gradients: dict[str, Tensor]
+
+    def of(self, replica: int) -> _Course:
+        rows = slice(replica, replica + 1)
+        outputs, gradients = ({name: f[rows] for name, f in part.items()} for part in (self.outputs, self.gradients))
+        return _Course({name: found for name, found in outputs.items() if len(found)}, gradients)
+
+
+def _course(replicas: Replicas, inputs: Tensor, numerics: Numerics) -> _Course:
+    """Two steps of training and an evaluation: what a network keeps from one call to the next shows in later ones."""
+    outputs, gradients = {}, {}
+    for name, training in (("first", True), ("second", True), ("evaluated", False)):
+        with numerics():
+            found = replicas(inputs.clone(), training=training)
+        outputs[name] = found.detach()
+        if found.requires_grad and training:
+            (found * torch.linspace(-1, 1, found[0].numel(), device=found.device).view(found[0].shape)).sum().backward()
+            replicas.collect_gradients()
+            gradients |= {
+                f"{name} {weight}": torch.zeros_like(p) if p.grad is None else p.grad.detach().clone()
+                for weight, p in replicas.parameters.items()
+            }
+            replicas.clear_gradients()
+    with numerics(), torch.no_grad():
+        outputs["without others"] = replicas(inputs[:1].clone(), training=True, members=[0])
+    return _Course(outputs, gradients)
+
+
+def _tried(network: nn.Module, inputs: Tensor, numerics: Numerics) -> _Course | None:
+    with left_as_they_were([network]):
+        try:
+            return _course(Replicas([network]), inputs[None], numerics)
+        except Exception:  # whichever of its operations does not go with this layout
+            return None
+
+
+def _difference(a: _Course, b: _Course, precision: str) -> str:
+    """Which of their numbers differ by more than rounding: "outputs", "gradients", or ""."""
+    for name in a.outputs.keys() & b.outputs.keys():
+        found = a.outputs[name]
+        rounding = _rounding(found, precision)
+        if _are_different(found, b.outputs[name], rounding * _largest(found)):
+            return "outputs"
+    every = max(map(_largest, a.gradients.values()), default=0.0)
+    for name, found in a.gradients.items():
+        # Gradients that are 0 but for rounding are rounding of larger ones.
+        rounding = _rounding(found, precision)
+        if _are_different(found, b.gradients[name], rounding * (_largest(found) + every / 10)):
+            return "gradients"
+    return ""
+
+
+def _are_different(a: Tensor, b: Tensor, margin: float) -> bool:
+    return a.shape != b.shape or not torch.allclose(a, b, rtol=0.0, atol=margin, equal_nan=True)
+
+
+def _largest(tensor: Tensor) -> float:
+    return float(tensor.abs().nan_to_num(0.0, 0.0, 0.0).max()) if tensor.numel() else 0.0
+
+
+def _rounding(found: Tensor, precision: str) -> float:
+    if precision == "bfloat16":
+        return _ROUNDING_OF_LESS
+    if found.dtype == torch.float32 and found.device.type == "cuda":
+        return _ROUNDING_OF_TF32  # of convolutions, and of products where the user allows it
+    return _ROUNDING.get(found.dtype, _ROUNDING_OF_LESS)
+
+
+def _hint_of_one(error: Exception, spec: TrainSpec) -> str:
+    if "more than 1" not in str(error):
+        return ""
+    what = f"batch_size={spec.batch_size}" if spec.batch_size == 1 else "a training set of one example"
+    return f"; batch norm is undefined on a batch of one example, as {what} makes it: use at least two"
+
+
+def _words(error: Exception) -> str:
+    first = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {first[0]}" if first else type(error).__name__

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from torch import nn
+
+from byrote.data.dataset import Dataset, Split
+from byrote.errors import UserError
+from byrote.references import name_of
+from byrote.training.probe import probe_models
+from byrote.training.spec import TrainSpec
+
+BUILT: list[str] = []
+
+
+def net(n_classes: int) -> nn.Module:
+    BUILT.append("net")
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, n_classes))
+
+
+def words(num_classes: int) -> nn.Module:
+    return nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.LazyLinear(num_classes), nn.Softmax(1))
+
+
+def test_each_model_is_tried_once(tiny: Dataset) -> None:
+    specs = [TrainSpec(model=name_of(net), seed=seed) for seed in range(3)]
+    assert probe_models([*specs, TrainSpec(model="mlp-1x4")], tiny, "cpu") == []
+    assert probe_models(specs, replace(tiny, name="other"), "cpu") == []
+    assert len(BUILT) == 1
+    with pytest.raises(UserError, match=r"on 2 inputs of shape \(1, 5, 5\) failed: .*2x25 and 64x"):
+        probe_models([specs[0].model_copy(update={"crop": 5})], tiny, "cpu")
+
+
+def test_token_ids_stay_whole_and_what_is_found_is_said() -> None:
+    split = Split.clean(np.arange(40).reshape(8, 5) % 9, np.arange(8) % 2)
+    data = Dataset("words", split, split, ("a", "b"))
+    (note,) = probe_models([TrainSpec(model=name_of(words), preprocessing="none")], data, "cpu")
+    assert note.startswith(f"{name_of(words)}: gives probabilities")
