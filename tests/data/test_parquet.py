@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -7,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from byrote.data import parquet
+from byrote.data import memory, parquet
+from byrote.data.dataset import Dataset
 from byrote.data.parquet import RowGroupSlice
 from byrote.data.sources import load
 from byrote.errors import UserError
@@ -23,6 +28,14 @@ def put(folder: Path, table: pa.Table, name: str = "train.parquet") -> None:
     pq.write_table(table, folder / name)
 
 
+def load_telling(folder: Path, **options: Any) -> tuple[Dataset, list[str]]:
+    """The data, and what was said, with DIR for the folder."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        data = load(f"parquet:{folder}", **options)
+    return data, [str(warning.message).replace(str(folder), "DIR") for warning in caught]
+
+
 @pytest.mark.parametrize(
     ("names", "sizes"),
     [
@@ -31,6 +44,9 @@ def put(folder: Path, table: pa.Table, name: str = "train.parquet") -> None:
         (["data/train-0.parquet", "data/train-1.parquet", "data/validation-0.parquet"], (60, 30)),
         (["train.parquet", "validation.parquet", "test-0.parquet", "test-1.parquet"], (30, 60)),
         (["train.parquet", "val.parquet", "unsupervised.parquet"], (30, 30)),
+        (["test_suite/train-0.parquet", "test_suite/test-0.parquet"], (30, 30)),
+        (["plain/partial-train/0000.parquet", "plain/test/0000.parquet", "plain/more/0000.parquet"], (30, 30)),
+        (["Train/0.PARQUET", "dev/0.parquet", ".cache/train/0.parquet"], (30, 30)),
         (["train.parquet"], (24, 6)),
         (["part-0.parquet", "part-1.parquet"], (48, 12)),
     ],
@@ -38,7 +54,7 @@ def put(folder: Path, table: pa.Table, name: str = "train.parquet") -> None:
 def test_splits_are_told_by_name(tmp_path: Path, names: list[str], sizes: tuple[int, int]) -> None:
     for name in names:
         put(tmp_path, image_table(PIXELS, LABELS), name)
-    data = load(f"parquet:{tmp_path}")
+    data, _ = load_telling(tmp_path)
     assert (len(data.train), len(data.test)) == sizes
 
 
@@ -79,6 +95,169 @@ def test_broken_images_are_left_out_and_named(tmp_path: Path) -> None:
         data = load(f"parquet:{tmp_path}")
     assert (len(data.train), len(data.test)) == (30, 7)
     assert data.test.labels[-1] == 0
+
+
+def relabelled(labels: Any) -> pa.Table:
+    return image_table(PIXELS, LABELS).set_column(
+        1, "label", labels if isinstance(labels, pa.Array) else pa.array(labels)
+    )
+
+
+@pytest.mark.parametrize("missing", [[-1] * 30, [None] * 30, pa.array([None] * 30, pa.int64()), pa.array([""] * 30)])
+def test_a_split_without_labels_is_passed_over(tmp_path: Path, missing: Any) -> None:
+    names = isinstance(missing, pa.Array) and pa.types.is_string(missing.type)
+    known = relabelled(np.array(CLASSES)[LABELS].tolist()) if names else image_table(PIXELS, LABELS)
+    put(tmp_path, known)
+    put(tmp_path, relabelled(missing), "test-0.parquet")
+    data, said = load_telling(tmp_path)
+    why = "as it has no labels: all of them are -1 or missing"
+    what = f"the test split of DIR (30 rows, test-0.parquet) is not used, {why}"
+    assert (len(data.train), len(data.test)) == (24, 6)
+    assert said == [what, "a fifth of the training split of DIR is held out as the test split"]
+    put(tmp_path, known.slice(0, 9), "validation-0.parquet")
+    data, said = load_telling(tmp_path)
+    assert (len(data.train), len(data.test)) == (30, 9)
+    assert said == [what]
+    put(tmp_path, known.drop_columns("label"), "test-0.parquet")
+    assert "no column 'label' of labels" in load_telling(tmp_path)[1][0]
+
+
+def test_minus_one_may_be_a_class(tmp_path: Path) -> None:
+    put(tmp_path, relabelled(LABELS - 1 + (LABELS == 1)))
+    put(tmp_path, relabelled(np.full(30, -1)), "test.parquet")
+    data, _ = load_telling(tmp_path)
+    assert (data.class_names, len(data.test)) == (("-1", "1"), 30)
+
+
+def test_files_that_are_not_used_are_told(tmp_path: Path) -> None:
+    for name in ("train_easy-0", "train_hard-0", "validation-0", "test-0", "extra-0"):
+        put(tmp_path, image_table(PIXELS, LABELS), f"data/{name}.parquet")
+    data, said = load_telling(tmp_path)
+    assert (len(data.train), len(data.test)) == (60, 30)
+    assert said == [
+        "train_easy, train_hard in DIR are read together, as the training split",
+        "data/extra-0.parquet (30 rows) in DIR is not used, being of no split",
+        "the validation split of DIR (30 rows, validation-0.parquet) is not used, as test-0.parquet is tested on",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["default/train/0.parquet", "fine/train/0.parquet"], "default, fine, .* such as parquet:.*/fine, or move"),
+        (["en/data/train-0.parquet", "de/data/train-0.parquet"], "de, en, .* such as parquet:.*/en, or move"),
+        (["train-0.parquet", "more/train-0.parquet"], "more, the files right in it, .* such as parquet:.*/more, or"),
+        (["train/a/0.parquet", "train/b/0.parquet"], "a, b, .* such as parquet:.*/train/b, or"),
+        (["2023/0.parquet", "2024/0.parquet"], "2023, 2024, .* such as parquet:.*/2024, or"),
+    ],
+)
+def test_several_configurations_are_not_mixed(tmp_path: Path, names: list[str], message: str) -> None:
+    for name in names:
+        put(tmp_path, image_table(PIXELS, LABELS), name)
+    with pytest.raises(UserError, match=f"holds several configurations or data sets, {message}"):
+        load(f"parquet:{tmp_path}")
+    assert len(load(f"parquet:{(tmp_path / names[1]).parent}").train) == 24
+
+
+def test_one_file_is_enough(tmp_path: Path) -> None:
+    put(tmp_path, image_table(PIXELS, LABELS))
+    for cache in (None, tmp_path / "cache"):
+        data = load(f"parquet:{tmp_path / 'train.parquet'}", cache=cache)
+        assert (len(data.train), len(data.test)) == (24, 6)
+    with pytest.raises(UserError, match=r"^no folder .*/nowhere; expected one with train-"):
+        load(f"parquet:{tmp_path / 'nowhere'}")
+
+
+def test_rows_keep_their_numbers(tmp_path: Path) -> None:
+    """Through broken images and through a cache, they are those of the files one after another."""
+    write_parquet(tmp_path, make_arrays(3, 4, 5))
+    table = pq.read_table(tmp_path / "train-00001-of-00002.parquet").to_pydict()
+    table["img"][2] = {"bytes": b"hello", "path": None}
+    put(tmp_path, pa.table(table), "train-00001-of-00002.parquet")
+    for cache in (None, tmp_path / "cache"):
+        data, _ = load_telling(tmp_path, cache=cache)
+        assert data.train.sources.tolist() == np.delete(np.arange(30), 17).tolist()
+        assert data.train.place(17) == "row 18 of train-00000-of-00002.parquet and the 1 files after it"
+        assert data.test.sources.tolist() == list(range(12))
+    put(tmp_path / "arrays", pa.table({"x": PIXELS.tolist(), "label": LABELS}))
+    data = load(f"parquet:{tmp_path / 'arrays'}")
+    for split in (data.train, data.test):
+        np.testing.assert_array_equal(split.inputs, PIXELS[split.sources])
+    assert data.test.origin == "row {} of train.parquet"
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_images_may_be_given_by_path(tmp_path: Path, cached: bool) -> None:
+    folder, options = tmp_path / "hub", {"cache": tmp_path / "cache"} if cached else {}
+    (folder / "images").mkdir(parents=True)
+    structs = [{"bytes": None, "path": f"images/{row}.png"} for row in range(30)]
+    for row, image in enumerate(PIXELS):
+        (folder / "images" / f"{row}.png").write_bytes(image_bytes(image))
+    structs[4] = {"bytes": image_bytes(PIXELS[4]), "path": "elsewhere.png"}
+    put(folder, pa.table({"image": structs, "label": LABELS}))
+    data, said = load_telling(folder, **options)
+    assert said == []
+    for split in (data.train, data.test):
+        np.testing.assert_array_equal(split.inputs, PIXELS[split.sources])
+    changed = folder / "images" / "7.png"
+    changed.write_bytes(image_bytes(255 - PIXELS[7]))
+    os.utime(changed, (1, 1))
+    data, _ = load_telling(folder, **options)
+    assert any((image == 255 - PIXELS[7]).all() for image in np.concatenate([data.train.inputs, data.test.inputs]))
+    changed.unlink()
+    structs[8] = {"bytes": None, "path": None}
+    structs[9] = {"bytes": None, "path": "https://example.invalid/9.png"}
+    put(folder, pa.table({"image": structs, "label": LABELS}))
+    data, said = load_telling(folder, rejected=tmp_path / "rejected.csv", **options)
+    assert len(data.train) + len(data.test) == 27
+    assert said[0].startswith(
+        "3 images are left out, such as DIR/train.parquet, row 7 (counting from 0) (it has a path and"
+    )
+    reasons = (tmp_path / "rejected.csv").read_text()
+    assert "no file" in reasons
+    assert "it has neither bytes nor a path" in reasons
+
+
+@pytest.mark.parametrize("column", ["x", "label"])
+def test_small_files_of_many_values_are_refused(tmp_path: Path, column: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One value that a dictionary repeats takes next to nothing in a file."""
+    rows = 2**14
+    zeros = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(rows * 64, np.float32)), 64).cast(
+        pa.list_(pa.float32())
+    )
+    put(tmp_path, pa.table({"x": zeros, "label": np.arange(rows) % 2}))
+    assert (tmp_path / "train.parquet").stat().st_size < 2**16
+    needed = {"x": 2 * 4 * 64 * rows, "label": 64 * rows}[column]
+    monkeypatch.setattr(memory, "free_memory", lambda: needed - 1)
+    message = rf"train.parquet, column '{column}', says that it holds {needed:,} bytes, and {needed - 1:,} bytes of"
+    with pytest.raises(UserError, match=message):
+        load(f"parquet:{tmp_path}")
+
+
+BOMB = """
+import resource, sys
+import byrote
+resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
+try:
+    byrote.load("parquet:" + sys.argv[1])
+except byrote.UserError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS does not heed the limit")
+@pytest.mark.parametrize("as_struct", [False, True])
+def test_an_image_that_all_rows_share_is_held_once(tmp_path: Path, as_struct: bool) -> None:
+    """4 MiB in the file, 2 GiB if each row had its own."""
+    image = pa.array([np.random.default_rng(0).bytes(2**22)])
+    column = pa.DictionaryArray.from_arrays(pa.array(np.zeros(512, np.int32)), image)
+    if as_struct:
+        column = pa.StructArray.from_arrays([column, pa.nulls(512, pa.string())], ["bytes", "path"])
+    table = pa.table({"x": column, "label": np.arange(512) % 2})
+    pq.write_table(table, tmp_path / "train.parquet", store_schema=False, dictionary_pagesize_limit=2**30)
+    assert (tmp_path / "train.parquet").stat().st_size < 2**24
+    done = subprocess.run([sys.executable, "-c", BOMB, tmp_path], capture_output=True, text=True, timeout=100)
+    assert "none of 512 images could be read" in done.stdout, done.stderr[-2000:]
 
 
 def test_image_size(tmp_path: Path) -> None:
@@ -151,9 +330,32 @@ IMAGES = image_table(PIXELS, LABELS)
         ),
         ({"train.parquet": IMAGES.slice(0, 0)}, {}, r"none of 0 images could be read \(there is none\)"),
         (
-            {"train.parquet": IMAGES, "test.parquet": IMAGES.set_column(1, "label", pa.array([-1] * 30))},
+            {"train.parquet": IMAGES.set_column(1, "label", pa.array([[0], [1, 2], []] * 10))},
             {},
-            r"test.parquet, row 0 \(counting from 0\): the label -1 beside 0, 1, 2, as examples without a label",
+            r"train.parquet, row 1 \(counting from 0\): 'label' holds 2 classes, and byrote trains on one class",
+        ),
+        (
+            {"train.parquet": IMAGES.set_column(1, "label", pa.array([[1, 0, 1]] * 30))},
+            {},
+            r"train.parquet, row 0 \(counting from 0\), has 2 classes: byrote trains on one class",
+        ),
+        (
+            {"train.parquet": IMAGES.set_column(1, "label", pa.array([{"a": 1}] * 30))},
+            {},
+            "train.parquet: the column 'label' of labels is of type struct.*, expected whole numbers or names; name",
+        ),
+        (
+            {"train.parquet": IMAGES.set_column(1, "label", pa.array(["a", None, "b"] * 10).dictionary_encode())},
+            {},
+            r"train.parquet, row 1 \(counting from 0\): a label that is missing \(10 such rows\)",
+        ),
+        (
+            {
+                "train.parquet": IMAGES.replace_schema_metadata(hugging_face({"label": {"names": ["a", "b", "c"]}})),
+                "test.parquet": IMAGES.replace_schema_metadata(hugging_face({"label": {"names": ["b", "a", "c"]}})),
+            },
+            {},
+            "test.parquet has the classes b, a, c, but the files before it a, b, c: give all files the same, in one",
         ),
         (
             {"train.parquet": IMAGES.set_column(1, "label", pa.array([0, None, 1] * 10))},

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import pairwise
 from math import ceil, prod
@@ -20,12 +20,18 @@ from byrote.data.assembly import Examples, Reading
 from byrote.data.columns import Column
 from byrote.data.decoding import EncodedImages
 from byrote.data.images import read_encoded
-from byrote.data.picture import MAX_PIXELS
-from byrote.data.split_names import HELD_OUT
+from byrote.data.labels import has_no_label
+from byrote.data.memory import refuse_too_large
+from byrote.data.parquet_layout import Layout, find_files
+from byrote.data.picture import MAX_PIXELS, Missing
+from byrote.data.split_names import listed
 from byrote.data.workers import num_cores
 from byrote.errors import UserError
 
-_ROWS = 512  # encoded images held at a time
+_ROWS = 512  # encoded images held at a time, fewer where they take more than
+_BYTES = 2**26
+_BYTES_OF_A_LABEL = 64  # of text, as an object
+_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
 
 
 @dataclass(frozen=True)
@@ -41,107 +47,237 @@ class RowGroupSlice:
     def __len__(self) -> int:
         return self.last - self.first
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[bytes | str | Missing]:
         start = 0
         try:
             with pq.ParquetFile(self.path) as file:
-                for batch in file.iter_batches(_ROWS, [self.row_group], [self.column], use_threads=False):
+                kind = file.schema_arrow.field(self.column).type
+            leaf = f"{self.column}.bytes" if pa.types.is_struct(kind) else self.column
+            # One image that all rows share is held once, as in the file: expanded, a small file would fill memory.
+            with pq.ParquetFile(self.path, read_dictionary=[leaf]) as file:
+                num_rows = _rows_at_once(file.metadata.row_group(self.row_group), leaf)
+                for batch in file.iter_batches(num_rows, [self.row_group], [self.column], use_threads=False):
                     encoded = batch.column(0)[max(self.first - start, 0) : self.last - start]
                     start += len(batch)
-                    if pa.types.is_struct(encoded.type):
-                        encoded = encoded.field("bytes")
-                    for content in encoded:
-                        yield content.as_py() or b""
+                    yield from self._contents(encoded)
                     if start >= self.last:
                         return
         except (pa.ArrowException, OSError) as error:
             raise UserError(_unreadable(self.path, error)) from error
 
+    def _contents(self, encoded: pa.Array) -> Iterator[bytes | str | Missing]:
+        if not pa.types.is_struct(encoded.type):
+            yield from (Missing("the image is missing") if (one := row.as_py()) is None else one for row in encoded)
+            return
+        paths = encoded.field("path") if encoded.type.get_field_index("path") >= 0 else [pa.scalar(None)] * len(encoded)
+        for is_there, content, path in zip(encoded.is_valid(), encoded.field("bytes"), paths, strict=True):
+            if is_there.as_py() and content.is_valid:
+                yield content.as_py()
+            elif not is_there.as_py() or not path.is_valid:
+                yield Missing("the image is missing: it has neither bytes nor a path")
+            else:
+                file = beside(self.path, path.as_py())
+                yield (
+                    file
+                    if os.path.isfile(file)
+                    else Missing(f"it has a path and no bytes, and no file {file} is there")
+                )
+
+
+def beside(path: str, name: str) -> str:
+    """An image that a parquet file names by its path alone."""
+    return os.path.join(os.path.dirname(path), name)
+
+
+def _rows_at_once(group: pq.RowGroupMetaData, leaf: str) -> int:
+    return max(1, min(_ROWS, _BYTES * group.num_rows // max(_sizes(group, leaf)[0], 1)))
+
+
+def _sizes(group: pq.RowGroupMetaData, column: str) -> tuple[int, int]:
+    """Bytes of a column and its parts, by the word of the file: inflated, and as an array of its values."""
+    chunks = [group.column(at) for at in range(group.num_columns)]
+    mine = [chunk for chunk in chunks if f"{chunk.path_in_schema}.".startswith(f"{column}.")]
+    return sum(chunk.total_uncompressed_size for chunk in mine), sum(
+        chunk.num_values * _WIDTHS.get(chunk.physical_type, 8) for chunk in mine
+    )
+
 
 def read_parquet(
     folder: Path, label: str | None, image_size: int | None, cache: Path | None = None, max_pixels: int | None = None
 ) -> Reading:
-    """train-*.parquet and test-*.parquet (or validation-*) anywhere below `folder`; files of other names are split.
+    """train-*.parquet and test-*.parquet (or validation-*) below `folder`; files of other names are split.
 
-    The inputs are a struct {bytes, path} of an image file, or (nested) lists of numbers. Class names are those of the
-    Hugging Face metadata, if there are any.
+    The inputs are a struct {bytes, path} of an image file, or (nested) lists of numbers. An image without bytes is read
+    from its path, which is relative to the parquet file. Class names are those of the Hugging Face metadata, if there
+    are any.
     """
-    splits = _splits(folder)
-    paths = [path for paths in splits for path in paths]
+    if not folder.exists():
+        raise UserError(f"no folder {folder}; expected one with train-*.parquet and test-*.parquet")
+    layout = find_files(folder)
     try:
-        return _read(folder, paths, [len(paths) for paths in splits], label, image_size, cache, max_pixels)
+        return _read(folder, layout, label, image_size, cache, MAX_PIXELS if max_pixels is None else max_pixels)
     except (pa.ArrowException, OSError) as error:
         raise UserError(_unreadable(folder, error)) from error
 
 
-def _splits(folder: Path) -> list[list[Path]]:
-    """The files of the training split and, if there is one, of the split to test on."""
-    by_split: dict[str, list[Path]] = {}
-    for path in sorted(folder.rglob("*.parquet")):
-        words = re.split(r"[^a-z]+", str(path.relative_to(folder)).lower())
-        split = next((word for word in words if word in ("train", *HELD_OUT)), "")
-        by_split.setdefault(split, []).append(path)
-    held_out = [by_split[split] for split in HELD_OUT if split in by_split]
-    if "train" in by_split:
-        return [by_split["train"], *held_out[:1]]
-    if held_out or not by_split:
-        raise UserError(
-            f"no train-*.parquet in {folder} ({sum(map(len, by_split.values()))} other parquet files there); "
-            "expected train-*.parquet and test-*.parquet"
-        )
-    return [by_split[""]]
+@dataclass(frozen=True)
+class _File:
+    path: Path
+    file: pq.ParquetFile
+    labels: Column
+
+    @classmethod
+    def opened(cls, path: Path, label_column: str) -> _File:
+        file = _open(path)
+        return cls(path, file, _labels(path, file, label_column))
 
 
 def _read(
-    folder: Path,
-    paths: list[Path],
-    split_lengths: list[int],
-    label: str | None,
-    image_size: int | None,
-    cache: Path | None,
-    max_pixels: int | None,
+    folder: Path, layout: Layout, label: str | None, image_size: int | None, cache: Path | None, max_pixels: int
 ) -> Reading:
-    files = [_open(path) for path in paths]
-    schema = files[0].schema_arrow
-    label_column = _label_column(schema, label, paths[0])
-    input_column = _input_column(schema, label_column, paths[0])
-    for path, file in zip(paths, files, strict=True):
-        missing = {label_column, input_column} - set(file.schema_arrow.names)
-        if missing:
+    schema = _open(layout.train[0]).schema_arrow
+    label_column = _label_column(schema, label, layout.train[0])
+    input_column = _input_column(schema, label_column, layout.train[0])
+    train = [_File.opened(path, label_column) for path in layout.train]
+    test, notes = _held_out(folder, layout, train, label_column)
+    files = [*train, *test]
+    class_names = next(
+        filter(None, (_class_names(one.file.schema_arrow, label_column, one.path) for one in files)), None
+    )
+    for one in files:
+        if input_column not in one.file.schema_arrow.names:
             raise UserError(
-                f"{path} has no column {missing.pop()!r} as {paths[0]} has: give all files the same columns"
+                f"{one.path} has no column {input_column!r} as {files[0].path} has: give all files the same columns"
             )
-
-    columns = [
-        Column(file.read(columns=[label_column])[label_column].to_numpy(), str(path))
-        for path, file in zip(paths, files, strict=True)
-    ]
-    labels = Column.joined(columns, str(folder))
-    file_ends = np.cumsum([0] + [len(column.values) for column in columns])
-    ends = file_ends[np.cumsum(split_lengths)].tolist()
-    class_names = _class_names(schema, label_column, paths[0])
+        names = _class_names(one.file.schema_arrow, label_column, one.path)
+        if names and class_names and names != class_names:
+            raise UserError(
+                f"{one.path} has the classes {listed(names)}, but the files before it {listed(class_names)}: give all "
+                "files the same, in one order"
+            )
+    widths = {one.labels.values.shape[1:] for one in files}
+    if len(widths) > 1:
+        raise UserError(
+            f"the lists in the column {label_column!r} of {folder} differ in length: give all files one length"
+        )
+    labels = Column.joined([one.labels for one in files], str(folder))
+    lengths = [sum(len(one.labels.values) for one in part) for part in (train, test) if part]
+    ends = np.cumsum(lengths).tolist()
+    origins = tuple(f"row {{}} of {_named(part)}" for part in (train, test) if part)
+    sources = np.concatenate([np.arange(length) for length in lengths])
 
     if _holds_images(schema.field(input_column).type):
-        batches = _row_group_slices(files, [str(path) for path in paths], input_column)
         images = EncodedImages(
             folder,
-            [str(path) for path in paths],
-            batches,
+            list(map(os.path.abspath, _on_disk(files, input_column))),
+            _row_group_slices([one.file for one in files], [str(one.path) for one in files], input_column),
             labels,
             ends,
             class_names,
-            max_pixels=MAX_PIXELS if max_pixels is None else max_pixels,
+            (),
+            max_pixels,
+            sources,
+            origins,
         )
-        return read_encoded(images, image_size, cache)
+        reading = read_encoded(images, image_size, cache)
+        return replace(reading, notes=(*notes, *reading.notes))
     for option, value in (("an image size", image_size), ("a cache", cache)):
         if value is not None:
             raise UserError(f"got {option}, but {folder} holds arrays, not image files: leave it out")
-    arrays = [_array(path, file, input_column) for path, file in zip(paths, files, strict=True)]
+    arrays = [_array(one.path, one.file, input_column) for one in files]
     if len({array.values.shape[1:] for array in arrays}) > 1:
         shapes = ", ".join(f"{array.name} {array.values.shape[1:]}" for array in arrays)
         raise UserError(f"arrays of different shapes ({shapes}): give all files of {folder} the same shape")
-    everything = Examples(Column.joined(arrays, str(folder)), labels)
-    return Reading(tuple(everything.take(slice(*limits)) for limits in pairwise((0, *ends))), class_names)
+    everything = Examples(Column.joined(arrays, str(folder)), labels, sources)
+    splits = [
+        replace(everything.take(slice(*limits)), origin=origin)
+        for origin, limits in zip(origins, pairwise((0, *ends)), strict=True)
+    ]
+    return Reading(tuple(splits), class_names, kind="tokens" if input_column == "input_ids" else None, notes=notes)
+
+
+def _held_out(
+    folder: Path, layout: Layout, train: list[_File], label_column: str
+) -> tuple[list[_File], tuple[str, ...]]:
+    """The first split that has labels; of the other files it is said that they are not used."""
+    notes = list(layout.notes)
+    used: list[_File] = []
+    told = [f"{path.relative_to(folder)} ({_open(path).metadata.num_rows:,} rows)" for path in layout.unused]
+    if told:
+        notes.append(f"{listed(told)} in {folder} {'is' if len(told) == 1 else 'are'} not used, being of no split")
+    for split, paths in layout.held_out.items():
+        num_rows = sum(_open(path).metadata.num_rows for path in paths)
+        what = f"the {split} split of {folder} ({num_rows:,} rows, {listed(path.name for path in paths)}) is not used"
+        if used:
+            notes.append(f"{what}, as {used[0].path.name} is tested on")
+        elif any(label_column not in _open(path).schema_arrow.names for path in paths):
+            notes.append(f"{what}, as it has no column {label_column!r} of labels")
+        else:
+            files = [_File.opened(path, label_column) for path in paths]
+            if all(has_no_label(one.labels) for one in files) and not _have_minus_one(train):
+                notes.append(f"{what}, as it has no labels: all of them are -1 or missing")
+            else:
+                used = files
+    if layout.held_out and not used:
+        notes.append(f"a fifth of the training split of {folder} is held out as the test split")
+    return used, tuple(notes)
+
+
+def _have_minus_one(files: list[_File]) -> bool:
+    return any((one.labels.values == -1).any() for one in files)
+
+
+def _named(files: list[_File]) -> str:
+    first = files[0].path.name
+    return first if len(files) == 1 else f"{first} and the {len(files) - 1} files after it"
+
+
+def _on_disk(files: list[_File], column: str) -> list[str]:
+    """The parquet files, and the images that they name by path alone."""
+    found = [str(one.path) for one in files]
+    for one in files:
+        kind = one.file.schema_arrow.field(column).type
+        if not pa.types.is_struct(kind) or kind.get_field_index("path") < 0 or not _may_lack_bytes(one.file, column):
+            continue
+        paths = one.file.read(columns=[f"{column}.path"])[column].combine_chunks().field("path")
+        found += filter(os.path.isfile, (beside(str(one.path), name) for name in paths.drop_null().to_pylist()))
+    return found
+
+
+def _may_lack_bytes(file: pq.ParquetFile, column: str) -> bool:
+    groups = [file.metadata.row_group(at) for at in range(file.num_row_groups)]
+    chunks = [group.column(at) for group in groups for at in range(group.num_columns)]
+    statistics = [chunk.statistics for chunk in chunks if chunk.path_in_schema == f"{column}.bytes"]
+    return any(one is None or not one.has_null_count or one.null_count > 0 for one in statistics)
+
+
+def _labels(path: Path, file: pq.ParquetFile, column: str) -> Column:
+    """One label a row, numbers or names; lists of one length as `[N, K]`, for whoever judges what they mean."""
+    if column not in file.schema_arrow.names:
+        raise UserError(f"{path} has no column {column!r} as the files before it have: give all files the same columns")
+    refuse_too_large(_BYTES_OF_A_LABEL * file.metadata.num_rows, f"{path}, column {column!r},")
+    kind = file.schema_arrow.field(column).type
+    if _is_list(kind):
+        lengths = file.read(columns=[column])[column].combine_chunks().value_lengths().fill_null(0).to_numpy()
+        odd = np.flatnonzero(lengths != lengths[:1])
+        if len(odd):
+            row = int(np.flatnonzero(lengths != 1)[0])
+            raise UserError(
+                f"{Column(lengths, str(path)).place(row)}: {column!r} holds {lengths[row]} classes, and byrote trains "
+                "on one class for each example; name a column that holds one with --label NAME"
+            )
+        return _array(path, file, column)
+    values = file.read(columns=[column])[column]
+    if pa.types.is_dictionary(kind):
+        values = values.cast(kind.value_type)  # codes alone would make a missing label the last class
+        kind = kind.value_type
+    is_label = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_string)
+    if not any(test(kind) for test in (*is_label, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)):
+        raise UserError(
+            f"{path}: the column {column!r} of labels is of type {kind}, expected whole numbers or names; name another "
+            "with --label NAME"
+        )
+    return Column(values.to_numpy(), str(path))
 
 
 def _open(path: Path) -> pq.ParquetFile:
@@ -219,6 +355,9 @@ def _row_group_slices(files: list[pq.ParquetFile], paths: list[str], column: str
 
 def _array(path: Path, file: pq.ParquetFile, column: str) -> Column:
     """Nested lists as one array `[N, ...]`."""
+    groups = [file.metadata.row_group(at) for at in range(file.num_row_groups)]
+    # Twice: as read, and as one array. A value that is repeated takes next to nothing in the file.
+    refuse_too_large(2 * sum(max(_sizes(group, column)) for group in groups), f"{path}, column {column!r},")
     values = file.read(columns=[column])[column].combine_chunks()
     shape = [len(values)]
     while _is_list(values.type):
