@@ -37,28 +37,6 @@ def load_telling(folder: Path, **options: Any) -> tuple[Dataset, list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("names", "sizes"),
-    [
-        (["train-00000-of-00001.parquet", "test-00000-of-00001.parquet"], (30, 30)),
-        (["plain_text/train/0000.parquet", "plain_text/test/0000.parquet"], (30, 30)),
-        (["data/train-0.parquet", "data/train-1.parquet", "data/validation-0.parquet"], (60, 30)),
-        (["train.parquet", "validation.parquet", "test-0.parquet", "test-1.parquet"], (30, 60)),
-        (["train.parquet", "val.parquet", "unsupervised.parquet"], (30, 30)),
-        (["test_suite/train-0.parquet", "test_suite/test-0.parquet"], (30, 30)),
-        (["plain/partial-train/0000.parquet", "plain/test/0000.parquet", "plain/more/0000.parquet"], (30, 30)),
-        (["Train/0.PARQUET", "dev/0.parquet", ".cache/train/0.parquet"], (30, 30)),
-        (["train.parquet"], (24, 6)),
-        (["part-0.parquet", "part-1.parquet"], (48, 12)),
-    ],
-)
-def test_splits_are_told_by_name(tmp_path: Path, names: list[str], sizes: tuple[int, int]) -> None:
-    for name in names:
-        put(tmp_path, image_table(PIXELS, LABELS), name)
-    data, _ = load_telling(tmp_path)
-    assert (len(data.train), len(data.test)) == sizes
-
-
-@pytest.mark.parametrize(
     ("column", "shape"),
     [
         (pa.array([image_bytes(image) for image in PIXELS]), (3, 4, 5)),
@@ -139,24 +117,6 @@ def test_files_that_are_not_used_are_told(tmp_path: Path) -> None:
         "data/extra-0.parquet (30 rows) in DIR is not used, being of no split",
         "the validation split of DIR (30 rows, validation-0.parquet) is not used, as test-0.parquet is tested on",
     ]
-
-
-@pytest.mark.parametrize(
-    ("names", "message"),
-    [
-        (["default/train/0.parquet", "fine/train/0.parquet"], "default, fine, .* such as parquet:.*/fine, or move"),
-        (["en/data/train-0.parquet", "de/data/train-0.parquet"], "de, en, .* such as parquet:.*/en, or move"),
-        (["train-0.parquet", "more/train-0.parquet"], "more, the files right in it, .* such as parquet:.*/more, or"),
-        (["train/a/0.parquet", "train/b/0.parquet"], "a, b, .* such as parquet:.*/train/b, or"),
-        (["2023/0.parquet", "2024/0.parquet"], "2023, 2024, .* such as parquet:.*/2024, or"),
-    ],
-)
-def test_several_configurations_are_not_mixed(tmp_path: Path, names: list[str], message: str) -> None:
-    for name in names:
-        put(tmp_path, image_table(PIXELS, LABELS), name)
-    with pytest.raises(UserError, match=f"holds several configurations or data sets, {message}"):
-        load(f"parquet:{tmp_path}")
-    assert len(load(f"parquet:{(tmp_path / names[1]).parent}").train) == 24
 
 
 def test_one_file_is_enough(tmp_path: Path) -> None:

@@ -288,6 +288,8 @@ def _open(path: Path) -> pq.ParquetFile:
 
 
 def _unreadable(place: str | Path, error: Exception) -> str:
+    if isinstance(error, pa.ArrowMemoryError):
+        return f"memory ran out while {place} was read ({error}): make room, or write it in smaller row groups"
     return f"{place} cannot be read as parquet: {' '.join(str(error).split())}; fetch it again"
 
 
