@@ -134,8 +134,10 @@ def test_labels_redrawn_between_epochs_fail(tiny: Dataset) -> None:
 
 
 def test_weights_of_another_run_fail() -> None:
-    assert fresh_weights("a", "a").passed
-    assert not fresh_weights("a", "b").passed
+    assert fresh_weights("a", "a", False, is_drawn=True).passed
+    assert not fresh_weights("a", "b", False, is_drawn=True).passed
+    assert not fresh_weights("a", "a", True, is_drawn=True).passed
+    assert fresh_weights("a", "a", True, is_drawn=False).passed
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import itertools
 
 import numpy as np
@@ -43,17 +44,60 @@ def test_a_run_is_built_from_its_spec(tiny: Dataset) -> None:
     assert [check.passed for check in run.checks] == [True]
 
 
+def copied(*, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    return copy.deepcopy(ONE)
+
+
+def seeds_itself(*, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+
+
+def the_same_layer(*, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), ONE[1], nn.Linear(10, 10))
+
+
+class OwnNoise(nn.Linear):
+    def __init__(self, *, input_shape: tuple[int, ...], num_classes: int) -> None:
+        super().__init__(64, 10)
+        self.noise = torch.full((), float(next(COUNT)))
+
+
+def zeros(*, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    layer = nn.Linear(64, 10)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return nn.Sequential(nn.Flatten(), layer)
+
+
+def on_a_frozen_backbone(*, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), BACKBONE, nn.Linear(8, 10))
+
+
+BACKBONE = nn.Linear(64, 8).requires_grad_(False)
+
+
 @pytest.mark.parametrize(
     ("factory", "detail"),
     [
         (not_from_torchs_generator, "built again from the same seed"),
-        (the_same_again, "gave the same object twice"),
+        (OwnNoise, "built again from the same seed"),
+        (the_same_again, "gave two networks the same weights"),
+        (the_same_layer, "gave two networks the same weights"),
+        (copied, "another seed gives the same weights, expected others"),
+        (seeds_itself, "the model sets a seed of its own"),
     ],
 )
 def test_weights_that_are_not_fresh_fail(tiny: Dataset, factory: object, detail: str) -> None:
     (check,) = run_of(tiny, model=name_of(factory)).checks  # type: ignore[arg-type]
     assert not check.passed
     assert detail in check.detail
+
+
+@pytest.mark.parametrize("factory", [zeros, on_a_frozen_backbone])
+def test_weights_that_no_seed_should_change_are_fresh(tiny: Dataset, factory: object) -> None:
+    (check,) = run_of(tiny, model=name_of(factory)).checks  # type: ignore[arg-type]
+    assert check.passed
 
 
 def evaluation(num_correct: int, n: int = 200) -> Evaluation:

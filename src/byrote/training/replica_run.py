@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,20 +127,25 @@ class ReplicaRun:
 
 
 def build_run(spec: TrainSpec, data: Dataset, device: str, log: Callable[[str], None] | None) -> ReplicaRun:
-    def fresh() -> torch.nn.Module:
+    def fresh(seed: int) -> torch.nn.Module:
         return build_model(
             spec.model,
             input_shape=network_input_shape(spec, data),
             num_classes=data.num_classes,
-            seed=spec.seed,
+            seed=seed,
             dropout=spec.dropout,
         )
 
-    network, again = fresh(), fresh()
-    first, second = (_weights_digest(built) for built in (network, again))
-    check = fresh_weights(first, second)
-    if again is network:
-        check = Check(check.name, False, f"model {spec.model!r} gave the same object twice; it must build a new one")
+    network, again, other = fresh(spec.seed), fresh(spec.seed), fresh(spec.seed ^ 1)
+    first = tensors_digest(network.parameters())
+    check = fresh_weights(
+        *(tensors_digest(_all_tensors(built)) for built in (network, again)),
+        tensors_digest(other.parameters()) == first,
+        is_drawn=any(bool((weight != weight.flatten()[:1]).any()) for weight in _trained(network)),
+    )
+    if not {id(weight) for weight in _trained(network)}.isdisjoint(map(id, _trained(again))):
+        detail = f"model {spec.model!r} gave two networks the same weights to train; it must build new ones"
+        check = Check(check.name, False, detail)
     notes = prepare(network, seed=spec.seed, momentum=spec.batch_norm_momentum, epsilon=spec.batch_norm_epsilon)
     for note in notes if log else ():
         log(f"{spec.model}: {note}")  # type: ignore[misc]
@@ -157,8 +162,20 @@ def build_run(spec: TrainSpec, data: Dataset, device: str, log: Callable[[str], 
     )
 
 
-def _weights_digest(network: torch.nn.Module) -> str:
-    return digest(*(parameter.detach().cpu().numpy() for parameter in network.parameters()))
+def tensors_digest(tensors: Iterable[Tensor]) -> str:
+    found = (tensor.detach().cpu() for tensor in tensors)
+    # NumPy knows no bfloat16.
+    return digest(*((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy() for tensor in found))
+
+
+def _trained(network: torch.nn.Module) -> list[Tensor]:
+    return [weight for weight in network.parameters() if weight.requires_grad]
+
+
+def _all_tensors(network: torch.nn.Module) -> list[Tensor]:
+    """Parameters, buffers, and tensors that are plain attributes."""
+    own = (value for module in network.modules() for value in vars(module).values() if isinstance(value, Tensor))
+    return [*network.parameters(), *network.buffers(), *own]
 
 
 def environment(device: str) -> dict[str, str]:
