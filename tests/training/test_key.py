@@ -85,3 +85,9 @@ def test_the_input_of_the_network(tiny: Dataset) -> None:
     assert network_input_shape(SPEC.model_copy(update={"crop": 5}), tiny) == (1, 5, 5)
     with pytest.raises(UserError, match=r"centre crop of 9 for inputs of shape \(1, 8, 8\)"):
         network_input_shape(SPEC.model_copy(update={"crop": 9}), tiny)
+
+
+def test_an_optimizer_that_cannot_be_used_has_no_key() -> None:
+    for name in ("LBFGS", "SparseAdam", "Muon"):
+        with pytest.raises(UserError, match=f"got optimizer '{name}', which cannot"):
+            run_key(SPEC.model_copy(update={"optimizer": name}), made_up())

@@ -11,6 +11,7 @@ from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.models.catalog import build_model
 from byrote.references import is_reference, source_digest
+from byrote.training.optimizers import FIELDS_OF_OPTIMIZERS, verify_optimizer
 from byrote.training.spec import TrainSpec
 
 SEMANTICS = 4
@@ -31,11 +32,14 @@ def run_key(spec: TrainSpec, data: Dataset) -> str:
             "give one of your own that begins with nn.Embedding, or load the data with kind='vectors'"
         )
     find_augmentation(spec.augmentation, data.input_shape)
+    shapes = _parameter_shapes(spec.model, shape, data.num_classes, spec.dropout, _source_of(spec.model))
+    fields = {name: getattr(spec, name) for name in FIELDS_OF_OPTIMIZERS}
+    _verify_optimizer(TrainSpec(model="", **fields), frozenset(len(s) for _, s in shapes), _source_of(spec.optimizer))
     parts = [
         str(SEMANTICS),
         spec.canonical_json(),
         data.fingerprint,
-        _parameter_shapes(spec.model, shape, data.num_classes, spec.dropout, _source_of(spec.model)),
+        ";".join(f"{name}{size}" for name, size in shapes),
         *(source_digest(name) for name in (spec.model, spec.optimizer, spec.augmentation) if is_reference(name)),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -53,12 +57,19 @@ def network_input_shape(spec: TrainSpec, data: Dataset) -> tuple[int, ...]:
     return (data.input_shape[0], spec.crop, spec.crop)
 
 
-def _source_of(model: str) -> str:
+def _source_of(name: str) -> str:
     """What a name leads to may change while a process lasts."""
-    return source_digest(model) if is_reference(model) else ""
+    return source_digest(name) if is_reference(name) else ""
 
 
 @lru_cache(maxsize=256)
-def _parameter_shapes(model: str, input_shape: tuple[int, ...], num_classes: int, dropout: float, _source: str) -> str:
+def _verify_optimizer(spec: TrainSpec, axes: frozenset[int], _source: str) -> None:
+    verify_optimizer(spec, axes)
+
+
+@lru_cache(maxsize=256)
+def _parameter_shapes(
+    model: str, input_shape: tuple[int, ...], num_classes: int, dropout: float, _source: str
+) -> tuple[tuple[str, tuple[int, ...]], ...]:
     network = build_model(model, input_shape=input_shape, num_classes=num_classes, dropout=dropout)
-    return ";".join(f"{name}{tuple(parameter.shape)}" for name, parameter in network.named_parameters())
+    return tuple((name, tuple(parameter.shape)) for name, parameter in network.named_parameters())

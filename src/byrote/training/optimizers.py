@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -10,13 +11,16 @@ import torch
 from torch import Tensor
 
 from byrote.errors import UserError
-from byrote.references import is_reference, load_object
+from byrote.isolation import undisturbed
+from byrote.references import is_reference, load_object, said
 from byrote.training.spec import TrainSpec
 
 # Each weight's step depends on that weight's gradients alone, so a stack of replicas is one tensor to them.
 ELEMENTWISE = frozenset(
     ["SGD", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "Adagrad", "Adadelta", "Rprop", "ASGD"],
 )
+FIELDS_OF_OPTIMIZERS = ("optimizer", "optimizer_options", "learning_rate", "momentum", "weight_decay")
+"""Of a spec, what an optimiser is made of."""
 _FUSED = frozenset(["SGD", "Adam", "AdamW", "Adagrad"])
 
 
@@ -24,7 +28,7 @@ def optimizer_class(name: str) -> type[torch.optim.Optimizer]:
     """The class behind a spec's `optimizer`.
 
     Raises:
-        UserError: no such optimiser, or one whose step needs a closure.
+        UserError: no such optimiser.
     """
     if is_reference(name):
         found = load_object(name)
@@ -36,9 +40,34 @@ def optimizer_class(name: str) -> type[torch.optim.Optimizer]:
             f"got optimizer {name!r}, expected sgd, a class of torch.optim by its name, FILE.py:NAME or "
             "package.module:NAME of a torch.optim.Optimizer"
         )
-    if found is torch.optim.LBFGS:
-        raise UserError("got optimizer 'LBFGS', whose steps need a closure; use one that steps on one gradient")
     return found
+
+
+def verify_optimizer(spec: TrainSpec, axes: Iterable[int]) -> None:
+    """Tries one step on small weights, of each of `axes` many axes, as the network's weights have them.
+
+    Raises:
+        UserError: no such optimiser, options that it does not take, or one that cannot be used here: whose steps need
+            a closure, sparse or second derivatives, weights of another shape, or modes of its own.
+    """
+    weights = {
+        str(number): torch.linspace(-1, 1, 2**number).view(1, *[2] * number).requires_grad_() for number in set(axes)
+    }
+    with undisturbed(0):
+        optimizer = ReplicaOptimizer([spec], weights)
+        if all(callable(getattr(optimizer.wrapped, mode, None)) for mode in ("train", "eval")):
+            raise _unusable(spec, "has other weights in evaluation (its train() and eval()), which is not supported")
+        for _ in range(2):
+            for weight in weights.values():
+                weight.grad = torch.full_like(weight, 0.5)
+            try:
+                optimizer.step(1.0)
+            except Exception as error:
+                raise _unusable(spec, f"cannot step on one gradient a step ({said(error)})") from error
+
+
+def _unusable(spec: TrainSpec, why: str) -> UserError:
+    return UserError(f"got optimizer {spec.optimizer!r}, which {why}; use another, such as sgd, Adam or AdamW")
 
 
 def is_elementwise(name: str) -> bool:
@@ -59,6 +88,10 @@ class ReplicaOptimizer:
         self._specs = list(specs)
         self._parameters = parameters
         self._optimizer = self._make()
+
+    @property
+    def wrapped(self) -> torch.optim.Optimizer:
+        return self._optimizer
 
     def step(self, factor: float) -> None:
         """One step on the gradients in place, at `factor` times each replica's learning rate; clears them."""
@@ -103,6 +136,9 @@ class ReplicaOptimizer:
         spec = self._specs[0]
         found = optimizer_class(spec.optimizer)
         options: dict[str, Any] = dict(spec.optimizer_options)
+        taken = inspect.signature(found).parameters
+        for name, value in options.items():
+            _refuse_type(spec, name, value, taken[name].default if name in taken else None)
         fields = {"lr": "learning_rate", "weight_decay": "weight_decay"}
         if found is torch.optim.SGD:
             fields["momentum"] = "momentum"
@@ -130,10 +166,15 @@ class ReplicaOptimizer:
             }
             for first, last in self._segments
         ]
+        # Some take these without a default.
+        required = {name for name in fields.keys() & taken.keys() if taken[name].default is inspect.Parameter.empty}
         try:
-            optimizer = found(groups, **options)
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise UserError(f"optimizer {spec.optimizer!r} refused its options {options}: {error}") from error
+            optimizer = found(groups, **options, **{name: getattr(spec, fields[name]) for name in required})
+        except Exception as error:
+            own = ", ".join(f"{name}={value!r}" for name, value in spec.optimizer_options) or "without options"
+            raise _unusable(spec, f"cannot be made for these weights, {own}: {said(error)}") from error
+        if "lr" not in optimizer.defaults:
+            raise _unusable(spec, "has no learning rate called lr, which is set before each step")
         if spec.weight_decay and "weight_decay" not in optimizer.defaults:
             raise UserError(
                 f"got weight_decay={spec.weight_decay} for optimizer {spec.optimizer!r}, which has none; leave it at 0"
@@ -155,6 +196,17 @@ def _laid_out_like(parameter: Tensor, values: Tensor) -> Tensor:
     """The same values in the memory order of `parameter`: torch's fused steps go through both by memory, not by
     index, and would give the state of one weight to another."""
     return torch.empty_like(parameter, dtype=values.dtype).copy_(values)
+
+
+def _refuse_type(spec: TrainSpec, name: str, value: object, default: object) -> None:
+    kind = "True or False" if isinstance(default, bool) else "a number" if isinstance(default, int | float) else ""
+    if kind and isinstance(value, str | bool) != (kind == "True or False" and isinstance(value, bool)):
+        raise UserError(f"got {name}={value!r} for optimizer {spec.optimizer!r}, expected {kind}")
+    if isinstance(default, tuple):
+        raise UserError(
+            f"got {name}={value!r} for optimizer {spec.optimizer!r}, which takes {len(default)} numbers there, as "
+            f"{default}: give a subclass that sets them, as FILE.py:NAME"
+        )
 
 
 def _copy(value: Any) -> Any:
