@@ -70,6 +70,8 @@ def test_preprocessing_is_the_slow_loop(
     shape: tuple[int, ...], scale: float, crop: int | None, kind: str, channels_last: bool
 ) -> None:
     data = dataset(shape, scale=scale)
+    if kind == "whiten" and len(shape) == 1:
+        pytest.skip("rows of features are not whitened")
     for inputs, expected in zip(preprocess(data, kind, crop), slow(data, kind, crop), strict=True):
         for whole in (True, False):
             placed = inputs.to("cpu", channels_last=channels_last and len(shape) == 3, whole=whole)
@@ -227,7 +229,7 @@ def test_token_ids_arrive_as_they_are(dtype: torch.dtype) -> None:
 
 @pytest.mark.parametrize("kind", ["whiten", "standardize"])
 def test_no_arithmetic_on_token_ids(kind: str) -> None:
-    with pytest.raises(UserError, match=r"got preprocessing .* for tokens, whose inputs are token ids"):
+    with pytest.raises(UserError, match=r"got preprocessing=.* for tokens, whose inputs are token ids"):
         preprocess(TOKENS, kind)
 
 

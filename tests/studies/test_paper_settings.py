@@ -3,8 +3,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from byrote.cli.studies import REPRODUCTIONS
 from byrote.data.dataset import Dataset, Split
-from byrote.studies.paper_settings import LAPTOP, PAPER_MODELS, WHOLE, num_examples, paper_recipe, sized
+from byrote.errors import UserError
+from byrote.studies.paper_settings import (
+    LAPTOP,
+    PAPER_MODELS,
+    WHOLE,
+    default_models,
+    num_examples,
+    paper_recipe,
+    sized,
+)
+from byrote.training.key import run_key
 
 
 def images(side: int, n: int = 3000) -> Dataset:
@@ -67,3 +78,33 @@ def test_what_goes_with_a_size_wins_over_what_all_share():
     figures = {model: (recipe.steps, recipe.learning_rate, recipe.dropout) for model, recipe in own["recipe"].items()}
     assert figures == {"mlp-1x512": (5, 0.05, 0.5), "inception": (7, 0.1, 0.5)}
     assert own["n_train"] == {"mlp-1x512": 10, "inception": None}
+
+
+def of_kind(dtype):
+    generator = np.random.default_rng(0)
+    splits = [Split.clean(generator.integers(0, 9, (n, 12)).astype(dtype), np.arange(n) % 3) for n in (300, 90)]
+    return Dataset("made up", splits[0], splits[1], ("a", "b", "c"), pixel_max=1.0)
+
+
+def test_models_by_kind_of_data():
+    vectors, tokens = of_kind(np.float32), of_kind(np.int64)
+    assert default_models(PAPER_MODELS, images(8)) == PAPER_MODELS
+    assert default_models(PAPER_MODELS, vectors) == ("mlp-1x512", "mlp-3x512")
+    assert default_models(("conv-small", "resnet"), vectors) == ("mlp-3x512",)
+    with pytest.raises(UserError, match="got made up, whose inputs are token ids, without a model"):
+        default_models(PAPER_MODELS, tokens)
+
+
+@pytest.mark.parametrize("scale", ["laptop", "paper"])
+@pytest.mark.parametrize(
+    "name", [name for name in REPRODUCTIONS if name not in ("expressivity", "min-norm", "architectures")]
+)
+def test_every_preset_takes_a_table(name, scale):
+    """With models for it, its columns standardised, no crop, no augmentation: each run has a key."""
+    data = of_kind(np.float32)
+    study = REPRODUCTIONS[name].build(data, scale, 1, None)
+    specs = study.plan()
+    assert specs
+    assert {(spec.preprocessing, spec.crop, spec.augmentation) for spec in specs} == {("standardize", None, "none")}
+    assert all(model.startswith("mlp-") for model in study.model_names)
+    run_key(specs[0], data)

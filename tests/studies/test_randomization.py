@@ -1,10 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
+from byrote.runs.run import run
 from byrote.studies.randomization import SETTINGS, RandomizationStudy
 from byrote.training.spec import Recipe
 
@@ -132,3 +136,21 @@ def test_functions_stand_for_models_by_the_file_that_defines_them(data):
     assert [spec.model for spec in study.plan()] == ["mlp-1x8", f"{__file__}:build_nothing"]
     with pytest.raises(UserError, match=r'identity="\.\.\."'):
         RandomizationStudy(data=data, models=[lambda input_shape, num_classes: None])
+
+
+def test_the_settings_follow_the_kind_of_data(data):
+    tokens = replace(data, train=Split.clean(np.arange(40).reshape(20, 2), np.arange(20) % 2))
+    assert "gaussian" in {spec.corruption for spec in RandomizationStudy(data=data, rates=()).plan()}
+    assert "gaussian" not in {spec.corruption for spec in RandomizationStudy(data=tokens, rates=()).plan()}
+
+
+def test_a_table_is_standardised_by_its_columns_and_not_whitened_by_its_rows(tmp_path):
+    """One class has larger features throughout, which whitening of rows would take away."""
+    generator, labels = np.random.default_rng(0), np.arange(400) % 2
+    inputs = (generator.normal(size=(400, 8)) + 3.0 * labels[:, None]).astype(np.float32)
+    splits = [Split.clean(inputs[part], labels[part]) for part in (slice(300), slice(300, None))]
+    table = Dataset("table", splits[0], splits[1], ("a", "b"), pixel_max=1.0)
+    study = RandomizationStudy(data=table, models=["mlp-1x64"], settings=["true-labels"], rates=[])
+    (outcome,) = run(study, tmp_path / "runs.db", device="cpu")
+    assert outcome.spec.preprocessing == "standardize"
+    assert outcome.test_accuracy > 0.95

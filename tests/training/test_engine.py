@@ -315,7 +315,8 @@ def assert_like_plain(outcome: TrainOutcome, data: Dataset) -> None:
 def train_all(specs: Sequence[TrainSpec], data: Dataset, **options: object) -> list[TrainOutcome]:
     """In the order of `specs`."""
     outcomes = list(train(specs, data, device="cpu", keep_weights=True, **options))  # type: ignore[arg-type]
-    return sorted(outcomes, key=lambda outcome: specs.index(outcome.spec))
+    known = [spec.resolved(data) for spec in specs]
+    return sorted(outcomes, key=lambda outcome: known.index(outcome.spec))
 
 
 @pytest.mark.parametrize(
@@ -608,7 +609,10 @@ def test_vectors_train_as_images_do(tiny: Dataset) -> None:
         name: Split.clean(split.inputs.reshape(len(split), -1).astype(np.float32), split.labels)
         for name, split in (("train", tiny.train), ("test", tiny.test))
     }
-    (of_vectors,), (of_images,) = (train_all([spec()], data) for data in (replace(tiny, **as_vectors), tiny))
+    alike = [spec(preprocessing="none")]
+    (of_vectors,), (of_images,) = (
+        train_all(alike, data) for data in (replace(tiny, **as_vectors, pixel_max=tiny.pixel_max), tiny)
+    )
     np.testing.assert_allclose(of_vectors.curve["train_loss"], of_images.curve["train_loss"], rtol=1e-9)
 
 
@@ -622,7 +626,7 @@ def test_token_ids_reach_the_network_in_a_stack_and_alone(precision: str) -> Non
     ids = np.random.default_rng(0).integers(0, 50, (60, 5))
     splits = [Split.clean(part, part[:, 0] % 2) for part in (ids[:40], ids[40:])]
     data = Dataset("ids", splits[0], splits[1], ("a", "b"), pixel_max=1.0)
-    common = {"model": name_of(embedding), "epochs": 6, "learning_rate": 0.1, "batch_size": 8, "preprocessing": "none"}
+    common = {"model": name_of(embedding), "epochs": 6, "learning_rate": 0.1, "batch_size": 8}
     common["precision"] = precision
     settings = [(), (Corruption(name="random-labels"),), (Corruption(name="shuffled-pixels"),)]
     specs = [TrainSpec(corruptions=corruptions, **common) for corruptions in settings]

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from byrote.data.corruptions import Corruption
+from byrote.data.dataset import Dataset, Split
+from byrote.errors import UserError
 from byrote.training.spec import Recipe, TrainSpec
 
 HALF = Corruption(name="partial-labels", rate=0.5)
@@ -18,7 +22,15 @@ def test_the_defaults_are_the_papers() -> None:
     assert (recipe.optimizer, recipe.learning_rate, recipe.momentum) == ("sgd", 0.01, 0.9)
     assert (recipe.decay, recipe.decay_steps, recipe.batch_size) == (0.95, 391, 128)
     assert recipe.weight_decay == recipe.dropout == 0
-    assert recipe.preprocessing == "whiten"
+
+
+def test_what_is_keyed_says_what_is_done_to_the_inputs(tiny: Dataset) -> None:
+    spec = TrainSpec(model="mlp-1x4")
+    assert spec.resolved(tiny) == TrainSpec(model="mlp-1x4", preprocessing="whiten")
+    vectors = replace(tiny, train=Split.clean(np.zeros((4, 9), np.float32), np.arange(4)))
+    assert spec.resolved(vectors).resolved(tiny).preprocessing == "standardize"
+    with pytest.raises(UserError, match="got preprocessing='whiten' for tiny, whose inputs are vectors"):
+        spec.resolved(tiny).resolved(vectors)
 
 
 @pytest.mark.parametrize(

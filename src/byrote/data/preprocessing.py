@@ -14,17 +14,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int64, Shaped
 from torch import Tensor
 
-from byrote.data.dataset import Dataset, Kind, moments
+from byrote.data.dataset import Dataset, moments
+from byrote.data.kinds import Preprocessing, preprocessing_of
 from byrote.errors import UserError
 
-Preprocessing = Literal["whiten", "standardize", "none"]
 _BLOCK_VALUES = 2**20
 """Values of pixels worked on at a time: 8 MiB in float64."""
 
@@ -182,41 +182,31 @@ def concatenate(parts: Sequence[Inputs]) -> Inputs:
     )
 
 
-def preprocessing_of(kind: Kind) -> Preprocessing:
-    """What is done to inputs of this kind unless something else is asked for."""
-    defaults: dict[Kind, Preprocessing] = {"images": "whiten", "vectors": "standardize", "tokens": "none"}
-    return defaults[kind]
-
-
 def preprocess(data: Dataset, kind: Preprocessing, crop: int | None = None) -> tuple[Inputs, Inputs]:
     """The inputs of the training and of the test split. Standardising uses the training split's moments for both; a
     channel or feature that never varies in training is 0 in both.
 
     Raises:
-        UserError: a crop of anything but images, or one larger than they are; arithmetic on token ids; a test value
-            that standardising takes out of the range of float32.
+        UserError: a crop of anything but images, or one larger than they are; what `preprocessing_of` refuses; a test
+            value that standardising takes out of the range of float32.
     """
     if crop is not None and (not data.is_images or min(data.input_shape[1:]) < crop):
         raise UserError(
             f"got a centre crop of {crop} for inputs of shape {data.input_shape}, "
             "expected images at least that large; leave the crop out"
         )
-    if data.kind == "tokens" and kind != "none":
-        raise UserError(
-            f"got preprocessing {kind!r} for {data.name}, whose inputs are token ids: they are names, and arithmetic "
-            "would mix them up; leave preprocessing out"
-        )
+    done = preprocessing_of(data, kind)
     splits = [split.inputs for split in (data.train, data.test)]
-    if kind == "standardize" and not data.is_images:
+    if done == "standardize" and not data.is_images:
         splits = _standardized(data)
-    if kind == "whiten":
+    if done == "whiten":
         scaling = [_whitening(inputs, data.pixel_max, crop) for inputs in splits]
-    elif kind == "standardize" and data.is_images:
+    elif done == "standardize" and data.is_images:
         scaling = [_standardizing(splits[0], crop)] * 2
     else:
-        scaling = [_unit(splits[0].ndim, data.pixel_max if kind == "none" else 1.0)] * 2
+        scaling = [_unit(splits[0].ndim, data.pixel_max if done == "none" else 1.0)] * 2
     train, test = (
-        Inputs(pixels, scale, shift, data.pixel_max, kind == "whiten", crop, channels_innermost)
+        Inputs(pixels, scale, shift, data.pixel_max, done == "whiten", crop, channels_innermost)
         for (pixels, channels_innermost), (scale, shift) in zip(map(_stored, splits), scaling, strict=True)
     )
     return train, test

@@ -11,6 +11,7 @@ import pandas as pd
 
 from byrote.data.corruptions import CORRUPTIONS
 from byrote.data.dataset import Dataset
+from byrote.data.kinds import in_words
 from byrote.errors import UserError
 from byrote.files import make_folder, write_file, write_table
 from byrote.masking import masked
@@ -108,7 +109,7 @@ def _analysis_page(
     style: Style,
 ) -> str:
     recipes = [getattr(result.calculation, "recipe", None) for result in results]
-    used = [recipe for recipe in recipes if isinstance(recipe, Recipe)]
+    used = [recipe.resolved(analysis.data) for recipe in recipes if isinstance(recipe, Recipe)]
     return (
         environment()
         .get_template("analysis.html.jinja")
@@ -120,7 +121,12 @@ def _analysis_page(
             chart_of=lambda figure: chart(figure, style),
             num_results=len(results),
             failed_checks=[],
-            notes=[_data_note(analysis.data), *_whitening_notes(used), *shown.notes],
+            notes=[
+                _data_note(analysis.data),
+                *_input_notes(analysis.data, used),
+                *_whitening_notes(used),
+                *shown.notes,
+            ],
             findings=analysis.verdict(table),
             command=command,
             environments=distinct(result.environment for result in results),
@@ -237,7 +243,9 @@ def _notes(study: Study, outcomes: Sequence[TrainOutcome]) -> list[str]:
         "Fitted means 99% of the training labels right, in evaluation mode on the whole set. Test labels are never "
         "corrupted; corrupted inputs are corrupted in training and test set alike."
     )
-    notes = [*_leak_notes(study.data, outcomes), _data_note(study.data), interval, fitted, _stop_note(outcomes)]
+    notes = [*_leak_notes(study.data, outcomes), _data_note(study.data)]
+    notes += _input_notes(study.data, [outcome.spec for outcome in outcomes])
+    notes += [interval, fitted, _stop_note(outcomes)]
     if any("gaussian" in outcome.spec.corruption for outcome in outcomes):
         notes.append("Gaussian inputs are unclamped numbers; the pictures above clip them to what a screen can show.")
     lagging = [outcome for outcome in outcomes if outcome.batch_norm]
@@ -258,6 +266,11 @@ def _data_note(data: Dataset) -> str:
         f"Data: {data.label}, {data.num_classes} classes, {len(data.train):,} training and {len(data.test):,} test "
         "examples. Training sets smaller than that are stratified subsets; each figure states its n."
     )
+
+
+def _input_notes(data: Dataset, recipes: Sequence[Recipe]) -> list[str]:
+    """What was done to the inputs, and why, in each way that occurs."""
+    return [in_words(data, done) for done in dict.fromkeys(recipe.resolved(data).preprocessing for recipe in recipes)]
 
 
 def _leak_notes(data: Dataset, outcomes: Sequence[TrainOutcome]) -> list[str]:

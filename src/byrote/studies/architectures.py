@@ -30,7 +30,7 @@ from byrote.studies.architecture_record import Planned
 from byrote.studies.architectures_findings import findings
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.families import is_family, member
-from byrote.studies.paper_settings import PAPER_STEPS, Scale, paper_recipe
+from byrote.studies.paper_settings import PAPER_STEPS, Scale, default_models, paper_recipe
 from byrote.studies.regularization import default_factors
 from byrote.studies.study import Finding, tabulate
 from byrote.training.outcome import TrainOutcome
@@ -244,7 +244,7 @@ def architectures_study(
     small = not data.is_images or max(data.input_shape[1:]) < _SMALL
     laptop = scale == "laptop"
     switches = SWITCHED if data.is_images and models is None else ()
-    families = tuple(models or (ARCHITECTURES if data.is_images else FOR_VECTORS))
+    families = tuple(models or default_models(ARCHITECTURES if data.is_images else FOR_VECTORS, data))
     wanted = 500 if small else 1000
     return ArchitectureStudy(
         data=data,

@@ -114,7 +114,8 @@ class ModelStudy(Study):
         """The run of `model` with `seed` under `corruptions`, with `changes` of its recipe or of n_train."""
         fields = {"n_train": self.own(self.n_train, "n_train", model), "data_seed": self.data_seed} | changes
         recipe = self.own(self.recipe, "recipe", model).model_dump()
-        return TrainSpec.model_validate(recipe | fields | {"model": model, "seed": seed, "corruptions": corruptions})
+        spec = TrainSpec.model_validate(recipe | fields | {"model": model, "seed": seed, "corruptions": corruptions})
+        return spec.resolved(self.data)
 
 
 def label_corruptions(rate: float) -> tuple[Corruption, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from byrote.data.dataset import Dataset
-from byrote.studies.paper_settings import LAPTOP, Scale, num_examples, paper_recipe
-from byrote.studies.randomization import RATES, SETTINGS, RandomizationStudy
+from byrote.studies.paper_settings import LAPTOP, Scale, default_models, num_examples, paper_recipe
+from byrote.studies.randomization import RATES, RandomizationStudy, settings_of
 from byrote.training.spec import Recipe
 
 
@@ -38,7 +38,7 @@ def figure1_study(
             be shown whole by what each of them leaves to the others.
     """
     if scale == "paper":
-        models = models or ("mlp-1x512", "mlp-3x512", "alexnet", "inception")
+        models = models or default_models(("mlp-1x512", "mlp-3x512", "alexnet", "inception"), data)
         return RandomizationStudy(
             data=data,
             models=models,
@@ -47,13 +47,13 @@ def figure1_study(
             recipe={model: paper_recipe(model, data) for model in models},
         )
     shared = models is None
-    models = models or ("mlp-3x512", "alexnet", "inception")
+    models = models or default_models(("mlp-3x512", "alexnet", "inception"), data)
     examples = {model: num_examples(model, data, LAPTOP) for model in models}
     every = not shared or not any(examples.values())
     return RandomizationStudy(
         data=data,
         models=models,
-        settings={model: SETTINGS if every or examples[model] else () for model in models},
+        settings={model: settings_of(data) if every or examples[model] else () for model in models},
         rates={model: RATES if every or not examples[model] else () for model in models},
         seeds=seeds,
         recipe={model: paper_recipe(model, data) for model in models},

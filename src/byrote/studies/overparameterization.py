@@ -28,7 +28,7 @@ from byrote.errors import UserError
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.families import member
 from byrote.studies.overparameterization_findings import findings
-from byrote.studies.paper_settings import Scale, paper_recipe
+from byrote.studies.paper_settings import Scale, default_models, paper_recipe
 from byrote.studies.study import Finding, tabulate
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe, TrainSpec
@@ -153,7 +153,7 @@ def overparameterization_study(
         models: other families ("resnet-1x{width}"), trained at the paper's rates.
     """
     n_train = _LAPTOP_EXAMPLES if scale == "laptop" and len(data.train) > _LAPTOP_EXAMPLES else None
-    families = tuple(models or ("mlp-1x{width}",))
+    families = tuple(models or default_models(("mlp-1x{width}",), data))
     perceptron = {"learning_rate": 0.02 if math.prod(data.input_shape) > _MANY_INPUTS else 0.05}
     return OverparameterizationStudy(
         data=data,

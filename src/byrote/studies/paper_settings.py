@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from byrote.data.dataset import Dataset
+from byrote.errors import UserError
 from byrote.references import is_reference
 from byrote.training.spec import Recipe
 
@@ -50,7 +51,24 @@ def paper_recipe(model: str, data: Dataset, **changes: Any) -> Recipe:
     """What the paper trains `model` with, on `data` that may have another size of image."""
     large = data.is_images and min(data.input_shape[1:]) > _CROP
     rate = 0.1 if _family(model) in ("inception", "resnet") else 0.01
-    return Recipe.model_validate({"crop": _CROP if large else None, "learning_rate": rate} | changes)
+    return Recipe.model_validate({"crop": _CROP if large else None, "learning_rate": rate} | changes).resolved(data)
+
+
+def default_models(models: Sequence[str], data: Dataset) -> tuple[str, ...]:
+    """Those of `models` that take inputs like those of `data`: all on images; on vectors the perceptrons among them, or
+    mlp-3x512 if there is none.
+
+    Raises:
+        UserError: token ids, which no model in the box takes.
+    """
+    if data.kind == "tokens":
+        raise UserError(
+            f"got {data.name}, whose inputs are token ids, without a model: those in the box take quantities; give one "
+            "of your own that begins with nn.Embedding (models=..., --models FILE.py:NAME)"
+        )
+    if data.kind == "images":
+        return tuple(models)
+    return tuple(model for model in models if _family(model) == "mlp") or ("mlp-3x512",)
 
 
 class Sized(TypedDict):

@@ -52,6 +52,7 @@ class RandomLabelAnalysis(Analysis):
     data_seed: int = 0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "recipe", self.recipe.resolved(self.data))  # calculations say what was done
         if self.seeds < 1:
             raise UserError(f"got seeds={self.seeds}, expected a number of seeds, at least 1")
         available = len(self.data.train)

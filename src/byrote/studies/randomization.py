@@ -18,7 +18,8 @@ from typing import ClassVar
 
 import pandas as pd
 
-from byrote.data.corruptions import CORRUPTIONS, Corruption
+from byrote.data.corruptions import CORRUPTIONS, Corruption, has_meaning
+from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.studies.chance import chance_deviations
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
@@ -39,7 +40,7 @@ class RandomizationStudy(ModelStudy):
     """Each model under each setting of Figure 1a and each rate of Figures 1b and 1c, with each seed.
 
     Args, beside those of every ModelStudy:
-        settings: names of CORRUPTIONS (all at rate 1); () for none.
+        settings: names of CORRUPTIONS (all at rate 1); () for none; None for `settings_of` the data.
         rates: levels of label corruption; 0 is the setting true-labels and 1 random-labels; () for none.
 
     Both take one value for all models or a mapping with one for each. The recipe is the same under every corruption.
@@ -51,7 +52,7 @@ class RandomizationStudy(ModelStudy):
     name: ClassVar[str] = "randomization"
     title: ClassVar[str] = "Randomisation test"
 
-    settings: PerModel[Sequence[str]] = SETTINGS
+    settings: PerModel[Sequence[str]] | None = None
     rates: PerModel[Sequence[float]] = RATES
 
     def __post_init__(self) -> None:
@@ -107,7 +108,7 @@ class RandomizationStudy(ModelStudy):
 
     def _conditions(self, model: str) -> list[tuple[Corruption, ...]]:
         """The corruptions of each condition, settings first, each once."""
-        settings = self.own(self.settings, "settings", model)
+        settings = settings_of(self.data) if self.settings is None else self.own(self.settings, "settings", model)
         rates = self.own(self.rates, "rates", model)
         known = [name for name in CORRUPTIONS if name != "partial-labels"]
         if isinstance(settings, str) or not set(settings) <= set(known):
@@ -118,6 +119,11 @@ class RandomizationStudy(ModelStudy):
             raise UserError(f"got neither settings nor rates for {model}, expected at least one of them")
         conditions = [_setting(name) for name in settings] + [label_corruptions(rate) for rate in rates]
         return list(dict.fromkeys(conditions))
+
+
+def settings_of(data: Dataset) -> tuple[str, ...]:
+    """SETTINGS, without Gaussian inputs where these are token ids, which have no mean or variance."""
+    return tuple(name for name in SETTINGS if has_meaning(name, data.kind))
 
 
 def _setting(name: str) -> tuple[Corruption, ...]:

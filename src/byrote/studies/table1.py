@@ -27,7 +27,16 @@ from byrote.studies.chance import chance_deviations
 from byrote.studies.comparisons import discordant_columns
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.paper_numbers import is_cifar10
-from byrote.studies.paper_settings import LAPTOP, PAPER_MODELS, PAPER_STEPS, WEIGHT_DECAY, WHOLE, Scale, sized
+from byrote.studies.paper_settings import (
+    LAPTOP,
+    PAPER_MODELS,
+    PAPER_STEPS,
+    WEIGHT_DECAY,
+    WHOLE,
+    Scale,
+    default_models,
+    sized,
+)
 from byrote.studies.study import Finding, tabulate
 from byrote.studies.table1_findings import findings, runs_of
 from byrote.studies.table1_rows import ROWS, Condition, Row, orderings, published_rows, rows_of
@@ -143,7 +152,7 @@ def table1_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[s
             set for 60, alexnet's on 2,000 and inception's on 1,000 examples.
         models: others than the paper's five; those that it does not have get the five rows that Inception has.
     """
-    models = models or PAPER_MODELS
+    models = models or default_models(PAPER_MODELS, data)
     # conv-small takes as few steps here as the others: with more, the runs that stores have would not count.
     sizes = {**LAPTOP, "conv": LAPTOP[""]} if scale == "laptop" else WHOLE
     return Table1Study(

@@ -34,7 +34,16 @@ from byrote.studies.chance import chance_deviations
 from byrote.studies.design import NO_REGULARIZERS, ModelStudy, PerModel, label_corruptions
 from byrote.studies.early_stopping import early_stopping_columns
 from byrote.studies.paper_numbers import is_imagenet
-from byrote.studies.paper_settings import LAPTOP, PAPER_STEPS, WEIGHT_DECAY, Scale, Sizes, paper_recipe, sized
+from byrote.studies.paper_settings import (
+    LAPTOP,
+    PAPER_STEPS,
+    WEIGHT_DECAY,
+    Scale,
+    Sizes,
+    default_models,
+    paper_recipe,
+    sized,
+)
 from byrote.studies.study import Finding, tabulate
 from byrote.studies.table2_findings import findings, runs_of
 from byrote.studies.table2_rows import MEASURES, Row, paper_accuracy, rows_for
@@ -146,7 +155,7 @@ def table2_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[s
         models: others than these.
     """
     laptop = scale == "laptop"
-    models = models or (("conv-small",) if laptop else ("resnet",))
+    models = models or default_models(("conv-small",) if laptop else ("resnet",), data)
     # Where an epoch is longer than one of CIFAR-10, the rate falls once in each; ImageNet's has 10,000 steps.
     epoch = max(TABLE2_RECIPE.decay_steps, math.ceil(len(data.train) / TABLE2_RECIPE.batch_size))
     whole: Sizes = {"": (None, {"steps": _EPOCHS * epoch, "decay_steps": epoch})}

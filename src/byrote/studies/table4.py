@@ -26,7 +26,7 @@ from byrote.errors import UserError
 from byrote.studies.convergence import convergence_columns
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.paper_numbers import is_cifar10
-from byrote.studies.paper_settings import PAPER_STEPS, WEIGHT_DECAY, WHOLE, Scale, Sizes, sized
+from byrote.studies.paper_settings import PAPER_STEPS, WEIGHT_DECAY, WHOLE, Scale, Sizes, default_models, sized
 from byrote.studies.study import Finding, tabulate
 from byrote.studies.table4_findings import findings
 from byrote.studies.table4_rows import Condition, published_rows, runs_of
@@ -125,7 +125,7 @@ def table4_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[s
             and 500 for inception.
         models: others than the paper's four; those that it does not have are augmented as inception is.
     """
-    models = models or MODELS
+    models = models or default_models(MODELS, data)
     not_augmented = {"mlp-1x512", "mlp-3x512", "alexnet"} if data.is_images else set(models)
     return Table4Study(
         data=data,

@@ -24,7 +24,7 @@ from byrote.data.corruptions import Corruption
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.studies.design import ModelStudy
-from byrote.studies.paper_settings import paper_recipe
+from byrote.studies.paper_settings import default_models, paper_recipe
 from byrote.studies.study import Finding, tabulate
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe, TrainSpec
@@ -109,7 +109,7 @@ def zoo_study(
         n_train: 500 examples if left out, or all where there are fewer.
     """
     small = math.prod(data.input_shape) < _SMALL_INPUT
-    models = models or (_DIGITS if small else _IMAGES)
+    models = models or default_models(_DIGITS if small else _IMAGES, data)
     examples = n_train or min(_EXAMPLES, len(data.train))
     return ZooStudy(
         data=data,

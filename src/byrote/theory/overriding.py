@@ -60,7 +60,7 @@ class Overriding(TrainedCalculation):
         network.load_state_dict(outcome.final_state or {})
         network.eval()
         on_stage("test set", 0.0)
-        _, test = preprocess(points, self.recipe.preprocessing, self.recipe.crop)
+        _, test = preprocess(points, spec.preprocessing, spec.crop)
         inputs = test.gather(torch.arange(len(test)), torch.float32)
         before = _predictions(network, inputs)
         rows, wanted = self._chosen(before, data.test.true_labels, data.num_classes)

@@ -62,7 +62,7 @@ def train(
     """
     log = on_log or (lambda _: None)
     device = resolve_device(device)
-    specs = tuple(specs)
+    specs = tuple(spec.resolved(data) for spec in specs)
     if not specs:
         return
     common = TrainSpec.model_fields.keys() - set(FIELDS_OF_REPLICAS)

@@ -24,6 +24,7 @@ def run_key(spec: TrainSpec, data: Dataset) -> str:
     Raises:
         UserError: a model, optimiser, crop, corruption or augmentation that is not there or does not go with the data.
     """
+    spec = spec.resolved(data)
     shape = network_input_shape(spec, data)
     refuse_meaningless(spec.corruptions, data)
     if data.kind == "tokens" and not is_reference(spec.model):

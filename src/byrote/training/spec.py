@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from byrote.data.corruptions import INPUT_CORRUPTIONS, LABEL_CORRUPTIONS, Corruption
+from byrote.data.dataset import Dataset
+from byrote.data.kinds import Preprocessing, preprocessing_of
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+R = TypeVar("R", bound="Recipe")
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 FIELDS_OF_REPLICAS = ("corruptions", "seed", "data_seed", "replaced", "learning_rate", "weight_decay")
@@ -22,9 +25,10 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
-    preprocessing: Literal["whiten", "standardize", "none"] = "whiten"
-    """whiten: subtract each image's mean, divide by its adjusted standard deviation; standardize: by the
-    training set's mean and deviation per channel or feature; none: only scale pixels to [0, 1]."""
+    preprocessing: Preprocessing = "auto"
+    """auto: by the kind of data, whiten for images, standardize for vectors, none for tokens. whiten: subtract each
+    image's mean, divide by its adjusted standard deviation; standardize: by the training set's mean and deviation per
+    channel or feature; none: only scale pixels to [0, 1]."""
     crop: Count | None = None
     """Side in pixels of the centre crop, if any (the paper's is 28); under an augmentation, of its windows too."""
     augmentation: str = "none"
@@ -73,6 +77,15 @@ class Recipe(BaseModel):
                 "at_interpolation takes none (its limit is epochs)"
             )
         return self
+
+    def resolved(self: R, data: Dataset) -> R:
+        """The same with `preprocessing` as it is done to `data`. What is keyed, trained and stored is this.
+
+        Raises:
+            UserError: a preprocessing that does not go with the kind of data.
+        """
+        done = preprocessing_of(data, self.preprocessing)
+        return self if done == self.preprocessing else self.model_copy(update={"preprocessing": done})
 
 
 class TrainSpec(Recipe):
