@@ -206,7 +206,10 @@ def test_splitting_takes_a_seed() -> None:
     [
         (([[1], [2]], [0, 1], [[1]]), "got one of x_test and y_test, expected both, or neither to split"),
         (([[1], [2, 3]], [0, 1]), r"x_train cannot be made an array \(.*\); give all rows one shape"),
-        ((pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}), [0, 1]), "x_train holds values that are not numbers .*'x'"),
+        (
+            (pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}), [0, 1]),
+            r"x_train, row 0 .*, column 'b': got 'x'",
+        ),
     ],
 )
 def test_arrays_that_are_none(arrays: tuple[object, ...], message: str) -> None:

@@ -16,6 +16,7 @@ from byrote.data.assembly import Examples, Reading
 from byrote.data.columns import Column
 from byrote.data.decimals import parse_decimals
 from byrote.data.files import read_inflated
+from byrote.data.roles import HELD_OUT, SPLITS
 from byrote.data.tables import features, without_row_numbers
 from byrote.errors import UserError
 
@@ -27,9 +28,6 @@ _MISSING = ("", "?", "NA", "N/A", "NaN", "nan", "None", "null", "<NA>")
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar", " ": "blank"}
 _SAMPLE = 2**18  # letters by which the separator is judged
 _SAMPLE_ROWS = 200
-_SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"} | dict.fromkeys(
-    ("val", "valid", "validation", "dev"), "validation"
-)
 _WHOLE = r"[+-]?(?:0|[1-9]\d*)(?:\.0*)?"
 
 
@@ -250,7 +248,7 @@ def _splits(path: Path, table: pd.DataFrame) -> tuple[list[np.ndarray], list[str
     """The rows to train and to test on, by the column `split`, which is taken out; none where there is none."""
     if "split" not in table or not len(table):
         return [], []
-    words = table["split"].astype(object).map(lambda word: _SPLITS.get(str(word).strip().lower()))
+    words = table["split"].astype(object).map(lambda word: SPLITS.get(str(word).strip().lower()))
     if words.isna().any():
         return [], []
     table.pop("split")
@@ -259,7 +257,7 @@ def _splits(path: Path, table: pd.DataFrame) -> tuple[list[np.ndarray], list[str
         raise UserError(
             f"{path} has no rows whose split is train, expected at least one example; correct the column split"
         )
-    chosen = ["train", *[split for split in ("test", "validation") if split in present][:1]]
+    chosen = ["train", *[split for split in HELD_OUT if split in present][:1]]
     unused = present - set(chosen)
     notes = [f"{path}: the {(words == split).sum():,} rows of the {split} split are not used" for split in unused]
     return [np.flatnonzero(words == split) for split in chosen], notes

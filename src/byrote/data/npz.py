@@ -17,16 +17,9 @@ from byrote.data.columns import Column
 from byrote.data.files import listing
 from byrote.data.labels import has_no_label
 from byrote.data.memory import refuse_too_large
+from byrote.data.roles import HELD_OUT, role_of
 from byrote.errors import UserError
 
-# What people call the two halves of an example, and the splits: x_train, train_images, X_tr, trainX, test.labels.
-_INPUTS = ("x", "xs", "data", "image", "images", "img", "imgs", "input", "inputs", "feature", "features", "pixels")
-_LABELS = ("y", "ys", "label", "labels", "target", "targets", "class")
-_SPLITS = {
-    **dict.fromkeys(("train", "training", "tr", "trn"), "train"),
-    **dict.fromkeys(("test", "testing", "te", "tst"), "test"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
-}
 _CLASS_NAMES = ("classes", "names", "classnames", "labelnames", "targetnames")
 _EXPECTED = "x_train, y_train, x_test, y_test, or x, y"
 
@@ -72,7 +65,7 @@ def _read(path: Path, archive: zipfile.ZipFile) -> Reading:
     found: dict[tuple[str, str], str] = {}
     class_names_in, unused = None, []
     for name in names:
-        role = _role(name)
+        role = role_of(name)
         if role is None:
             if re.sub(r"[^a-z]", "", name.lower()) in _CLASS_NAMES:
                 class_names_in = name
@@ -100,26 +93,6 @@ def _read(path: Path, archive: zipfile.ZipFile) -> Reading:
     )
 
 
-def _role(name: str) -> tuple[str, str] | None:
-    """("train", "test", "validation" or "" for all, "inputs" or "labels") by the words of a name."""
-    words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", name)]
-    # "Xtrain" and "ytest" are two words without a sign between them.
-    words = [part for word in words for part in _parted(word)]
-    splits = [_SPLITS[word] for word in words if word in _SPLITS]
-    kinds = ["inputs" if word in _INPUTS else "labels" for word in words if word in (*_INPUTS, *_LABELS)]
-    if len(kinds) != 1 or len(splits) > 1 or len(words) != len(kinds) + len(splits):
-        return None
-    return (splits[0] if splits else "", kinds[0])
-
-
-def _parted(word: str) -> list[str]:
-    for kind in (*_INPUTS, *_LABELS):
-        for first, second in ((word.removeprefix(kind), kind), (word.removesuffix(kind), kind)):
-            if first != word and first in _SPLITS:
-                return [first, second]
-    return [word]
-
-
 def _chosen_splits(
     path: Path,
     archive: zipfile.ZipFile,
@@ -134,7 +107,7 @@ def _chosen_splits(
     if lacking:
         raise UserError(f"{path} has arrays {names} and lacks {' and '.join(lacking)} to train on, {advice}")
     notes = []
-    for split in ("test", "validation"):
+    for split in HELD_OUT:
         if (split, "labels") in found and (split, "inputs") not in found:
             raise UserError(f"{path} has {found[split, 'labels']} and no inputs for it, {advice}")
         if (split, "inputs") not in found:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from byrote.data.arrays import columns_of
 from byrote.data.assembly import (
     Channels,
     Examples,
@@ -25,6 +26,7 @@ from byrote.data.columns import Column
 from byrote.data.csv_table import read_csv
 from byrote.data.dataset import Dataset, Kind
 from byrote.data.download import DOWNLOADS, find_or_fetch
+from byrote.data.example_sets import ExampleSet, example_sets, is_example_set, labelled_table
 from byrote.data.idx import read_idx_folder
 from byrote.data.npz import read_npz
 from byrote.errors import UserError
@@ -229,10 +231,11 @@ def _left_out(found: Sequence[tuple[str, str]], path: Path | None) -> str:
 
 def from_arrays(
     x_train: Any,
-    y_train: Any,
+    y_train: Any = None,
     x_test: Any = None,
     y_test: Any = None,
     *,
+    label: str | None = None,
     name: str = "arrays",
     title: str = "",
     class_names: Sequence[str] | None = None,
@@ -241,16 +244,24 @@ def from_arrays(
     kind: Kind | None = None,
     split_seed: int = 0,
 ) -> Dataset:
-    """The user's arrays (NumPy, torch, pandas, nested lists) as a data set; without a test split they are split 4 to 1.
+    """The user's arrays as a data set; without a test split they are split 4 to 1.
+
+    Takes arrays of NumPy, torch, pandas and SciPy (sparse ones are filled in), nested lists; or, in place of x_train
+    and y_train, one object that has both, and in place of x_test and y_test another: a map-style Dataset or DataLoader
+    of PyTorch, a Bunch of scikit-learn, a Dataset or DatasetDict of Hugging Face, a DataFrame with its label, a pair of
+    arrays, a dictionary of splits. Of a loader, the examples are taken, and neither its batches nor its order.
 
     Shapes: `[N, D]` are vectors; `[N, H, W]`, `[N, C, H, W]` and `[N, H, W, C]` are images. Where both or neither of
     axes 1 and 3 have 1 or 3 entries, `channels` must say which axis holds the channels.
 
     Types: vectors become float32, whole numbers too, unless kind="tokens" says that they are token ids, which stay
     int64 up to the network's `forward`. Images of whole numbers 0..255 become uint8; floats stay, as float32. Arrays
-    that need no conversion are not copied: do not write to them afterwards.
+    that need no conversion are not copied: do not write to them afterwards. Columns of tables are matched by name.
+
+    Labels are whole numbers, names, bools or one-hot rows, and none may be missing.
 
     Args:
+        label: which column holds the labels, of a DataFrame or a data set with named columns.
         class_names: what labels 0..K-1 are called; else the labels found, whole numbers or names, are the classes.
         pixel_max: the value of a full pixel. By default 255 for whole numbers and for floats between 0 and 255 that
             exceed 1; 1 for all other floats.
@@ -261,18 +272,20 @@ def from_arrays(
     Raises:
         UserError: naming the array, the row and the remedy.
     """
-    if (x_test is None) != (y_test is None):
-        raise UserError("got one of x_test and y_test, expected both, or neither to split the training data")
-    arrays = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
-    columns = [Column(_as_numpy(array, key), key) for key, array in arrays.items() if array is not None]
+    sets = _example_sets(x_train, y_train, x_test, y_test, label)
+    first = sets[0]
+    names = [("x_train", "y_train"), ("x_test", "y_test")][: len(sets)]
+    columns, notes = columns_of([(found.inputs, found.labels) for found in sets], names)
+    found_names = first.class_names if all(found.class_names == first.class_names for found in sets) else None
     reading = Reading(
         tuple(Examples(*pair) for pair in zip(columns[::2], columns[1::2], strict=True)),
-        None if class_names is None else tuple(map(str, class_names)),
+        found_names if class_names is None else tuple(map(str, class_names)),
         pixel_max,
-        channels,
-        refuse_unknown_kind(kind),
+        channels or ("last" if first.channels_last and columns[0].values.ndim == 4 else None),
+        refuse_unknown_kind(kind) or ("tokens" if first.is_tokens else None),
+        notes=tuple(dict.fromkeys((*(note for found in sets for note in found.notes), *notes))),
     )
-    if kind is None and could_be_tokens(reading):
+    if kind is None and not first.is_tokens and could_be_tokens(reading):
         warnings.warn(
             f"{columns[0].name} holds whole numbers from 0 on, which are taken for the quantities of "
             f"{columns[0].values.shape[1]} features; if they are token ids, give kind='tokens', else kind='vectors'",
@@ -281,19 +294,28 @@ def from_arrays(
     return assemble(reading, name=name, title=title, split_seed=split_seed)
 
 
-def _as_numpy(values: Any, name: str) -> np.ndarray:
-    if hasattr(values, "detach"):  # torch, without importing it
-        values = values.detach().cpu()
-        if str(values.dtype) == "torch.bfloat16":  # unknown to NumPy
-            values = values.float()
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise UserError(f"{name} cannot be made an array ({error}); give all rows one shape") from error
-    # Tables of numbers in columns of different kinds arrive as objects.
-    if name.startswith("x_") and array.dtype.kind == "O":
-        try:
-            array = array.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise UserError(f"{name} holds values that are not numbers ({error}); drop or encode them") from error
-    return array
+def _example_sets(x_train: Any, y_train: Any, x_test: Any, y_test: Any, label: str | None) -> list[ExampleSet]:
+    """The arguments as one or two splits, each with inputs and labels."""
+    if label is not None and hasattr(x_train, "iloc"):
+        tables = [table for table in (x_train, y_train, x_test, y_test) if table is not None]
+        if len(tables) > 2 or not all(hasattr(table, "iloc") for table in tables):
+            raise UserError("got label= and labels besides, expected one or two tables that have the column of labels")
+        return [labelled_table(table, label, name) for table, name in zip(tables, ("x_train", "x_test"), strict=False)]
+    if is_example_set(x_train):
+        others = [value for value in (y_train, x_test, y_test) if value is not None]
+        if len(others) > 1 or not all(map(is_example_set, others)):
+            raise UserError(
+                f"x_train is a {type(x_train).__name__} and brings its labels, as any Dataset does: give "
+                "byrote.from_arrays(train_set), or byrote.from_arrays(train_set, test_set)"
+            )
+        return example_sets(x_train, others[0] if others else None, label, ("x_train", "x_test"))
+    if label is not None:
+        raise UserError(f"got label={label!r} and arrays without columns: give the labels as y_train")
+    for name, value in (("y_train", y_train), ("x_test", x_test), ("y_test", y_test)):
+        if is_example_set(value):
+            raise UserError(f"{name} is a {type(value).__name__}, expected an array as x_train is; give arrays alone")
+    if x_train is None or y_train is None:
+        raise UserError("got x_train or y_train alone, expected inputs and labels both")
+    if (x_test is None) != (y_test is None):
+        raise UserError("got one of x_test and y_test, expected both, or neither to split the training data")
+    return [ExampleSet(x_train, y_train), *([] if x_test is None else [ExampleSet(x_test, y_test)])]

@@ -1,0 +1,318 @@
+"""Data sets of PyTorch, Hugging Face, scikit-learn -> arrays: known by what they can do, not by type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+
+from byrote.data.arrays import as_array
+from byrote.data.columns import Column
+from byrote.data.labels import has_no_label
+from byrote.data.memory import refuse_too_large
+from byrote.data.roles import HELD_OUT, INPUTS, LABELS, SPLITS, role_of
+from byrote.errors import UserError
+
+_READ_TWICE = 16
+"""Rows that are read twice: a flip at random leaves so many unchanged once in 65,000 times."""
+
+
+@dataclass(frozen=True, eq=False)
+class ExampleSet:
+    """The examples of one split."""
+
+    inputs: Any
+    labels: Any
+    class_names: tuple[str, ...] | None = None
+    is_tokens: bool = False
+    channels_last: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def is_example_set(value: Any) -> bool:
+    """Whether it has inputs and labels both: a data set, a loader, a mapping, a pair of arrays."""
+    if _is_pair(value) or isinstance(value, Mapping) or _is_loader(value):
+        return True
+    is_array = hasattr(value, "__array__") or hasattr(value, "shape") or isinstance(value, list | tuple | str | bytes)
+    return not is_array and (hasattr(value, "__getitem__") or _is_stream(value))
+
+
+def example_sets(given: Any, test: Any, label: str | None, names: tuple[str, str]) -> list[ExampleSet]:
+    """The training split and, where there is one, the split to test on.
+
+    Args:
+        given: a data set, loader or pair; or a mapping of several splits to them.
+        test: another, or None.
+        label: which of its columns holds the labels, where that is not called "label" or the like.
+
+    Raises:
+        UserError: with what came, and what to give in its place.
+    """
+    if test is not None:
+        return [_read(value, label, name) for value, name in zip((given, test), names, strict=True)]
+    if not isinstance(given, Mapping) or "target" in given:
+        return [_read(given, label, names[0])]
+    return _splits(given, label, names[0])
+
+
+def labelled_table(table: Any, label: str, name: str) -> ExampleSet:
+    """A table of pandas that has its labels in the column `label`."""
+    columns = [str(column) for column in getattr(table, "columns", ())]
+    if label not in columns:
+        near = get_close_matches(label, columns, 1)
+        raise UserError(
+            f"{name} has no column {label!r}{f', did you mean {near[0]!r}?' if near else ';'} its columns are "
+            f"{', '.join(columns)}"
+        )
+    if columns.count(label) > 1:
+        raise UserError(f"{name} has the column {label!r} {columns.count(label)} times: give each a name of its own")
+    position = columns.index(label)
+    return ExampleSet(table.drop(columns=[table.columns[position]]), table.iloc[:, position])
+
+
+def _splits(given: Mapping[Any, Any], label: str | None, name: str) -> list[ExampleSet]:
+    by_split: dict[str, Any] = {SPLITS[key.lower()]: key for key in map(str, given) if key.lower() in SPLITS}
+    if not by_split:
+        return _splits_of_arrays(given, name)
+    if "train" not in by_split:
+        raise UserError(f"{name} has the splits {', '.join(map(str, given))}, expected one called train")
+    found = [_read(given[by_split["train"]], label, f"{name}[{by_split['train']!r}]")]
+    held_out = [split for split in HELD_OUT if split in by_split]
+    return _with_held_out(
+        found, name, held_out, lambda split: _read(given[by_split[split]], label, f"{name}[{by_split[split]!r}]")
+    )
+
+
+def _splits_of_arrays(given: Mapping[Any, Any], name: str) -> list[ExampleSet]:
+    """{"x_train": ..., "y_train": ..., ...}, or {"data": ..., "label": ...}."""
+    by_role = {role: key for key in given if (role := role_of(str(key)))}
+    train = "train" if ("train", "inputs") in by_role else ""
+    if (train, "inputs") not in by_role or (train, "labels") not in by_role:
+        raise UserError(
+            f"{name} is a {type(given).__name__} of {', '.join(map(str, list(given)[:10])) or 'nothing'}, expected "
+            "x_train, y_train, x_test, y_test, or splits called train and test; give arrays, or a data set"
+        )
+    pairs = {
+        split: ExampleSet(given[by_role[split, "inputs"]], given[by_role[split, "labels"]])
+        for split in (train, *HELD_OUT)
+        if (split, "inputs") in by_role and (split, "labels") in by_role
+    }
+    return _with_held_out([pairs[train]], name, [split for split in HELD_OUT if split in pairs], pairs.__getitem__)
+
+
+def _with_held_out(
+    found: list[ExampleSet], name: str, held_out: Sequence[str], read: Callable[[str], ExampleSet]
+) -> list[ExampleSet]:
+    """The first of them that has labels; what is passed over is said."""
+    notes = []
+    for number, split in enumerate(held_out):
+        examples = read(split)
+        labels = as_array(examples.labels, f"{name}, labels of the {split} split")
+        if len(labels) and has_no_label(Column(labels, name)):
+            notes.append(f"{name}: all labels of the {split} split are missing, so that it is passed over")
+            continue
+        notes += [f"{name}: the {other} split is not used" for other in held_out[number + 1 :]]
+        found = [*found, examples]
+        break
+    return [replace(found[0], notes=(*found[0].notes, *notes)), *found[1:]]
+
+
+def _read(value: Any, label: str | None, name: str) -> ExampleSet:
+    if _is_pair(value):
+        return ExampleSet(*value)
+    if isinstance(value, Mapping):
+        return _from_bunch(value, name) if "target" in value else _splits_of_arrays(value, name)[0]
+    rows: Sequence[int] | None = None
+    if _is_loader(value):
+        value, rows = _behind_loader(value, name)
+    if not (hasattr(value, "__getitem__") and hasattr(value, "__len__")):
+        raise UserError(
+            f"{name} is a {type(value).__name__}, which gives its examples one after the other and has no length; make "
+            "arrays of them, or a Dataset with __len__ and __getitem__"
+        )
+    tensors = getattr(value, "tensors", None)
+    if isinstance(tensors, tuple) and type(value).__name__ == "TensorDataset":
+        if len(tensors) != 2:
+            raise UserError(f"{name} is a TensorDataset of {len(tensors)} tensors, expected two, inputs and labels")
+        return ExampleSet(*(tensor if rows is None else tensor[list(rows)] for tensor in tensors))
+    return _from_items(value, range(len(value)) if rows is None else rows, label, name)
+
+
+def _is_pair(value: Any) -> bool:
+    return (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and all(hasattr(part, "__array__") or hasattr(part, "detach") or isinstance(part, list) for part in value)
+        and len(getattr(value[0], "shape", None) or np.shape(value[0])) > 1
+    )
+
+
+def _is_loader(value: Any) -> bool:
+    return hasattr(value, "dataset") and hasattr(value, "batch_size") and hasattr(value, "collate_fn")
+
+
+def _is_stream(value: Any) -> bool:
+    return hasattr(value, "__iter__") or hasattr(value, "__next__")
+
+
+def _behind_loader(loader: Any, name: str) -> tuple[Any, Sequence[int] | None]:
+    """The data set of a loader and the rows that it takes, in their order: batches and shuffling are byrote's own."""
+    remedy = f"give its data set as it is to be used: {name}.dataset, or arrays"
+    if not str(getattr(loader.collate_fn, "__module__", "")).startswith("torch.utils.data"):
+        raise UserError(f"{name} is a {type(loader).__name__} with a collate_fn of its own; {remedy}")
+    sampler, batches = getattr(loader, "sampler", None), getattr(loader, "batch_sampler", None)
+    if batches is not None and type(batches).__name__ != "BatchSampler":
+        raise UserError(f"{name} is a {type(loader).__name__} with batches by {type(batches).__name__}; {remedy}")
+    match type(sampler).__name__:
+        case "SequentialSampler":
+            return loader.dataset, None
+        case "RandomSampler" if not sampler.replacement and sampler.num_samples == len(loader.dataset):
+            return loader.dataset, None
+        case "SubsetRandomSampler":
+            return loader.dataset, sorted(int(row) for row in sampler.indices)
+        case "_InfiniteConstantSampler":  # of an IterableDataset
+            return loader.dataset, None
+    raise UserError(f"{name} is a {type(loader).__name__} that draws examples by {type(sampler).__name__}; {remedy}")
+
+
+def _from_bunch(bunch: Mapping[str, Any], name: str) -> ExampleSet:
+    """scikit-learn's: `data` and `target`, and what the classes are called."""
+    if bunch.get("data") is None:
+        raise UserError(f"{name} is a {type(bunch).__name__} with target and without data; give arrays")
+    target = as_array(bunch["target"], f"{name}.target")
+    return ExampleSet(bunch["data"], target, _names_for(target, bunch.get("target_names")))
+
+
+def _names_for(labels: np.ndarray, names: Any) -> tuple[str, ...] | None:
+    """The names of classes 0..K-1, where all K of them occur."""
+    if names is None or isinstance(names, str) or labels.dtype.kind not in "iu" or labels.ndim != 1:
+        return None
+    found = tuple(map(str, names))
+    return found if set(np.unique(labels).tolist()) == set(range(len(found))) else None
+
+
+def _from_items(dataset: Any, rows: Sequence[int], label: str | None, name: str) -> ExampleSet:
+    if not len(rows):
+        raise UserError(f"{name} has no rows, expected at least one example")
+    take, about = _taker(dataset, dataset[rows[0]], label, name)
+    first = _example(take, dataset, rows[0], name)
+    refuse_too_large(first[0].nbytes * len(rows), name)
+    for row in rows[:_READ_TWICE]:
+        once, again = (_example(take, dataset, row, name) for _ in range(2))
+        if not all(_same(a, b) for a, b in zip(once, again, strict=True)):
+            raise UserError(
+                f"{name}, row {row} (counting from 0), is another each time that it is read, as by an augmentation at "
+                "random: give the data set without it, and name an augmentation in the recipe"
+            )
+    inputs = np.empty((len(rows), *first[0].shape), first[0].dtype)
+    labels = []
+    for number, row in enumerate(rows):
+        x, y = _example(take, dataset, row, name)
+        if x.shape != first[0].shape or x.dtype != first[0].dtype:
+            raise UserError(
+                f"{name}, row {row} (counting from 0), has an input of {x.dtype} {x.shape}, where row {rows[0]} has "
+                f"{first[0].dtype} {first[0].shape}; give all rows one shape and type"
+            )
+        inputs[number] = x
+        labels.append(y.item() if y.ndim == 0 else y)
+    codes = np.array(labels) if all(type(value) is int for value in labels) else None
+    class_names = None if codes is None else _names_for(codes, about.class_names)
+    return ExampleSet(inputs, labels, class_names, about.is_tokens, about.channels_last, about.notes)
+
+
+@dataclass(frozen=True)
+class _About:
+    """What one example tells of all."""
+
+    class_names: Any = None
+    is_tokens: bool = False
+    channels_last: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def _taker(dataset: Any, item: Any, label: str | None, name: str) -> tuple[Callable[[Any], tuple[Any, Any]], _About]:
+    """How an example is taken from an item: a pair, or a mapping of named values."""
+    if isinstance(item, Mapping):
+        return _named_taker(dataset, item, label, name)
+    if label is not None:
+        raise UserError(f"got label={label!r}, but {name} has no names for the parts of an example: leave label out")
+    if not isinstance(item, tuple | list) or len(item) != 2:
+        what = f"{len(item)} values" if isinstance(item, tuple | list) else f"a {type(item).__name__}"
+        raise UserError(
+            f"{name} is a {type(dataset).__name__} whose examples are {what} each, expected two, input and label"
+        )
+    owner = dataset
+    while not hasattr(owner, "classes") and hasattr(owner, "dataset"):  # a Subset
+        owner = owner.dataset
+    return tuple, _About(getattr(owner, "classes", None), channels_last=_is_pillow(item[0]))
+
+
+def _named_taker(
+    dataset: Any, item: Mapping[Any, Any], label: str | None, name: str
+) -> tuple[Callable[[Any], tuple[Any, Any]], _About]:
+    kinds = getattr(dataset, "features", None)
+    kinds = kinds if isinstance(kinds, Mapping) else {}
+    columns = [str(column) for column in item]
+    if label is None:
+        named = [column for column in columns if column.lower() in LABELS]
+        named = named or [column for column in columns if getattr(kinds.get(column), "names", None)]
+        if len(named) != 1:
+            raise UserError(
+                f"{name} has the columns {', '.join(columns)}, and {' or '.join(named) or 'none of them'} may be the "
+                "label; say which: byrote.from_arrays(..., label=...)"
+            )
+        label = named[0]
+    elif label not in columns:
+        raise UserError(f"{name} has no column {label!r}; its columns are {', '.join(columns)}")
+    others = [column for column in columns if column != label]
+    arrays = [column for column in others if _is_pillow(item[column]) or np.ndim(_plain(item[column], name)) > 0]
+    for preferred in (("input_ids",), INPUTS):
+        if len(arrays) > 1 and len(chosen := [column for column in arrays if column.lower() in preferred]) == 1:
+            arrays = chosen
+    if len(arrays) > 1:
+        raise UserError(f"{name} has several columns of inputs, {', '.join(arrays)}: keep one of them")
+    class_names = getattr(kinds.get(label), "names", None)
+    if arrays:
+        unused = [column for column in others if column != arrays[0]]
+        notes = (f"{name}: columns {', '.join(unused)} are not used",) if unused else ()
+        about = _About(class_names, arrays[0] == "input_ids", _is_pillow(item[arrays[0]]), notes)
+        return lambda found: (found[arrays[0]], found[label]), about
+    for column in others:
+        if isinstance(item[column], str | bytes):
+            raise UserError(f"{name}, column {column!r}, holds text, expected numbers or images; encode it or drop it")
+    if not others:
+        raise UserError(f"{name} has the column {label!r} alone, expected inputs as well")
+    return lambda found: (np.array([found[column] for column in others], np.float64), found[label]), _About(class_names)
+
+
+def _example(
+    take: Callable[[Any], tuple[Any, Any]], dataset: Any, row: int, name: str
+) -> tuple[np.ndarray, np.ndarray]:
+    x, y = take(dataset[row])
+    return _plain(x, f"{name}, row {row} (counting from 0)"), _plain(y, name)
+
+
+def _plain(value: Any, name: str) -> np.ndarray:
+    """One input or one label as an array, of no axes where it is a number."""
+    if _is_pillow(value):
+        if value.mode in ("P", "1") and "transparency" not in value.info:
+            value = value.convert("RGB" if value.mode == "P" else "L")
+        if value.mode not in ("L", "RGB"):
+            raise UserError(f"{name}: an image of mode {value.mode}, expected L or RGB; convert it: .convert('RGB')")
+        return np.asarray(value)
+    if value is None or (np.ndim(value) == 0 and not hasattr(value, "detach")):
+        return np.asarray(value, dtype=object if value is None or isinstance(value, str | bytes) else None)
+    if hasattr(value, "detach") and value.ndim == 0:
+        return np.asarray(value.detach().cpu().item())
+    return as_array(value, name)
+
+
+def _is_pillow(value: Any) -> bool:
+    return type(value).__module__.partition(".")[0] == "PIL" and hasattr(value, "mode")
+
+
+def _same(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.shape == b.shape and np.array_equal(a, b, equal_nan=a.dtype.kind in "fc" and b.dtype.kind in "fc")
