@@ -1,14 +1,10 @@
-import io
-import sys
-
 import pytest
 from squares import Square, Squares, made
 
-from byrote.cli.calculations import CalculationDisplay, calculate, refuse_training_flags
+from byrote.cli.calculations import calculate, refuse_training_flags
 from byrote.cli.flags import TrainingFlags
 from byrote.errors import UserError
 from byrote.runs.executors import Local
-from byrote.theory.calculation import compute
 
 
 @pytest.fixture(autouse=True)
@@ -65,21 +61,3 @@ def test_flags_of_no_use_are_refused():
     with pytest.raises(UserError, match="got --learning-rate, --keep-weights, which squares has no use for: leave it"):
         refuse_training_flags(kept, "squares", "learning_rate")
     refuse_training_flags(TrainingFlags(), "squares")
-
-
-@pytest.mark.parametrize("is_terminal", [True, False])
-def test_a_terminal_sees_stages_move_and_a_file_sees_each_once(is_terminal, monkeypatch):
-    stream = io.StringIO()
-    stream.isatty = lambda: is_terminal  # type: ignore[method-assign]
-    monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.setenv("TERM", "xterm")
-    square = Square(number=2)
-    with CalculationDisplay(2, 0) as display:
-        display.update(square, "adding", 0.0)
-        display.update(square, "adding", 0.5)
-        display.update(square, "multiplying", 0.5)
-        display.finish(compute(square, Squares([2]).data))
-    lines = stream.getvalue()
-    assert "1/2  the square of 2: " in lines
-    if not is_terminal:
-        assert lines.splitlines()[:2] == ["the square of 2: adding", "the square of 2: multiplying"]

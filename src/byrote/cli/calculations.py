@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from byrote.cli.display import Display
 from byrote.cli.flags import TrainingFlags
 from byrote.cli.writing import interrupted, write
 from byrote.errors import UserError
@@ -17,7 +16,6 @@ from byrote.runs.calculate import calculate as run_calculations
 from byrote.runs.executors import Executor
 from byrote.runs.store import Store
 from byrote.studies.analysis import Analysis
-from byrote.theory.calculation import Calculation, Computed
 
 
 def calculate(
@@ -30,21 +28,10 @@ def calculate(
 ) -> int:
     """Computes what the store lacks, and writes the report. Returns the exit code."""
     started = time.monotonic()
-    planned = {calculation.key(analysis.data): calculation for calculation in analysis.plan()}
     failures: Sequence[Any] = ()
     with Store(command.store or out / "runs.db") as store:
-        display = CalculationDisplay(len(planned), len(store.computed(planned)))
         try:
-            with display:
-                results = run_calculations(
-                    analysis,
-                    store,
-                    executor,
-                    device=device,
-                    on_stage=display.update,
-                    on_log=display.print,
-                    on_computed=display.finish,
-                )
+            results = run_calculations(analysis, store, executor, device=device)
         except CalculationsFailed as failed:
             results, failures = failed.results, failed.failures
             print(f"byrote: {failed}", file=sys.stderr)
@@ -52,7 +39,7 @@ def calculate(
             return interrupted(store.name, out, arguments)
     if results:
         write(analysis, results, out, arguments, failures, command.style, command.formats)
-    print(f"{len(results)} of {len(planned)} calculations, {time.monotonic() - started:.0f} s in all.")
+    print(f"{len(results)} of {len(results) + len(failures)} calculations, {time.monotonic() - started:.0f} s in all.")
     return 3 if failures else 0
 
 
@@ -62,22 +49,3 @@ def refuse_training_flags(command: TrainingFlags, name: str, *given: str) -> Non
     if refused:
         flags = ", ".join("--" + flag.replace("_", "-") for flag in refused)
         raise UserError(f"got {flags}, which {name} has no use for: leave it out")
-
-
-class CalculationDisplay(Display):
-    """Takes the callbacks of `calculate`; where there is no bar, each stage is a line, and each result one."""
-
-    def __init__(self, num_calculations: int, num_done: int) -> None:
-        super().__init__(num_calculations, num_done)
-        self._stage = ("", "")
-
-    def update(self, calculation: Calculation, stage: str, share: float) -> None:
-        """Where the calculation stands."""
-        self.describe(f"{calculation.label}: {stage}, {share:.0%}")
-        if not self.has_bar and (calculation.label, stage) != self._stage:
-            self._stage = (calculation.label, stage)
-            self.print(f"{calculation.label}: {stage}")
-
-    def finish(self, computed: Computed) -> None:
-        """A calculation has ended and is stored."""
-        self.count(f"{computed.calculation.label}: {computed.seconds:.1f} s")

@@ -75,6 +75,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __repr__(self) -> str:
+        changed = f", {int(self.changed.sum()):,} changed" if self.changed.any() else ""
+        return f"<Split: {len(self):,} inputs of shape {self.inputs.shape[1:]}, {self.inputs.dtype}{changed}>"
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -91,6 +95,13 @@ class Dataset:
     """What figures call the data, where that says more than `name`: "CIFAR-10 (JPEG copy)"."""
     corruptions: tuple[str, ...] = field(default=())
     """What was done to it, in order, each as "name(rate=…, seed=…)"."""
+
+    def __repr__(self) -> str:
+        done = f", {', '.join(self.corruptions)}" if self.corruptions else ""
+        return (
+            f"<Dataset {self.label}: {len(self.train):,} training and {len(self.test):,} test examples of shape "
+            f"{self.input_shape}, classes: {self.num_classes}{done}>"
+        )
 
     @property
     def num_classes(self) -> int:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from byrote.data.dataset import Dataset
+from byrote.runs.display import CalculationDisplay, each
 from byrote.runs.executors import Executor, Job, Local
 from byrote.runs.groups import GroupReport, OnLog, last_line, work_off
 from byrote.runs.store import Store
@@ -62,40 +64,49 @@ def calculate(
     executor: Executor | None = None,
     *,
     device: str = "auto",
+    quiet: bool = False,
     on_stage: OnCalculation | None = None,
     on_log: OnLog | None = None,
     on_computed: OnComputed | None = None,
 ) -> list[Computed]:
     """All results of the analysis's plan, in its order; computes what `store` lacks, storing each as it ends.
 
-    Several processes may work on one analysis and one store. `on_stage` is called with an executor of this process
+    Several processes may work on one analysis and one store. Progress is shown on standard error unless `quiet`.
+    `on_stage` is called with an executor of this process
     only; `on_computed` with each result that this call has added to the store.
 
     Raises:
         CalculationsFailed: some calculations raised; after all others have ended.
         StoreError: the store cannot be read or written; at once, what is stored stays.
     """
-    executor, log = executor or Local(), on_log or (lambda _: None)
+    executor = executor or Local()
     device = resolve_device(device)
     planned = {calculation.key(analysis.data): calculation for calculation in analysis.plan()}
-    if damaged := store.discard_damaged(planned):
-        log(f"damaged calculations in the store: {len(damaged)}, which are made again")
+    damaged = store.discard_damaged(planned)
     stored = {result.key for result in store.computed(planned)}
-    if stored:
-        log(f"{len(stored)} of {len(planned)} calculations are in the store already")
-    tasks = [_Task(key, calculation) for key, calculation in planned.items() if key not in stored]
-    shared = executor.share(analysis.data) if tasks else None
-    callbacks = (on_stage, on_computed) if executor.in_process else (None, None)
+    display = None if quiet else CalculationDisplay(len(planned), len(stored))
+    with display or nullcontext():
+        if display is not None:
+            on_stage, on_log = each(display.update, on_stage), each(display.print, on_log)
+            on_computed = each(display.finish, on_computed)
+        log = on_log or (lambda _: None)
+        if damaged:
+            log(f"damaged calculations in the store: {len(damaged)}, which are made again")
+        if stored:
+            log(f"{len(stored)} of {len(planned)} calculations are in the store already")
+        tasks = [_Task(key, calculation) for key, calculation in planned.items() if key not in stored]
+        shared = executor.share(analysis.data) if tasks else None
+        callbacks = (on_stage, on_computed) if executor.in_process else (None, None)
 
-    def submit(task: _Task) -> Job[GroupReport]:
-        return executor.submit(_calculate_one, task, shared, store, device, *callbacks)
+        def submit(task: _Task) -> Job[GroupReport]:
+            return executor.submit(_calculate_one, task, shared, store, device, *callbacks)
 
-    def announce(keys: list[str]) -> None:
-        if on_computed is not None:
-            for computed in store.computed({key: planned[key] for key in keys}):
-                on_computed(computed)
+        def announce(keys: list[str]) -> None:
+            if on_computed is not None:
+                for computed in store.computed({key: planned[key] for key in keys}):
+                    on_computed(computed)
 
-    traces = work_off(tasks, submit, store, log, announce)
+        traces = work_off(tasks, submit, store, log, announce)
     results = store.computed(planned)
     finished = {result.key for result in results}
     failures = [

@@ -46,6 +46,7 @@ def judge(
     executor: Executor | None = None,
     *,
     device: str = "auto",
+    quiet: bool = False,
     on_log: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
     """The table of judgements, one row a measure; trains the networks of `zoo` that `store` lacks, with their weights.
@@ -62,6 +63,6 @@ def judge(
     several = [measures] if isinstance(measures, str) or callable(measures) else list(measures)
     names = [measure if measure in MEASURES else name_of(measure) for measure in several]
     store = store if isinstance(store, Store) else Store(store)
-    outcomes = run(zoo, store, executor, device=device, keep_weights=True, on_log=on_log)
+    outcomes = run(zoo, store, executor, device=device, keep_weights=True, quiet=quiet, on_log=on_log)
     analysis = judging(zoo, outcomes, store, names)
-    return analysis.summarise(calculate(analysis, store, executor, device=device, on_log=on_log))
+    return analysis.summarise(calculate(analysis, store, executor, device=device, quiet=quiet, on_log=on_log))

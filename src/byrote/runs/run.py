@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from byrote.data.dataset import Dataset
 from byrote.errors import StoreError
+from byrote.runs.display import each
 from byrote.runs.executors import Executor, Job, Local
 from byrote.runs.groups import GroupReport, OnLog, last_line, work_off
+from byrote.runs.progress import ProgressDisplay
 from byrote.runs.store import Store
 from byrote.studies.study import Study
 from byrote.training.engine import train
@@ -23,6 +27,22 @@ from byrote.training.spec import TrainSpec
 
 OnProgress = Callable[[Progress], None]
 OnOutcome = Callable[[TrainOutcome], None]
+
+
+class Outcomes(list[TrainOutcome]):
+    """The finished runs of a study, in the order of its plan; a notebook shows what they come to."""
+
+    def __init__(self, outcomes: Iterable[TrainOutcome], study: Study) -> None:
+        super().__init__(outcomes)
+        self.study = study
+
+    def __repr__(self) -> str:
+        fitted = sum(outcome.fitted for outcome in self)
+        return f"<{len(self)} finished {'run' if len(self) == 1 else 'runs'} of {self.study!r}: {fitted} fitted>"
+
+    def _repr_html_(self) -> str:
+        # Pages know runs, not the other way round: only a notebook asks for one here.
+        return import_module("byrote.report.notebook").results_html(self.study, self)
 
 
 @dataclass(frozen=True)
@@ -68,15 +88,17 @@ def run(
     *,
     device: str = "auto",
     keep_weights: bool = False,
+    quiet: bool = False,
     on_progress: OnProgress | None = None,
     on_log: OnLog | None = None,
     on_outcome: OnOutcome | None = None,
-) -> list[TrainOutcome]:
+) -> Outcomes:
     """All outcomes of the study's plan, in its order; trains what `store` lacks, storing each run as it ends.
 
     Several processes may run one study on one store: they share the groups. With `keep_weights`, runs stored
-    without weights are trained again. `on_progress` is called with an executor of this process only; `on_outcome`
-    with each run that this call has added to the store.
+    without weights are trained again. Progress is shown on standard error unless `quiet`.
+    `on_progress` is called with an executor of this process only; `on_outcome` with each run that this call has added
+    to the store.
 
     Raises:
         UserError: before anything is trained: a model that cannot be trained on the data, or another wrong argument.
@@ -84,32 +106,39 @@ def run(
         StoreError: the store cannot be read or written; at once, what is stored stays.
     """
     store = store if isinstance(store, Store) else Store(store)
-    log = on_log or (lambda _: None)
-    say = on_log or (lambda note: warnings.warn(note, stacklevel=4))
     device = resolve_device(device)
     specs = study.plan()
     keys = {spec: run_key(spec, study.data) for spec in specs}
-    for note in probe_models(specs, study.data, device):
-        say(note)
-    if damaged := store.discard_damaged(keys.values()):
-        log(f"damaged runs in the store: {len(damaged)}, which are trained again")
+    notes = probe_models(specs, study.data, device)
+    damaged = store.discard_damaged(keys.values())
     finished = store.finished(keys.values(), weights=keep_weights)
-    if finished:
-        log(f"{len(finished)} of {len(specs)} runs are in the store already")
-    if again := len(store.finished(keys.values()) - finished):
-        log(f"{again} runs are in the store without weights: they are trained again")
-    groups = [
-        _Group(group.specs, tuple(keys[spec] for spec in group.specs), group.reason)
-        for group in plan_groups(specs, study.data, device=device)
-    ]
-    missing = [group for group in groups if not finished.issuperset(group.keys)]
-    traces = (
-        _train_all(missing, study.data, store, executor or Local(), device, keep_weights, on_progress, log, on_outcome)
-        if missing
-        else {}
-    )
+    display = None if quiet else ProgressDisplay([s for s in specs if keys[s] not in finished], len(finished))
+    with display or nullcontext():
+        if display is not None:
+            on_progress, on_log = each(display.update, on_progress), each(display.log, on_log)
+            on_outcome = each(display.finish, on_outcome)
+        log = on_log or (lambda _: None)
+        for note in notes:
+            (on_log or _warn)(note)
+        if damaged:
+            log(f"damaged runs in the store: {len(damaged)}, which are trained again")
+        if finished:
+            log(f"{len(finished)} of {len(specs)} runs are in the store already")
+        if again := len(store.finished(keys.values()) - finished):
+            log(f"{again} runs are in the store without weights: they are trained again")
+        groups = [
+            _Group(group.specs, tuple(keys[spec] for spec in group.specs), group.reason)
+            for group in plan_groups(specs, study.data, device=device)
+        ]
+        missing = [group for group in groups if not finished.issuperset(group.keys)]
+        executor = executor or Local()
+        traces = (
+            _train_all(missing, study.data, store, executor, device, keep_weights, on_progress, log, on_outcome)
+            if missing
+            else {}
+        )
     finished = store.finished(keys.values(), weights=keep_weights)
-    outcomes = store.outcomes([key for key in keys.values() if key in finished])
+    outcomes = Outcomes(store.outcomes([key for key in keys.values() if key in finished]), study)
     failures = [
         Failure(spec, traces.get(key, "the training ended without this run"))
         for spec, key in keys.items()
@@ -118,6 +147,10 @@ def run(
     if failures:
         raise RunsFailed(outcomes, failures)
     return outcomes
+
+
+def _warn(note: str) -> None:
+    warnings.warn(note, stacklevel=3)
 
 
 def _train_all(

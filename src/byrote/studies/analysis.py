@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -20,6 +20,14 @@ class Analysis(ABC):
     """The column `study`, and the name on the command line."""
     title: ClassVar[str]
     data: Dataset
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        # What a dataclass would write instead holds all arrays.
+        cls.__repr__ = cls.__dict__.get("__repr__", Analysis.__repr__)  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r} on {self.data.label}: {len(self.plan())} calculations>"
 
     @abstractmethod
     def plan(self) -> Sequence[Calculation]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias
+from importlib import import_module
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,18 @@ class Study(ABC):
     """The column `study`, and the name on the command line."""
     title: ClassVar[str]
     data: Dataset
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        # What a dataclass would write instead holds all arrays.
+        cls.__repr__ = cls.__dict__.get("__repr__", Study.__repr__)  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r} on {self.data.label}: {len(self.plan())} runs>"
+
+    def _repr_html_(self) -> str:
+        # Pages know studies, not the other way round: only a notebook asks for one here.
+        return import_module("byrote.report.notebook").study_html(self)
 
     @abstractmethod
     def plan(self) -> list[TrainSpec]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Literal
 
 import numpy as np
@@ -117,6 +118,19 @@ class TrainOutcome:
     initial_state: dict[str, torch.Tensor] | None = None
     """Weights and buffers before the first step, where the caller asked to keep them."""
     final_state: dict[str, torch.Tensor] | None = None
+
+    def __repr__(self) -> str:
+        spec, fitted = self.spec, "fitted" if self.fitted else "not fitted"
+        when = f"after {self.steps_to_fit:,} steps" if self.fitted else f"in {self.steps_run:,} steps"
+        rate = f" {spec.corruption_rate:g}" if 0 < spec.corruption_rate < 1 else ""
+        return (
+            f"<TrainOutcome {spec.model}, {spec.corruption}{rate}, seed {spec.seed}, n = {self.n_train:,}: {fitted} "
+            f"{when}, train accuracy {self.train_accuracy:.3f}, test accuracy {self.test_accuracy:.3f}>"
+        )
+
+    def _repr_html_(self) -> str:
+        # Pages know outcomes, not the other way round: only a notebook asks for one here.
+        return import_module("byrote.report.notebook").outcome_html(self)
 
     @property
     def fitted(self) -> bool:

@@ -7,7 +7,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from byrote.cli.display import Display
+from byrote.runs.display import Display
 from byrote.training.outcome import Progress as Standing
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec

@@ -4,8 +4,8 @@ import sys
 import numpy as np
 import pytest
 
-from byrote.cli.progress import ProgressDisplay, describe
 from byrote.data.corruptions import Corruption
+from byrote.runs.progress import ProgressDisplay, describe
 from byrote.training.engine import train
 from byrote.training.outcome import Progress
 from byrote.training.spec import TrainSpec

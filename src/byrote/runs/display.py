@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from byrote.theory.calculation import Calculation, Computed
 
 D = TypeVar("D", bound="Display")
 
@@ -67,3 +70,35 @@ class Display:
     def _move(self, **fields: Any) -> None:
         if self._bar is not None:
             self._bar.update(self._task, **fields)
+
+
+class CalculationDisplay(Display):
+    """Takes the callbacks of `calculate`; where there is no bar, each stage is a line, and each result one."""
+
+    def __init__(self, num_calculations: int, num_done: int) -> None:
+        super().__init__(num_calculations, num_done)
+        self._stage = ("", "")
+
+    def update(self, calculation: Calculation, stage: str, share: float) -> None:
+        """Where the calculation stands."""
+        self.describe(f"{calculation.label}: {stage}, {share:.0%}")
+        if not self.has_bar and (calculation.label, stage) != self._stage:
+            self._stage = (calculation.label, stage)
+            self.print(f"{calculation.label}: {stage}")
+
+    def finish(self, computed: Computed) -> None:
+        """A calculation has ended and is stored."""
+        self.count(f"{computed.calculation.label}: {computed.seconds:.1f} s")
+
+
+def each(*callbacks: Callable[..., None] | None) -> Callable[..., None] | None:
+    """One callback that calls those that are there, in turn; None where none is."""
+    there = [callback for callback in callbacks if callback is not None]
+    if len(there) < 2:
+        return there[0] if there else None
+
+    def call(*arguments: Any) -> None:
+        for callback in there:
+            callback(*arguments)
+
+    return call

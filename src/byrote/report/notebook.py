@@ -1,0 +1,106 @@
+"""What a notebook shows of a study, of its outcomes and of one of them: a line of words, then pictures.
+
+Pictures are SVG images within the cell: they load nothing, and stay when the notebook is shared.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import altair as alt
+import pandas as pd
+import vl_convert
+
+from byrote.report.examples import example_rows
+from byrote.report.figures import Figure, condition_label, layered, rounded
+from byrote.report.presentations import presentation
+from byrote.report.theme import LIGHT, vega_config
+from byrote.studies.study import Study
+from byrote.training.outcome import TrainOutcome
+
+_WIDTH = 420
+
+
+def study_html(study: Study) -> str:
+    """Which runs a study plans, and some of its examples as the networks see them."""
+    specs = study.plan()
+    conditions = Counter((spec.model, condition_label(spec)) for spec in specs)
+    rows = [(model, condition, str(count)) for (model, condition), count in conditions.items()]
+    examples = [
+        (
+            row.setting,
+            "".join(
+                f'<span title="{html.escape(example.label)}"><img src="{example.picture}" width="40" height="40" '
+                f'style="image-rendering: pixelated" alt="{html.escape(example.label)}"></span> '
+                for example in row.examples
+            ),
+        )
+        for row in (example_rows(study.data, specs) if specs else [])
+    ]
+    pictures = "".join(f"<p>{html.escape(setting)}<br>{images}</p>" for setting, images in examples)
+    return f"<p>{html.escape(repr(study))}</p>{_table(('model', 'condition', 'runs'), rows)}{pictures}"
+
+
+def results_html(study: Study, outcomes: Sequence[TrainOutcome]) -> str:
+    """The headline, the verdict and the figures of the study's page."""
+    if not outcomes:
+        return f"<p>{html.escape(repr(study))}: no finished run</p>"
+    table = study.summarise(outcomes)
+    shown = presentation(study, outcomes, table)
+    findings = [(finding.claim, finding.outcome, finding.statement) for finding in study.verdict(table)]
+    figures = "".join(_picture(figure) for figure in shown.figures)
+    verdict = _table(("claim", "outcome", "what was found"), findings)
+    return f"<p><b>{html.escape(shown.headline)}</b></p>{verdict}{figures}"
+
+
+def outcome_html(outcome: TrainOutcome) -> str:
+    """One run: its figures, and its accuracies and loss along training."""
+    return f"<p>{html.escape(repr(outcome))}</p>{_picture(learning_curve(outcome))}"
+
+
+def learning_curve(outcome: TrainOutcome) -> Figure:
+    """Accuracy against epochs: the running one of each epoch, and where the whole sets were evaluated."""
+    curve = pd.DataFrame({name: outcome.curve[name] for name in ("epoch", *_CURVES)})
+    data = rounded(curve.rename(columns=_CURVES).melt("epoch", var_name="curve", value_name="accuracy").dropna())
+    base = alt.Chart().encode(
+        x=alt.X("epoch:Q", title="epoch"),
+        y=alt.Y("accuracy:Q", title="accuracy", scale=alt.Scale(domain=[0, 1])),
+        color=alt.Color("curve:N", title=None, scale=alt.Scale(domain=list(_CURVES.values()))),
+    )
+    return Figure(
+        name="learning-curve",
+        title=f"{outcome.spec.model}, {condition_label(outcome.spec)}",
+        subtitle=f"n = {outcome.n_train:,}, seed {outcome.spec.seed}",
+        caption="",
+        data=data,
+        chart=layered(base.mark_line(), base.mark_point(), data=data, height=220),
+    )
+
+
+_CURVES = {
+    "running_accuracy": "training, while weights move",
+    "train_accuracy": "training, evaluation mode",
+    "test_accuracy": "test",
+}
+
+
+def _picture(figure: Figure) -> str:
+    titled = {"text": figure.title, "subtitle": figure.subtitle}
+    spec = json.dumps({**figure.spec, "width": _WIDTH, "title": titled})
+    drawn = vl_convert.vegalite_to_svg(spec, config=vega_config(LIGHT, "screen"))
+    data = base64.b64encode(drawn.encode()).decode("ascii")
+    caption = html.escape(figure.caption)
+    return f'<p><img src="data:image/svg+xml;base64,{data}" alt="{html.escape(figure.title)}"><br>{caption}</p>'
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
+    body = "".join(
+        "<tr>" + "".join(f'<td style="text-align: left">{html.escape(cell)}</td>' for cell in row) + "</tr>"
+        for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
