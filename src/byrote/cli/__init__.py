@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from byrote import __version__
+from byrote.cli.interruption import Interrupted, ending_like_ctrl_c, say
 from byrote.errors import StoreError, UserError
+from byrote.masking import masked
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code.
 
-    0 done, 2 wrong input (one sentence on stderr), 3 some run failed and the rest is kept, 130 interrupted.
+    0 done, 2 wrong input (one sentence on stderr), 3 some run failed and the rest is kept, 130 interrupted (by Ctrl-C,
+    SIGTERM or SIGHUP).
     """
+    with ending_like_ctrl_c():
+        return _run(argv)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     from byrote.cli import commands
     from byrote.cli.flags import Demo, Judge, List, Measure, Report, Reproduce
     from byrote.cli.parsing import parse
@@ -27,18 +36,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"byrote {__version__}")
         return 0
     try:
-        match parse(arguments):
-            case Demo() | Reproduce() | Measure() as command:
+        try:
+            command = parse(arguments)
+        except SystemExit as ended:  # tyro has printed help
+            return int(ended.code or 0)
+        match command:
+            case Demo() | Reproduce() | Measure():
                 return commands.train(command, arguments)
-            case Judge() as command:
+            case Judge():
                 return commands.judge(command, arguments)
-            case Report() as command:
+            case Report():
                 return commands.report(command)
-            case List() as command:
+            case List():
                 return commands.show_names(command)
-    except SystemExit as ended:  # tyro has printed help
-        return int(ended.code or 0)
+    except Interrupted:
+        return 130
     except KeyboardInterrupt:
+        say("byrote: interrupted before anything was trained")
         return 130
     except BrokenPipeError:  # the reader of our output has gone; nor is there anybody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -47,6 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _wrong_input("; ".join(map(_sentence, error.errors())))
     except (UserError, StoreError, OSError) as error:
         return _wrong_input(str(error))
+    except SystemExit as ended:  # nothing of ours does that
+        return _wrong_input(f"code of yours called sys.exit({ended.code!r}): take the call out, nothing is reported")
+    except Exception:  # a fault of ours: its trace is for a report of it, and may quote what was typed
+        say(masked(traceback.format_exc()))
+        return 1
 
 
 def _sentence(problem: ErrorDetails) -> str:
@@ -58,5 +77,5 @@ def _sentence(problem: ErrorDetails) -> str:
 
 
 def _wrong_input(sentence: str) -> int:
-    print(f"byrote: {sentence}", file=sys.stderr)
+    say(f"byrote: {masked(sentence)}")
     return 2

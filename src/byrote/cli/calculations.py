@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from byrote.cli.flags import TrainingFlags
-from byrote.cli.writing import interrupted, write
+from byrote.cli.interruption import told_how_to_go_on
+from byrote.cli.writing import write
 from byrote.errors import UserError
 from byrote.runs.calculate import CalculationsFailed
 from byrote.runs.calculate import calculate as run_calculations
@@ -29,16 +30,14 @@ def calculate(
     """Computes what the store lacks, and writes the report. Returns the exit code."""
     started = time.monotonic()
     failures: Sequence[Any] = ()
-    with Store(command.store or out / "runs.db") as store:
+    with Store(command.store or out / "runs.db") as store, told_how_to_go_on(store.name, out, arguments):
         try:
             results = run_calculations(analysis, store, executor, device=device)
         except CalculationsFailed as failed:
             results, failures = failed.results, failed.failures
             print(f"byrote: {failed}", file=sys.stderr)
-        except KeyboardInterrupt:
-            return interrupted(store.name, out, arguments)
-    if results:
-        write(analysis, results, out, arguments, failures, command.style, command.formats)
+        if results:
+            write(analysis, results, out, arguments, failures, command.style, command.formats)
     print(f"{len(results)} of {len(results) + len(failures)} calculations, {time.monotonic() - started:.0f} s in all.")
     return 3 if failures else 0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 import time
 import warnings
@@ -15,12 +14,15 @@ from typing import Any
 
 from byrote import __version__
 from byrote.cli.flags import DataFlags, Demo, Judge, List, Measure, Report, Reproduce
+from byrote.cli.interruption import shown, told_how_to_go_on
 from byrote.cli.measures import MEASUREMENTS
 from byrote.cli.parsing import parse
 from byrote.cli.studies import REPRODUCTIONS
-from byrote.cli.writing import interrupted, write
+from byrote.cli.writing import write
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
+from byrote.files import make_folder, write_file
+from byrote.masking import masked
 
 INVOCATION = "study.json"
 """What was asked for, kept in OUT so that `byrote report OUT` finds the same runs."""
@@ -39,24 +41,22 @@ def train(command: Demo | Reproduce | Measure, arguments: Sequence[str]) -> int:
     precision = resolve_precision(command.precision, device)
     out = command.out or Path("byrote-demo" if isinstance(command, Demo) else f"byrote-{command.name}")
     study = make_study(command, precision, out)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     _write_invocation(out, arguments, precision)
     if isinstance(study, Analysis):
         return calculate(study, command, arguments, out, executor_of(command.executor, device), device)
     with ExitStack() as stack:
         store = stack.enter_context(Store(command.store or out / "runs.db"))
+        stack.enter_context(told_how_to_go_on(store.name, out, arguments))
         live = stack.enter_context(_live_page(study)) if command.live else None
-        try:
-            outcomes, failures = train_shown(
-                study,
-                store,
-                executor_of(command.executor, device),
-                device=device,
-                keep_weights=command.keep_weights,
-                on_progress=None if live is None else live.update,
-            )
-        except KeyboardInterrupt:
-            return interrupted(store.name, out, arguments)
+        outcomes, failures = train_shown(
+            study,
+            store,
+            executor_of(command.executor, device),
+            device=device,
+            keep_weights=command.keep_weights,
+            on_progress=None if live is None else live.update,
+        )
         if outcomes:
             write(study, outcomes, out, arguments, failures, command.style, command.formats)
         print(f"{len(outcomes)} of {len(outcomes) + len(failures)} runs, {time.monotonic() - started:.0f} s in all.")
@@ -78,14 +78,11 @@ def judge(command: Judge, arguments: Sequence[str]) -> int:
     precision = resolve_precision(command.precision, device)
     out = command.out or Path("byrote-judge")
     zoo, measures = make_zoo(command, precision, out), judged_measures(command)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     _write_invocation(out, arguments, precision)
     executor = executor_of(command.executor, device)
-    with Store(command.store or out / "runs.db") as store:
-        try:
-            outcomes, failures = train_shown(zoo, store, executor, device=device, keep_weights=True)
-        except KeyboardInterrupt:
-            return interrupted(store.name, out, arguments)
+    with Store(command.store or out / "runs.db") as store, told_how_to_go_on(store.name, out, arguments):
+        outcomes, failures = train_shown(zoo, store, executor, device=device, keep_weights=True)
         if not outcomes:
             return 3
         code = calculate(judging(zoo, outcomes, store, measures), command, arguments, out, executor, device)
@@ -105,7 +102,7 @@ def report(command: Report) -> int:
         raise UserError(f"{command.folder / INVOCATION} holds no command that trains: run one with --out again")
     database = command.folder.resolve() / "runs.db"
     if earlier.store is None and not database.is_file():
-        raise UserError(f"{command.folder} has no runs.db: run byrote {shlex.join(arguments)} first")
+        raise UserError(f"{command.folder} has no runs.db: run {shown(arguments)} first")
     # Paths in the flags mean what they meant then.
     with chdir(folder if folder.is_dir() else Path.cwd()):
         keys: list[str]
@@ -124,14 +121,11 @@ def report(command: Report) -> int:
                 keys = [run_key(spec, study.data) for spec in study.plan()]
                 outcomes = store.outcomes(keys)
     if not outcomes:
-        raise UserError(f"the store has none of the {len(keys)} runs: run byrote {shlex.join(arguments)} first")
+        raise UserError(f"the store has none of the {len(keys)} runs: run {shown(arguments)} first")
     style, formats = command.style or earlier.style, command.formats or earlier.formats
     write(study, outcomes, command.folder, arguments, (), style, formats)
     if len(outcomes) < len(keys):
-        print(
-            f"{len(keys) - len(outcomes)} of {len(keys)} runs are missing: "
-            f"{shlex.join(['byrote', *arguments])} trains them"
-        )
+        print(f"{len(keys) - len(outcomes)} of {len(keys)} runs are missing: {shown(arguments)} trains them")
     return 0
 
 
@@ -264,11 +258,11 @@ def _serve_on(url: str) -> None:
 def _write_invocation(out: Path, arguments: Sequence[str], precision: str) -> None:
     invocation = {
         "byrote": __version__,
-        "arguments": list(arguments),
+        "arguments": [masked(argument) for argument in arguments],
         "folder": str(Path.cwd()),
         "precision": precision,
     }
-    (out / INVOCATION).write_text(json.dumps(invocation, indent=2) + "\n", encoding="utf-8")
+    write_file(out / INVOCATION, json.dumps(invocation, indent=2) + "\n")
 
 
 def _read_invocation(out: Path) -> tuple[list[str], Path, str]:

@@ -1,12 +1,12 @@
-"""What a command leaves behind when it ends: the report, the verdict on standard output, how to go on."""
+"""What a command leaves behind when it ends: the report, and the verdict on standard output."""
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from byrote.cli.interruption import shown
 
 
 def write(
@@ -26,7 +26,7 @@ def write(
         path,
         study,
         outcomes,
-        command=shlex.join(["byrote", *arguments]),
+        command=shown(arguments),
         failures=failures,
         style=style,
         formats=formats,
@@ -34,14 +34,3 @@ def write(
     for finding in study.verdict(study.summarise(outcomes)):
         print(f"{finding.claim}: {finding.outcome}\n    {finding.statement}")
     print(f"Report: {path}")
-
-
-def interrupted(store: str, out: Path, arguments: Sequence[str]) -> int:
-    """Says how to go on; returns the exit code."""
-    print(
-        f"\nInterrupted. What is finished is kept in {store}; to go on with the rest: "
-        f"{shlex.join(['byrote', *arguments])}\n"
-        f"To report on what there is: byrote report {shlex.quote(str(out))}",
-        file=sys.stderr,
-    )
-    return 130

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 from byrote.data.dataset import Dataset
+from byrote.masking import masked
 from byrote.runs.display import CalculationDisplay, each
 from byrote.runs.executors import Executor, Job, Local
 from byrote.runs.groups import GroupReport, OnLog, last_line, work_off
@@ -141,8 +142,8 @@ def _calculate_one(
             return GroupReport(held)
         try:
             computed = compute(task.calculation, data, device=device, on_stage=stage)
-        except Exception:
-            return GroupReport(trace=traceback.format_exc())
+        except (Exception, SystemExit):  # the user's own code may call sys.exit
+            return GroupReport(trace=masked(traceback.format_exc()))
         if store.put_computed(computed):
             if on_computed is None:
                 stored.append(computed.key)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
@@ -81,7 +83,10 @@ class Ray(Executor):
         # A dead worker is reported; Ray would otherwise try again, after lack of memory for ever.
         self._remote_call = ray.remote(num_cpus=num_cpus, num_gpus=num_gpus, max_retries=0)(_call)
         if not ray.is_initialized():
+            on_sigterm = signal.getsignal(signal.SIGTERM)
             ray.init(address=address, include_dashboard=None if address else False, log_to_driver=False)
+            if on_sigterm is not None and threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, on_sigterm)  # Ray's own ends the process at once
 
     def share(self, value: Any) -> Any:
         return self._ray.put(value)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from byrote.data.dataset import Dataset
 from byrote.errors import StoreError
+from byrote.masking import masked
 from byrote.runs.display import each
 from byrote.runs.executors import Executor, Job, Local
 from byrote.runs.groups import GroupReport, OnLog, last_line, work_off
@@ -212,5 +213,5 @@ def _train_group(
         except StoreError:
             raise
         except (Exception, SystemExit):  # the user's own code may call sys.exit
-            return GroupReport(trace=traceback.format_exc(), log=lines, stored=stored)
+            return GroupReport(trace=masked(traceback.format_exc()), log=lines, stored=stored)
     return GroupReport(log=lines, stored=stored)

@@ -227,19 +227,21 @@ class Store:
     @contextmanager
     def lease(self, keys: Sequence[str]) -> Iterator[bool]:
         """Claims `keys` for the body, with a heartbeat in a thread; gives whether they were free."""
-        if not self.claim(keys):
-            yield False
-            return
+        held: bool | None = None  # unknown: an interrupt may come between a claim and its answer
         ended = threading.Event()
         beating = threading.Thread(target=self._beat, args=(keys, ended), name="lease", daemon=True)
-        beating.start()
         try:
-            yield True
+            held = self.claim(keys)
+            if held:
+                beating.start()
+            yield held
         finally:
             ended.set()
-            beating.join()
-            with suppress(StoreError):  # it then expires by itself, and an error of the body is not hidden
-                self.release(keys)
+            if beating.ident is not None:
+                beating.join()
+            if held is not False:
+                with suppress(StoreError):  # it then expires by itself, and an error of the body is not hidden
+                    self.release(keys)
 
     def close(self) -> None:
         self._engine.dispose()
