@@ -3,6 +3,7 @@ from squares import Square, Squares, made
 
 from byrote.cli.calculations import calculate, refuse_training_flags
 from byrote.cli.flags import TrainingFlags
+from byrote.cli.interruption import Interrupted
 from byrote.errors import UserError
 from byrote.runs.executors import Local
 
@@ -51,7 +52,8 @@ def test_an_interrupt_says_how_to_go_on(tmp_path, capsys, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Square, "compute", interrupted)
-    assert command([1], tmp_path) == 130
+    with pytest.raises(Interrupted):
+        command([1], tmp_path)
     told = capsys.readouterr().err
     assert f"to go on with the rest: byrote reproduce squares --out {tmp_path}" in told
 

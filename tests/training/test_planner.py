@@ -100,7 +100,14 @@ def test_devices_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch)
         resolve_device("cuda:1")
     with pytest.raises(UserError, match="got device 'tpu'"):
         resolve_device("tpu")
+    for device in ("cpu:7", "cpu:0", "gpu", "mps", "", ":"):
+        with pytest.raises(UserError, match=f"got device {device!r}, but here there is only cpu"):
+            resolve_device(device)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    for device in ("cuda:2", "cuda:", "cuda:x", "cuda:-1"):
+        with pytest.raises(UserError, match=f"got device {device!r}, but here there is only cuda:0 to cuda:1"):
+            resolve_device(device)
     assert resolve_device("auto") == "cuda"
     assert resolve_device("cuda:1") == "cuda:1"
 

@@ -11,6 +11,7 @@ from byrote.data.corruptions import Corruption
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.references import name_of
+from byrote.studies.seeds import seed_list
 from byrote.studies.study import Study
 from byrote.training.spec import Recipe, TrainSpec
 
@@ -52,8 +53,7 @@ class ModelStudy(Study):
     def __post_init__(self) -> None:
         if isinstance(self.models, str) or not self.models or len(set(self.model_names)) < len(self.models):
             raise UserError(f"got models={self.models!r}, expected a list of different names: ['mlp-1x512', 'alexnet']")
-        if not self.seed_list or len(set(self.seed_list)) < len(self.seed_list) or min(self.seed_list) < 0:
-            raise UserError(f"got seeds={self.seeds!r}, expected a number of seeds, at least 1, or different ones")
+        seed_list(self.seeds)
         for model in self.model_names:
             n_train, available = self.own(self.n_train, "n_train", model), len(self.data.train)
             if n_train is not None and not 1 <= n_train <= available:
@@ -66,7 +66,7 @@ class ModelStudy(Study):
 
     @property
     def seed_list(self) -> list[int]:
-        return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
+        return seed_list(self.seeds)
 
     def with_recipe(self: S, **changes: Any) -> S:
         """The same study with these fields of every model's recipe changed.

@@ -26,6 +26,7 @@ from byrote.studies.analysis import Analysis, tabulate_results
 from byrote.studies.expressivity_findings import findings
 from byrote.studies.families import is_family
 from byrote.studies.paper_settings import Scale, paper_recipe
+from byrote.studies.seeds import at_most
 from byrote.studies.study import Finding
 from byrote.theory.built_network import BuiltNetwork, ConstructionName
 from byrote.theory.calculation import Calculation, Computed
@@ -77,8 +78,7 @@ class ExpressivityAnalysis(Analysis):
                 f"got model {unknown[0]!r}, expected a family whose width is open, of which the smallest that fits is "
                 'sought: "mlp-1x{width}"'
             )
-        if self.seeds < 1:
-            raise UserError(f"got seeds={self.seeds}, expected a number of seeds, at least 1")
+        at_most(self.seeds, "seeds")
         if not WORKED <= self.largest <= len(self.data.train):
             raise UserError(
                 f"got n_train={self.largest} for {self.data.name}, which has {len(self.data.train)} training examples; "

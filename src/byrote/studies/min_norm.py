@@ -34,6 +34,7 @@ from byrote.studies.chance import chance_deviation
 from byrote.studies.min_norm_findings import findings, fits_of
 from byrote.studies.min_norm_rows import Row, published_rows, rows_of
 from byrote.studies.paper_settings import Scale
+from byrote.studies.seeds import at_most
 from byrote.studies.study import Finding
 from byrote.theory.calculation import Calculation, Computed
 from byrote.theory.feature_maps import Features
@@ -86,8 +87,7 @@ class MinNormAnalysis(Analysis):
                     f"got n_train={n} for {self.data.name}, which has {len(self.data.train)} training examples; choose "
                     f"between {self._least} (two for each class, and 8) and {len(self.data.train)}"
                 )
-        if self.label_draws < 1:
-            raise UserError(f"got label_draws={self.label_draws}, expected at least 1")
+        at_most(self.label_draws, "label_draws")
 
     @property
     def _least(self) -> int:
@@ -180,8 +180,7 @@ def min_norm_analysis(
     Raises:
         UserError: models are named, or fewer seeds than one.
     """
-    if seeds < 1:
-        raise UserError(f"got seeds={seeds}, expected at least 1")
+    at_most(seeds, "seeds")
     if models:
         raise UserError(
             f"got models {', '.join(models)}, which min-norm has no use for: it fits kernel machines; leave them out"

@@ -18,6 +18,7 @@ from byrote.studies.analysis import Analysis, tabulate_results
 from byrote.studies.design import PAPER_RECIPE
 from byrote.studies.families import is_family
 from byrote.studies.paper_settings import paper_recipe
+from byrote.studies.seeds import at_most
 from byrote.theory.calculation import Computed
 from byrote.training.key import network_input_shape
 from byrote.training.spec import Recipe, TrainSpec
@@ -53,8 +54,7 @@ class RandomLabelAnalysis(Analysis):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "recipe", self.recipe.resolved(self.data))  # calculations say what was done
-        if self.seeds < 1:
-            raise UserError(f"got seeds={self.seeds}, expected a number of seeds, at least 1")
+        at_most(self.seeds, "seeds")
         available = len(self.data.train)
         if self.n_train is not None and not 1 <= self.n_train <= available:
             raise UserError(f"got n_train={self.n_train} for {self.data.name}, which has {available} training examples")
@@ -107,5 +107,4 @@ def memorizing_recipe(model: str, data: Dataset, **changes: Any) -> Recipe:
 
 def refuse_draws(draws: int) -> None:
     """Raises UserError unless there is one at least."""
-    if draws < 1:
-        raise UserError(f"got draws={draws}, expected a number of draws, at least 1")
+    at_most(draws, "draws")

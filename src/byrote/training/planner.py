@@ -66,7 +66,13 @@ def resolve_device(device: str) -> str:
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if device == "auto":
         return next(name for name, there in available.items() if there)
-    if not available.get(device.partition(":")[0], False):
+    kind, colon, index = device.partition(":")
+    if kind == "cuda" and available["cuda"] and colon:
+        count = torch.cuda.device_count()
+        if not index.isdecimal() or int(index) >= count:
+            last = f" to cuda:{count - 1}" if count > 1 else ""
+            raise UserError(f"got device {device!r}, but here there is only cuda:0{last}; use one of these, or auto")
+    elif colon or not available.get(kind, False):
         there = ", ".join(name for name, is_there in available.items() if is_there)
         raise UserError(f"got device {device!r}, but here there is only {there}; use auto")
     return device

@@ -12,7 +12,7 @@ from byrote.data.dataset import Dataset
 from byrote.data.kinds import Preprocessing, preprocessing_of
 
 Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10**12)]
 R = TypeVar("R", bound="Recipe")
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
