@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from byrote.data.corruptions import Corruption, apply_corruptions
-from byrote.data.dataset import Dataset, Split, moments
+from byrote.data.dataset import Dataset, Split, moments, require_dataset
 from byrote.data.subsets import subset
+from byrote.errors import UserError
 
 
 def test_what_a_split_says_of_itself() -> None:
@@ -93,3 +94,9 @@ def test_moments_are_numpys(shape: tuple[int, ...], dtype: type) -> None:
 @pytest.mark.parametrize("value", [0.1, 1e30, 16_777_217.0])
 def test_what_never_varies_has_no_deviation(value: float) -> None:
     assert moments(np.full((1437, 2), value, np.float32))[1].tolist() == [0, 0]
+
+
+def test_data_that_are_none_are_refused_with_what_makes_some() -> None:
+    for data in ((np.eye(2), [0, 1]), None, "digits"):
+        with pytest.raises(UserError, match=r"^got data of type \w+, expected a byrote.Dataset; byrote.from_arrays"):
+            require_dataset(data)

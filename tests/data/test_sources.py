@@ -143,7 +143,7 @@ def test_cifar10_parquet(real_data: Path) -> None:
         ("csv:/x", {"cache": "/y"}, r"got cache='/y', which has no meaning for csv:FILE: leave it out"),
         ("images:/x", {"image_size": 0}, r"got image_size=0, expected a number of pixels of at least 1"),
         ("images:/nowhere", {}, r"no folder /nowhere; expected one with a folder of images for each class"),
-        ("parquet:/nowhere", {}, r"no train-\*.parquet in /nowhere"),
+        ("parquet:/nowhere", {}, r"no folder /nowhere; expected one with train-\*.parquet"),
         ("cifar10:/nowhere", {}, r"no data_batch_1 .* in /nowhere \(no such folder\); unpack cifar-10-python.tar.gz"),
         ("mnist:/nowhere", {}, r"no folder /nowhere; expected one with train-images-idx3"),
         ("npz:/nowhere", {}, r"cannot read /nowhere \(No such file or directory\)"),

@@ -34,7 +34,7 @@ def columns_of(pairs: Sequence[tuple[Any, Any]], names: Sequence[tuple[str, str]
         _refuse_other_order(x, y, x_name, y_name)
     if all(_is_table(x) for x in inputs):
         if len(inputs) == 2:
-            inputs[1], notes = matched(*inputs, names[0][0], names[1][0])
+            inputs[1], notes = matched(inputs[0], inputs[1], names[0][0], names[1][0])
         if has_names(inputs[0]):
             left_out, about_rows = without_row_numbers(inputs[0], names[0][0])
             inputs = [x.drop(columns=left_out) for x in inputs]
@@ -142,8 +142,8 @@ def _numbers(array: np.ndarray, column: Column) -> np.ndarray:
                     f"{column.place(row)}: got {value!r:.80}, which is not a number; {column.name} holds values that "
                     "are not numbers: drop or encode them"
                 )
-    values = [np.nan if _is_missing(value) else float(value) for value in array.ravel()]
-    return np.array(values, dtype=np.float64).reshape(array.shape)
+    floats = [np.nan if _is_missing(value) else float(value) for value in array.ravel()]
+    return np.array(floats, dtype=np.float64).reshape(array.shape)
 
 
 def _is_missing(value: Any) -> bool:

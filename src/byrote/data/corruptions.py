@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from byrote.data.dataset import Dataset, Kind, Split, moments
+from byrote.data.dataset import Dataset, Kind, Split, moments, require_dataset
 from byrote.errors import UserError
 from byrote.randomness import permutation, permutations, stream
 
@@ -81,6 +81,7 @@ def corrupt(data: Dataset, name: str, *, rate: float = 1.0, seed: int = 0) -> Da
     Raises:
         UserError: an unknown name, a rate outside [0, 1], or Gaussian token ids.
     """
+    require_dataset(data)
     if name == "true-labels":
         return data
     if name not in get_args(CorruptionName):

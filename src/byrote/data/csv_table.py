@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -196,6 +196,7 @@ def _table(path: Path, text: str, layout: _Layout, label: str | None) -> pd.Data
     import pandas as pd
 
     label_at = layout.names.index(_label(path, layout, label))
+    missing: dict[Any, Any] = {number: _MISSING for number in range(len(layout.names)) if number != label_at}
     try:
         table = pd.read_csv(
             io.StringIO(text[_start(text) :]),
@@ -205,7 +206,7 @@ def _table(path: Path, text: str, layout: _Layout, label: str | None) -> pd.Data
             # Labels are text, whatever it says: a class may be called "NA".
             dtype={label_at: str},
             keep_default_na=False,
-            na_values={number: _MISSING for number in range(len(layout.names)) if number != label_at},
+            na_values=missing,
             skipinitialspace=True,
             low_memory=False,
         )

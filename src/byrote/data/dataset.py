@@ -10,6 +10,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
+from byrote.errors import UserError
+
 Kind: TypeAlias = Literal["images", "vectors", "tokens"]
 """What an input is: pixels, numeric features, or a sequence of whole numbers that stand for something."""
 
@@ -150,3 +152,12 @@ def moments(inputs: Shaped[np.ndarray, "N ..."]) -> tuple[Float64[np.ndarray, "*
     mean = sum(block.sum(axis=axes, dtype=np.float64, keepdims=True)[0] for block in blocks) / count
     variance = sum(((block - mean) ** 2).sum(axis=axes, keepdims=True)[0] for block in blocks) / count
     return mean, np.sqrt(variance)
+
+
+def require_dataset(data: object) -> None:
+    """Raises UserError for anything else that is given as data."""
+    if not isinstance(data, Dataset):
+        raise UserError(
+            f"got data of type {type(data).__name__}, expected a byrote.Dataset; byrote.from_arrays(x, y) makes one of "
+            "arrays, tables and data sets, byrote.load(NAME) reads one"
+        )

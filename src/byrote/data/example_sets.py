@@ -163,7 +163,8 @@ def _behind_loader(loader: Any, name: str) -> tuple[Any, Sequence[int] | None]:
     remedy = f"give its data set as it is to be used: {name}.dataset, or arrays"
     if not str(getattr(loader.collate_fn, "__module__", "")).startswith("torch.utils.data"):
         raise UserError(f"{name} is a {type(loader).__name__} with a collate_fn of its own; {remedy}")
-    sampler, batches = getattr(loader, "sampler", None), getattr(loader, "batch_sampler", None)
+    sampler: Any = getattr(loader, "sampler", None)
+    batches = getattr(loader, "batch_sampler", None)
     if batches is not None and type(batches).__name__ != "BatchSampler":
         raise UserError(f"{name} is a {type(loader).__name__} with batches by {type(batches).__name__}; {remedy}")
     match type(sampler).__name__:

@@ -19,12 +19,12 @@ def read_idx_folder(folder: Path, class_names: tuple[str, ...], torchvision_name
     """The four files, gzipped or not, in `folder`, or as torchvision lays them out below its root."""
     place = _place(folder, torchvision_name)
 
+    def column(part: str, kind: str, num_axes: int) -> Column:
+        path = _find(place, part, kind, num_axes) or place / f"{part}-{kind}-idx{num_axes}-ubyte.gz"
+        return Column(read_idx(path, num_axes), str(path))
+
     def examples(part: str) -> Examples:
-        columns = []
-        for kind, num_axes in (("images", 3), ("labels", 1)):
-            path = _find(place, part, kind, num_axes) or place / f"{part}-{kind}-idx{num_axes}-ubyte.gz"
-            columns.append(Column(read_idx(path, num_axes), str(path)))
-        return Examples(*columns)
+        return Examples(column(part, "images", 3), column(part, "labels", 1))
 
     return Reading((examples("train"), examples("t10k")), class_names)
 

@@ -314,7 +314,8 @@ def _key(name: str) -> str:
 
 
 def _notes(column: Column, classes: Shaped[np.ndarray, " K"]) -> tuple[str, ...]:
-    notes, seen = [], {}
+    notes: list[str] = []
+    seen: dict[str, str] = {}
     for name in classes.tolist():
         other = seen.setdefault(_key(name), name)
         if other != name:

@@ -144,7 +144,7 @@ def _header(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tupl
     return shape, kind
 
 
-def _npy_header(file: zipfile.ZipExtFile) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _npy_header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
     version = npy.read_magic(file)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, _, kind = read(file)

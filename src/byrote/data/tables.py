@@ -115,7 +115,7 @@ def _numbers(values: pd.Series, column: str, name: str) -> Float64[np.ndarray, "
     place = f"{name}, column {column!r},"
     kind: Any = values.dtype
     if isinstance(kind, pd.SparseDtype):
-        values = values.sparse.to_dense()
+        values = pd.Series(values.to_numpy())
         kind = values.dtype
     if isinstance(kind, pd.CategoricalDtype):
         raise UserError(f"{place} holds categories, expected numbers; encode it (pandas.get_dummies), or drop it")
@@ -154,10 +154,10 @@ def _writes_number(value: object) -> bool:
     return True
 
 
-def _is_missing(value: object) -> bool:
+def _is_missing(value: Any) -> bool:
     import pandas as pd
 
-    return bool(pd.api.types.is_scalar(value) and pd.isna(value))
+    return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
 
 
 def _abbreviated(names: Sequence[str]) -> str:

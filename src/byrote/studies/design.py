@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, TypeAlias, TypeVar
 
 from byrote.data.corruptions import Corruption
-from byrote.data.dataset import Dataset
+from byrote.data.dataset import Dataset, require_dataset
 from byrote.errors import UserError
 from byrote.references import name_of
 from byrote.studies.seeds import seed_list
@@ -51,6 +51,7 @@ class ModelStudy(Study):
     data_seed: int = 0
 
     def __post_init__(self) -> None:
+        require_dataset(self.data)
         if isinstance(self.models, str) or not self.models or len(set(self.model_names)) < len(self.models):
             raise UserError(f"got models={self.models!r}, expected a list of different names: ['mlp-1x512', 'alexnet']")
         seed_list(self.seeds)

@@ -20,7 +20,7 @@ from typing import ClassVar, get_args
 
 import pandas as pd
 
-from byrote.data.dataset import Dataset
+from byrote.data.dataset import Dataset, require_dataset
 from byrote.errors import UserError
 from byrote.studies.analysis import Analysis, tabulate_results
 from byrote.studies.expressivity_findings import findings
@@ -73,6 +73,7 @@ class ExpressivityAnalysis(Analysis):
     chosen: Sequence[int] = OVERRIDDEN
 
     def __post_init__(self) -> None:
+        require_dataset(self.data)
         if unknown := [family for family in self.families if not is_family(family)]:
             raise UserError(
                 f"got model {unknown[0]!r}, expected a family whose width is open, of which the smallest that fits is "

@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 from pydantic import PrivateAttr
 
-from byrote.data.dataset import Dataset
+from byrote.data.dataset import Dataset, require_dataset
 from byrote.errors import UserError
 from byrote.references import is_reference, load_object
 from byrote.studies.analysis import Analysis
@@ -161,6 +161,7 @@ class JudgeAnalysis(Analysis):
     measures: Sequence[str]
 
     def __post_init__(self) -> None:
+        require_dataset(self.data)
         if not self.measures or len(set(self.measures)) < len(self.measures):
             raise UserError(f"got measures={list(self.measures)!r}, expected different ones, at least one")
         for name in self.measures:

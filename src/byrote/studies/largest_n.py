@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from byrote.data.dataset import Dataset
+from byrote.data.dataset import Dataset, require_dataset
 from byrote.errors import UserError
 from byrote.studies.largest_n_findings import findings
 from byrote.studies.random_label_analysis import RandomLabelAnalysis, refuse_draws
@@ -39,6 +39,7 @@ class LargestNAnalysis(RandomLabelAnalysis):
     draws: int = 4
 
     def __post_init__(self) -> None:
+        require_dataset(self.data)
         if self.data.num_classes < 2:
             raise UserError(f"got {self.data.name} with one class, whose labels cannot be random: expected at least 2")
         super().__post_init__()

@@ -27,7 +27,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from byrote.data.dataset import Dataset
+from byrote.data.dataset import Dataset, require_dataset
 from byrote.errors import UserError
 from byrote.studies.analysis import Analysis, tabulate_results
 from byrote.studies.chance import chance_deviation
@@ -81,6 +81,7 @@ class MinNormAnalysis(Analysis):
     data_seed: int = 0
 
     def __post_init__(self) -> None:
+        require_dataset(self.data)
         for n in self.sizes.values():
             if not self._least <= n <= len(self.data.train):
                 raise UserError(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from byrote.data.dataset import Dataset
+from byrote.data.dataset import Dataset, require_dataset
 from byrote.errors import UserError
 from byrote.models.matching import matched_width, num_parameters
 from byrote.references import name_of
@@ -53,6 +53,7 @@ class RandomLabelAnalysis(Analysis):
     data_seed: int = 0
 
     def __post_init__(self) -> None:
+        require_dataset(self.data)
         object.__setattr__(self, "recipe", self.recipe.resolved(self.data))  # calculations say what was done
         at_most(self.seeds, "seeds")
         available = len(self.data.train)

@@ -22,7 +22,7 @@ from typing import Any, ClassVar, get_args
 
 import pandas as pd
 
-from byrote.data.dataset import Dataset
+from byrote.data.dataset import Dataset, require_dataset
 from byrote.errors import UserError
 from byrote.studies.random_label_analysis import RandomLabelAnalysis
 from byrote.studies.stability_findings import findings
@@ -59,6 +59,7 @@ class StabilityAnalysis(RandomLabelAnalysis):
     replacements: int = 64
 
     def __post_init__(self) -> None:
+        require_dataset(self.data)
         if self.data.num_classes < 2:
             raise UserError(f"got {self.data.name} with one class, whose labels cannot be random: expected at least 2")
         super().__post_init__()
