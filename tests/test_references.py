@@ -119,6 +119,11 @@ def test_what_another_session_defined_is_not_there(name: str) -> None:
         load_object(name)
 
 
+def test_a_file_that_is_not_there_has_no_digest() -> None:
+    with pytest.raises(UserError, match=r"got nowhere\.py, which is not a file"):
+        source_digest("nowhere.py:net")
+
+
 def test_short_names() -> None:
     names = ["mlp-1x4", "a/net.py:Net", "b/net.py:Net", "own.py:Other", "pack.mod:Made", "__main__:One@abc123"]
     assert list(short_names(names).values()) == [

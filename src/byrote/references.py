@@ -108,7 +108,7 @@ def source_digest(name: str) -> str:
     if name in _identities:
         return _identities[name]
     origin = name.rpartition(":")[0]
-    return file_digest(Path(origin)) if origin.endswith(".py") else module_digest(origin)
+    return file_digest(_existing(Path(origin))) if origin.endswith(".py") else module_digest(origin)
 
 
 @contextmanager
@@ -232,10 +232,14 @@ def _redrawn(value: Any) -> set[int]:
     return {id(weight) for weight in value.parameters() if weight.requires_grad} if _is_network(value) else set()
 
 
-def _import_file(path: Path) -> ModuleType:
+def _existing(path: Path) -> Path:
     if not path.is_file():
         raise UserError(f"got {path}, which is not a file; give FILE.py:NAME or package.module:NAME")
-    resolved = path.resolve()
+    return path
+
+
+def _import_file(path: Path) -> ModuleType:
+    resolved = _existing(path).resolve()
     earlier = _imported.get(resolved)
     if earlier is not None:
         if earlier.stamps == _stamps(resolved):

@@ -31,7 +31,7 @@ def test_a_count_of_seeds_starts_at_0_and_a_list_is_taken_as_it_is(data):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"models": "mlp-1x512"}, "got models='mlp-1x512', expected a list of different names"),
+        ({"models": "mlp-1x512"}, "got models='mlp-1x512', expected a list of different names or models"),
         ({"models": ()}, "expected a list of different names"),
         ({"models": ("mlp-1x8", "mlp-1x8")}, "expected a list of different names"),
         ({"seeds": 0}, "got seeds=0, expected a number of seeds, at least 1"),

@@ -76,7 +76,7 @@ def test_with_recipe_changes_these_fields_alone(data):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"models": "alexnet"}, r"got models='alexnet', expected a list of different names"),
+        ({"models": "alexnet"}, r"got models='alexnet', expected a list of different names or models"),
         ({"models": []}, "expected a list of different names"),
         ({"models": ["a", "a"]}, "expected a list of different names"),
         ({"settings": ["random"]}, r"got settings=\['random'\], expected a list out of true-labels"),
@@ -134,8 +134,9 @@ def build_nothing(*, input_shape: tuple[int, ...], num_classes: int) -> None:
 def test_functions_stand_for_models_by_the_file_that_defines_them(data):
     study = RandomizationStudy(data=data, models=["mlp-1x8", build_nothing], settings=["true-labels"], rates=[])
     assert [spec.model for spec in study.plan()] == ["mlp-1x8", f"{__file__}:build_nothing"]
-    with pytest.raises(UserError, match=r'identity="\.\.\."'):
-        RandomizationStudy(data=data, models=[lambda input_shape, num_classes: None])
+    study = RandomizationStudy(data=data, models=[lambda num_classes: None, lambda num_classes: 1], rates=[])
+    names = list(dict.fromkeys(spec.model for spec in study.plan()))
+    assert [name.rpartition("@")[0].rpartition(":")[2] for name in names] == ["lambda", "lambda"]
 
 
 def test_the_settings_follow_the_kind_of_data(data):

@@ -37,4 +37,4 @@ def test_token_ids_stay_whole_and_what_is_found_is_said() -> None:
     split = Split.clean(np.arange(40).reshape(8, 5) % 9, np.arange(8) % 2)
     data = Dataset("words", split, split, ("a", "b"))
     (note,) = probe_models([TrainSpec(model=name_of(words), preprocessing="none")], data, "cpu")
-    assert note.startswith(f"{name_of(words)}: gives probabilities")
+    assert note.startswith(f"{name_of(words)} gives probabilities")

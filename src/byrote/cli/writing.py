@@ -20,6 +20,7 @@ def write(
 ) -> None:
     """Writes the report of a study or an analysis into `out`, and prints its verdict."""
     from byrote.report.page import write_report
+    from byrote.report.short_names import names_on_page, with_short_names
 
     path = out / "report.html"
     write_report(
@@ -31,6 +32,7 @@ def write(
         style=style,
         formats=formats,
     )
-    for finding in study.verdict(study.summarise(outcomes)):
+    findings = study.verdict(study.summarise(outcomes))
+    for finding in with_short_names(findings, names_on_page(study, outcomes)):
         print(f"{finding.claim}: {finding.outcome}\n    {finding.statement}")
     print(f"Report: {path}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -21,6 +21,7 @@ from byrote.report.figures import condition_label, setting_label
 from byrote.report.presentations import presentation, presentation_of_analysis
 from byrote.report.rendering import Format, chart, distinct, environment, theme, write_figure
 from byrote.report.sections import Presentation
+from byrote.report.short_names import Verbatim, names_on_page, setup_lines, with_short_names
 from byrote.report.theme import Style
 from byrote.studies.analysis import Analysis
 from byrote.studies.design import regularizers
@@ -28,6 +29,8 @@ from byrote.studies.statistics import mean_interval
 from byrote.studies.study import Study
 from byrote.theory.calculation import Computed
 from byrote.training.outcome import TrainOutcome
+from byrote.training.planner import resolve_device
+from byrote.training.probe import probe_models
 from byrote.training.spec import Recipe, TrainSpec
 
 
@@ -86,13 +89,15 @@ def write_report(
     if isinstance(study, Analysis):
         results = cast(Sequence[Computed], outcomes)
         table = study.summarise(results)
-        shown = presentation_of_analysis(study, results, table)
-        html = _analysis_page(study, results, table, shown, command, cast(Sequence[FailedPart], failures), style)
+        names = names_on_page(study, results)
+        shown = with_short_names(presentation_of_analysis(study, results, table), names)
+        html = _analysis_page(study, results, table, shown, names, command, cast(Sequence[FailedPart], failures), style)
     else:
         runs = cast(Sequence[TrainOutcome], outcomes)
         table = study.summarise(runs)
-        shown = presentation(study, runs, table)
-        html = _page(study, runs, table, shown, command, cast(Sequence[Failure], failures), style)
+        names = names_on_page(study, runs)
+        shown = with_short_names(presentation(study, runs, table), names)
+        html = _page(study, runs, table, shown, names, command, cast(Sequence[Failure], failures), style)
     write_table(path.with_name("results.csv"), table)
     for figure in shown.figures:
         write_figure(path.parent / "figures", figure, style, formats)
@@ -104,6 +109,7 @@ def _analysis_page(
     results: Sequence[Computed],
     table: pd.DataFrame,
     shown: Presentation,
+    names: Mapping[str, str],
     command: str,
     failures: Sequence[FailedPart],
     style: Style,
@@ -111,7 +117,7 @@ def _analysis_page(
     recipes = [getattr(result.calculation, "recipe", None) for result in results]
     used = [recipe.resolved(analysis.data) for recipe in recipes if isinstance(recipe, Recipe)]
     return (
-        environment()
+        environment(names)
         .get_template("analysis.html.jinja")
         .render(
             study=analysis,
@@ -128,7 +134,8 @@ def _analysis_page(
                 *shown.notes,
             ],
             findings=analysis.verdict(table),
-            command=command,
+            command=Verbatim(command),
+            own_code=setup_lines(names),
             environments=distinct(result.environment for result in results),
             failures=[(failure.label, failure.trace) for failure in failures],
             unit="calculation",
@@ -141,12 +148,13 @@ def _page(
     outcomes: Sequence[TrainOutcome],
     table: pd.DataFrame,
     shown: Presentation,
+    names: Mapping[str, str],
     command: str,
     failures: Sequence[Failure],
     style: Style,
 ) -> str:
     return (
-        environment()
+        environment(names)
         .get_template("page.html.jinja")
         .render(
             study=study,
@@ -161,9 +169,10 @@ def _page(
             num_seeds=table["seed"].nunique(),
             failed_checks=_failed_checks(outcomes, table),
             passed_checks=_passed_checks(outcomes),
-            notes=[*_notes(study, outcomes), *shown.notes],
+            notes=[*_notes(study, outcomes), *_model_notes(study, outcomes), *shown.notes],
             findings=study.verdict(table),
-            command=command,
+            command=Verbatim(command),
+            own_code=setup_lines(names),
             environments=distinct(outcome.environment for outcome in outcomes),
             recipes=_recipes(outcomes),
             failures=[(_run_label(failure.spec), failure.trace) for failure in failures],
@@ -258,6 +267,17 @@ def _notes(study: Study, outcomes: Sequence[TrainOutcome]) -> list[str]:
     diverged = [_run_label(outcome.spec) for outcome in outcomes if outcome.stop_reason == "non-finite loss"]
     if diverged:
         notes.append(f"Stopped because the loss was no longer finite: {'; '.join(diverged)}.")
+    return notes
+
+
+def _model_notes(study: Study, outcomes: Sequence[TrainOutcome]) -> list[str]:
+    """What is to be said of the user's own models; they are tried again where this process has not trained them."""
+    notes = []
+    for model, spec in {outcome.spec.model: outcome.spec for outcome in outcomes}.items():
+        try:
+            notes += [f"{note}." for note in probe_models([spec], study.data, resolve_device("auto"))]
+        except UserError as error:
+            notes.append(f"What {model} returns could not be looked at again: {error}.")
     return notes
 
 

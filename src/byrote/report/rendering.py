@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ import vl_convert
 from byrote.files import make_folder, write_file, write_table
 from byrote.report.answers import percent
 from byrote.report.figures import Figure
+from byrote.report.short_names import with_short_names
 from byrote.report.theme import DARK, FONT, LIGHT, Style, vega_config
 
 Format = Literal["svg", "png", "pdf"]
@@ -23,12 +24,19 @@ _FILE_WIDTH = 640
 _SLIDE_HEIGHT = 440
 
 
-def environment() -> jinja2.Environment:
-    """Templates of this package: all text is escaped, and a name that is not given is an error."""
+def environment(names: Mapping[str, str] | None = None) -> jinja2.Environment:
+    """Templates of this package: all text is escaped, and a name that is not given is an error. In what they are given,
+    `names` of the user's code are short ones."""
     loader = jinja2.PackageLoader("byrote.report")
     made = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=partial(with_short_names, names=names or {}),
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    made.finalize = partial(with_short_names, names=names or {})
     made.filters["percent"] = percent
     made.globals.update(
         css_light=LIGHT.css(),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -15,7 +16,10 @@ from byrote.runs.groups import GroupReport, OnLog, last_line, work_off
 from byrote.runs.store import Store
 from byrote.studies.analysis import Analysis
 from byrote.theory.calculation import Calculation, Computed, OnStage, compute
+from byrote.theory.trained_calculation import TrainedCalculation
 from byrote.training.planner import resolve_device
+from byrote.training.probe import probe_models
+from byrote.training.spec import TrainSpec
 
 OnCalculation = Callable[[Calculation, str, float], None]
 """Called with what is being computed, its stage, and the share of the stage that is done."""
@@ -95,6 +99,10 @@ def calculate(
             log(f"damaged calculations in the store: {len(damaged)}, which are made again")
         if stored:
             log(f"{len(stored)} of {len(planned)} calculations are in the store already")
+        say = on_log or (lambda note: warnings.warn(note, stacklevel=4))
+        specs, num_classes = _specs(planned.values()), getattr(analysis, "num_classes", None)
+        for note in probe_models(specs, analysis.data, device, num_classes):
+            say(note)
         tasks = [_Task(key, calculation) for key, calculation in planned.items() if key not in stored]
         shared = executor.share(analysis.data) if tasks else None
         callbacks = (on_stage, on_computed) if executor.in_process else (None, None)
@@ -118,6 +126,15 @@ def calculate(
     if failures:
         raise CalculationsFailed(results, failures)
     return results
+
+
+def _specs(calculations: Iterable[Calculation]) -> list[TrainSpec]:
+    """Of those that train a network: a run of its model with its recipe."""
+    return [
+        TrainSpec.model_validate(calculation.recipe.model_dump() | {"model": calculation.model})
+        for calculation in calculations
+        if isinstance(calculation, TrainedCalculation) and "{" not in calculation.model
+    ]
 
 
 def _calculate_one(

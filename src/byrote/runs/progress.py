@@ -7,6 +7,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
+from byrote.references import short_name
 from byrote.runs.display import Display
 from byrote.training.outcome import Progress as Standing
 from byrote.training.outcome import TrainOutcome
@@ -67,7 +68,7 @@ class ProgressDisplay(Display):
 
 def describe(spec: TrainSpec) -> str:
     rate = f" {spec.corruption_rate:g}" if 0 < spec.corruption_rate < 1 else ""
-    return f"{spec.model}, {spec.corruption}{rate}, seed {spec.seed}"
+    return f"{short_name(spec.model)}, {spec.corruption}{rate}, seed {spec.seed}"
 
 
 def describe_end(outcome: TrainOutcome) -> str:

@@ -52,7 +52,14 @@ class ModelStudy(Study):
 
     def __post_init__(self) -> None:
         require_dataset(self.data)
-        if isinstance(self.models, str) or not self.models or len(set(self.model_names)) < len(self.models):
+        if isinstance(self.models, str) or not isinstance(self.models, Sequence):
+            own = getattr(self.models, "__name__", "'mlp-1x512', 'alexnet'")
+            raise UserError(f"got models={self.models!r}, expected a list of different names or models: [{own}]")
+        if wrong := [model for model in self.models if not isinstance(model, str) and not callable(model)]:
+            raise UserError(
+                f"got the model {wrong[0]!r}, expected a name, a class, a function that makes a network, or a network"
+            )
+        if not self.models or len(set(self.model_names)) < len(self.models):
             raise UserError(f"got models={self.models!r}, expected a list of different names: ['mlp-1x512', 'alexnet']")
         seed_list(self.seeds)
         for model in self.model_names:

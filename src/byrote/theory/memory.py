@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import torch
+
+from byrote.training.planner import device_memory
 
 
 def available_memory(device: str | torch.device = "cpu") -> int:
@@ -19,7 +20,7 @@ def available_memory(device: str | torch.device = "cpu") -> int:
         return torch.cuda.mem_get_info(device)[0]
     free = _meminfo(Path("/proc/meminfo"))
     if free is None:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return device_memory("cpu")
     return min(free, _left_by_container(Path("/sys/fs/cgroup"), free))
 
 

@@ -16,18 +16,22 @@ from byrote.training.key import network_input_shape
 from byrote.training.spec import TrainSpec
 
 
-def probe_models(specs: Iterable[TrainSpec], data: Dataset, device: str) -> list[str]:
-    """Notes on the models of `specs`, each with the model's name; of those in the box there is nothing to say.
+def probe_models(specs: Iterable[TrainSpec], data: Dataset, device: str, num_classes: int | None = None) -> list[str]:
+    """Sentences on the models of `specs`; of those in the box there is nothing to say.
+
+    Args:
+        num_classes: of the labels that are trained on, where they are not those of the data.
 
     Raises:
         UserError: a model that cannot be trained on `data`: see `byrote.models.probe`.
     """
+    num_classes = num_classes or data.num_classes
     notes = [
-        f"{model}: {note}"
+        f"{model} {note}"
         for model, shape, dropout in dict.fromkeys(
             (spec.model, network_input_shape(spec, data), spec.dropout) for spec in specs if is_reference(spec.model)
         )
-        for note in _probed(model, source_digest(model), shape, dropout, _Examples(data), device)
+        for note in _probed(model, source_digest(model), shape, dropout, _Examples(data), num_classes, device)
     ]
     return list(dict.fromkeys(notes))
 
@@ -50,14 +54,10 @@ class _Examples:
             return torch.from_numpy(found[:, :, : shape[1], : shape[2]].astype(np.float32) / self._data.pixel_max)
         return torch.from_numpy(found.astype(np.float32 if found.dtype.kind == "f" else np.int64))
 
-    @property
-    def num_classes(self) -> int:
-        return self._data.num_classes
-
 
 @lru_cache(maxsize=256)
 def _probed(
-    model: str, _source: str, shape: tuple[int, ...], dropout: float, examples: _Examples, device: str
+    model: str, _source: str, shape: tuple[int, ...], dropout: float, examples: _Examples, num_classes: int, device: str
 ) -> list[str]:
     inputs = examples.inputs(shape).to(device)
-    return probe(model, inputs, num_classes=examples.num_classes, dropout=dropout)
+    return probe(model, inputs, num_classes=num_classes, dropout=dropout)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from byrote.data.corruptions import INPUT_CORRUPTIONS, LABEL_CORRUPTIONS, Corruption
 from byrote.data.dataset import Dataset
 from byrote.data.kinds import Preprocessing, preprocessing_of
+from byrote.references import name_of
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1, le=10**12)]
@@ -68,6 +69,12 @@ class Recipe(BaseModel):
     """The most that these evaluations may cost, as a share of the cost of training."""
     dense_steps: Annotated[int, Field(ge=0)] = 1000
     """The first steps of training whose gradients are recorded one by one."""
+
+    @field_validator("optimizer", "augmentation", mode="before")
+    @classmethod
+    def _code_goes_by_its_name(cls, value: object) -> object:
+        """The user's own may be handed over as it is."""
+        return name_of(value) if callable(value) else value
 
     @model_validator(mode="after")
     def _stop_rule_is_complete(self) -> Recipe:

@@ -1,0 +1,87 @@
+"""What pages call the user's own code: by its short name everywhere, and by its path once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from byrote.references import is_reference, short_names
+from byrote.report.figures import Figure, slug
+from byrote.studies.analysis import Analysis
+from byrote.studies.study import Study
+from byrote.theory.calculation import Computed
+from byrote.training.outcome import TrainOutcome
+
+T = TypeVar("T")
+
+
+class Verbatim(str):
+    """Text in which names stay as they are."""
+
+
+def names_on_page(study: Study | Analysis, outcomes: Sequence[TrainOutcome] | Sequence[Computed]) -> dict[str, str]:
+    """The short name of each reference to the user's code that the study or its runs hold."""
+    own = getattr(study, "model_names", [])
+    found = [*own, *(name for outcome in outcomes for name in _names_in(outcome))]
+    texts = [name for name in dict.fromkeys(found) if isinstance(name, str)]
+    return {name: short for name, short in short_names(texts).items() if is_reference(name)}
+
+
+def setup_lines(names: Mapping[str, str]) -> list[str]:
+    """Where the user's own code is, a sentence each."""
+    return [Verbatim(f"{short} is {_described(name)}.") for name, short in names.items()]
+
+
+def with_short_names(value: T, names: Mapping[str, str]) -> T:
+    """`value` with the short one for every name in it: in sentences, tables and charts."""
+    # A name may end in another: the longest first.
+    return _replaced(value, dict(sorted(names.items(), key=lambda pair: -len(pair[0])))) if names else value
+
+
+def _names_in(outcome: TrainOutcome | Computed) -> Iterable[Any]:
+    if isinstance(outcome, TrainOutcome):
+        return (outcome.spec.model, outcome.spec.optimizer, outcome.spec.augmentation)
+    return (getattr(outcome.calculation, "model", None), *getattr(outcome.calculation, "references", ()))
+
+
+def _described(name: str) -> str:
+    if "@" not in name.rpartition(":")[2]:
+        return name
+    return f"{name}: it comes from a notebook or a script, and is known by what it does"
+
+
+def _replaced(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, Verbatim):
+        return value
+    if isinstance(value, str):
+        for name, short in names.items():
+            value = value.replace(name, short)
+        return value
+    if isinstance(value, pd.DataFrame):
+        texts = {column: value[column] for column in value if not pd.api.types.is_numeric_dtype(value[column])}
+        return value.assign(**{str(column): [_replaced(each, names) for each in texts[column]] for column in texts})
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = [part.name for part in dataclasses.fields(value) if part.init]
+        parts = {name: _replaced(getattr(value, name), names) for name in fields}
+        for anchor in {"id", "name"} & parts.keys():  # of files, and of places on the page
+            parts[anchor] = _in_slugs(getattr(value, anchor), names)
+        made = dataclasses.replace(value, **parts)
+        if isinstance(value, Figure):
+            made.__dict__["spec"] = _replaced(value.spec, names)
+        return made
+    if isinstance(value, dict):
+        return {_replaced(key, names): _replaced(each, names) for key, each in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(_replaced(each, names) for each in value))
+    if isinstance(value, list | tuple):
+        return type(value)(_replaced(each, names) for each in value)
+    return value
+
+
+def _in_slugs(text: str, names: Mapping[str, str]) -> str:
+    for name, short in names.items():
+        text = text.replace(slug(name), slug(short)).replace(name, short)
+    return text
