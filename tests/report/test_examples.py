@@ -28,6 +28,7 @@ def test_rows_show_what_the_run_was_trained_on(data, outcomes) -> None:
         "partial labels 50%",
     ]
     assert {len(row.examples) for row in rows} == {8}
+    assert [example.place for example in rows[4].examples] == [f"row {number}" for number in clean.train.sources[:8]]
     random = corrupt(clean, "random-labels", seed=0).train
     for i, example in enumerate(rows[1].examples):
         assert example.label == str(random.labels[i])

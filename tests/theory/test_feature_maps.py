@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import torch
 
 from byrote.data.dataset import Dataset, Split
+from byrote.errors import UserError
 from byrote.theory.feature_maps import mapped_inputs, scaled_inputs
 from byrote.theory.gabor import GaborFeatures
 
@@ -23,6 +27,12 @@ def test_vectors_are_standardised_by_the_training_set_and_constant_features_are_
     np.testing.assert_allclose(found.std(0, correction=0), [1, 1, 0], atol=1e-6)
     mean, deviation = inputs[:40].mean(0), inputs[:40].std(0)
     np.testing.assert_allclose(tested[:, :2], ((inputs[40:] - mean)[:, :2] / deviation[:2]), atol=1e-5)
+
+
+def test_token_ids_are_no_quantities(tiny):
+    ids = [replace(split, inputs=split.inputs.reshape(-1, 64).astype(np.int64)) for split in (tiny.train, tiny.test)]
+    with pytest.raises(UserError, match="got tiny, whose inputs are token ids: kernels and features take quantities"):
+        scaled_inputs(replace(tiny, train=ids[0], test=ids[1]), "cpu")
 
 
 def test_mapped_inputs_are_vectors(tiny):

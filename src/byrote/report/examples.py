@@ -29,6 +29,8 @@ class Example:
     true_label: str
     changed_label: bool
     changed_input: bool
+    place: str
+    """Where it came from, in words."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ def example_rows(data: Dataset, specs: Sequence[TrainSpec]) -> list[ExampleRow]:
                         clean.class_names[shown.true_labels[i]],
                         bool(shown.changed_labels[i]),
                         bool(shown.changed_inputs[i]),
+                        shown.place(i),
                     )
                     for i in range(len(shown))
                 ),

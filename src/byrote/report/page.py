@@ -9,6 +9,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 import numpy as np
 import pandas as pd
 
+from byrote.data.classes import class_remarks
 from byrote.data.corruptions import CORRUPTIONS
 from byrote.data.dataset import Dataset
 from byrote.data.kinds import in_words
@@ -253,6 +254,7 @@ def _notes(study: Study, outcomes: Sequence[TrainOutcome]) -> list[str]:
         "corrupted; corrupted inputs are corrupted in training and test set alike."
     )
     notes = [*_leak_notes(study.data, outcomes), _data_note(study.data)]
+    notes += class_remarks(study.data, min(outcome.n_train for outcome in outcomes))
     notes += _input_notes(study.data, [outcome.spec for outcome in outcomes])
     notes += [interval, fitted, _stop_note(outcomes)]
     if any("gaussian" in outcome.spec.corruption for outcome in outcomes):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias, TypeVar
 
+from byrote.data.classes import refuse_too_few
 from byrote.data.corruptions import Corruption
 from byrote.data.dataset import Dataset, require_dataset
 from byrote.errors import UserError
@@ -40,7 +41,8 @@ class ModelStudy(Study):
     Recipe and n_train take one value for all models or a mapping with one for each.
 
     Raises:
-        UserError: models or seeds that repeat, a mapping that lacks a model, or too large an n_train.
+        UserError: models or seeds that repeat, a mapping that lacks a model, too large an n_train, or one
+            below the number of classes.
     """
 
     data: Dataset
@@ -66,6 +68,7 @@ class ModelStudy(Study):
             n_train, available = self.own(self.n_train, "n_train", model), len(self.data.train)
             if n_train is not None and not 1 <= n_train <= available:
                 raise UserError(f"got n_train={n_train} for {self.data.name}, which has {available} training examples")
+            refuse_too_few(self.data, n_train)
 
     @cached_property
     def model_names(self) -> list[str]:

@@ -10,6 +10,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from byrote.data.dataset import Dataset, moments
+from byrote.errors import UserError
 from byrote.theory.gabor import GaborFeatures
 
 Features = Literal["inputs", "gabor", "random-convolutions"]
@@ -17,7 +18,16 @@ Features = Literal["inputs", "gabor", "random-convolutions"]
 
 def scaled_inputs(data: Dataset, device: str) -> tuple[Float[Tensor, "N ..."], Float[Tensor, "M ..."]]:
     """Training and test inputs in float32: images in [0, 1], vectors with each feature standardised on the training set
-    (constant ones are 0)."""
+    (constant ones are 0).
+
+    Raises:
+        UserError: token ids, which are no quantities.
+    """
+    if data.kind == "tokens":
+        raise UserError(
+            f"got {data.name}, whose inputs are token ids: kernels and features take quantities; load the data with "
+            "kind='vectors' if these are quantities"
+        )
     splits = (data.train, data.test)
     if data.is_images:
         train, test = (_moved(split.inputs, device).div_(data.pixel_max) for split in splits)
