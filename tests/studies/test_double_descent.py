@@ -58,22 +58,27 @@ def test_there_is_no_peak_where_nothing_lies_on_both_sides():
 
 def test_one_seed_has_the_noise_of_its_test_examples():
     errors = course(0.5, 0.1, 0.2)
-    expected = stats.norm.ppf(1 - 0.025 / 3) * np.sqrt((0.25 + 0.09) / 400)
+    half, tenth = 201 / 402, 41 / 402  # one more right, and one more wrong
+    spread = np.sqrt((half * (1 - half) + tenth * (1 - tenth)) / 400)
+    expected = stats.norm.ppf(1 - 0.025 / 3) * spread
     assert honest_difference(errors, 0, 1, 400) == pytest.approx(expected)
-    assert honest_difference(errors, 0, 1, 1600) == pytest.approx(expected / 2)
+    assert honest_difference(errors, 0, 1, 1600) == pytest.approx(expected / 2, rel=0.01)
+    assert honest_difference(course(0.0, 0.0, 0.0), 0, 1, 50) > 0.03
+    # Seeds that are all alike were tested on the same examples.
+    assert honest_difference(np.tile(errors, (5, 1)), 0, 1, 400) == pytest.approx(expected)
 
 
 def test_two_sizes_and_many_seeds_are_a_paired_t_test():
     errors = np.random.default_rng(0).normal(0.3, 0.02, (12, 2))
     paired = errors[:, 0] - errors[:, 1]
     half_width = stats.t.ppf(0.975, 11) * paired.std(ddof=1) / np.sqrt(12)
-    assert honest_difference(errors, 0, 1, 1000) == pytest.approx(half_width, rel=1e-4)
+    assert honest_difference(errors, 0, 1, 10**9) == pytest.approx(half_width, rel=1e-3)
 
 
 def test_what_a_seed_adds_to_all_sizes_is_no_noise():
     errors = np.random.default_rng(0).normal(0.3, 0.02, (4, 5))
-    shifted = errors + np.arange(4)[:, None]
-    assert honest_difference(shifted, 0, 1, 1000) == pytest.approx(honest_difference(errors, 0, 1, 1000))
+    shifted = errors + 0.1 * np.arange(4)[:, None]
+    assert honest_difference(shifted, 0, 1, 10**9) == pytest.approx(honest_difference(errors, 0, 1, 10**9), rel=0.01)
 
 
 def test_hardly_any_sweep_without_effect_shows_a_difference():

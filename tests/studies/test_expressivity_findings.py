@@ -22,6 +22,7 @@ def built(construction="two-layer", **changes):
         "accuracy": 1.0,
         "largest_error": 1e-9,
         "test_accuracy_true_labels": 0.12,
+        "n_test": 500,
     }
     return row | changes
 
@@ -105,9 +106,17 @@ def test_depth_and_units_are_told_of_the_largest_n():
     ],
 )
 def test_trained_networks_are_measured_by_the_theorem(changes, outcome, words):
-    finding = found(trained(**changes))["trained"]
+    finding = found(*(trained(**changes) for _ in range(3)))["trained"]
     assert finding.outcome == outcome
     assert words in finding.statement
+
+
+def test_one_draw_of_labels_does_not_tell_how_many_weights_others_take():
+    finding = found(trained())["trained"]
+    assert finding.outcome == "no conclusion"
+    assert finding.statement.endswith("Three seeds would tell.")
+    apart = found(*(trained(parameters=204.0 * times) for times in (1.4, 0.9, 1.2)))["trained"]
+    assert apart.outcome == "no conclusion"
 
 
 def test_a_size_that_was_not_found_leaves_the_comparison_open():
@@ -120,6 +129,8 @@ def test_a_size_that_was_not_found_leaves_the_comparison_open():
 def test_a_memoriser_that_generalised_would_count_against_the_claim():
     assert found(built())["capacity"].outcome == "supported"
     assert found(built(test_accuracy_true_labels=0.9))["capacity"].outcome == "not supported"
+    assert found(built(test_accuracy_true_labels=0.3))["capacity"].outcome == "no conclusion"
+    assert found(built(n_test=20))["capacity"].outcome == "no conclusion"
     assert found(built(test_accuracy_true_labels=float("nan")))["capacity"].outcome == "no conclusion"
 
 

@@ -34,9 +34,15 @@ def judged(*rows, models=("net",), seeds=1):
 
 
 def test_a_capacity_that_ends_and_bits_that_saturate():
-    found = judged(row())
+    found = judged(row(), row(seed=1, bits_growth=1.03), row(seed=2), seeds=3)
     assert found[ENDS].outcome == found[SATURATES].outcome == "supported"
-    assert "The largest n is 200 (grid steps of a fifth)" in found[ENDS].statement
+    assert "multiplied them by 1.02. Less than 1.1 counts as none (95% interval over seeds: 1.01 to 1.04)" in (
+        found[SATURATES].statement
+    )
+    one = judged(row())[SATURATES]
+    assert one.outcome == "no conclusion"
+    assert one.statement.endswith("Three seeds would tell.")
+    assert "The largest n is 200 ± 0 (grid steps of a fifth)" in found[ENDS].statement
     assert "At n = 240 runs did not fit: they were ended by their limit of epochs, at a mean accuracy of 0.900" in (
         found[ENDS].statement
     )
@@ -77,7 +83,10 @@ def test_where_nothing_fitted_nothing_follows():
 
 
 def test_bits_that_still_grow_do_not_saturate():
-    assert judged(row(bits_growth=1.4))[SATURATES].outcome == "not supported"
+    rows = [row(seed=seed, bits_growth=growth) for seed, growth in enumerate((1.4, 1.38, 1.41))]
+    assert judged(*rows, seeds=3)[SATURATES].outcome == "not supported"
+    rows[0]["bits_growth"] = 1.08
+    assert judged(*rows, seeds=3)[SATURATES].outcome == "no conclusion"
 
 
 def test_what_failed_or_is_missing_decides_nothing():

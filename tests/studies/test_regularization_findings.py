@@ -32,7 +32,7 @@ def verdict(data, make_outcome):
             }
             gained = sum((GAINS | (gains or {}))[name] for name, is_on in on.items() if is_on)
             accuracy = 0.1 if random else 0.5 + gained + noise * generator.standard_normal()
-            fields = {"test_accuracy": accuracy} | own(on, random, spec.seed)
+            fields = {"test_accuracy": accuracy, "n_test": 20_000} | own(on, random, spec.seed)
             outcomes.append(make_outcome(spec, **fields))
         return study.verdict(study.summarise(outcomes[drop:]))
 
@@ -52,8 +52,9 @@ def test_exemplary_runs_support_every_claim(verdict):
     assert [finding.outcome for finding in found] == ["supported"] * 5
     assert re.search(
         r"Without any, net fits 40 true labels \(train accuracy 100.0%\) and tests at 50.0%, where chance is 10.0% "
-        r"\(mean of 3 seeds; 99.9% interval over 1,000 test examples: 44.\d% to 55.\d%\). The best of 8 combinations, "
-        r"augmentation, dropout and weight decay, tests at 63.0%: 6\d% to 8\d% of its lead over guessing "
+        r"\(95% interval over 3 seeds that share 20,000 test examples: 49.\d% to 50.\d%\). The best of 8 combinations, "
+        r"augmentation, dropout and weight decay, tests at 63.0% \(6\d.\d% to 6\d.\d%\): 7\d% to 7\d% of its lead over "
+        "guessing "
         "are there without any",
         found[NECESSARY].statement,
     )
@@ -61,7 +62,10 @@ def test_exemplary_runs_support_every_claim(verdict):
     assert "Of 8 combinations, 8 fit random labels with every seed." in found[SUFFICIENT].statement
     assert re.search(r"augmentation \(random-crop instead of none\) \+10.0 points \(simul", found[ACCURACY].statement)
     assert "generalization gap" in found[GAP].statement
-    assert re.search(r"a lead of \+\d.\d points \(95% interval over 3 seeds: \+", found[RACE].statement)
+    assert re.search(
+        r"a lead of \+\d.\d points \(95% interval over 3 seeds that share 20,000 test examples: \+",
+        found[RACE].statement,
+    )
 
 
 def unfit(when):
@@ -94,20 +98,20 @@ def unfit(when):
             lambda on, random, seed: {"test_accuracy": 0.1} if none_on(on) and not random else {},
             NECESSARY,
             "not supported",
-            "0% to 7% of its lead",
+            "0% to 1% of its lead",
         ),
         (
-            # A lead of 24.9 points or more makes it, and 99.9% of it may be between 21 and 29.
-            lambda on, random, seed: {"test_accuracy": 0.35} if none_on(on) and not random else {},
+            # A lead of 26.5 points makes it.
+            lambda on, random, seed: {"test_accuracy": 0.365} if none_on(on) and not random else {},
             NECESSARY,
             "no conclusion",
-            r"3\d% to 5\d% of its lead",
+            r"4\d% to 5\d% of its lead",
         ),
         (
             lambda on, random, seed: {} if random else {"test_accuracy": 0.05 + 0.04 * (not none_on(on))},
             NECESSARY,
             "not supported",
-            "tests at 9.0%: no better than guessing.",
+            "tests at 9.0% .*: no better than guessing.",
         ),
         (
             lambda on, random, seed: {"failed": ("rate",)} if none_on(on) and not random else {},
@@ -164,14 +168,17 @@ def test_effects_decide(verdict, gains, which, outcome, words):
 
 
 def test_regularisers_whose_seeds_tie_are_told_apart_by_their_examples(verdict):
-    """Augmentation alone has this many more of the 2,000 test examples right, with every seed."""
+    """Augmentation alone has this many more right of 2,000 test examples, with every seed."""
 
     def lead(examples):
         own = {"augmentation": 0.1 + examples / 2000, "weight_decay": 0.1}
         return verdict(gains=own, seeds=2, noise=0.0)[RACE]
 
-    assert (lead(1).outcome, lead(20).outcome) == ("no conclusion", "supported")
-    assert "a lead of +0.1 points (95% interval over 2 seeds: -0.0 to +0.1)" in lead(1).statement
+    assert (lead(1).outcome, lead(40).outcome) == ("no conclusion", "supported")
+    assert (
+        "a lead of +0.1 points (95% interval over 2 seeds that share 20,000 test examples: -0.9 to +1.0)"
+        in lead(1).statement
+    )
 
 
 def test_one_seed_has_points_and_no_intervals(verdict):
@@ -179,7 +186,7 @@ def test_one_seed_has_points_and_no_intervals(verdict):
     assert [finding.outcome for finding in found] == ["supported", "supported", *["no conclusion"] * 3]
     assert "there is no interval" in found[ACCURACY].statement
     assert "one seed: no interval, so this may be chance" in found[RACE].statement
-    assert "(one seed; 99.9% interval" in found[NECESSARY].statement
+    assert "(99.9% interval over 20,000 test examples, one seed: " in found[NECESSARY].statement
     assert "Of 8 combinations, 8 fit random labels." in found[SUFFICIENT].statement
 
 

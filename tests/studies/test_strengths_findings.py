@@ -99,7 +99,7 @@ def test_worth(verdict, right, outcome, words):
 def test_one_seed_is_compared_over_test_examples(verdict):
     found = verdict(costs_from(3), shrinks_from(2), seeds=1)
     assert found[SHRINKS].outcome == "no conclusion"  # of forty examples, several may be lost unseen
-    assert "0.5 on, where noise leaves a cost of up to 4.7 points open; test" in found[SHRINKS].statement
+    assert "to the ladder's factor of 2, which noise may hide: three seeds would tell; test" in found[SHRINKS].statement
     assert "one seed, 95% intervals over 40 test examples" in found[SHRINKS].statement
     assert "one seed, so no interval" in found[WORTH].statement
     assert verdict(lambda strength, n: 3, seeds=1)[WORTH].outcome == "no conclusion"  # three of forty are chance

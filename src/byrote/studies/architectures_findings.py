@@ -7,16 +7,26 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from byrote.studies.architecture_record import Planned, Record, record
-from byrote.studies.attribution import Attribution, attribute, sentences
+from byrote.studies.attribution import (
+    Attribution,
+    attribute,
+    examples_noise,
+    noise_in_words,
+    sentences,
+    shapley_intervals,
+)
+from byrote.studies.chance import DECISIVE
 from byrote.studies.evidence import obstacle
 from byrote.studies.families import family_label
-from byrote.studies.randomization_findings import DECISIVE
+from byrote.studies.permutations import EACH_SIDE, pair_exchanges
 from byrote.studies.rank_correlation import FEWEST, rank_correlation
-from byrote.studies.statistics import Interval, binomial_interval
+from byrote.studies.statistics import Interval, binomial_interval, joined
 from byrote.studies.study import Finding, Outcome
 from byrote.studies.table1_findings import FAR
+from byrote.studies.verdicts import MORE_SEEDS, THREE_SEEDS
 
 Switches = Mapping[str, Mapping[str, bool]]
 """Families of switchboards, and which switches are on in each."""
@@ -79,6 +89,8 @@ def _architecture(planned: Planned, found: Record | str, num_seeds: int, num_ste
         return Finding(claim, "no conclusion", found)
     chance = 1 / found.num_classes
     decisive = binomial_interval(found.test_accuracy.mean, found.n_test, DECISIVE)
+    if num_seeds > 1:
+        decisive = joined(found.test_accuracy, binomial_interval(found.test_accuracy.mean, found.n_test))
     memorises = found.largest_fitted >= planned.num_examples
     outcome: Outcome = "no conclusion"
     if decisive.low > chance:
@@ -141,10 +153,14 @@ def _correlated(claim: str, what: str, found: Sequence[tuple[Record, float]], nu
     ranks = rank_correlation(accuracies, np.array([value for _, value in found]))
     if math.isnan(ranks.mean):
         return Finding(claim, "no conclusion", f"All {len(found)} architectures are alike in one of the two.{left_out}")
+    values = np.array([value for _, value in found])
+    orders = (stats.rankdata(way * sign * values) for way in (1, -1))
+    for_, against = (pair_exchanges(stats.rankdata(accuracies), order, lambda x, y: float(x @ y)) for order in orders)
     outcome: Outcome = "no conclusion"
-    if ranks.low > 0 or ranks.high < 0:
-        outcome = "supported" if sign * ranks.mean > 0 else "not supported"
-    open_ = "" if outcome != "no conclusion" else ": the order may be chance"
+    if min(for_, against) <= EACH_SIDE / 2:
+        outcome = "supported" if for_ < against else "not supported"
+    open_ = f": exchanged at random, one in {1 / min(for_, against):,.0f} goes as far"
+    open_ += ", so the order may be chance; more architectures would tell" if outcome == "no conclusion" else ""
     return Finding(
         claim,
         outcome,
@@ -160,8 +176,14 @@ def _switch_matters(switches: Switches, table: pd.DataFrame, num_seeds: int, res
     found = attribution_of(switches, table, num_seeds, response)
     if isinstance(found, str):
         return Finding(claim, "no conclusion", found)
-    matters = (found.shapley["low"] > 0) | (found.shapley["high"] < 0)
-    return Finding(claim, "supported" if matters.any() else "no conclusion", " ".join(sentences(found)))
+    noise, words = 0.0, ""
+    if response == "test_accuracy":
+        runs = table[table["corruption"] == "true-labels"]
+        noise = examples_noise(runs, len(names))
+        words = f" {noise_in_words(runs, noise)}"
+    matters = any(effect.low > 0 or effect.high < 0 for effect in shapley_intervals(found, noise))
+    more = "" if matters else THREE_SEEDS if num_seeds < 3 else MORE_SEEDS
+    return Finding(claim, "supported" if matters else "no conclusion", f"{' '.join(sentences(found))}{words}{more}")
 
 
 def _points(gain: Interval) -> str:

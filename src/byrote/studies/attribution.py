@@ -22,7 +22,7 @@ from statsmodels.stats.anova import anova_lm
 from byrote.errors import UserError
 from byrote.studies.blocks import Blocks, complete_blocks, interval_ends
 from byrote.studies.comparisons import holm
-from byrote.studies.statistics import Interval
+from byrote.studies.statistics import Interval, joined
 
 ROUNDING = 1e-20
 """A sum of squares below this share of that of the responses themselves is rounding: float64 keeps 1e-16 of a value."""
@@ -252,6 +252,33 @@ def sentences(attribution: Attribution) -> list[str]:
             f"(a 95% interval without 0 and a Holm-corrected p-value below {ALPHA:g})."
         )
     return said
+
+
+def shapley_intervals(found: Attribution, noise: float, sign: int = 1) -> list[Interval]:
+    """Of each factor's Shapley value, times `sign`: over seeds, `joined` with this half-width for the test examples."""
+    rows = found.shapley.to_dict("records")
+    ends = [sorted((sign * row["low"], sign * row["high"])) for row in rows]
+    means = [sign * row["value"] for row in rows]
+    return [
+        joined(Interval(mean, *own, found.num_seeds), Interval(mean, mean - noise, mean + noise, found.num_seeds))
+        for mean, own in zip(means, ends, strict=True)
+    ]
+
+
+def examples_noise(runs: pd.DataFrame, num_factors: int) -> float:
+    """By how much the draw of test examples, which all runs share, may change a difference of two mean accuracies, or a
+    Shapley value: as if the two had been tested on examples of their own, so that it errs on the safe side; of all
+    factors at once."""
+    n_test, accuracy = int(runs["n_test"].iloc[0]), float(runs["test_accuracy"].mean())
+    accuracy = (accuracy * n_test + 1) / (n_test + 2)
+    return float(stats.norm.ppf(1 - 0.025 / num_factors)) * math.sqrt(2 * accuracy * (1 - accuracy) / n_test)
+
+
+def noise_in_words(runs: pd.DataFrame, noise: float) -> str:
+    return (
+        f"Intervals are over seeds; the draw of {int(runs['n_test'].iloc[0]):,} test examples, which all share, adds "
+        f"up to {100 * noise:.1f} points, and an effect has to exceed both."
+    )
 
 
 def _excludes_0(effects: pd.DataFrame) -> pd.Series:

@@ -58,21 +58,22 @@ def highest_peak(errors: Float[np.ndarray, "S W"], parameters: Float[np.ndarray,
 def honest_difference(errors: Float[np.ndarray, "S W"], first: int, second: int, n_test: int) -> float:
     """By how much the mean test errors of these two out of W sizes must differ to differ beyond noise (95%).
 
-    The two were picked by their errors, so either bound holds for all pairs at once. Several seeds: Tukey's honestly
-    significant difference with the seeds as blocks, from the spread of seeds that is pooled over all sizes. One seed:
-    the spread of two errors measured on n_test examples each, with Bonferroni's correction; it covers the draw of test
-    examples, not that of the seed.
+    The two were picked by their errors, so the bound holds for all pairs at once. For the draw of examples, the spread
+    of two errors measured on n_test examples each (as many for all seeds, which share them; one more right and one more
+    wrong, so that it is never 0), with Bonferroni's correction. With one seed that is all, and covers no luck of seeds.
+    For several, Tukey's honestly significant difference with the seeds as blocks, from the spread of seeds that is
+    pooled over all sizes; the squares of the two add up.
     """
     num_seeds, num_sizes = errors.shape
+    pair = (errors[:, [first, second]].mean(axis=0) * n_test + 1) / (n_test + 2)
+    of_examples = math.sqrt(float((pair * (1 - pair)).sum()) / n_test)
+    of_examples *= float(stats.norm.ppf(1 - (1 - CONFIDENCE) / (num_sizes * (num_sizes - 1))))
     if num_seeds == 1:
-        num_pairs = num_sizes * (num_sizes - 1) / 2
-        pair = errors[0, [first, second]]
-        spread = math.sqrt(float((pair * (1 - pair)).sum()) / n_test)
-        return float(stats.norm.ppf(1 - (1 - CONFIDENCE) / 2 / num_pairs)) * spread
+        return of_examples
     residual = errors - errors.mean(axis=0) - errors.mean(axis=1, keepdims=True) + errors.mean()
     freedom = (num_seeds - 1) * (num_sizes - 1)
     spread = math.sqrt(float((residual**2).sum()) / freedom / num_seeds)
-    return _studentized_range(num_sizes, freedom) * spread
+    return math.hypot(_studentized_range(num_sizes, freedom) * spread, of_examples)
 
 
 @cache

@@ -130,8 +130,12 @@ class ExpressivityAnalysis(Analysis):
         return [n for n in sorted({*self.sizes, most}) if min(_FEWEST_TRAINED, most) <= n <= most]
 
     def summarise(self, results: Sequence[Computed]) -> pd.DataFrame:
-        """`tabulate_results`: a row for each network built, width sought, set of predictions, and the example."""
-        return tabulate_results(self.name, results)
+        """`tabulate_results`: a row for each network built, width sought, set of predictions, and the example.
+
+        n_test is the size of the test set.
+        """
+        table = tabulate_results(self.name, results)
+        return table.assign(n_test=len(self.data.test)) if len(table) else table
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(table, list(self.families))

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from byrote.studies.chance import DECISIVE
 from byrote.studies.families import family_name
 from byrote.studies.memorization_bounds import fewest_float64, theorem_1
+from byrote.studies.statistics import Interval, binomial_interval, mean_interval
 from byrote.studies.study import Finding
+from byrote.studies.verdicts import MORE_SEEDS, THREE_SEEDS, exceeds
 
 _THEOREM = "2n + d weights represent any labels of n examples (Theorem 1)"
 _DEPTH = "In a deep network of width O(n/k), O(n + d) weights do too (Corollary 1)"
@@ -124,17 +128,24 @@ def _trained(family: str, rows: pd.DataFrame) -> Finding:
     if fitted.empty:
         return Finding(claim, "no conclusion", "No size tried has fitted its random labels: " + _limit(rows))
     sizes = sorted({int(n) for n in fitted["n_train"]})
-    means = [float(fitted.loc[fitted["n_train"] == n, "parameters"].mean()) for n in sizes]
-    ratios = [mean / theorem_1(n, int(fitted["d"].iloc[0])) for mean, n in zip(means, sizes, strict=True)]
+    own = {n: fitted.loc[fitted["n_train"] == n, "parameters"].to_numpy(float) for n in sizes}
+    counts = {n: theorem_1(n, int(fitted["d"].iloc[0])) for n in sizes}
     told = "; ".join(
-        f"{mean:,.0f} parameters at n = {n:,}, {ratio:.1f} times 2n + d"
-        for n, mean, ratio in zip(sizes, means, ratios, strict=True)
+        f"{own[n].mean():,.0f} parameters at n = {n:,}, {own[n].mean() / counts[n]:.1f} times 2n + d" for n in sizes
     )
     statement = f"The smallest that fit random labels by SGD have {told}. {_limit(rows)}"
     if len(fitted) < len(rows):
         missing = ", ".join(f"{n:,}" for n in sorted({int(n) for n in rows.loc[rows["parameters"].isna(), "n_train"]}))
         return Finding(claim, "no conclusion", f"{statement} No size tried has fitted every draw at n = {missing}.")
-    return Finding(claim, "supported" if min(ratios) > 1 else "not supported", statement)
+    num_seeds = min(len(each) for each in own.values())
+    ratios = [mean_interval(np.log(own[n] / counts[n])) for n in sizes]
+    told_apart = [exceeds(ratio, 0.0) for ratio in ratios]
+    if set(told_apart) == {"supported"}:
+        return Finding(claim, "supported", f"{statement} So it is at every n ({num_seeds} draws of labels).")
+    if "not supported" in told_apart:
+        return Finding(claim, "not supported", statement)
+    more = THREE_SEEDS if num_seeds < 3 else MORE_SEEDS
+    return Finding(claim, "no conclusion", f"{statement} Other draws of labels may take others.{more}")
 
 
 def _limit(rows: pd.DataFrame) -> str:
@@ -148,12 +159,15 @@ def _capacity(rows: pd.DataFrame) -> Finding:
         return Finding(_CAPACITY, "no conclusion", "No such network has been built.")
     last = _last(rows)
     accuracy, chance = last["test_accuracy_true_labels"], 1 / last["num_classes"]
+    tested = binomial_interval(float(accuracy), int(last["n_test"]), DECISIVE)
     floor = fewest_float64(int(last["n"]), int(last["num_classes"]))
     return Finding(
         _CAPACITY,
-        "supported" if accuracy < 3 * chance else "not supported",
+        exceeds(Interval(-accuracy, -tested.high, -tested.low, tested.n), -3 * chance),
         f"Built on the true labels of {int(last['n']):,} examples, the same network is right on {accuracy:.1%} of the "
-        f"test set, where guessing has {chance:.1%}. A bound that rests on the number of weights alone holds for this "
+        f"test set ({DECISIVE:.1%} interval over {tested.n:,} examples: {tested.low:.1%} to {tested.high:.1%}), where "
+        f"guessing has {chance:.1%}, and up to three times that counts as nothing. A bound that rests on "
+        "the number of weights alone holds for this "
         f"network too: above {theorem_1(int(last['n']), int(last['d'])):,} weights it cannot tell learning from rote. "
         f"No network of fewer than {floor:,.0f} float64 weights can hold that many random labels at all.",
     )

@@ -10,6 +10,7 @@ import pandas as pd
 
 from byrote.studies.statistics import Interval, mean_interval
 from byrote.studies.study import Finding
+from byrote.studies.verdicts import MORE_SEEDS, THREE_SEEDS, exceeds
 
 SATURATED = 1.1
 """Bits that a doubling of n makes grow by less than this factor have stopped growing."""
@@ -91,7 +92,13 @@ def _saturates(model: str, own: pd.DataFrame, num_seeds: int) -> Finding:
     if np.isnan(growth).any():
         return Finding(claim, "no conclusion", f"{held}; there are too few examples to see what comes beyond.")
     factor = f"{held}; the last doubling of n beyond its capacity multiplied them by {growth.mean():.2f}."
-    return Finding(claim, "supported" if growth.max() < SATURATED else "not supported", factor)
+    slower = mean_interval(-growth)
+    outcome = exceeds(slower, -SATURATED)
+    factor += f" Less than {SATURATED:g} counts as none"
+    factor += "." if math.isnan(slower.low) else f" (95% interval over seeds: {-slower.high:.2f} to {-slower.low:.2f})."
+    if outcome == "no conclusion":
+        factor += THREE_SEEDS if num_seeds < 3 else MORE_SEEDS
+    return Finding(claim, outcome, factor)
 
 
 def _grows(runs: dict[str, pd.DataFrame], num_seeds: int) -> Finding:
@@ -107,6 +114,7 @@ def _grows(runs: dict[str, pd.DataFrame], num_seeds: int) -> Finding:
         f"{in_words(mean_interval(many))} in {int(wide['parameters'].iloc[0]):,}"
     )
     if math.isnan(difference.low):
-        return Finding(claim, "no conclusion", f"{words}; one seed has no interval.")
+        return Finding(claim, "no conclusion", f"{words}; one seed has no interval.{THREE_SEEDS}")
     words += f", a difference of {in_words(difference)} (95% interval over seeds)."
-    return Finding(claim, "supported" if difference.low > 0 else "no conclusion", words)
+    outcome = exceeds(difference, 0.0)
+    return Finding(claim, outcome, words + (MORE_SEEDS if outcome == "no conclusion" else ""))

@@ -19,9 +19,9 @@ from byrote.studies.double_descent import (
 )
 from byrote.studies.evidence import obstacle
 from byrote.studies.families import family_name
-from byrote.studies.statistics import Interval, mean_interval
+from byrote.studies.statistics import Interval, accuracy_interval, interval_in_words
 from byrote.studies.study import Finding, Outcome
-from byrote.studies.verdicts import LITTLE, exceeds
+from byrote.studies.verdicts import LITTLE, MORE_EXAMPLES, exceeds
 
 SMALL_GAP = 0.5
 """A gap is small below this share of the gap of a network that has every training label right and guesses otherwise."""
@@ -119,15 +119,18 @@ def _small_gap(family: str, sweep: Sweep | str) -> Finding:
         return Finding(claim, "no conclusion", f"The largest size, {sweep.at(largest)}, has no more than that.")
     if sweep.threshold is None:
         return Finding(claim, "no conclusion", _unfitted(sweep, "true labels"))
-    gaps = mean_interval((sweep.test_errors - sweep.train_errors)[:, largest])
+    seeds = len(sweep.test_errors)
+    left = accuracy_interval(1 - (sweep.test_errors - sweep.train_errors)[:, largest], sweep.n_test)
     rote = 1 - 1 / sweep.num_classes
-    between = f" (95% interval {_percent(gaps.low)} to {_percent(gaps.high)})" if gaps.n > 1 else ""
+    outcome = exceeds(left, 1 - SMALL_GAP * rote)
     return Finding(
         claim,
-        "supported" if gaps.mean < SMALL_GAP * rote else "not supported",
-        f"{sweep.at(largest)} fits {sweep.n_train:,} true labels with a gap of {_percent(gaps.mean)}{between} between "
-        f"training and test accuracy; having them by rote would leave {_percent(rote)} ({_seeds(sweep)}; less than "
-        f"{SMALL_GAP:.0%} of that counts as small). The number of parameters alone does not tell the two apart.",
+        outcome,
+        f"{sweep.at(largest)} fits {sweep.n_train:,} true labels with a gap of {_percent(1 - left.mean)} "
+        f"({interval_in_words(seeds, sweep.n_test)}: {_percent(1 - left.high)} to {_percent(1 - left.low)}) between "
+        f"training and test accuracy; having them by rote would leave {_percent(rote)} (less than {SMALL_GAP:.0%} of "
+        "that counts as small). The number of parameters alone does not tell the two apart."
+        f"{MORE_EXAMPLES if outcome == 'no conclusion' else ''}",
     )
 
 
@@ -225,7 +228,8 @@ def _unfitted(sweep: Sweep, labels: str) -> str:
 
 
 def _noise(sweep: Sweep, noise: float) -> str:
-    by = "seeds, by Tukey's test" if len(sweep.test_errors) > 1 else "the draw of test examples, not of the one seed"
+    examples = f"the draw of {sweep.n_test:,} test examples"
+    by = f"seeds, by Tukey's test, and {examples}" if len(sweep.test_errors) > 1 else f"{examples}, not of the one seed"
     return f"Differences of up to {_percent(noise)} are within noise ({by})."
 
 

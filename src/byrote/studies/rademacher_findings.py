@@ -95,8 +95,10 @@ def _fits(model: str, n: int, row: pd.Series | str) -> Finding:
         f"and reaches {row['complexity']:.3f} in the mean: R is at least {row['low']:.3f} (95%, by bounded "
         "differences) and at most 1."
     )
-    if row["complexity"] >= NEAR_ONE:
+    if row["low"] >= NEAR_ONE:
         return Finding(claim, "supported", figures)
+    if row["complexity"] >= NEAR_ONE:
+        return Finding(claim, "no conclusion", f"{figures} More draws, or more examples, would tell.")
     return Finding(claim, "no conclusion", f"{figures} {_interrupted(row)}A better search may find more.")
 
 
@@ -141,10 +143,14 @@ def _grows(narrow: pd.Series | str, wide: pd.Series | str) -> Finding:
 def _change(claim: str, words: str, larger: pd.Series, smaller: pd.Series) -> Finding:
     """Whether the first of two means over draws is really larger."""
     difference = larger["complexity"] - smaller["complexity"]
-    half = float(stats.norm.ppf(0.975)) * math.hypot(larger["standard_error"], smaller["standard_error"])
+    errors, draws = ([float(row[name]) for row in (larger, smaller)] for name in ("standard_error", "num_draws"))
+    half = math.hypot(*errors)
+    if half > 0:  # Welch's degrees of freedom (1947)
+        freedom = half**4 / sum(error**4 / (number - 1) for error, number in zip(errors, draws, strict=True))
+        half *= float(stats.t.ppf(0.975, freedom))
     interval = f"{words}, a difference of {difference:.3f} (95% interval ± {half:.3f})."
     if math.isnan(half):
-        return Finding(claim, "no conclusion", f"{words}; one draw has no interval.")
+        return Finding(claim, "no conclusion", f"{words}; one draw has no interval. More would tell.")
     if difference > half:
         return Finding(claim, "supported", f"{interval} {_interrupted(smaller)}".rstrip())
     return Finding(claim, "not supported" if difference < -half else "no conclusion", interval)

@@ -9,13 +9,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from byrote.studies.attribution import Attribution, attribute, sentences
+from byrote.studies.attribution import (
+    Attribution,
+    attribute,
+    examples_noise,
+    noise_in_words,
+    sentences,
+    shapley_intervals,
+)
 from byrote.studies.comparisons import compare_accuracies
 from byrote.studies.evidence import obstacle
-from byrote.studies.randomization_findings import DECISIVE
-from byrote.studies.statistics import binomial_interval
+from byrote.studies.statistics import accuracy_interval, interval_in_words
 from byrote.studies.study import Finding, Outcome
-from byrote.studies.verdicts import exceeds
+from byrote.studies.verdicts import MORE_EXAMPLES, THREE_SEEDS, exceeds, lead_kept
 
 FAR = 0.5
 """A network without regularisers is far above chance if it has half of the lead over guessing that the best combination
@@ -62,23 +68,27 @@ def _necessary(model: str, factors: Levels, true: pd.DataFrame, num_seeds: int) 
     if reason:
         return Finding(claim, "no conclusion", reason)
     n_test, chance = int(none["n_test"].iloc[0]), 1 / int(none["num_classes"].iloc[0])
-    interval = binomial_interval(float(none["test_accuracy"].mean()), n_test, DECISIVE)
+    interval = accuracy_interval(none["test_accuracy"].to_numpy(float), n_test)
     cells = [(on, cell) for on, cell in _cells(factors, true) if obstacle(cell, num_seeds) is None]
     on, best = max(cells, key=lambda pair: pair[1]["test_accuracy"].mean())
-    highest = float(best["test_accuracy"].mean())
-    lead = max(highest - chance, 0.0)
+    # Picked among all: its interval holds for each of them at once.
+    sure = 1 - 0.05 / len(cells)
+    highest = accuracy_interval(best["test_accuracy"].to_numpy(float), n_test, confidence=sure)
+    lead = max(highest.mean - chance, 0.0)
     kept = "no better than guessing"
     if lead:
         low, high = (f"{max(end - chance, 0.0) / lead:.0%}" for end in (interval.low, interval.high))
         kept = f"{low} to {high} of its lead over guessing are there without any ({FAR:.0%} count as far above chance)"
+    outcome = exceeds(lead_kept(interval, highest, chance, FAR) if on else interval, 0.0 if on else chance)
     return Finding(
         claim,
-        exceeds(interval, chance + FAR * lead),
+        outcome,
         f"Without any, {model} fits {int(none['n_train'].iloc[0]):,} true labels (train accuracy "
         f"{_percent(none['train_accuracy'].mean())}) and tests at {_percent(interval.mean)}, where chance is "
-        f"{_percent(chance)} ({_seeds(num_seeds)}; {DECISIVE:.1%} interval over {n_test:,} test examples: "
+        f"{_percent(chance)} ({interval_in_words(num_seeds, n_test)}: "
         f"{_percent(interval.low)} to {_percent(interval.high)}). The best of {len(cells)} combinations, {label(on)}, "
-        f"tests at {_percent(highest)}: {kept}.",
+        f"tests at {_percent(highest.mean)} ({_percent(highest.low)} to {_percent(highest.high)}): {kept}."
+        f"{MORE_EXAMPLES if outcome == 'no conclusion' else ''}",
     )
 
 
@@ -128,15 +138,23 @@ def _moves(claim: str, found: Attribution | str, runs: pd.DataFrame, *, sign: in
     """Supported once the interval of one factor's Shapley value lies on the claimed side of 0."""
     if isinstance(found, str):
         return Finding(claim, "no conclusion", found)
-    low, high = (sign * found.shapley[end] for end in (("low", "high") if sign > 0 else ("high", "low")))
+    noise = examples_noise(runs, len(found.shapley))
     outcome: Outcome = "no conclusion"
-    if (low > 0).any():
+    told = [exceeds(effect, 0.0) for effect in shapley_intervals(found, noise, sign)]
+    if "supported" in told:
         outcome = "supported"
-    elif (high < 0).all():
+    elif set(told) == {"not supported"}:
         outcome = "not supported"
     unfitted = int((~runs["fitted"].astype(bool)).sum())
     note = f" {unfitted} of {len(runs)} runs had not fitted the true labels by then." if unfitted else ""
-    return Finding(claim, outcome, f"{' '.join(sentences(found))}{note}")
+    statement = f"{' '.join(sentences(found))} {noise_in_words(runs, noise)}{note}{_more(found, outcome)}"
+    return Finding(claim, outcome, statement)
+
+
+def _more(found: Attribution, outcome: Outcome) -> str:
+    if outcome != "no conclusion":
+        return ""
+    return THREE_SEEDS if found.num_seeds < 3 else " More seeds and test examples would tell."
 
 
 def _augmentation_or_weight_decay(model: str, runs: pd.DataFrame, num_seeds: int, num_cells: int) -> Finding:
@@ -153,14 +171,15 @@ def _augmentation_or_weight_decay(model: str, runs: pd.DataFrame, num_seeds: int
         f"weight decay by {_points(effects[1])}: a lead of {_points(effects[0] - effects[1])} points"
     )
     if num_seeds == 1:
-        return Finding(claim, "no conclusion", f"{statement} (one seed: no interval, so this may be chance).")
-    # What they do together cancels out of the lead: each alone remains, tested in a quarter of the cells.
-    num_tested = int(runs["n_test"].iloc[0]) * num_cells // 4
-    lead = compare_accuracies(augmentation.tolist(), weight_decay.tolist(), num_tested).difference
+        unsure = f"{statement} (one seed: no interval, so this may be chance).{THREE_SEEDS}"
+        return Finding(claim, "no conclusion", unsure)
+    # What they do together cancels out of the lead: each alone remains.
+    n_test = int(runs["n_test"].iloc[0])
+    lead = compare_accuracies(augmentation.tolist(), weight_decay.tolist(), n_test).difference
     return Finding(
         claim,
         exceeds(lead, 0.0),
-        f"{statement} (95% interval over {num_seeds} seeds: {_points(lead.low)} to {_points(lead.high)}).",
+        f"{statement} ({interval_in_words(num_seeds, n_test)}: {_points(lead.low)} to {_points(lead.high)}).",
     )
 
 

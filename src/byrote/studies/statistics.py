@@ -63,17 +63,20 @@ def binomial_interval(accuracy: float, n: int, confidence: float = 0.95) -> Inte
     return Interval(accuracy, float(ends.low), float(ends.high), n)
 
 
-def accuracy_interval(accuracies: Sequence[float] | np.ndarray, n_test: int, strict: float = 0.999) -> Interval:
+def accuracy_interval(
+    accuracies: Sequence[float] | np.ndarray, n_test: int, strict: float = 0.999, confidence: float = 0.95
+) -> Interval:
     """Where the mean accuracy of networks like these lies on examples like these; one accuracy for each seed.
 
     Seeds share their test set, so its luck does not shrink with their number: Wilson's interval of the mean on n_test
-    examples and Student's of the seeds are `joined` at 95%. One seed tells nothing of others: its interval is that of
-    the examples alone, at the stricter confidence, and speaks of the network that was trained.
+    examples and Student's of the seeds are `joined` at `confidence`. One seed tells nothing of others: its interval is
+    that of the examples alone, at the stricter confidence, and speaks of the network that was trained.
     """
     array = np.asarray(accuracies, dtype=float)
     if len(array) == 1:
         return binomial_interval(float(array[0]), n_test, strict)
-    return joined(mean_interval(array), binomial_interval(float(array.mean()) if len(array) else math.nan, n_test))
+    mean = float(array.mean()) if len(array) else math.nan
+    return joined(mean_interval(array, confidence), binomial_interval(mean, n_test, confidence))
 
 
 def interval_in_words(num_seeds: int, n_test: int, strict: float = 0.999) -> str:

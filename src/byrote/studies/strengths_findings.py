@@ -12,7 +12,15 @@ import pandas as pd
 
 from byrote.studies.comparisons import Comparison, holm
 from byrote.studies.data_worth import Worth, sentence
-from byrote.studies.strengths_readings import Capacity, Ladders, read_capacity, read_gain, read_worth, runs_of
+from byrote.studies.strengths_readings import (
+    Capacity,
+    Ladders,
+    read_capacity,
+    read_gain,
+    read_shrinkage,
+    read_worth,
+    runs_of,
+)
 from byrote.studies.study import Finding, Outcome
 from byrote.studies.verdicts import LITTLE, exceeds
 
@@ -44,7 +52,8 @@ def shrinks(ladders: Ladders, runs: pd.DataFrame, name: str) -> Finding:
         return Finding(claim, "no conclusion", reasons[0])
     read = [capacity for capacity in capacities if isinstance(capacity, Capacity)]
     compared = [gain for gain in gains if isinstance(gain, Comparison)]
-    smaller = [(own.fitted or 0) < (none.fitted or 0) for own in read]
+    shrinkages = [read_shrinkage(ladders, runs, name, strength) for strength in strengths]
+    smaller = [shrinkage.high < 0 for shrinkage in shrinkages]
     # One strength that falls short by a little is noise if a stronger one does not.
     first = next((s for s in strengths if all(smaller[s - 1 :])), None)
     costs = next((s for s, sign in zip(strengths, _signs(compared), strict=True) if sign < 0), None)
@@ -64,6 +73,12 @@ def shrinks(ladders: Ladders, runs: pd.DataFrame, name: str) -> Finding:
         why += ", and no strength costs test accuracy beyond noise" if costs is None else ""
     else:
         why = f"It shrinks from {ladders.label(name, first)} on"
+    # That nothing is seen to shrink, or not before it costs, refutes it only where less than a rung is left open.
+    unsettled = shrinkages[-1:] if costs is None else shrinkages[: costs - 1]
+    hidden = any(not (shrinkage.low > -1 or shrinkage.high < 0) for shrinkage in unsettled)
+    if outcome == "not supported" and (hidden or ladders.num_seeds == 1):
+        outcome = "no conclusion"
+        why += ", which noise may hide: " + ("three" if ladders.num_seeds < 3 else "more") + " seeds would tell"
     if costs is not None:
         why += f"; test accuracy first falls beyond noise at {ladders.label(name, costs)}"
     each = "; ".join(

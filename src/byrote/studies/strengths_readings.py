@@ -15,6 +15,7 @@ from byrote.studies.comparisons import Comparison, compared
 from byrote.studies.data_worth import Worth, worth
 from byrote.studies.design import regularizers
 from byrote.studies.evidence import obstacle
+from byrote.studies.statistics import Interval, mean_interval
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,17 @@ def read_capacity(ladders: Ladders, runs: pd.DataFrame, regularizer: str, streng
     unfitted = next((n for n in ladders.sizes if fitted is None or n > fitted), None)
     missed = own.loc[own["n_train"] == unfitted, "train_accuracy"]
     return Capacity(fitted, unfitted, 1.0 if missed.empty else float(missed.mean()))
+
+
+def read_shrinkage(ladders: Ladders, runs: pd.DataFrame, regularizer: str, strength: int) -> Interval:
+    """By how many rungs, factors of 2, the largest n that is fitted exceeds that without regularisers, seed by seed."""
+
+    def rungs(*condition: Any) -> pd.Series:
+        own = runs_of(runs, *condition, "random-labels")
+        places = own["n_train"].map({n: place + 1 for place, n in enumerate(ladders.sizes)})
+        return places.where(own["fitted"].astype(bool), 0).groupby(own["seed"]).max()
+
+    return mean_interval((rungs(regularizer, strength) - rungs("", 0)).to_numpy(float))
 
 
 def read_gain(ladders: Ladders, runs: pd.DataFrame, regularizer: str, strength: int, n: int) -> Comparison | str:

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from byrote.studies.chance import DECISIVE, tests_at_chance, verdict_in_words
+from byrote.studies.chance import tests_at_chance, verdict_in_words
 from byrote.studies.comparisons import compare_accuracies
 from byrote.studies.evidence import obstacle
 from byrote.studies.implicit_findings import LEAST_EVALUATIONS, NO_HELP, SIGNIFICANCE
-from byrote.studies.statistics import binomial_interval
+from byrote.studies.statistics import accuracy_interval, interval_in_words
 from byrote.studies.study import Finding
 from byrote.studies.table2_rows import Row, most_regularized, paper_accuracy
-from byrote.studies.verdicts import exceeds
+from byrote.studies.verdicts import MORE_EXAMPLES, exceeds, lead_kept
 
 HALF = 0.5
 """Random labels are fitted far above chance, and a network generalises without regularisers, from half of the way
@@ -79,7 +79,7 @@ def _fits_random_labels(model: str, runs: pd.DataFrame, num_seeds: int) -> Findi
         f"{_percent(runs['train_top5_accuracy'].mean())} top-{_top(runs)}, where guessing gives {_percent(chance)} and "
         f"{_percent(_top(runs) * chance)}"
     )
-    if _share(train, chance) < HALF:
+    if _share(runs["train_accuracy"].min(), chance) < HALF:
         return Finding(claim, "no conclusion", f"{statement}. More steps may fit more ({_seeds(runs)}).")
     return Finding(
         claim,
@@ -93,7 +93,7 @@ def _fits_in_spite(claim: str, rows: Sequence[pd.DataFrame], num_seeds: int) -> 
     if reason:
         return Finding(claim, "no conclusion", reason)
     each = ", ".join(f"{_percent(runs['train_accuracy'].mean())} with {_regularizers(runs)}" for runs in rows)
-    least = min(_share(runs["train_accuracy"].mean(), _chance(runs)) for runs in rows)
+    least = min(_share(runs["train_accuracy"].min(), _chance(runs)) for runs in rows)
     statement = f"Train accuracy on random labels is {each}, where guessing gives {_percent(_chance(rows[0]))}"
     if least < HALF:
         steps = rows[0]["steps_run"].iloc[0]
@@ -109,26 +109,29 @@ def _needs_none(model: str, none: pd.DataFrame, most: pd.DataFrame | None, num_s
     if reason:
         return Finding(claim, "no conclusion", reason)
     chance, top = _chance(none), _top(none)
-    test = binomial_interval(none["test_accuracy"].mean(), int(none["n_test"].iloc[0]), DECISIVE)
+    n_test = int(none["n_test"].iloc[0])
+    test = accuracy_interval(none["test_accuracy"].to_numpy(float), n_test)
     statement = (
         f"Without them {model} fits its {none['n_train'].iloc[0]:,} true labels and tests at {_percent(test.mean)} "
-        f"top-1 ({DECISIVE:.1%} interval over {test.n:,} test examples: {_percent(test.low)} to {_percent(test.high)}) "
+        f"top-1 ({interval_in_words(num_seeds, n_test)}: {_percent(test.low)} to {_percent(test.high)}) "
         f"and {_percent(none['test_top5_accuracy'].mean())} top-{top}, where guessing gives {_percent(chance)} and "
         f"{_percent(top * chance)}"
     )
     if most is None:
         return Finding(claim, exceeds(test, chance), f"{statement} ({_seeds(none)}).")
-    best = most["test_accuracy"].mean()
-    if best <= chance:
+    best = accuracy_interval(most["test_accuracy"].to_numpy(float), n_test)
+    if best.mean <= chance:
         unsure = f"{statement}; with {_regularizers(most)} it has learned nothing to compare that with"
         return Finding(claim, "no conclusion", f"{unsure} ({_seeds(none)}).")
-    low, high = (_share(max(end, chance), chance) / _share(best, chance) for end in (test.low, test.high))
+    low, high = (_share(max(end, chance), chance) / _share(best.mean, chance) for end in (test.low, test.high))
+    outcome = exceeds(lead_kept(test, best, chance, HALF), 0.0)
     return Finding(
         claim,
-        exceeds(test, chance + HALF * (best - chance)),
-        f"{statement}. With {_regularizers(most)}, the most regularised row, it tests at {_percent(best)} top-1 and "
-        f"{_percent(most['test_top5_accuracy'].mean())} top-{top}: without any it has {low:.0%} to {high:.0%} of that "
-        f"lead over guessing ({HALF:.0%} are enough; top-1; {_seeds(none)}).",
+        outcome,
+        f"{statement}. With {_regularizers(most)}, the most regularised row, it tests at {_percent(best.mean)} top-1 "
+        f"({_percent(best.low)} to {_percent(best.high)}) and {_percent(most['test_top5_accuracy'].mean())} top-{top}: "
+        f"without any it has {low:.0%} to {high:.0%} of that lead over guessing ({HALF:.0%} are enough; top-1; "
+        f"{_seeds(none)}).{MORE_EXAMPLES if outcome == 'no conclusion' else ''}",
     )
 
 
@@ -142,14 +145,15 @@ def _could_stop_early(model: str, row: Row, runs: pd.DataFrame, num_seeds: int, 
     if fewest < LEAST_EVALUATIONS:
         return Finding(claim, "no conclusion", f"Test accuracy was evaluated only {fewest} times along a run.")
     best, last = runs["best_on_test"].mean(), runs["test_accuracy"].mean()
-    comparison = compare_accuracies([best], [last], int(runs["n_test"].iloc[0]))
+    n_test = int(runs["n_test"].iloc[0])
+    comparison = compare_accuracies(runs["best_on_test"].tolist(), runs["test_accuracy"].tolist(), n_test)
     gap = comparison.difference
     # The best was picked among so many, in each of the rows.
     p_value = min(comparison.p_value * most * num_rows, 1.0)
     steps = f"after {runs['steps_to_best_on_test'].mean():,.0f} of {runs['steps_run'].iloc[0]:,} steps"
     statement = (
         f"{model} tests at {_percent(best)} at its best along training ({steps}) and at {_percent(last)} at the end: "
-        f"{100 * gap.mean:+.1f} points (95% interval over {gap.n:,} test examples: {100 * gap.low:+.1f} to "
+        f"{100 * gap.mean:+.1f} points ({interval_in_words(num_seeds, n_test, 0.95)}: {100 * gap.low:+.1f} to "
         f"{100 * gap.high:+.1f}; p = {p_value:.2g} by Bonferroni over {most} evaluations in {num_rows} rows; "
         f"{_seeds(runs)}). This is an upper bound, since the best is chosen by the test set itself; "
         "`byrote reproduce figure2` chooses by validation examples."

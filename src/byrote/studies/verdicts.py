@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from byrote.studies.statistics import Interval
@@ -22,6 +23,16 @@ def exceeds(interval: Interval, threshold: float) -> Outcome:
     if interval.low > threshold:
         return "supported"
     return "not supported" if interval.high < threshold else "no conclusion"
+
+
+def lead_kept(own: Interval, best: Interval, chance: float, share: float) -> Interval:
+    """By how much an accuracy exceeds chance plus `share` of the best's lead over it; both have intervals.
+
+    They are taken as independent: the same test examples make them go together, so this errs on the safe side.
+    """
+    mean = own.mean - chance - share * (best.mean - chance)
+    low = mean - math.hypot(own.mean - own.low, share * (best.high - best.mean))
+    return Interval(mean, low, mean + math.hypot(own.high - own.mean, share * (best.mean - best.low)), own.n)
 
 
 def sum_up(outcomes: Sequence[Outcome]) -> Outcome:

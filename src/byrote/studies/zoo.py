@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, ClassVar
 
+import numpy as np
 import pandas as pd
 
 from byrote.data.corruptions import Corruption
@@ -25,7 +26,9 @@ from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.studies.design import ModelStudy
 from byrote.studies.paper_settings import default_models, paper_recipe
+from byrote.studies.statistics import Interval, binomial_interval
 from byrote.studies.study import Finding, tabulate
+from byrote.studies.verdicts import MORE_EXAMPLES, exceeds
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe, TrainSpec
 
@@ -79,19 +82,34 @@ class ZooStudy(ModelStudy):
         if table.empty:
             return []
         fitted = table[table["fitted"].astype(bool)]
-        gaps = fitted["generalization_gap"]
         if len(fitted) < 2:
-            return [Finding("Networks fit", "no conclusion", f"{len(fitted)} of {len(table)} networks have fitted.")]
+            return [Finding(_CLAIM, "no conclusion", f"{len(fitted)} of {len(table)} networks have fitted.")]
+        gaps, n_test = fitted["generalization_gap"].to_numpy(float), fitted["n_test"].to_numpy(float)
+        # Of each by Wilson's interval, with Bonferroni's correction: the two were picked among all.
+        confidence = 1 - 0.05 / len(fitted)
+        tested = [
+            binomial_interval(accuracy, int(number), confidence)
+            for accuracy, number in zip(fitted["test_accuracy"], n_test, strict=True)
+        ]
+        low = gaps - [interval.high - interval.mean for interval in tested]
+        high = gaps + [interval.mean - interval.low for interval in tested]
+        ends = float(low.max() - high.min()), float(high.max() - low.min())
+        spread = Interval(float(np.ptp(gaps)), *ends, len(fitted))
+        outcome = exceeds(spread, _DIFFERENT)
         return [
             Finding(
-                "Networks that fit generalise very differently",
-                "supported" if gaps.max() - gaps.min() > 0.1 else "not supported",
+                _CLAIM,
+                outcome,
                 f"{len(fitted)} of {len(table)} networks have fitted; their generalization gaps are from "
-                f"{100 * gaps.min():.1f} to {100 * gaps.max():.1f} points.",
+                f"{100 * gaps.min():.1f} to {100 * gaps.max():.1f} points, at least {100 * max(spread.low, 0):.1f} "
+                f"apart beyond the draw of test examples ({100 * _DIFFERENT:g} count as very different)."
+                f"{MORE_EXAMPLES if outcome == 'no conclusion' else ''}",
             )
         ]
 
 
+_CLAIM = "Networks that fit generalise very differently"
+_DIFFERENT = 0.1
 _DIGITS = ("mlp-1x64", "mlp-1x256", "mlp-3x64", "mlp-3x256")
 _IMAGES = ("mlp-1x64", "mlp-3x64", "conv-small")
 _EXAMPLES = 500
