@@ -46,7 +46,7 @@ def test_a_capacity_that_ends_and_bits_that_saturate():
     assert "At n = 240 runs did not fit: they were ended by their limit of epochs, at a mean accuracy of 0.900" in (
         found[ENDS].statement
     )
-    assert "holds 600 bits of random labels at most, 2 per parameter" in found[SATURATES].statement
+    assert "holds 600 ± 0 bits of random labels at most, 2 ± 0 per parameter" in found[SATURATES].statement
 
 
 def test_seeds_have_an_interval():

@@ -88,8 +88,8 @@ def read_capacity(ladders: Ladders, runs: pd.DataFrame, regularizer: str, streng
 def read_shrinkage(ladders: Ladders, runs: pd.DataFrame, regularizer: str, strength: int) -> Interval:
     """By how many rungs, factors of 2, the largest n that is fitted exceeds that without regularisers, seed by seed."""
 
-    def rungs(*condition: Any) -> pd.Series:
-        own = runs_of(runs, *condition, "random-labels")
+    def rungs(regularizer: str, strength: int) -> pd.Series:
+        own = runs_of(runs, regularizer, strength, "random-labels")
         places = own["n_train"].map({n: place + 1 for place, n in enumerate(ladders.sizes)})
         return places.where(own["fitted"].astype(bool), 0).groupby(own["seed"]).max()
 
