@@ -22,14 +22,17 @@ _modules: dict[Path, dict[str, ModuleType]] = {}
 
 @contextmanager
 def undisturbed(seed: int) -> Iterator[None]:
-    """Opens all global random streams with `seed`; leaves them and the settings of Python and torch as they were."""
+    """Opens all global random streams with `seed`, and what decides numbers as torch has it at its start (numbers of
+    float32, on the CPU, with gradients); leaves them and the settings of Python and torch as they were."""
     import torch
 
     kept = random.getstate(), np.random.get_state(), torch.random.get_rng_state()  # noqa: NPY002
     on_devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
     settings, folder = _settings(), Path.cwd()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.inference_mode(False), torch.enable_grad():
+            torch.set_default_dtype(torch.float32)
+            torch.set_default_device(None)
             random.seed(seed)
             np.random.seed(seed % 2**32)  # noqa: NPY002
             torch.manual_seed(seed)

@@ -29,6 +29,11 @@ class Dropout(nn.Module):
         self.register_buffer("key", torch.zeros((), dtype=torch.int64), persistent=False)
         self.register_buffer("count", torch.zeros((), dtype=torch.int64), persistent=False)
 
+    @property
+    def p(self) -> float:
+        """What nn.Dropout, which this stands for, calls the rate."""
+        return self.rate
+
     def forward(self, x: Float[Tensor, "B ..."]) -> Float[Tensor, "B ..."]:
         if not self.training or self.rate == 0:
             return x

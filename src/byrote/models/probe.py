@@ -8,6 +8,7 @@ from byrote.errors import UserError
 from byrote.isolation import undisturbed
 from byrote.models.catalog import build_model
 from byrote.models.instances import REDRAWN
+from byrote.models.number_types import input_type
 from byrote.models.outputs import squashing
 from byrote.references import load_object, users_code
 
@@ -49,7 +50,9 @@ def probe(name: str, inputs: Tensor, *, num_classes: int, dropout: float) -> lis
             f"got model {name!r}, all of whose {sum(weight.numel() for weight in weights):,} weights are frozen "
             "(requires_grad=False): leave some to train"
         )
-    network.to(inputs.device, torch.float32)
+    network.to(inputs.device)
+    if inputs.is_floating_point():
+        inputs = inputs.to(input_type(network, inputs.dtype))
     doing = f"model {name!r} on {len(inputs)} inputs of shape {tuple(inputs.shape[1:])}"
     with undisturbed(0), torch.enable_grad(), users_code(name, doing):
         outputs = _outputs(network, inputs, training=False)

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from byrote.data.augmentations import find_augmentation
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
+from byrote.isolation import undisturbed
+from byrote.models.number_types import input_type
 from byrote.randomness import permutation, stream, stream_seed
 from byrote.training.batches import EpochAugmentation, batch_bounds, batches
 from byrote.training.conditions import SplitTensors, labels_digest, make_conditions
@@ -31,7 +33,7 @@ from byrote.training.key import network_input_shape
 from byrote.training.optimizers import ReplicaOptimizer, is_elementwise
 from byrote.training.outcome import Progress, StopReason, TrainOutcome
 from byrote.training.planner import is_convolutional, resolve_device
-from byrote.training.precision import input_dtype, make_numerics, widened
+from byrote.training.precision import make_numerics, weights_dtype, widened
 from byrote.training.recorder import Recorder, StepProbe, is_early_row
 from byrote.training.replica_run import ReplicaRun, build_run, environment
 from byrote.training.replicas import Replicas
@@ -76,12 +78,7 @@ def train(
         log(f"{specs[0].model}: trained one by one, since {refusal}")
         for spec in specs:
             yield from train(
-                (spec,),
-                data,
-                device=device,
-                keep_weights=keep_weights,
-                on_progress=on_progress,
-                on_log=on_log,
+                (spec,), data, device=device, keep_weights=keep_weights, on_progress=on_progress, on_log=on_log
             )
         return
     yield from _Group(specs, runs, data, device, keep_weights, on_progress or (lambda _: None)).outcomes()
@@ -91,21 +88,22 @@ def _why_not_stackable(spec: TrainSpec, runs: Sequence[ReplicaRun], data: Datase
     if not is_elementwise(spec.optimizer):
         return f"{spec.optimizer} is not known to treat each weight by itself"
     networks = [run.network for run in runs]
-    inputs = trial_inputs(spec, data, device, input_dtype(networks[0], spec.precision))
+    inputs = trial_inputs(spec, data, device, input_type(networks[0], weights_dtype(spec.precision)))
     with _seeded(spec.seed, "trial", device):
         return why_not_stackable(networks, inputs, spec.precision)
 
 
 @contextmanager
 def _seeded(seed: int, purpose: str, device: str, epoch: int = 0) -> Iterator[None]:
-    """For modules that draw from torch's global generator, which are never stacked; and for cuDNN."""
-    devices = [device] if device.startswith("cuda") else []
+    """For modules that draw from global generators, which are never stacked, or change global settings; and for
+    cuDNN."""
+    if device.startswith("cuda"):
+        torch.cuda.init()  # else its random state would be passed over
     with (
-        torch.random.fork_rng(devices=devices),
+        undisturbed(stream_seed(seed, purpose, epoch)),
         # Without its first argument, flags() turns cuDNN off.
         torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, deterministic=True, benchmark=False),
     ):
-        torch.manual_seed(stream_seed(seed, purpose, epoch))
         yield
 
 
@@ -121,13 +119,14 @@ class _Group:
     """The runs still training; axis R of all tensors below follows it."""
     step: int = field(default=0, init=False)
 
+    @torch.inference_mode(False)
     def __post_init__(self) -> None:
         self.started = time.perf_counter()
         self.recipe = self.specs[0]
         self.numerics = make_numerics(self.recipe.precision, self.device)
         self.active = list(range(len(self.specs)))
         networks = [run.network for run in self.runs]
-        self.dtype = input_dtype(networks[0], self.recipe.precision)
+        self.dtype = input_type(networks[0], weights_dtype(self.recipe.precision))
         channels_last = False
         if is_convolutional(networks[0]) and len(network_input_shape(self.recipe, self.data)) == 3:
             inputs = trial_inputs(self.recipe, self.data, self.device, self.dtype)
@@ -363,6 +362,7 @@ class _Group:
             **run.figures(labels_at_end=labels_digest(self.train_split, position)),
         )
 
+    @torch.inference_mode(False)
     def _keep(self, kept: Sequence[int]) -> None:
         self.replicas.keep(kept)
         self.optimizer.keep(kept, self.replicas.parameters)

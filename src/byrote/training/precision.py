@@ -13,6 +13,8 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map_only
 
+from byrote.models.number_types import types_of
+
 
 def weights_dtype(precision: str) -> torch.dtype:
     """Of weights, inputs, sums and losses, where the network says nothing else."""
@@ -28,10 +30,14 @@ def with_precision(network: nn.Module, precision: str) -> nn.Module:
     return network
 
 
-def input_dtype(network: nn.Module, precision: str) -> torch.dtype:
-    """Of the inputs that a network is given: that of its weights, where all have one."""
-    found = {weight.dtype for weight in network.parameters() if weight.is_floating_point()}
-    return found.pop() if len(found) == 1 else weights_dtype(precision)
+def said_of_precision(network: nn.Module, precision: str) -> str:
+    """What a reader should know of weights that are built in another type than the recipe says."""
+    if not (others := types_of(network) - {torch.float32, weights_dtype(precision)}):
+        return ""
+    names = " and ".join(sorted(str(kind).removeprefix("torch.") for kind in others))
+    if precision == "float64":
+        return f"its weights of type {names} are trained in float64, as the precision asked for says"
+    return f"its weights of type {names} keep this type in training, whatever the precision asked for"
 
 
 def widened(tensor: Tensor) -> Tensor:

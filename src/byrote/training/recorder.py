@@ -92,7 +92,7 @@ def _inner(a: Sequence[Tensor], b: Sequence[Tensor]) -> Float[Tensor, " R"]:
 
 def _rows(tensor: Tensor) -> Float[Tensor, "R _"]:
     """Of complex weights, the real and the imaginary parts."""
-    return widened(torch.view_as_real(tensor) if tensor.is_complex() else tensor).flatten(1)
+    return widened(torch.view_as_real(tensor) if tensor.is_complex() else tensor).reshape(len(tensor), -1)
 
 
 def _widest(tensors: Sequence[Tensor]) -> torch.dtype:

@@ -19,7 +19,7 @@ from byrote.training.evaluation import Evaluation
 from byrote.training.key import network_input_shape, run_key
 from byrote.training.outcome import Check
 from byrote.training.planner import hardware
-from byrote.training.precision import with_precision
+from byrote.training.precision import said_of_precision, with_precision
 from byrote.training.replicas import prepare
 from byrote.training.spec import TrainSpec
 
@@ -126,6 +126,7 @@ class ReplicaRun:
         }
 
 
+@torch.inference_mode(False)
 def build_run(spec: TrainSpec, data: Dataset, device: str, log: Callable[[str], None] | None) -> ReplicaRun:
     def fresh(seed: int) -> torch.nn.Module:
         return build_model(
@@ -146,7 +147,8 @@ def build_run(spec: TrainSpec, data: Dataset, device: str, log: Callable[[str], 
     if not {id(weight) for weight in _trained(network)}.isdisjoint(map(id, _trained(again))):
         detail = f"model {spec.model!r} gave two networks the same weights to train; it must build new ones"
         check = Check(check.name, False, detail)
-    notes = prepare(network, seed=spec.seed, momentum=spec.batch_norm_momentum, epsilon=spec.batch_norm_epsilon)
+    notes = [note] if (note := said_of_precision(network, spec.precision)) else []
+    notes += prepare(network, seed=spec.seed, momentum=spec.batch_norm_momentum, epsilon=spec.batch_norm_epsilon)
     for note in notes if log else ():
         log(f"{spec.model}: {note}")  # type: ignore[misc]
     return ReplicaRun(
