@@ -157,8 +157,9 @@ def test_broken_images_are_a_line_on_stderr_and_a_list(tmp_path, monkeypatch, ca
     (tmp_path / "photos/cat/broken.png").write_text("no image")
     command = "reproduce table2 --data images:photos --models mlp-1x8 --out out --steps 1 --device cpu"
     assert main(command.split()) == 0
-    told = [line for line in capsys.readouterr().err.splitlines() if "decoded" in line]
-    assert told == ["byrote: 1 image could not be decoded and is left out; the list is out/rejected.csv"]
+    told = [line for line in capsys.readouterr().err.splitlines() if "left out" in line]
+    reason = "not an image, or in none of the formats JPEG, PNG, BMP, GIF, PPM, TIFF, WEBP"
+    assert told == [f"byrote: 1 image is left out, photos/cat/broken.png ({reason}); the list is out/rejected.csv"]
     (row,) = pd.read_csv(tmp_path / "out/rejected.csv").itertuples()
     assert (row.file, row.reason[:12]) == ("photos/cat/broken.png", "not an image")
 

@@ -418,3 +418,30 @@ def test_processes_write_the_same(source: str, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(images, "_BATCH", 5)
     assert load(f"{kind}:{folder}", image_size=5).fingerprint == in_memory.fingerprint
     check_equal(load(f"{kind}:{folder}", image_size=5, cache=tmp_path / "cache"), in_memory)
+
+
+def test_processes_give_16_bits_one_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values of 12 bits, in gray; those of 8 bits beside them stay. The cache says so again when it is opened."""
+    random = np.random.default_rng(0)
+    for row in range(24):
+        values = random.integers(0, 4096, (1, 6, 7)).astype(np.uint16) if row % 3 else np.full((1, 6, 7), row, np.uint8)
+        values[0, 0, 0] = 4095 if row % 3 else row
+        path = tmp_path / "photos" / CLASSES[row % 2] / f"{row:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(image_bytes(values))
+    in_memory = load_telling(tmp_path / "photos")
+    assert in_memory[0].train.inputs.max() == 255
+    assert in_memory[1][0].endswith("(the highest is 4,095) were divided by 16 to fit 8 bits")
+    monkeypatch.setattr(decoding, "PROCESSES_FROM", 1)
+    monkeypatch.setattr(images, "_BATCH", 5)
+    for _ in range(2):
+        cached = load_telling(tmp_path / "photos", cache=tmp_path / "cache")
+        check_equal(cached[0], in_memory[0])
+        assert cached[1] == in_memory[1]
+
+
+def load_telling(folder: Path, **options: object) -> tuple[Dataset, list[str]]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        data = load(f"images:{folder}", **options)
+    return data, [str(warning.message) for warning in caught]

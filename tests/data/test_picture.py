@@ -175,11 +175,15 @@ def test_images_of_16_bits_may_hold_fewer(bits: int, colour_type: int, num_chann
     np.testing.assert_array_equal(found.pixels, expected)
 
 
-def test_tiff_of_16_bits_in_colour() -> None:
-    """Uncompressed, either byte order; written by hand, as Pillow does not."""
+@pytest.mark.parametrize("compression", [1, 8])
+def test_tiff_of_16_bits_in_colour(compression: int) -> None:
+    """Raw and deflated, in either byte order; written by hand, as Pillow does not."""
     values = np.array([[[0x0123, 0x0FFF, 0x0001]]])
     for order, mark in (("<", b"II"), (">", b"MM")):
-        tags = [(256, 1), (257, 1), (258, 122), (259, 1), (262, 2), (273, 128), (277, 3), (278, 1), (279, 6)]
+        data = values.astype(f"{order}u2").tobytes()
+        data = zlib.compress(data) if compression == 8 else data
+        sizes = [(256, 1), (257, 1), (258, 122), (259, compression)]
+        tags = [*sizes, (262, 2), (273, 128), (277, 3), (278, 1), (279, len(data))]
         entries = b"".join(
             struct.pack(f"{order}HHI", tag, 4 if tag in (273, 279) else 3, 3 if tag == 258 else 1)
             + (struct.pack(f"{order}I", value) if tag in (258, 273, 279) else struct.pack(f"{order}HH", value, 0))
@@ -187,7 +191,7 @@ def test_tiff_of_16_bits_in_colour() -> None:
         )
         content = mark + struct.pack(f"{order}HIH", 42, 8, len(tags)) + entries + bytes(4)
         content = content.ljust(122, b"\0") + struct.pack(f"{order}HHH", 16, 16, 16)
-        content = content.ljust(128, b"\0") + values.astype(f"{order}u2").tobytes()
+        content = content.ljust(128, b"\0") + data
         found = decode(content, None, bits=12)
         assert found.highest == 0x0FFF
         assert found.pixels.ravel().tolist() == [0x12, 0xFF, 0x00]

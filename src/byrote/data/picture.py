@@ -150,9 +150,12 @@ def _scale_colours_of_16_bits(image: Image.Image, file: bytes | str, bits: int) 
         return None
     with _opened(file) as again:
         again.tile = [  # type: ignore[attr-defined]
-            (*tile[:3], order if isinstance(tile[3], str) else (order, *tile[3][1:]))
+            # Of whichever class it is: a tuple in older versions of Pillow.
+            type(tile)._make(args) if hasattr(tile, "_make") else args
             for tile, order in zip(tiles, orders, strict=True)
+            for args in [(*tile[:3], order if isinstance(tile[3], str) else (order, *tile[3][1:]))]
         ]
+        again.load()
         low = np.asarray(again).astype(np.uint16)
     values: UInt16[np.ndarray, "H W C"] = np.asarray(image).astype(np.uint16) << 8 | low
     if orders[0] == "RGBA":  # gray and alpha, two bytes each

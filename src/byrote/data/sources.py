@@ -161,6 +161,10 @@ def load(
     Data without a test split are split 4 to 1, stratified, always in the same way. Where there is a test split, a
     validation split is not used; where there is none, it takes its place.
 
+    Images are turned as their EXIF tag says; transparency is laid on white; of several frames the first is taken; where
+    any is in colour all are; 16 bits are scaled alike to 8, by the highest value among them. What was done to how many,
+    and what was left out or not used, are warnings.
+
     Args:
         label: the column of labels (csv; parquet, if it is not called "label"); "fine" or "coarse" (CIFAR-100).
         title: what figures call the data.
@@ -199,6 +203,8 @@ def load(
     path = find_or_fetch(scheme) if scheme in DOWNLOADS and not place else Path(place).expanduser()
     options = _Options(label, image_size, None if cache is None else Path(cache), max_pixels)
     list_of_rejected = None if rejected is None else Path(rejected)
+    if list_of_rejected is not None:
+        list_of_rejected.unlink(missing_ok=True)
     try:
         reading = source.read(path, options)
     except NothingLeft as error:
@@ -213,8 +219,6 @@ def load(
 
 
 def _write_rejected(found: Sequence[tuple[str, str]], path: Path | None) -> None:
-    if path is not None:
-        path.unlink(missing_ok=True)
     if path is None or not found:
         return
     make_folder(path.parent)
