@@ -273,5 +273,7 @@ def _rounded(column: Column, floats: Shaped[np.ndarray, "N ..."]) -> Iterator[st
 def _finite_float32(values: Shaped[np.ndarray, "N ..."], column: Column) -> Shaped[np.ndarray, "N ..."]:
     with np.errstate(over="ignore"):
         floats = np.require(values, np.float32, ["C", "W"])
-    check_rows(~np.isfinite(floats), column, "NaN or infinity", "drop the row or fill in the value")
+    if values.dtype.kind == "f":
+        check_rows(~np.isfinite(values), column, "NaN or infinity", "drop the row or fill in the value")
+    check_rows(~np.isfinite(floats), column, "a value beyond 3.4e38, the largest of float32", "rescale its column")
     return floats
