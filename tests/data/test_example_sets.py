@@ -42,6 +42,22 @@ class ClassLabel:
         self.names = names
 
 
+class HubData(Items):
+    """As a data set of Hugging Face: it has a shape, and gives columns that read their values late."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.items), len(self.items[0])
+
+    def column(self, name: str) -> Any:
+        return LazyColumn([item[name] for item in self.items], column_name=name, source=self)
+
+
+class LazyColumn(Items):
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.items)
+
+
 def images(size: int = N) -> list[Image.Image]:
     pixels = np.random.default_rng(1).integers(0, 256, (size, 6, 5, 3), dtype=np.uint8)
     return [Image.fromarray(image) for image in pixels]
@@ -66,6 +82,7 @@ SAME: dict[str, Any] = {
     "dictionary": {"data": X, "labels": Y},
     "pair": (X, Y),
     "columns": Items(ROWS),
+    "columns of Hugging Face": HubData(ROWS),
     "columns with inputs": Items([{"x": x, "y": y} for x, y in zip(X, Y, strict=True)]),
 }
 
@@ -159,6 +176,13 @@ def test_token_ids_are_known_by_their_name_and_what_is_not_used_is_said() -> Non
         data = from_arrays(Items(rows))
     assert data.kind == "tokens"
     np.testing.assert_array_equal(data.train.inputs, ids[data.train.sources])
+
+
+def test_columns_that_read_late_are_lists() -> None:
+    rows = HubData([{"image": image.convert("P"), "label": int(y)} for image, y in zip(images(), Y, strict=True)])
+    whole, parts = from_arrays(rows), from_arrays(rows.column("image"), rows.column("label"))
+    assert whole.fingerprint == parts.fingerprint
+    assert from_arrays([row["image"] for row in rows.items], Y).fingerprint == whole.fingerprint
 
 
 class Stream(torch_data.IterableDataset):

@@ -51,8 +51,13 @@ def as_array(values: Any, name: str) -> np.ndarray:
     Raises:
         UserError: rows of several shapes, or no array at all.
     """
+    if is_lazy_list(values):
+        values = list(values)
     if hasattr(values, "detach"):
         values = _from_torch(values, name)
+    elif isinstance(values, list | tuple) and len(values) and is_pillow(values[0]):
+        images = [image_array(image, f"{name}, row {row} (counting from 0)") for row, image in enumerate(values)]
+        values = _stacked(images, name)
     elif hasattr(values, "toarray") and hasattr(values, "nnz"):  # SciPy's
         refuse_too_large(math.prod(values.shape) * values.dtype.itemsize, f"{name}, a sparse array,")
         values = values.toarray()
@@ -65,6 +70,25 @@ def as_array(values: Any, name: str) -> np.ndarray:
     if array.ndim == 0:
         raise UserError(f"{name} is a {type(values).__name__}, expected an array with one row for each example")
     return array
+
+
+def is_lazy_list(values: Any) -> bool:
+    """A column of Hugging Face's, which reads its values when they are asked for."""
+    return hasattr(values, "column_name") and hasattr(values, "source")
+
+
+def is_pillow(value: Any) -> bool:
+    """An image of Pillow, without importing it."""
+    return hasattr(value, "mode") and hasattr(value, "convert") and hasattr(value, "getpalette")
+
+
+def image_array(image: Any, place: str) -> np.ndarray:
+    """The pixels of an image of Pillow, [H, W] or [H, W, C]; never the numbers of its palette."""
+    if image.mode in ("P", "1") and "transparency" not in image.info:
+        image = image.convert("RGB" if image.mode == "P" else "L")
+    if image.mode not in ("L", "RGB"):
+        raise UserError(f"{place}: an image of mode {image.mode}, expected L or RGB; convert it: .convert('RGB')")
+    return np.asarray(image)
 
 
 def _from_torch(values: Any, name: str) -> Any:
@@ -152,7 +176,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def _labels(values: Any, name: str) -> Column:
-    values = _table_or_array(values, name)
+    values = _table_or_array(list(values) if is_lazy_list(values) else values, name)
     if _is_table(values):
         values = _from_label_table(values)
     elif isinstance(values, list | tuple):

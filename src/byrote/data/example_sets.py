@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from byrote.data.arrays import as_array
+from byrote.data.arrays import as_array, image_array, is_lazy_list, is_pillow
 from byrote.data.columns import Column
 from byrote.data.labels import has_no_label
 from byrote.data.memory import refuse_too_large
@@ -36,8 +36,8 @@ def is_example_set(value: Any) -> bool:
     """Whether it has inputs and labels both: a data set, a loader, a mapping, a pair of arrays."""
     if _is_pair(value) or isinstance(value, Mapping) or _is_loader(value):
         return True
-    is_array = hasattr(value, "__array__") or hasattr(value, "shape") or isinstance(value, list | tuple | str | bytes)
-    return not is_array and (hasattr(value, "__getitem__") or _is_stream(value))
+    is_array = hasattr(value, "__array__") or hasattr(value, "dtype") or isinstance(value, list | tuple | str | bytes)
+    return not (is_array or is_lazy_list(value)) and (hasattr(value, "__getitem__") or _is_stream(value))
 
 
 def example_sets(given: Any, test: Any, label: str | None, names: tuple[str, str]) -> list[ExampleSet]:
@@ -248,7 +248,7 @@ def _taker(dataset: Any, item: Any, label: str | None, name: str) -> tuple[Calla
     owner = dataset
     while not hasattr(owner, "classes") and hasattr(owner, "dataset"):  # a Subset
         owner = owner.dataset
-    return tuple, _About(getattr(owner, "classes", None), channels_last=_is_pillow(item[0]))
+    return tuple, _About(getattr(owner, "classes", None), channels_last=is_pillow(item[0]))
 
 
 def _named_taker(
@@ -269,7 +269,7 @@ def _named_taker(
     elif label not in columns:
         raise UserError(f"{name} has no column {label!r}; its columns are {', '.join(columns)}")
     others = [column for column in columns if column != label]
-    arrays = [column for column in others if _is_pillow(item[column]) or np.ndim(_plain(item[column], name)) > 0]
+    arrays = [column for column in others if is_pillow(item[column]) or np.ndim(_plain(item[column], name)) > 0]
     for preferred in (("input_ids",), INPUTS):
         if len(arrays) > 1 and len(chosen := [column for column in arrays if column.lower() in preferred]) == 1:
             arrays = chosen
@@ -279,7 +279,7 @@ def _named_taker(
     if arrays:
         unused = [column for column in others if column != arrays[0]]
         notes = (f"{name}: columns {', '.join(unused)} are not used",) if unused else ()
-        about = _About(class_names, arrays[0] == "input_ids", _is_pillow(item[arrays[0]]), notes)
+        about = _About(class_names, arrays[0] == "input_ids", is_pillow(item[arrays[0]]), notes)
         return lambda found: (found[arrays[0]], found[label]), about
     for column in others:
         if isinstance(item[column], str | bytes):
@@ -298,21 +298,13 @@ def _example(
 
 def _plain(value: Any, name: str) -> np.ndarray:
     """One input or one label as an array, of no axes where it is a number."""
-    if _is_pillow(value):
-        if value.mode in ("P", "1") and "transparency" not in value.info:
-            value = value.convert("RGB" if value.mode == "P" else "L")
-        if value.mode not in ("L", "RGB"):
-            raise UserError(f"{name}: an image of mode {value.mode}, expected L or RGB; convert it: .convert('RGB')")
-        return np.asarray(value)
+    if is_pillow(value):
+        return image_array(value, name)
     if value is None or (np.ndim(value) == 0 and not hasattr(value, "detach")):
         return np.asarray(value, dtype=object if value is None or isinstance(value, str | bytes) else None)
     if hasattr(value, "detach") and value.ndim == 0:
         return np.asarray(value.detach().cpu().item())
     return as_array(value, name)
-
-
-def _is_pillow(value: Any) -> bool:
-    return type(value).__module__.partition(".")[0] == "PIL" and hasattr(value, "mode")
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:
