@@ -1,5 +1,6 @@
 import random
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -185,6 +186,14 @@ def test_columns_that_read_late_are_lists() -> None:
     assert from_arrays([row["image"] for row in rows.items], Y).fingerprint == whole.fingerprint
 
 
+def test_columns_of_items_are_columns_of_a_table() -> None:
+    rows = [{"id": number, "a": number % 3, "label": number % 2} for number in range(N)]
+    turned = [dict(reversed(row.items())) for row in rows]
+    with pytest.warns(UserWarning, match=r"x_train: column 'id' counts the rows from 0 to 39"):
+        data = from_arrays(Items(rows), Items(turned))
+    np.testing.assert_array_equal(data.train.inputs, data.test.inputs)
+
+
 class Stream(torch_data.IterableDataset):
     def __iter__(self) -> Iterator[Any]:
         return iter(PAIRS)
@@ -226,6 +235,7 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     "no split to train on": (({"test": PAIRS},), r"x_train has the splits test, expected one called train"),
     "other keys": (({"a": X, "b": Y},), r"x_train is a dict of a, b, expected x_train, y_train, x_test, y_test"),
     "text": ((Items([{"text": "a", "label": 0}, {"text": "b", "label": 1}]),), r"column 'text', holds text"),
+    "dates": ((Items([{"at": datetime.now(tz=UTC), "label": 0}]),), r"column 'at', holds values of type datetime, exp"),
     "no label": ((Items([{"a": 1.0, "b": 2.0}]),), r"has the columns a, b, and none of them may be the label"),
     "two labels": ((Items([{"a": 1, "y": 2, "label": 3}]),), r"and y or label may be the label; say which"),
     "two inputs": ((Items([{"a": [1], "b": [2], "y": 3}]),), r"x_train has several columns of inputs, a, b: keep one"),

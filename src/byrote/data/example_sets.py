@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -221,6 +222,11 @@ def _from_items(dataset: Any, rows: Sequence[int], label: str | None, name: str)
         labels.append(y.item() if y.ndim == 0 else y)
     codes = np.array(labels) if all(type(value) is int for value in labels) else None
     class_names = None if codes is None else _names_for(codes, about.class_names)
+    if about.columns:
+        import pandas as pd
+
+        table = pd.DataFrame(inputs, columns=list(about.columns))
+        return ExampleSet(table, labels, class_names, notes=about.notes)
     return ExampleSet(inputs, labels, class_names, about.is_tokens, about.channels_last, about.notes)
 
 
@@ -232,6 +238,8 @@ class _About:
     is_tokens: bool = False
     channels_last: bool = False
     notes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    """Of a table of numbers, the names of its features."""
 
 
 def _taker(dataset: Any, item: Any, label: str | None, name: str) -> tuple[Callable[[Any], tuple[Any, Any]], _About]:
@@ -282,11 +290,15 @@ def _named_taker(
         about = _About(class_names, arrays[0] == "input_ids", is_pillow(item[arrays[0]]), notes)
         return lambda found: (found[arrays[0]], found[label]), about
     for column in others:
-        if isinstance(item[column], str | bytes):
-            raise UserError(f"{name}, column {column!r}, holds text, expected numbers or images; encode it or drop it")
+        if not isinstance(item[column], numbers.Real | np.generic | None) and not hasattr(item[column], "detach"):
+            what = "text" if isinstance(item[column], str | bytes) else f"values of type {type(item[column]).__name__}"
+            raise UserError(
+                f"{name}, column {column!r}, holds {what}, expected numbers or images; encode it or drop it"
+            )
     if not others:
         raise UserError(f"{name} has the column {label!r} alone, expected inputs as well")
-    return lambda found: (np.array([found[column] for column in others], np.float64), found[label]), _About(class_names)
+    about = _About(class_names, columns=tuple(others))
+    return lambda found: (np.array([found[column] for column in others], np.float64), found[label]), about
 
 
 def _example(
