@@ -114,3 +114,22 @@ def test_the_users_measure_is_found_or_refused(tmp_path):
     assert found.title == "my norm"
     with pytest.raises(UserError, match=r"expected a function \(model, initial_state, data, outcome\)"):
         find_measure(f"{source}:LIST")
+
+
+@pytest.mark.parametrize(
+    "takes", ["model", "model, initial_state, data", "model, initial_state, data, outcome, extra", "*, model"]
+)
+def test_a_measure_that_takes_other_arguments_is_refused_by_name(takes, tmp_path):
+    source = tmp_path / "mine.py"
+    source.write_text(f"def mine({takes}):\n    return 1.0\n")
+    with pytest.raises(
+        UserError, match=r"mine\.py:mine', which takes \(.*expected a function .model, initial_state, data"
+    ):
+        find_measure(f"{source}:mine")
+
+
+@pytest.mark.parametrize("takes", ["*given", "model, initial_state, data, outcome, extra=1", "a, b, c, d, **more"])
+def test_a_measure_that_takes_more_than_it_must_is_one(takes, tmp_path):
+    source = tmp_path / "mine.py"
+    source.write_text(f"def mine({takes}):\n    return 1.0\n")
+    assert find_measure(f"{source}:mine").function

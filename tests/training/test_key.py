@@ -91,3 +91,9 @@ def test_an_optimizer_that_cannot_be_used_has_no_key() -> None:
     for name in ("LBFGS", "SparseAdam", "Muon"):
         with pytest.raises(UserError, match=f"got optimizer '{name}', which cannot"):
             run_key(SPEC.model_copy(update={"optimizer": name}), made_up())
+
+
+@pytest.mark.parametrize(("n_train", "share"), [(20, 0.999), (20, 0.001), (None, 0.9999)])
+def test_a_share_that_leaves_nothing_on_one_side_has_no_key(tiny, n_train, share):
+    with pytest.raises(UserError, match="choose a share that leaves examples on both sides"):
+        run_key(TrainSpec(model="mlp-1x4", n_train=n_train, validation=share), tiny)

@@ -45,13 +45,22 @@ def held_out_rows(
     Raises:
         UserError: nothing would be held out, or nothing left to train on.
     """
-    num_held_out = round(share * len(labels))
-    if share and not 0 < num_held_out < len(labels):
+    return _parted(labels, len(labels) - num_held_out(len(labels), share), stream(seed, "validation"))
+
+
+def num_held_out(num_examples: int, share: float) -> int:
+    """How many of `num_examples` are held out for validation; 0 at 0.
+
+    Raises:
+        UserError: nothing would be held out, or nothing left to train on.
+    """
+    held_out = round(share * num_examples)
+    if share and not 0 < held_out < num_examples:
         raise UserError(
-            f"got validation={share:g} for {len(labels)} training examples, which holds out {num_held_out} of them; "
+            f"got validation={share:g} for {num_examples} training examples, which holds out {held_out} of them; "
             "choose a share that leaves examples on both sides"
         )
-    return _parted(labels, len(labels) - num_held_out, stream(seed, "validation"))
+    return held_out
 
 
 def stratified_rows(

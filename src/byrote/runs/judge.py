@@ -13,7 +13,7 @@ from byrote.runs.calculate import calculate
 from byrote.runs.executors import Executor
 from byrote.runs.run import run
 from byrote.runs.store import Store
-from byrote.studies.judge import JudgeAnalysis
+from byrote.studies.judge import JudgeAnalysis, find_measure
 from byrote.studies.study import Study
 from byrote.theory.measures.catalog import MEASURES
 from byrote.theory.measures.measure import MeasureFunction
@@ -62,6 +62,8 @@ def judge(
     """
     several = [measures] if isinstance(measures, str) or callable(measures) else list(measures)
     names = [measure if measure in MEASURES else name_of(measure) for measure in several]
+    for name in names:
+        find_measure(name)
     store = store if isinstance(store, Store) else Store(store)
     outcomes = run(zoo, store, executor, device=device, keep_weights=True, quiet=quiet, on_log=on_log)
     analysis = judging(zoo, outcomes, store, names)

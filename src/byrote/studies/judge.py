@@ -16,6 +16,7 @@ Source     Zhang et al., Understanding deep learning requires rethinking general
 from __future__ import annotations
 
 import hashlib
+import inspect
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -67,6 +68,18 @@ def find_measure(name: str) -> Measure:
             f"got the measure {name!r}, which is {function!r}, expected a function "
             "(model, initial_state, data, outcome) -> float"
         )
+    try:
+        takes = inspect.signature(function)
+    except (TypeError, ValueError):  # of some built-in functions, which then say so when they are called
+        takes = None
+    try:
+        if takes is not None:
+            takes.bind("model", "initial_state", "data", "outcome")
+    except TypeError as error:
+        raise UserError(
+            f"got the measure {name!r}, which takes {takes} ({error}): expected a function "
+            "(model, initial_state, data, outcome) -> float"
+        ) from error
     return Measure(function, "norm", name.rpartition(":")[2].replace("_", " "), "yours")
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 from byrote.data.augmentations import find_augmentation
 from byrote.data.corruptions import refuse_meaningless
 from byrote.data.dataset import Dataset
+from byrote.data.subsets import num_held_out
 from byrote.errors import UserError
 from byrote.models.catalog import build_model
 from byrote.references import is_reference, source_digest
@@ -22,7 +23,8 @@ def run_key(spec: TrainSpec, data: Dataset) -> str:
     """SHA-256 over the spec, the data's arrays, the model's parameters, the user's source, and SEMANTICS.
 
     Raises:
-        UserError: a model, optimiser, crop, corruption or augmentation that is not there or does not go with the data.
+        UserError: a model, optimiser, crop, corruption, augmentation or validation share that is not there or does not
+            go with the data.
     """
     spec = spec.resolved(data)
     shape = network_input_shape(spec, data)
@@ -33,6 +35,7 @@ def run_key(spec: TrainSpec, data: Dataset) -> str:
             "give one of your own that begins with nn.Embedding, or load the data with kind='vectors'"
         )
     find_augmentation(spec.augmentation, data.input_shape)
+    num_held_out(len(data.train) if spec.n_train is None else spec.n_train, spec.validation)
     shapes = _parameter_shapes(spec.model, shape, data.num_classes, spec.dropout, _source_of(spec.model))
     fields = {name: getattr(spec, name) for name in FIELDS_OF_OPTIMIZERS}
     _verify_optimizer(TrainSpec(model="", **fields), frozenset(len(s) for _, s in shapes), _source_of(spec.optimizer))
