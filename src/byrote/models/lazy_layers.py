@@ -53,7 +53,7 @@ def _takes_numbers(network: nn.Module) -> bool:
 
 
 def _lazy(network: nn.Module) -> list[str]:
-    from torch.nn.parameter import UninitializedTensorMixin
+    from torch.nn.parameter import is_lazy
 
     named = chain(network.named_parameters(), network.named_buffers())
-    return [name for name, tensor in named if isinstance(tensor, UninitializedTensorMixin)]
+    return [name for name, tensor in named if is_lazy(tensor)]

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import altair as alt
 import numpy as np
 
+from byrote.references import short_name
 from byrote.report.figures import setting_label, steps_axis, with_dashes
 from byrote.report.rendering import environment, theme
 from byrote.studies.study import Study
@@ -90,7 +91,7 @@ class LivePage:
         with self._lock:
             curves = [
                 {
-                    "model": spec.model,
+                    "model": short_name(spec.model),
                     "setting": setting_label(spec.corruption, spec.corruption_rate),
                     "seed": spec.seed,
                     "step": step,
@@ -157,7 +158,7 @@ def _page(study: Study) -> str:
         .get_template("live.html.jinja")
         .render(
             study=study,
-            models=list(dict.fromkeys(spec.model for spec in specs)),
+            models=list(dict.fromkeys(short_name(spec.model) for spec in specs)),
             specs=[(title, _chart(settings, measure, number_format)) for measure, title, number_format in measures],
             theme=theme("screen"),
         )

@@ -32,7 +32,8 @@ class ModelStudy(Study):
 
     Args:
         data: clean; each run draws its own subset and corruption.
-        models: catalogue names, FILE.py:NAME, package.module:NAME, or functions and classes at the top of a module.
+        models: catalogue names, FILE.py:NAME, package.module:NAME, or functions, classes and other objects
+            that make a network, or networks themselves: see `byrote.name_of` and `byrote.build_model`.
         seeds: how many (0, 1, ...), or which.
         recipe: how networks are trained.
         n_train: the size of the stratified training subset; None takes all.
