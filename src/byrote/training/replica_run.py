@@ -140,7 +140,8 @@ def build_run(spec: TrainSpec, data: Dataset, device: str, log: Callable[[str], 
     network, again, other = fresh(spec.seed), fresh(spec.seed), fresh(spec.seed ^ 1)
     first = tensors_digest(network.parameters())
     check = fresh_weights(
-        *(tensors_digest(_all_tensors(built)) for built in (network, again)),
+        tensors_digest(_all_tensors(network)),
+        tensors_digest(_all_tensors(again)),
         tensors_digest(other.parameters()) == first,
         is_drawn=any(bool((weight != weight.flatten()[:1]).any()) for weight in _trained(network)),
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import torch
@@ -143,9 +144,11 @@ def left_as_they_were(networks: Sequence[nn.Module]) -> Iterator[None]:
         yield
     finally:
         for module, own, parameters, buffers in modules:
-            for kept, now in ((own, vars(module)), (parameters, module._parameters), (buffers, module._buffers)):
+            kept: list[tuple[Any, Any]] = [(own, vars(module))]
+            kept += [(parameters, module._parameters), (buffers, module._buffers)]
+            for before, now in kept:
                 now.clear()
-                now.update(kept)
+                now.update(before)
         for module, mode in modes:
             module.training = mode
         with torch.no_grad():
@@ -171,7 +174,8 @@ class _Course:
 
 def _course(replicas: Replicas, inputs: Tensor, numerics: Numerics) -> _Course:
     """Two steps of training and an evaluation: what a network keeps from one call to the next shows in later ones."""
-    outputs, gradients = {}, {}
+    outputs: dict[str, Tensor] = {}
+    gradients: dict[str, Tensor] = {}
     for name, training in (("first", True), ("second", True), ("evaluated", False)):
         with numerics():
             found = replicas(inputs.clone(), training=training)
