@@ -20,7 +20,7 @@ PACKAGE = ROOT / "src" / "byrote"
 FLOORS = (
     {"masking"},
     {"errors"},
-    {"source_files", "randomness", "files"},
+    {"source_files", "randomness", "files", "records"},
     {"isolation", "live_code"},
     {"references"},
     {"data", "models"},

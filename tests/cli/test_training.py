@@ -6,7 +6,7 @@ from byrote.training.spec import Recipe
 
 
 def zoo(tiny, **recipe):
-    recipe = Recipe(stop="at_steps", steps=2, **recipe)
+    recipe = Recipe(**{"steps": 2} | recipe)
     return ZooStudy(data=tiny, models=["mlp-1x4"], seeds=2, recipe=recipe, grid={}, conditions=((),))
 
 
@@ -34,12 +34,13 @@ def test_runs_without_weights_count_as_undone_where_they_are_wanted(tiny, tmp_pa
 def test_failures_are_given_and_said(tiny, tmp_path, capsys):
     source = tmp_path / "own.py"
     source.write_text(
-        "import torch\n\nclass Broken(torch.optim.SGD):\n"
-        "    def step(self, closure=None):\n        raise RuntimeError('no step')\n"
+        "import torch\n\nclass Broken(torch.optim.SGD):\n    num_steps = 0\n\n"
+        "    def step(self, closure=None):\n        Broken.num_steps += 1\n"
+        "        if Broken.num_steps > 5:\n            raise RuntimeError('no step')\n        super().step(closure)\n"
     )
     with Store(tmp_path / "runs.db") as store:
         outcomes, failures = train_shown(
-            zoo(tiny, optimizer=f"{source}:Broken"), store, Local(), device="cpu", keep_weights=False
+            zoo(tiny, optimizer=f"{source}:Broken", steps=20), store, Local(), device="cpu", keep_weights=False
         )
     assert outcomes == []
     assert len(failures) == 2

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 from scipy import stats
 
 from byrote.data.corruptions import (
@@ -84,7 +83,7 @@ def test_wrong_requests_are_answered(tiny: Dataset, name: str, rate: float, mess
 
 
 def test_random_labels_take_no_rate() -> None:
-    with pytest.raises(ValidationError, match="use partial-labels for a rate"):
+    with pytest.raises(UserError, match="use partial-labels for a rate"):
         Corruption(name="random-labels", rate=0.5)
 
 

@@ -43,7 +43,7 @@ def test_a_count_of_seeds_starts_at_0_and_a_list_is_taken_as_it_is(data):
 )
 def test_what_is_wrong_is_said_at_once(data, fields, message):
     with pytest.raises(UserError, match=message):
-        OneRunEach(data, **fields)
+        OneRunEach(**({"data": data} | fields))
 
 
 def test_recipe_and_size_may_be_each_models_own(data):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
@@ -69,7 +68,7 @@ def test_with_recipe_changes_these_fields_alone(data):
         ("a", 0.1, "at_steps", 7),
         ("b", 0.01, "at_steps", 7),
     }
-    with pytest.raises(ValidationError, match="at_steps needs a number of steps"):
+    with pytest.raises(UserError, match="at_steps needs a number of steps"):
         study.with_recipe(stop="at_steps")
 
 

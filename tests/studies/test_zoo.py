@@ -1,5 +1,4 @@
 import pytest
-from pydantic import ValidationError
 
 from byrote.data.sources import load
 from byrote.errors import UserError
@@ -62,5 +61,8 @@ def test_a_zoo_that_has_not_fitted_says_so(tiny, tmp_path):
 def test_a_grid_without_sense_is_refused(tiny, arguments, message):
     with pytest.raises(UserError, match=message):
         ZooStudy(data=tiny, **arguments)
-    with pytest.raises(ValidationError):
+
+
+def test_a_level_that_no_recipe_takes_is_refused(tiny):
+    with pytest.raises(UserError, match="got batch_size=0: input should be greater than or equal to 1"):
         ZooStudy(data=tiny, grid={"batch_size": (0,)}).plan()

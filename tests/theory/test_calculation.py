@@ -3,6 +3,7 @@ import pytest
 from pydantic import ValidationError
 from squares import DATA, Square
 
+from byrote.errors import UserError
 from byrote.theory.calculation import Calculation, Result, compute
 
 
@@ -47,7 +48,7 @@ def test_the_users_source_is_part_of_the_key(tmp_path):
 
 
 def test_unknown_fields_and_changes_are_refused():
-    with pytest.raises(ValidationError):
+    with pytest.raises(UserError, match="got other=1, which is no field"):
         Square(number=3, other=1)
     with pytest.raises(ValidationError):
         Square(number=3).number = 4

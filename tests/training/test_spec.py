@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from pydantic import ValidationError
 
 from byrote.data.corruptions import Corruption
@@ -37,7 +38,7 @@ def test_what_is_keyed_says_what_is_done_to_the_inputs(tiny: Dataset) -> None:
     ("fields", "message"),
     [
         ({"stop": "at_steps"}, "stop='at_steps' with steps=None: at_steps needs a number of steps"),
-        ({"steps": 5}, "stop='at_interpolation' with steps=5"),
+        ({"steps": 5, "stop": "at_interpolation"}, "stop='at_interpolation' with steps=5"),
         ({"corruptions": (HALF, Corruption(name="random-labels"))}, "at most one label corruption"),
         ({"corruptions": (NOISE, SHUFFLED)}, "got gaussian and shuffled-pixels: a run takes at most one input"),
         ({"learning_rate": 0}, "greater than 0"),
@@ -49,13 +50,14 @@ def test_what_is_keyed_says_what_is_done_to_the_inputs(tiny: Dataset) -> None:
         ({"evaluation_share": 0}, "greater than 0"),
         ({"seed": -1}, "greater than or equal to 0"),
         ({"n_train": 0}, "greater than or equal to 1"),
-        ({"precision": "float16"}, "Input should be 'float32', 'bfloat16' or 'float64'"),
-        ({"learning_rat": 0.1}, "Extra inputs are not permitted"),
+        ({"precision": "float16"}, "input should be 'float32', 'bfloat16' or 'float64'"),
+        ({"learning_rat": 0.1}, "got learning_rat=0.1, which is no field; did you mean learning_rate?"),
+        ({"lr": 0.1}, "got lr=0.1, which is no field; did you mean learning_rate?"),
     ],
     ids=str,
 )
 def test_what_is_wrong_is_said(fields: dict[str, object], message: str) -> None:
-    with pytest.raises(ValidationError) as error:
+    with pytest.raises(UserError) as error:
         TrainSpec(model="mlp-1x4", **fields)
     assert message in str(error.value)
 
@@ -92,6 +94,32 @@ def test_equal_specs_have_one_text_and_come_back_from_it() -> None:
     assert [type(value) for _, value in back.optimizer_options] == [bool, int, str, float]
 
 
+def test_steps_alone_say_when_to_stop() -> None:
+    assert Recipe(steps=5) == Recipe(stop="at_steps", steps=5)
+    assert Recipe().changed(steps=5) == Recipe(steps=5)
+    assert Recipe(steps=5).changed(stop="at_interpolation", epochs=3) == Recipe(epochs=3)
+
+
+def test_a_change_that_a_recipe_does_not_heed_is_refused() -> None:
+    with pytest.raises(UserError, match="got epochs=3 where training stops after 5 steps: give steps instead"):
+        Recipe(steps=5).changed(epochs=3)
+    with pytest.raises(UserError, match=r"got momentum=0.5 for Adam, which does not heed it"):
+        Recipe().changed(optimizer="Adam", momentum=0.5)
+    with pytest.raises(UserError, match="did you mean batch_size"):
+        Recipe().changed(batchsize=3)
+
+
+def test_objects_are_taken_by_their_names() -> None:
+    recipe = Recipe(optimizer=torch.optim.Adam, optimizer_options={"eps": 1e-8}, augmentation=flipped)
+    assert recipe.optimizer == "Adam"
+    assert recipe.optimizer_options == (("eps", 1e-8),)
+    assert recipe.augmentation.endswith("test_spec.py:flipped")
+
+
+def flipped(images, draws):
+    return images
+
+
 def test_a_spec_is_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         TrainSpec(model="mlp-1x4").seed = 3  # type: ignore[misc]
@@ -106,5 +134,5 @@ def test_a_spec_without_a_replaced_example_has_the_text_it_had_before_there_were
 
 
 def test_an_example_is_replaced_with_one_held_out_only() -> None:
-    with pytest.raises(ValidationError, match="replaced=3 without a validation share"):
+    with pytest.raises(UserError, match="replaced=3 without a validation share"):
         TrainSpec(model="mlp-1x8", replaced=3)

@@ -7,9 +7,6 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-
 from byrote import __version__
 from byrote.cli.interruption import Interrupted, ending_like_ctrl_c, say
 from byrote.errors import StoreError, UserError
@@ -57,8 +54,6 @@ def _run(argv: Sequence[str] | None) -> int:
     except BrokenPipeError:  # the reader of our output has gone; nor is there anybody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except ValidationError as error:
-        return _wrong_input("; ".join(map(_sentence, error.errors())))
     except (UserError, StoreError, OSError) as error:
         return _wrong_input(str(error))
     except SystemExit as ended:  # nothing of ours does that
@@ -66,14 +61,6 @@ def _run(argv: Sequence[str] | None) -> int:
     except Exception:  # a fault of ours: its trace is for a report of it, and may quote what was typed
         say(masked(traceback.format_exc()))
         return 1
-
-
-def _sentence(problem: ErrorDetails) -> str:
-    message = problem["msg"].removeprefix("Value error, ")
-    if not problem["loc"]:
-        return message
-    flag = "--" + str(problem["loc"][0]).replace("_", "-")
-    return f"got {flag} {problem['input']}: {message[0].lower()}{message[1:]}"
 
 
 def _wrong_input(sentence: str) -> int:

@@ -14,11 +14,12 @@ from typing import Annotated, Literal, get_args
 
 import numpy as np
 from jaxtyping import Bool, Shaped
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from byrote.data.dataset import Dataset, Kind, Split, moments, require_dataset
 from byrote.errors import UserError
 from byrote.randomness import permutation, permutations, stream
+from byrote.records import Record
 
 CorruptionName = Literal["partial-labels", "random-labels", "shuffled-pixels", "random-pixels", "gaussian"]
 
@@ -41,10 +42,8 @@ _OF_QUANTITIES = ("gaussian",)
 _BLOCK = 1024
 
 
-class Corruption(BaseModel):
+class Corruption(Record):
     """One randomisation of the data."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: CorruptionName
     rate: Annotated[float, Field(ge=0, le=1)] = 1.0

@@ -84,12 +84,9 @@ class ModelStudy(Study):
         """The same study with these fields of every model's recipe changed.
 
         Raises:
-            pydantic.ValidationError: a field or value that no recipe has.
+            UserError: a field or value that no recipe has, or a field that a recipe does not heed.
         """
-        recipes = {
-            model: Recipe.model_validate(self.own(self.recipe, "recipe", model).model_dump() | changes)
-            for model in self.model_names
-        }
+        recipes = {model: self.own(self.recipe, "recipe", model).changed(**changes) for model in self.model_names}
         return replace(self, recipe=recipes)
 
     def own(self, value: PerModel[T], name: str, model: str) -> T:

@@ -110,6 +110,8 @@ class RandomizationStudy(ModelStudy):
         """The corruptions of each condition, settings first, each once."""
         settings = settings_of(self.data) if self.settings is None else self.own(self.settings, "settings", model)
         rates = self.own(self.rates, "rates", model)
+        if isinstance(rates, int | float):
+            rates = (rates,)
         known = [name for name in CORRUPTIONS if name != "partial-labels"]
         if isinstance(settings, str) or not set(settings) <= set(known):
             raise UserError(f"got settings={settings!r}, expected a list out of {', '.join(known)}")

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from byrote.data.dataset import Dataset
+from byrote.records import Record
 from byrote.references import is_reference, source_digest
 from byrote.training.replica_run import environment
 
@@ -32,13 +32,11 @@ class Result:
     """What pictures are drawn from."""
 
 
-class Calculation(BaseModel, ABC):
+class Calculation(Record, ABC):
     """Everything that defines one calculation on a data set: its fields, and `compute`. Frozen, hashable, validated.
 
     It may take minutes, and is kept in the store under its key: a calculation that is there is not made again.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     version: ClassVar[int | str] = 1
     """Changed whenever a change of ours changes its numbers."""

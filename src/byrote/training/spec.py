@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from byrote.data.corruptions import INPUT_CORRUPTIONS, LABEL_CORRUPTIONS, Corruption
 from byrote.data.dataset import Dataset
 from byrote.data.kinds import Preprocessing, preprocessing_of
+from byrote.errors import UserError
+from byrote.records import Record
 from byrote.references import name_of
 
 Positive = Annotated[float, Field(gt=0)]
@@ -21,10 +24,8 @@ FIELDS_OF_REPLICAS = ("corruptions", "seed", "data_seed", "replaced", "learning_
 """What runs that are trained side by side may differ in."""
 
 
-class Recipe(BaseModel):
+class Recipe(Record):
     """How a network is trained. The defaults are the paper's settings on CIFAR-10 for MLPs."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     preprocessing: Preprocessing = "auto"
     """auto: by the kind of data, whiten for images, standardize for vectors, none for tokens. whiten: subtract each
@@ -70,11 +71,29 @@ class Recipe(BaseModel):
     dense_steps: Annotated[int, Field(ge=0)] = 1000
     """The first steps of training whose gradients are recorded one by one."""
 
-    @field_validator("optimizer", "augmentation", mode="before")
+    @field_validator("optimizer", mode="before")
     @classmethod
-    def _code_goes_by_its_name(cls, value: object) -> object:
-        """The user's own may be handed over as it is."""
-        return name_of(value) if callable(value) else value
+    def _a_class_by_its_name(cls, optimizer: object) -> object:
+        if not isinstance(optimizer, type):
+            return optimizer
+        is_torchs = optimizer.__module__.startswith("torch.optim.")
+        return optimizer.__name__ if is_torchs else name_of(optimizer)
+
+    @field_validator("augmentation", mode="before")
+    @classmethod
+    def _a_function_by_its_name(cls, augmentation: object) -> object:
+        return name_of(augmentation) if callable(augmentation) else augmentation
+
+    @field_validator("optimizer_options", mode="before")
+    @classmethod
+    def _a_mapping_as_pairs(cls, options: object) -> object:
+        return tuple(options.items()) if isinstance(options, Mapping) else options
+
+    @model_validator(mode="before")
+    @classmethod
+    def _steps_alone_say_when_to_stop(cls, fields: Any) -> Any:
+        alone = isinstance(fields, dict) and fields.get("steps") is not None and "stop" not in fields
+        return fields | {"stop": "at_steps"} if alone else fields
 
     @model_validator(mode="after")
     def _stop_rule_is_complete(self) -> Recipe:
@@ -84,6 +103,28 @@ class Recipe(BaseModel):
                 "at_interpolation takes none (its limit is epochs)"
             )
         return self
+
+    def changed(self: R, **changes: Any) -> R:
+        """The same with these fields changed; steps alone make it stop after so many.
+
+        Raises:
+            UserError: a field or value that no recipe has, or a field that the recipe does not heed.
+        """
+        if changes.get("steps") is not None:
+            changes.setdefault("stop", "at_steps")
+        elif changes.get("stop") == "at_interpolation":
+            changes.setdefault("steps", None)
+        made = type(self)(**(self.model_dump() | changes))
+        if "epochs" in changes and made.stop == "at_steps":
+            raise UserError(
+                f"got epochs={made.epochs} where training stops after {made.steps:,} steps: give steps instead, or "
+                "stop at_interpolation"
+            )
+        if "momentum" in changes and made.optimizer != "sgd":
+            raise UserError(
+                f"got momentum={made.momentum:g} for {made.optimizer}, which does not heed it: give optimizer_options"
+            )
+        return made
 
     def resolved(self: R, data: Dataset) -> R:
         """The same with `preprocessing` as it is done to `data`. What is keyed, trained and stored is this.
