@@ -73,6 +73,9 @@ def held_out(
     )
 
 
+UNSEEN = "test examples unseen"
+
+
 def unseen(test: Split, leaked: Int64[np.ndarray, " L"]) -> Check:
     """Fails where no test example is left whose input was not trained on: accuracy on them is memory.
 
@@ -80,7 +83,7 @@ def unseen(test: Split, leaked: Int64[np.ndarray, " L"]) -> Check:
     """
     first = f", the first is {test.place(int(leaked[0]))}" if len(leaked) else ""
     return Check(
-        "test examples unseen",
+        UNSEEN,
         len(leaked) < len(test),
         f"{len(leaked)} of {len(test)} test examples have the input of an example that is trained on{first}; expected "
         "none, and at least one other",
