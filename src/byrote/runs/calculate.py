@@ -17,6 +17,7 @@ from byrote.runs.store import Store
 from byrote.studies.analysis import Analysis
 from byrote.theory.calculation import Calculation, Computed, OnStage, compute
 from byrote.theory.trained_calculation import TrainedCalculation
+from byrote.training.key import run_key
 from byrote.training.planner import resolve_device
 from byrote.training.probe import probe_models
 from byrote.training.spec import TrainSpec
@@ -101,6 +102,8 @@ def calculate(
             log(f"{len(stored)} of {len(planned)} calculations are in the store already")
         say = on_log or (lambda note: warnings.warn(note, stacklevel=4))
         specs, num_classes = _specs(planned.values()), getattr(analysis, "num_classes", None)
+        for spec in dict.fromkeys(specs):
+            run_key(spec, analysis.data)  # refuses a recipe that cannot be trained
         for note in probe_models(specs, analysis.data, device, num_classes):
             say(note)
         tasks = [_Task(key, calculation) for key, calculation in planned.items() if key not in stored]

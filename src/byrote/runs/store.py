@@ -324,7 +324,7 @@ class Store:
         return explained(self.name)
 
 
-def _raw(table: sa.Table) -> sa.Select[Any]:
+def _raw(table: sa.Table) -> Any:
     """All columns as the driver gives them: SQLAlchemy's own conversions fail in many ways on damaged values."""
     return sa.select(*(sa.type_coerce(column, sa.types.NullType()).label(column.name) for column in table.c))
 

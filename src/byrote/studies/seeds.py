@@ -20,7 +20,7 @@ def seed_list(seeds: int | Sequence[int]) -> list[int]:
     how_many = at_most(seeds, "seeds") if isinstance(seeds, int) else None
     try:
         given = range(how_many) if how_many is not None else seeds
-        found = list(given) if len(given) <= MOST else []  # type: ignore[arg-type, call-overload]
+        found = list(given) if len(given) <= MOST else []  # type: ignore[arg-type]
     except TypeError:
         raise _refusal(seeds) from None
     are_seeds = all(isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed < 2**63 for seed in found)
