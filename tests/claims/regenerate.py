@@ -71,9 +71,9 @@ def page(found: Sequence[Cell], draws: int) -> str:
             ]
             lines.append("")
     lines += [
-        "\n## Claims that runs show, or do not\n",
-        "Nothing is inferred from a sample here: the outcome says what these runs did, or what is proven.\n",
-        "| study | claim | shown by |",
+        "\n## Claims without a simulation of their own\n",
+        "These say what runs did, or what is proven; or they are decided by a rule that is simulated above.\n",
+        "| study | claim | decided by |",
         "|---|---|---|",
         *(f"| {fact.study} | {fact.words} | {fact.shown_by} |" for fact in FACTS),
     ]
