@@ -35,7 +35,7 @@ def draw(generator: np.random.Generator, seeds: int, n_test: int, effect: float)
         norm = 100 * math.exp(0.02 * generator.standard_normal() - effect) / (2 if row == GABOR else 1)
         rows.append(_fit(row, "true labels", 0, n_test, 1 - own.mean(), norm) | counts)
     for seed in range(draws):
-        error = 1 - right(generator, 1, difficulties, 0.1 + effect)[0].mean()
+        error = 1 - right(generator, 1, generator.random(n_test), 0.1 + effect)[0].mean()
         norm = 100 * math.exp(0.02 * generator.standard_normal())
         rows.append(_fit(PIXELS, "random labels", seed, n_test, error, norm))
     return findings({PIXELS: N_TRAIN, GABOR: N_TRAIN, L2: N_TRAIN}, pd.DataFrame(rows))

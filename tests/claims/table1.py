@@ -21,6 +21,9 @@ def draw(generator: np.random.Generator, seeds: int, n_test: int, effect: float)
     difficulties = generator.random(n_test)
     accuracy = {row: 0.325 + effect * (1 + (row != NONE)) for row in ROWS} | {RANDOM: 0.1 + effect}
     correct = {row: right(generator, seeds, difficulties, accuracy[row]) for row in ROWS}
+    # Each seed draws random labels of its own: what its network says of a test example is its own as well.
+    alone = [right(generator, 1, generator.random(n_test), accuracy[RANDOM])[0] for _ in range(seeds)]
+    correct[RANDOM] = np.stack(alone)
     table = pd.concat(
         [
             pd.DataFrame(
