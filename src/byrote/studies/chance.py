@@ -8,6 +8,7 @@ examples it was trained on.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,13 +16,16 @@ import pandas as pd
 from jaxtyping import Int64
 from scipy import stats
 
+from byrote.studies.seed_tests import Sides, sides_of
 from byrote.studies.statistics import Interval
 from byrote.studies.study import Outcome
-from byrote.studies.verdicts import LITTLE
 from byrote.training.outcome import TrainOutcome
 
 SURE, DECISIVE = 0.95, 0.999
-"""Confidence at which an accuracy is chance but for a little, and at which it is none: several are read at once."""
+"""Confidence at which an accuracy is chance but for a little, and at which it is none: the law of an accuracy over all
+renamings may have a heavier tail than the normal one, the heavier the fewer classes a network tells apart."""
+NEAR = 0.1
+"""An accuracy is near chance within this share of the way from there to all right."""
 
 
 def chance_deviation(labels: Int64[np.ndarray, " N"], predictions: Int64[np.ndarray, " N"], num_classes: int) -> float:
@@ -46,6 +50,10 @@ def chance_deviations(outcomes: Sequence[TrainOutcome], labels: Int64[np.ndarray
     ]
 
 
+def chance_of(runs: pd.DataFrame) -> float:
+    return 1 / int(runs["num_classes"].iloc[0])
+
+
 def chance_interval(runs: pd.DataFrame, confidence: float) -> Interval:
     """Where the mean test accuracy of these runs on random labels lies, with this probability, if it is chance.
 
@@ -56,10 +64,6 @@ def chance_interval(runs: pd.DataFrame, confidence: float) -> Interval:
     return Interval(chance, max(chance - half, 0.0), min(chance + half, 1.0), len(runs))
 
 
-def chance_of(runs: pd.DataFrame) -> float:
-    return 1 / int(runs["num_classes"].iloc[0])
-
-
 def _half_width(runs: pd.DataFrame, confidence: float) -> float:
     chance = chance_of(runs)
     least = np.sqrt(chance * (1 - chance) / runs["n_test"].to_numpy(float))
@@ -67,33 +71,81 @@ def _half_width(runs: pd.DataFrame, confidence: float) -> float:
     return float(stats.norm.ppf((1 + confidence) / 2)) * float(np.sqrt((spread**2).sum())) / len(runs)
 
 
-def is_at_chance(runs: pd.DataFrame, confidence: float) -> bool:
-    interval = chance_interval(runs, confidence)
-    return interval.low <= float(runs["test_accuracy"].mean()) <= interval.high
+def chance_sides(runs: pd.DataFrame) -> Sides:
+    """p-values of "networks like these test at chance": `above` for it, `below` against it.
+
+    Against it at DECISIVE, for it where noise leaves no more than NEAR open: that noise explains an accuracy does not
+    make it chance. Nothing follows where even a network that is right everywhere would be explained, as with two
+    classes, of which either name is as likely (`seeds_for_power`), nor where there are fewer examples than classes.
+    """
+    if len(runs) < seeds_for_power(runs) or _too_few_examples(runs):
+        return Sides(1.0, 1.0)
+    mean, chance = float(runs["test_accuracy"].mean()), chance_of(runs)
+    away = abs(mean - chance)
+    near = sides_of(
+        Interval(away, away - _half_width(runs, SURE), away + _half_width(runs, SURE), len(runs)), _near(runs)
+    )
+    against = float(stats.norm.sf(stats.norm.ppf((1 + DECISIVE) / 2) * away / _half_width(runs, DECISIVE)))
+    return Sides(near.below, min(1.0, 2 * against * (1 - SURE) / (1 - DECISIVE)))
 
 
 def tests_at_chance(runs: pd.DataFrame) -> Outcome:
-    """Whether networks like these test at chance; by the draw of test examples, of seeds and of the classes' names.
-
-    Not supported where 99.9% of all renamings explain less. Supported only where what 95% of them explain leaves no
-    lead over guessing of LITTLE open: that noise explains an accuracy does not make it chance, and with few classes or
-    few test examples noise explains nearly any.
-    """
-    away = abs(float(runs["test_accuracy"].mean()) - chance_of(runs))
-    if not is_at_chance(runs, DECISIVE):
+    """Whether networks like these test at chance: see `chance_sides`."""
+    found = chance_sides(runs)
+    if found.below <= 1 - SURE:
         return "not supported"
-    return "supported" if away + _half_width(runs, SURE) < LITTLE else "no conclusion"
+    return "supported" if found.above <= 1 - SURE else "no conclusion"
+
+
+def seeds_for_power(runs: pd.DataFrame) -> int:
+    """The least number of seeds with which networks that get all examples right are told from chance at DECISIVE.
+
+    One such network is K - 1 deviations above chance (`chance_deviation` of a permutation is 1 / K), S of them are
+    (K - 1) sqrt(S).
+    """
+    num_classes = int(runs["num_classes"].iloc[0])
+    if num_classes < 2:
+        return len(runs) + 1
+    return math.ceil((float(stats.norm.ppf((1 + DECISIVE) / 2)) / (num_classes - 1)) ** 2)
+
+
+def _near(runs: pd.DataFrame) -> float:
+    return NEAR * (1 - chance_of(runs))
+
+
+def _too_few_examples(runs: pd.DataFrame) -> bool:
+    return bool((runs["n_train"] < runs["num_classes"]).any())
 
 
 def verdict_in_words(runs: pd.DataFrame) -> str:
-    """ "at chance (...)", "away from chance (...)", or why that cannot be told."""
-    outcome, told = tests_at_chance(runs), chance_in_words(runs, DECISIVE)
+    """ "at chance (...)", "away from chance (...)", or "which tells nothing of chance: ...", with what would tell."""
+    outcome = tests_at_chance(runs)
     if outcome != "no conclusion":
-        return f"{'at' if outcome == 'supported' else 'away from'} chance ({told})"
+        return f"{'at' if outcome == 'supported' else 'away from'} chance ({chance_in_words(runs, DECISIVE)})"
+    return f"which tells nothing of chance: {_why_not_known(runs)}"
+
+
+def _why_not_known(runs: pd.DataFrame) -> str:
+    num_classes, needed = int(runs["num_classes"].iloc[0]), seeds_for_power(runs)
+    if num_classes < 2:
+        return "there is one class alone"
+    if _too_few_examples(runs):
+        return f"{int(runs['n_train'].min())} training examples cannot show all {num_classes} classes"
+    if len(runs) < needed:
+        return (
+            f"with {num_classes} classes, a network that is right or wrong everywhere is one renaming of its classes "
+            f"among few, and random labels give each as often; {needed} seeds would tell (`--seeds {needed}`)"
+        )
     return (
-        f"not known to be at chance or away from it ({told}): renamings of its classes explain that, and a lead of "
-        f"{100 * LITTLE:g} points over guessing as well; more test examples or seeds would tell, unless classes are few"
+        f"{chance_in_words(runs, DECISIVE)}, and what is left open is more than {100 * _near(runs):.1f} points; "
+        f"{_enough(runs)} would tell"
     )
+
+
+def _enough(runs: pd.DataFrame) -> str:
+    """So many seeds, of whom each shows as much as one of these does, that the mean would be known to half of NEAR."""
+    seeds = max(math.ceil(len(runs) * (2 * _half_width(runs, SURE) / _near(runs)) ** 2), len(runs) + 1)
+    return f"some {seeds} seeds (`--seeds {seeds}`), or more test examples,"
 
 
 def chance_in_words(runs: pd.DataFrame, confidence: float) -> str:

@@ -9,6 +9,8 @@ import pandas as pd
 
 from byrote.studies.design import regularizers
 
+_MOST_NAMED = 3
+
 
 def obstacle(runs: pd.DataFrame, num_planned: int, *, fitted: bool = False, finite: bool = True) -> str | None:
     """Why these rows of a study's table decide nothing, in one sentence; None where they do.
@@ -50,11 +52,12 @@ def remedy(runs: pd.DataFrame) -> str:
 
 
 def _each(runs: pd.DataFrame) -> str:
-    return "; ".join(
+    named = [
         f"{run_label(run)}, seed {run['seed']}: train accuracy {run['train_accuracy']:.3f} "
         f"after {run['steps_run']:,} steps"
-        for run in runs.to_dict("records")
-    )
+        for run in runs[:_MOST_NAMED].to_dict("records")
+    ]
+    return "; ".join(named + [f"and {len(runs) - _MOST_NAMED} more"] * (len(runs) > _MOST_NAMED))
 
 
 def run_label(run: Mapping[Hashable, Any]) -> str:

@@ -22,7 +22,9 @@ from byrote.data.corruptions import CORRUPTIONS, Corruption, has_meaning
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.studies.chance import chance_deviations
+from byrote.studies.convergence import steps_to_diverge
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
+from byrote.studies.learning import learning_columns
 from byrote.studies.randomization_findings import findings
 from byrote.studies.slow_start import slow_start_columns
 from byrote.studies.study import Finding, tabulate
@@ -72,8 +74,10 @@ class RandomizationStudy(ModelStudy):
         """`tabulate`, and per run:
 
         relative_time_to_fit: steps to fit over those of the run with the same model and seed on true labels;
+        guessing, balanced_test_accuracy, balanced_half_width, largest_class: see `learning`;
         chance_deviation: of the test accuracy over all renamings of the classes, see `chance_deviation`;
         steps_to_start, initial_gradient_norm, early_gradient_norm, early_gradient_cosine: see `slow_start`;
+        steps_to_diverge: the step at which the loss was no longer finite, see `convergence`;
         initial_weights: their digest. Runs of one model and seed that start from different weights do not
             compare: they fail the check "equal initial weights".
         """
@@ -87,7 +91,11 @@ class RandomizationStudy(ModelStudy):
         table["relative_time_to_fit"] = table["steps_to_fit"] / bases.astype(float)
         for name, values in slow_start_columns(outcomes, self.data.train.true_labels, self.data.num_classes).items():
             table[name] = values
+        test, train = self.data.test.true_labels, self.data.train.true_labels
+        for name, values in learning_columns(outcomes, test, train).items():
+            table[name] = values
         table["chance_deviation"] = chance_deviations(outcomes, self.data.test.true_labels)
+        table["steps_to_diverge"] = [steps_to_diverge(outcome) for outcome in outcomes]
         table["initial_weights"] = [outcome.initial_weights for outcome in outcomes]
         starts = table.groupby(["model", "seed"])["initial_weights"].transform("nunique")
         table.loc[starts > 1, "failed_checks"] += "; equal initial weights"
@@ -95,16 +103,7 @@ class RandomizationStudy(ModelStudy):
         return table
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
-        planned = self.plan()
-        return [
-            finding
-            for model in self.model_names
-            for finding in findings(
-                model,
-                table[table["model"] == model] if len(table) else table,
-                [spec for spec in planned if spec.model == model],
-            )
-        ]
+        return findings(table, self.plan())
 
     def _conditions(self, model: str) -> list[tuple[Corruption, ...]]:
         """The corruptions of each condition, settings first, each once."""
