@@ -120,7 +120,7 @@ def _decide(true: pd.DataFrame, random: pd.DataFrame) -> tuple[bool, str, str]:
         return (
             True,
             "Can learn by rote.",
-            f"{rote}. Whether it learns cannot be told without test examples of their own.",
+            f"{rote}. No test example is left to tell whether it learns.",
         )
     found = learning(true)
     same = f"with the same recipe and true labels it gets {found.words}"
@@ -160,14 +160,14 @@ def _unfitted(random: pd.DataFrame) -> str:
     told = f"{len(unfitted)} of {len(random)} runs" if len(random) > 1 else "The run"
     return (
         f"{told} stopped before fitting random labels of {int(random['n_train'].iloc[0]):,} examples (train accuracy "
-        f"{percent(random['train_accuracy'].mean())}), after {epochs(random['epochs_run'].max())} at most. Whether "
+        f"{percent(random['train_accuracy'].mean())}), after {epochs(int(random['epochs_run'].max()))} at most. Whether "
         f"more training would fit them is not known: {remedy(unfitted)}."
     )
 
 
-def epochs(number: float) -> str:
+def epochs(number: int) -> str:
     """ "1 epoch", "1,200 epochs"."""
-    return f"{int(number):,} epoch{'' if number == 1 else 's'}"
+    return f"{number:,} epoch{'' if number == 1 else 's'}"
 
 
 def percent(fraction: float, digits: int = 1) -> str:

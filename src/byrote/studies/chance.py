@@ -82,9 +82,8 @@ def chance_sides(runs: pd.DataFrame) -> Sides:
         return Sides(1.0, 1.0)
     mean, chance = float(runs["test_accuracy"].mean()), chance_of(runs)
     away = abs(mean - chance)
-    near = sides_of(
-        Interval(away, away - _half_width(runs, SURE), away + _half_width(runs, SURE), len(runs)), _near(runs)
-    )
+    half = _half_width(runs, SURE)
+    near = sides_of(Interval(away, away - half, away + half, len(runs)), _near(runs))
     against = float(stats.norm.sf(stats.norm.ppf((1 + DECISIVE) / 2) * away / _half_width(runs, DECISIVE)))
     return Sides(near.below, min(1.0, 2 * against * (1 - SURE) / (1 - DECISIVE)))
 

@@ -81,7 +81,7 @@ def _needs(corruptions: set[str]) -> Callable[[set[str]], set[str] | None]:
 
 
 def findings(table: pd.DataFrame, planned: Sequence[TrainSpec]) -> list[Finding]:
-    """The claims that the runs `planned` bear on, decided by those in `table`: model by model, as `_claims` are listed."""
+    """The claims that the runs `planned` bear on, decided by those in `table`, model by model."""
     models = list(dict.fromkeys(spec.model for spec in planned))
     found: dict[tuple[str, int], tuple[str, str | Reading]] = {}
     for model in models:

@@ -155,13 +155,15 @@ def time_grows(model: str, runs: pd.DataFrame) -> Reading:
 
 
 def error_rises(model: str, runs: pd.DataFrame) -> Reading:
-    n_test, chance = num_unseen(runs), 1 / int(runs["num_classes"].iloc[0])
+    n_test = num_unseen(runs)
     levels = [(rate, own.sort_values("seed")) for rate, own in runs.groupby("label_rate")]
     accuracies = [unseen_accuracies(own) for _, own in levels]
     learned = learning(levels[0][1])
     several = runs["seed"].nunique() >= LEAST_SEEDS
     # How much test error falls from one level to the next, against a fall that counts.
-    rises = [compare_accuracies(before, after, n_test).difference for before, after in pairwise(accuracies)]
+    rises = [
+        compare_accuracies(before.tolist(), after.tolist(), n_test).difference for before, after in pairwise(accuracies)
+    ]
     steps = [sides_of(rise, -LITTLE) if several else UNKNOWN for rise in rises]
     starts = sides_of(learned.accuracy, learned.guessing) if several else UNKNOWN
     ends = chance_sides(levels[-1][1]) if several else UNKNOWN
