@@ -21,7 +21,7 @@ def tabled(outcomes, *, guessing=0.1, diverged_at=12.0, largest_class=0.1):
         balanced_test_accuracy=0.1,
         balanced_half_width=0.1,
         largest_class=largest_class,
-        steps_to_diverge=diverged_at,
+        diverged_at_step=diverged_at,
     )
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from byrote.data.corruptions import Corruption
-from byrote.studies.convergence import convergence_columns, steps_to_diverge
+from byrote.studies.convergence import convergence_columns
 from byrote.training.outcome import CURVE_COLUMNS
 from byrote.training.spec import TrainSpec
 
@@ -71,12 +71,3 @@ def test_a_run_has_settled_once_its_loss_no_longer_falls(column, losses, settled
 def test_the_final_loss_is_the_mean_of_the_last_tenth(column):
     assert column("final_loss", [9.0] * 18 + [1.0, 2.0]) == 1.5
     assert column("final_loss", [9.0, 4.0]) == 4.0
-
-
-def test_a_run_diverges_where_its_loss_is_first_no_number(make_outcome):
-    losses = np.r_[np.full(6, LN10), np.inf, np.nan]
-    assert steps_to_diverge(make_outcome(SPEC, losses=losses)) == 7
-    late = make_outcome(SPEC)
-    late.curve["train_loss"][:] = np.nan
-    assert steps_to_diverge(late) == late.curve["step"][0]
-    assert np.isnan(steps_to_diverge(make_outcome(SPEC)))

@@ -142,7 +142,7 @@ def _diverged(runs: pd.DataFrame) -> str:
     lost = runs[runs["stop_reason"] == "non-finite loss"]
     if lost.empty:
         return ""
-    labels, step = lost["corruption"].iloc[0].replace("-", " "), int(lost["steps_to_diverge"].min())
+    labels, step = lost["corruption"].iloc[0].replace("-", " "), int(lost["diverged_at_step"].min())
     if step <= 1:
         return (
             f"on {labels} its loss is not a finite number from the very first batch on, which no training mends. Look "
@@ -160,8 +160,8 @@ def _unfitted(random: pd.DataFrame) -> str:
     told = f"{len(unfitted)} of {len(random)} runs" if len(random) > 1 else "The run"
     return (
         f"{told} stopped before fitting random labels of {int(random['n_train'].iloc[0]):,} examples (train accuracy "
-        f"{percent(random['train_accuracy'].mean())}), after {epochs(int(random['epochs_run'].max()))} at most. Whether "
-        f"more training would fit them is not known: {remedy(unfitted)}."
+        f"{percent(random['train_accuracy'].mean())}), after {epochs(int(random['epochs_run'].max()))} at most. "
+        f"Whether more training would fit them is not known: {remedy(unfitted)}."
     )
 
 

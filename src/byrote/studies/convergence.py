@@ -69,14 +69,3 @@ def _last_losses(outcome: TrainOutcome) -> tuple[float, float]:
     if not before.any():
         before = np.arange(len(step)) == len(step) - 1 - last.sum()
     return (float(loss[before].mean()) if before.any() else np.nan), float(loss[last].mean())
-
-
-def steps_to_diverge(outcome: TrainOutcome) -> float:
-    """The first step at which the training loss is on record as no longer finite; NaN where it always was.
-
-    Exact in the first hundred steps, to ten as far as `dense_steps`, and to one epoch beyond.
-    """
-    broken = [
-        curve["step"][~np.isfinite(curve["train_loss"])].min(initial=np.inf) for curve in (outcome.early, outcome.curve)
-    ]
-    return float(min(broken)) if np.isfinite(min(broken)) else np.nan

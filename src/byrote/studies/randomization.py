@@ -16,13 +16,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import pandas as pd
 
 from byrote.data.corruptions import CORRUPTIONS, Corruption, has_meaning
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.studies.chance import chance_deviations
-from byrote.studies.convergence import steps_to_diverge
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.learning import learning_columns
 from byrote.studies.randomization_findings import findings
@@ -77,7 +77,7 @@ class RandomizationStudy(ModelStudy):
         guessing, balanced_test_accuracy, balanced_half_width, largest_class: see `learning`;
         chance_deviation: of the test accuracy over all renamings of the classes, see `chance_deviation`;
         steps_to_start, initial_gradient_norm, early_gradient_norm, early_gradient_cosine: see `slow_start`;
-        steps_to_diverge: the step at which the loss was no longer finite, see `convergence`;
+        diverged_at_step: NaN where the loss was finite throughout;
         initial_weights: their digest. Runs of one model and seed that start from different weights do not
             compare: they fail the check "equal initial weights".
         """
@@ -95,7 +95,9 @@ class RandomizationStudy(ModelStudy):
         for name, values in learning_columns(outcomes, test, train).items():
             table[name] = values
         table["chance_deviation"] = chance_deviations(outcomes, self.data.test.true_labels)
-        table["steps_to_diverge"] = [steps_to_diverge(outcome) for outcome in outcomes]
+        table["diverged_at_step"] = [
+            np.nan if outcome.diverged_at_step is None else float(outcome.diverged_at_step) for outcome in outcomes
+        ]
         table["initial_weights"] = [outcome.initial_weights for outcome in outcomes]
         starts = table.groupby(["model", "seed"])["initial_weights"].transform("nunique")
         table.loc[starts > 1, "failed_checks"] += "; equal initial weights"
