@@ -189,7 +189,7 @@ def figure_1b(table: pd.DataFrame) -> Figure | None:
         caption=f"Optimiser steps until training accuracy reached 99%. {seed_sentence(runs)}{note}",
         data=data,
         chart=_against_corruption(
-            data, "relative_time_to_fit", "relative time to fit", models=series(runs), axis=alt.Axis(format="~g")
+            data, "relative_time_to_fit", "relative time to fit", models=series(runs), axis=alt.Axis(format="~r")
         ),
     )
 
