@@ -12,7 +12,16 @@ import pytest
 import torch
 
 from byrote.errors import UserError
-from byrote.references import is_reference, load_object, name_of, short_name, short_names, source_digest
+from byrote.references import (
+    digest_in,
+    is_reference,
+    load_object,
+    name_of,
+    place_of,
+    short_name,
+    short_names,
+    source_digest,
+)
 
 
 def top_level() -> int:
@@ -78,9 +87,9 @@ def test_an_identity_stands_for_what_is_given() -> None:
 def test_what_no_name_leads_to_is_known_by_its_code(make: Callable[[], Any], label: str) -> None:
     value = make()
     name = name_of(value)
-    assert name.rpartition(":")[2].partition("@")[0] == label == short_name(name)
+    assert name.rpartition(":")[2] == label == short_name(name)
     assert name_of(value) == name_of(make()) == name
-    assert source_digest(name).startswith(name.rpartition("@")[2])
+    assert source_digest(name).startswith(name.rpartition(":")[0].rpartition("@")[2])
     found = load_object(name)
     assert isinstance(found, torch.nn.Module) or found is value
 
@@ -113,7 +122,7 @@ def test_of_two_definitions_under_one_name_each_is_its_own(tmp_path: Path, monke
     assert name_of(reloaded.net) != name
 
 
-@pytest.mark.parametrize("name", ["__main__:Net@0123456789ab", "identity:never", "some.module:lambda@0123456789ab"])
+@pytest.mark.parametrize("name", ["__main__@0123456789ab:Net", "identity:never", "some.module@0123456789ab:lambda"])
 def test_what_another_session_defined_is_not_there(name: str) -> None:
     with pytest.raises(UserError, match=r"was defined in another session of Python.*give FILE.py:NAME"):
         load_object(name)
@@ -125,14 +134,22 @@ def test_a_file_that_is_not_there_has_no_digest() -> None:
 
 
 def test_short_names() -> None:
-    names = ["mlp-1x4", "a/net.py:Net", "b/net.py:Net", "own.py:Other", "pack.mod:Made", "__main__:One@abc123"]
+    names = ["mlp-1x4", "a/net.py:Net", "b/net.py:Net", "own.py:Other", "pack.mod:Made", "__main__@abc123:One"]
     assert list(short_names(names).values()) == [
         "mlp-1x4", "Net (a/net.py)", "Net (b/net.py)", "Other", "Made", "One"
     ]  # fmt: skip
     assert short_names(["x/one.py:Net", "x/two.py:Net"]) == {
         "x/one.py:Net": "Net (one.py)", "x/two.py:Net": "Net (two.py)"
     }  # fmt: skip
-    assert list(short_names(["__main__:Net@aa", "__main__:Net@bb"]).values()) == ["Net (aa)", "Net (bb)"]
+    assert list(short_names(["__main__@aa:Net", "__main__@bb:Net"]).values()) == ["Net (aa)", "Net (bb)"]
+
+
+def test_a_folder_may_have_an_at_sign_in_its_name(tmp_path: Path) -> None:
+    (tmp_path / "me@home").mkdir()
+    path = write(tmp_path / "me@home" / "mine.py", "def two():\n    return 2\n")
+    assert load_object(f"{path}:two")() == 2
+    assert digest_in(f"{path}:two") == ""
+    assert place_of(f"{path}:two") == str(path)
 
 
 def test_a_file_is_imported_once(tmp_path: Path) -> None:

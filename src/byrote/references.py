@@ -49,7 +49,7 @@ def is_reference(name: str) -> bool:
 
 def name_of(value: Any, identity: str | None = None) -> str:
     """The name by which a spec can carry a function, a class or a network: "FILE.py:NAME", "package.module:NAME",
-    "identity:NAME"; "__main__:NAME@DIGEST" of what no file and name lead to, the digest being of its code, of the
+    "identity:NAME"; "__main__@DIGEST:NAME" of what no file and name lead to, the digest being of its code, of the
     values that it uses, and of a partial's arguments.
 
     A network (an instance of nn.Module) is copied, so that it stays as it is now.
@@ -66,7 +66,7 @@ def name_of(value: Any, identity: str | None = None) -> str:
         _refuse_stale(value)
     else:
         digest = object_digest(value, redrawn=_redrawn(value))
-        name = f"{_module_of(value)}:{_label(value)}@{digest[:_SHORT_DIGEST]}"
+        name = f"{_module_of(value)}@{digest[:_SHORT_DIGEST]}:{_label(value)}"
         _identities[name] = digest
         if name not in _live and _is_network(value):
             value = _copied(value)
@@ -84,7 +84,7 @@ def load_object(name: str) -> Any:
         _refuse_stale(_live[name])
         return _live[name]
     origin, _, attribute = name.rpartition(":")
-    if "@" in attribute or origin in ("__main__", "identity"):
+    if digest_in(name) or origin in ("__main__", "identity"):
         raise UserError(
             f"got {name!r}, which was defined in another session of Python and is not there: hand it over again, or "
             "put it into a file and give FILE.py:NAME"
@@ -147,7 +147,7 @@ def said(error: BaseException) -> str:
 
 def short_name(name: str) -> str:
     """What a reader calls the code behind `name`: "Net" for "some/where/net.py:Net"; catalogue names as they are."""
-    return name.rpartition(":")[2].partition("@")[0] if is_reference(name) else name
+    return name.rpartition(":")[2] if is_reference(name) else name
 
 
 def short_names(names: Iterable[str]) -> dict[str, str]:
@@ -162,15 +162,26 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
     return shorts
 
 
+def digest_in(name: str) -> str:
+    """That of an object which no file and name lead to; "" of any other."""
+    origin = name.rpartition(":")[0]
+    return "" if origin.endswith(".py") else origin.partition("@")[2]
+
+
 def _places(names: list[str]) -> list[str]:
     """The shortest ends of the places of `names` that differ from each other."""
-    parts = [re.split(r"[/\\]", name.rpartition(":")[0]) if is_reference(name) else [] for name in names]
-    digests = [name.rpartition("@")[2] if "@" in name.rpartition(":")[2] else "" for name in names]
+    parts = [re.split(r"[/\\]", place_of(name)) if is_reference(name) else [] for name in names]
+    digests = [digest_in(name) for name in names]
     for depth in range(1, max(map(len, parts), default=0) + 1):
         ends = ["/".join(part[-depth:]) for part in parts]
         if len(set(ends)) == len(ends):
             return ends
     return [digest or "/".join(part) for digest, part in zip(digests, parts, strict=True)]
+
+
+def place_of(name: str) -> str:
+    """Without the digest, if there is one."""
+    return name.rpartition(":")[0].removesuffix(f"@{digest_in(name)}")
 
 
 def _refuse_stale(value: Any) -> None:

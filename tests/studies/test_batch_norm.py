@@ -10,6 +10,7 @@ NAN = np.nan
 @pytest.mark.parametrize(
     ("models", "pairs"),
     [
+        (["__main__@a1:net", "__main__@b2:net_no_batchnorm"], [("__main__@a1:net", "__main__@b2:net_no_batchnorm")]),
         (["mlp-3x512", "inception", "inception-no-batchnorm"], [("inception", "inception-no-batchnorm")]),
         (["resnet-no-batchnorm", "resnet"], [("resnet", "resnet-no-batchnorm")]),
         (["net.py:make", "net.py:make_no_batchnorm"], [("net.py:make", "net.py:make_no_batchnorm")]),

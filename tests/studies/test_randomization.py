@@ -135,7 +135,7 @@ def test_functions_stand_for_models_by_the_file_that_defines_them(data):
     assert [spec.model for spec in study.plan()] == ["mlp-1x8", f"{__file__}:build_nothing"]
     study = RandomizationStudy(data=data, models=[lambda num_classes: None, lambda num_classes: 1], rates=[])
     names = list(dict.fromkeys(spec.model for spec in study.plan()))
-    assert [name.rpartition("@")[0].rpartition(":")[2] for name in names] == ["lambda", "lambda"]
+    assert [name.rpartition(":")[2] for name in names] == ["lambda", "lambda"]
 
 
 def test_the_settings_follow_the_kind_of_data(data):

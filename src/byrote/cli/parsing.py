@@ -55,7 +55,7 @@ def parse(arguments: Sequence[str]) -> Demo | Reproduce | Measure | Judge | Repo
     try:
         with redirect_stderr(complaint), redirect_stdout(sys.stdout if set(_HELP) & set(words) else printed):
             command = tyro.cli(
-                Command,  # type: ignore[arg-type]
+                Command,
                 prog="byrote",
                 description="Does your network learn, or learn by rote?",
                 args=words,
@@ -99,7 +99,7 @@ def _refuse_unknown(words: Sequence[str]) -> None:
     for command, what, known in (("reproduce", "study", REPRODUCTIONS), ("measure", "quantity", QUANTITIES)):
         if names[0] == command and second is not None and second not in known:
             raise _unknown(what, second, known)
-    if names[0] == "measure" and second in QUANTITIES:
+    if names[0] == "measure" and second is not None:
         kind = QUANTITIES[second]
     flags = _flags_of(kind)
     for word in names[1:]:

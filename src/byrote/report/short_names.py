@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from byrote.references import is_reference, short_names
+from byrote.references import digest_in, is_reference, short_names
 from byrote.report.figures import Figure, slug
 from byrote.studies.analysis import Analysis
 from byrote.studies.study import Study
@@ -48,7 +48,7 @@ def _names_in(outcome: TrainOutcome | Computed) -> Iterable[Any]:
 
 
 def _described(name: str) -> str:
-    if "@" not in name.rpartition(":")[2]:
+    if not digest_in(name):
         return name
     return f"{name}: it comes from a notebook or a script, and is known by what it does"
 

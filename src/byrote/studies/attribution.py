@@ -260,8 +260,8 @@ def shapley_intervals(found: Attribution, noise: float, sign: int = 1) -> list[I
     ends = [sorted((sign * row["low"], sign * row["high"])) for row in rows]
     means = [sign * row["value"] for row in rows]
     return [
-        joined(Interval(mean, *own, found.num_seeds), Interval(mean, mean - noise, mean + noise, found.num_seeds))
-        for mean, own in zip(means, ends, strict=True)
+        joined(Interval(mean, low, high, found.num_seeds), Interval(mean, mean - noise, mean + noise, found.num_seeds))
+        for mean, (low, high) in zip(means, ends, strict=True)
     ]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int64
 
+from byrote.references import place_of, short_name
 from byrote.studies.comparisons import discordant_columns
 from byrote.training.outcome import TrainOutcome
 
@@ -19,7 +20,14 @@ WITHOUT = ("-no-batchnorm", "_no_batchnorm")
 
 def batch_norm_pairs(models: Sequence[str]) -> list[tuple[str, str]]:
     """Each model with its twin without batch norm, where `models` has both: ("resnet", "resnet-no-batchnorm")."""
-    return [(model, model + ending) for model in models for ending in WITHOUT if model + ending in models]
+    # The places of functions that a notebook or a script defines hold a digest of each.
+    places = {(place_of(model), short_name(model)): model for model in models}
+    return [
+        (model, places[place, name + ending])
+        for (place, name), model in places.items()
+        for ending in WITHOUT
+        if (place, name + ending) in places
+    ]
 
 
 def steps_column(level: float) -> str:

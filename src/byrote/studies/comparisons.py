@@ -65,8 +65,8 @@ def discordant_columns(
 
 def compared(runs: pd.DataFrame, rival: str) -> Comparison:
     """What the `discordant_columns` of these runs, the seeds of one condition, come to."""
-    counts = (runs[f"{side}_against_{rival}"].astype(float).tolist() for side in ("won", "lost", "agreed"))
-    return compare(*counts, int(runs["n_test"].iloc[0]))
+    won, lost, agreed = (runs[f"{side}_against_{rival}"].astype(float).tolist() for side in ("won", "lost", "agreed"))
+    return compare(won, lost, agreed, int(runs["n_test"].iloc[0]))
 
 
 def compare(
@@ -89,9 +89,8 @@ def compare(
     differences = (np.asarray(won) - np.asarray(lost)) / n_test
     num_discordant = float(np.sum(won) + np.sum(lost))
     effect = min(max(num_seeds * float(np.sum(agreed)) / num_discordant, 1.0), num_seeds) if num_discordant else 1.0
-    low, high, p_value = _over_examples(
-        *(float(np.sum(side)) / effect for side in (won, lost)), num_seeds * n_test / effect
-    )
+    num_won, num_lost = (float(np.sum(side)) / effect for side in (won, lost))
+    low, high, p_value = _over_examples(num_won, num_lost, num_seeds * n_test / effect)
     if num_seeds == 1:
         return Comparison(Interval(float(differences[0]), low, high, n_test), p_value, 1)
     over_seeds = mean_interval(differences)

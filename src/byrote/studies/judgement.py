@@ -158,9 +158,9 @@ def telling(table: pd.DataFrame, measure: str) -> Telling:
     labels = [table.loc[table["corruption"] == name, columns] for name in ("random-labels", "true-labels")]
     pairs = labels[0].merge(labels[1], on=[*own, "seed"], suffixes=("_random", "_true"))
     fitted = pairs["fitted_random"].astype(bool) & pairs["fitted_true"].astype(bool)
-    random, true = (pairs[f"{measure}_{name}"].astype(float) for name in ("random", "true"))
-    both = pairs.assign(random=random, true=true)[fitted & np.isfinite(random) & np.isfinite(true)]
-    random, true = both["random"].to_numpy(), both["true"].to_numpy()
+    values = {name: pairs[f"{measure}_{name}"].astype(float) for name in ("random", "true")}
+    both = pairs.assign(**values)[fitted & np.isfinite(values["random"]) & np.isfinite(values["true"])]
+    random, true = both["random"].to_numpy(float), both["true"].to_numpy(float)
     size = np.abs(random) + np.abs(true)
     relative = np.divide(random - true, size, out=np.zeros_like(size), where=size > 0)
     by_configuration, by_seed = (
@@ -228,7 +228,7 @@ def _granulated(factors: Sequence[_Agreements], clusters: Int64[np.ndarray, " M"
     _, ends = np.unique(ends, return_inverse=True)
     ends = ends.reshape(2, -1)
     num_clusters = int(ends.max()) + 1
-    of_cluster = sum(np.bincount(side, deviations, num_clusters) for side in ends)
+    of_cluster = np.sum([np.bincount(side, deviations, num_clusters) for side in ends], axis=0)
     _, dyads = np.unique(np.sort(ends, axis=0), axis=1, return_inverse=True)
     twice = np.bincount(dyads.ravel(), deviations)
     # Not below that of pairs which all are independent.

@@ -168,7 +168,7 @@ def error_rises(model: str, runs: pd.DataFrame) -> Reading:
     starts = sides_of(learned.accuracy, learned.guessing) if several else UNKNOWN
     ends = chance_sides(levels[-1][1]) if several else UNKNOWN
     each = ", ".join(
-        f"{1 - own.mean():.3f} at rate {rate:g}" for (rate, _), own in zip(levels, accuracies, strict=True)
+        f"{1 - own.mean():.3f} at rate {float(rate):g}" for (rate, _), own in zip(levels, accuracies, strict=True)
     )
     worst = min(range(len(rises)), key=lambda place: rises[place].low)
     fall = rises[worst]

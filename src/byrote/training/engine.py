@@ -64,7 +64,7 @@ def train(
     """
     log = on_log or (lambda _: None)
     device = resolve_device(device)
-    specs = tuple(spec.resolved(data) for spec in specs)
+    specs = tuple(specs)
     if not specs:
         return
     common = TrainSpec.model_fields.keys() - set(FIELDS_OF_REPLICAS)
