@@ -156,7 +156,8 @@ def time_grows(model: str, runs: pd.DataFrame) -> Reading:
 
 def error_rises(model: str, runs: pd.DataFrame) -> Reading:
     n_test = num_unseen(runs)
-    levels = [(rate, own.sort_values("seed")) for rate, own in runs.groupby("label_rate")]
+    rates = sorted(runs["label_rate"].astype(float).unique().tolist())
+    levels = [(rate, runs[runs["label_rate"] == rate].sort_values("seed")) for rate in rates]
     accuracies = [unseen_accuracies(own) for _, own in levels]
     learned = learning(levels[0][1])
     several = runs["seed"].nunique() >= LEAST_SEEDS
@@ -168,7 +169,7 @@ def error_rises(model: str, runs: pd.DataFrame) -> Reading:
     starts = sides_of(learned.accuracy, learned.guessing) if several else UNKNOWN
     ends = chance_sides(levels[-1][1]) if several else UNKNOWN
     each = ", ".join(
-        f"{1 - own.mean():.3f} at rate {float(rate):g}" for (rate, _), own in zip(levels, accuracies, strict=True)
+        f"{1 - own.mean():.3f} at rate {rate:g}" for (rate, _), own in zip(levels, accuracies, strict=True)
     )
     worst = min(range(len(rises)), key=lambda place: rises[place].low)
     fall = rises[worst]

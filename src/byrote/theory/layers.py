@@ -248,9 +248,15 @@ def _plain(module: nn.Module) -> nn.Module:
     if isinstance(module, nn.Linear):
         plain: nn.Module = nn.Linear(module.in_features, module.out_features, bias=module.bias is not None)
     elif isinstance(module, nn.Conv2d):
-        m = module
         plain = nn.Conv2d(
-            m.in_channels, m.out_channels, m.kernel_size, m.stride, m.padding, m.dilation, m.groups, m.bias is not None
+            module.in_channels,
+            module.out_channels,
+            _pair(module.kernel_size),
+            _pair(module.stride),
+            module.padding if isinstance(module.padding, str) else _pair(module.padding),
+            _pair(module.dilation),
+            module.groups,
+            module.bias is not None,
         )
     else:
         return copy.deepcopy(module)
