@@ -17,6 +17,7 @@ SECRETS = [
     ("postgresql://me:s3cret@host:port/db", "postgresql://me:***@host:port/db"),
     ("postgresql:/me:s3cret@host/db", "postgresql:***@host/db"),
     ("me:s3cret@host/db", "me:***@host/db"),
+    ("me:s3cret@0123456789ab/db", "me:***@0123456789ab/db"),
     (
         "postgresql://host/db?user=me&password=s3cret&sslmode=require",
         "postgresql://host/db?user=me&password=***&sslmode=require",
@@ -35,6 +36,8 @@ OPEN = [
     "models.py:Net failed: ValueError: a@b",
     "mlp-1x512, partial-labels 0.3, seed 0: fitted after 40 steps",
     "git@github.com:someone/something",
+    "model '__main__:Net@0123456789ab' failed",
+    "__main__:lambda@0123456789ab, cells:Net(width=3)@ba9876543210: 1 seed",
 ]
 
 

@@ -63,9 +63,22 @@ def broken() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(7, 3))
 
 
+class MadeInForward(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        if not hasattr(self, "out"):
+            self.out = nn.Linear(x[0].numel(), 3)
+        return self.out(x.flatten(1))
+
+
+class NothingFromTrain(Ending):
+    def train(self, mode: bool = True) -> None:  # type: ignore[override]
+        super().train(mode)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
+        (name_of(MadeInForward), "whose first forward pass makes weights (out.weight, out.bias) that no optimiser"),
         (name_of(without_weights), "which has no parameters: there is nothing to train"),
         (name_of(frozen), "all of whose 195 weights are frozen (requires_grad=False): leave some to train"),
         (first(lambda x: x, out=4), "gave outputs of shape (2, 4) for 2 inputs, expected (2, 3): one row of 3 class"),
@@ -95,6 +108,10 @@ def test_a_network_is_said_to_be_drawn_anew() -> None:
         note
         == "is a network that was handed over: its trainable weights are drawn anew for each seed, as its layers do"
     )
+
+
+def test_train_need_not_return_the_network() -> None:
+    assert tried(name_of(lambda: NothingFromTrain(lambda x: x))) == []
 
 
 def test_one_example_is_no_batch_for_batch_norm() -> None:

@@ -123,6 +123,20 @@ class Sharpness(NeedsRate):
             raise ValueError("needs a closure")
 
 
+class OtherMemory(NeedsRate):
+    """Gives weights other memory in each step, of those that are to be trained."""
+
+    def step(self, closure: object = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            for weight in (weight for weight in group["params"] if weight.requires_grad):
+                weight.data = weight.data - group["lr"] * weight.grad.data
+
+
+class Leaving(NeedsRate):
+    def step(self, closure: object = None) -> None:  # type: ignore[override]
+        raise SystemExit(0)
+
+
 class SecondOrder(NeedsRate):
     def step(self, closure: object = None) -> None:  # type: ignore[override]
         for weight in self.param_groups[0]["params"]:
@@ -177,6 +191,7 @@ def test_matrices_alone_can_be_orthogonalised() -> None:
         (ScheduleFree, "which has other weights in evaluation"),
         (OwnRate, "which has no learning rate called lr"),
         (Sharpness, "cannot step on one gradient a step .ValueError: needs a closure"),
+        (Leaving, "cannot step on one gradient a step .SystemExit: 0"),
         (SecondOrder, "cannot step on one gradient a step .RuntimeError"),
     ],
 )
@@ -187,3 +202,13 @@ def test_what_cannot_be_used_is_refused(kind: type, why: str) -> None:
 
 def test_a_learning_rate_without_a_default_is_given() -> None:
     verify_optimizer(TrainSpec(model="mlp-1x4", optimizer=name_of(NeedsRate)), [0, 1, 4])
+
+
+@pytest.mark.parametrize("num", [1, 3])
+def test_steps_that_give_weights_other_memory_reach_the_network(num: int) -> None:
+    weights, specs = stack(num), [TrainSpec(model="mlp-1x4", optimizer=name_of(OtherMemory), learning_rate=0.5)] * num
+    optimizer = ReplicaOptimizer(specs, weights)
+    for _ in range(2):
+        weights["weight"].grad = torch.full_like(weights["weight"], 0.25)
+        optimizer.step(1.0)
+    assert torch.equal(weights["weight"], torch.full((num, 3, 2), 0.75))

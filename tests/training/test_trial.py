@@ -208,7 +208,7 @@ def test_the_layout_of_memory_is_one_that_the_network_goes_with(
     flatten: Callable[[torch.Tensor], torch.Tensor], goes: bool
 ) -> None:
     network = made(lambda: Viewing(flatten), 0)
-    assert goes_with_channels_last(network, inputs(2, 5, 5)) == goes
+    assert goes_with_channels_last([network], inputs(2, 5, 5)) == goes
     assert network.conv.weight.is_contiguous(memory_format=torch.channels_last) == goes  # type: ignore[union-attr,operator]
 
 

@@ -210,7 +210,52 @@ class Wires(Model):
         return super().body(x) * (1 + self.calls % 3)
 
 
+class MaxNorm(Model):
+    """As in EEGNet: weights get other memory in each forward pass."""
+
+    def body(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            self.first.weight.data = torch.renorm(self.first.weight.data, p=2, dim=0, maxnorm=0.4)
+        return super().body(x)
+
+
+class GroupNorms(Model):
+    """In a stack, torch has no group norm of images whose channels lie side by side."""
+
+    def make(self) -> None:
+        self.conv, self.norm, self.first = nn.Conv2d(1, 4, 3, stride=2), nn.GroupNorm(2, 4), nn.Linear(36, 12)
+
+    def body(self, x: torch.Tensor) -> torch.Tensor:
+        return self.first(self.norm(self.conv(x)).relu().flatten(1))
+
+
+class Volumes(Model):
+    def make(self) -> None:
+        self.conv, self.first = nn.Conv3d(1, 2, (3, 3, 2)), nn.Linear(2 * 6 * 2, 12)
+
+    def body(self, x: torch.Tensor) -> torch.Tensor:
+        return self.first(self.conv(x.reshape(-1, 1, 8, 4, 2)).relu().flatten(1))
+
+
+class DrawsOfItsOwn(Model):
+    """Leaves out a layer now and then."""
+
+    def make(self) -> None:
+        self.first, self.second = nn.Linear(64, 12), nn.Linear(12, 12)
+        self.random = np.random.default_rng(int(torch.randint(1000, ())))
+
+    def body(self, x: torch.Tensor) -> torch.Tensor:
+        x = super().body(x)
+        return x if self.training and self.random.random() < 0.1 else x + self.second(x)
+
+
+class NothingFromTrain(Model):
+    def train(self, mode: bool = True) -> None:  # type: ignore[override]
+        super().train(mode)
+
+
 FAST = [InPlace, ViewAfterConvolution, OldWeightNorm, BatchNorms, Tied, PlainAttributes, GradientHook, PartOfATensor]
+FAST += [MaxNorm, GroupNorms, Volumes, DrawsOfItsOwn, NothingFromTrain]
 SLOW = [
     *(WeightNorm, SpectralNorm, OldSpectralNorm, Pruned, OtherNorms, Attention, Recurrent, Buffers, Frozen, NoDropout),
     *(ComplexWeights, Wires),

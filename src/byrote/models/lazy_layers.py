@@ -26,7 +26,8 @@ def materialized(network: nn.Module, input_shape: tuple[int, ...], name: str) ->
         # In evaluation mode first, which leaves running averages as they are; some layers are for training alone.
         for training in (False, True):
             if _lazy(network):
-                _call(network.train(training), torch.zeros(2, *input_shape))
+                network.train(training)
+                _call(network, torch.zeros(2, *input_shape))
     network.train(was_training)
     if left := _lazy(network):
         raise UserError(

@@ -41,11 +41,9 @@ def probe(name: str, inputs: Tensor, *, num_classes: int, dropout: float) -> lis
     import torch
 
     network = build_model(name, input_shape=tuple(inputs.shape[1:]), num_classes=num_classes, dropout=dropout)
-    weights = list(network.parameters())
+    paths, weights = {path for path, _ in network.named_parameters()}, list(network.parameters())
     trained = [weight for weight in weights if weight.requires_grad]
-    if not weights:
-        raise UserError(f"got model {name!r}, which has no parameters: there is nothing to train")
-    if not trained:
+    if weights and not trained:
         raise UserError(
             f"got model {name!r}, all of whose {sum(weight.numel() for weight in weights):,} weights are frozen "
             "(requires_grad=False): leave some to train"
@@ -56,6 +54,14 @@ def probe(name: str, inputs: Tensor, *, num_classes: int, dropout: float) -> lis
     doing = f"model {name!r} on {len(inputs)} inputs of shape {tuple(inputs.shape[1:])}"
     with undisturbed(0), torch.enable_grad(), users_code(name, doing):
         outputs = _outputs(network, inputs, training=False)
+        if made := [path for path, _ in network.named_parameters() if path not in paths]:
+            raise UserError(
+                f"got model {name!r}, whose first forward pass makes weights ({', '.join(made[:3])}) that no optimiser "
+                "made before it would train: make its layers in __init__, with nn.LazyLinear or nn.LazyConv2d where "
+                "their shapes are not known there"
+            )
+        if not weights:
+            raise UserError(f"got model {name!r}, which has no parameters: there is nothing to train")
         for each in (outputs, _outputs(network, inputs, training=True)) if len(inputs) > 1 else (outputs,):
             _refuse_output(name, each, len(inputs), num_classes)
             reached = each.requires_grad and torch.autograd.grad(each.sum(), trained, allow_unused=True)
@@ -68,7 +74,8 @@ def probe(name: str, inputs: Tensor, *, num_classes: int, dropout: float) -> lis
 
 
 def _outputs(network: nn.Module, inputs: Tensor, *, training: bool) -> Tensor:
-    outputs: Tensor = network.train(training)(inputs.clone())  # a forward pass may change its input
+    network.train(training)  # which need not return the network
+    outputs: Tensor = network(inputs.clone())  # a forward pass may change its input
     return outputs
 
 

@@ -131,9 +131,7 @@ class _Group:
         if is_convolutional(networks[0]) and len(network_input_shape(self.recipe, self.data)) == 3:
             inputs = trial_inputs(self.recipe, self.data, self.device, self.dtype)
             with self._reproducibly("trial", 0):
-                channels_last = goes_with_channels_last(networks[0], inputs, self.recipe.precision)
-            for network in networks if channels_last else ():
-                network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+                channels_last = goes_with_channels_last(networks, inputs, self.recipe.precision)
         conditions = make_conditions(self.specs, self.data, device=self.device, channels_last=channels_last)
         self.train_split = conditions.train
         self.unseen = {"test": conditions.test}

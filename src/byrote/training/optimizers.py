@@ -62,7 +62,7 @@ def verify_optimizer(spec: TrainSpec, axes: Iterable[int]) -> None:
                 weight.grad = torch.full_like(weight, 0.5)
             try:
                 optimizer.step(1.0)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise _unusable(spec, f"cannot step on one gradient a step ({said(error)})") from error
 
 
@@ -100,9 +100,14 @@ class ReplicaOptimizer:
             for part, parameter in zip(group["params"], self._parameters.values(), strict=True):
                 part.grad = None if parameter.grad is None else self._part(parameter.grad, first, last)
         self._optimizer.step()
-        for group in self._optimizer.param_groups:
-            for part in group["params"]:
+        for group, (first, last), addresses in zip(
+            self._optimizer.param_groups, self._segments, self._addresses, strict=True
+        ):
+            for part, parameter, address in zip(group["params"], self._parameters.values(), addresses, strict=True):
                 part.grad = None
+                if part.data_ptr() != address:  # after `part.data = ...`
+                    home = self._part(parameter.data, first, last)
+                    part.data = home.copy_(part.data)
 
     def keep(self, kept: Sequence[int], parameters: dict[str, Tensor]) -> None:
         """Goes on with the replicas `kept`, whose parameters are now `parameters`, and with their state."""
@@ -157,14 +162,19 @@ class ReplicaOptimizer:
             last = first + len(list(run))
             self._segments.append((first, last))
             first = last
+        parts = [
+            [self._part(p.detach(), first, last).requires_grad_(p.requires_grad) for p in self._parameters.values()]
+            for first, last in self._segments
+        ]
+        self._addresses = [[part.data_ptr() for part in each] for each in parts]
         groups = [
             {
-                "params": [self._part(p.detach(), first, last) for p in self._parameters.values()],
+                "params": each,
                 "lr": self._specs[first].learning_rate,
                 # Also where it is 0: the default of AdamW, for one, is not.
                 "weight_decay": self._specs[first].weight_decay,
             }
-            for first, last in self._segments
+            for each, (first, _) in zip(parts, self._segments, strict=True)
         ]
         # Some take these without a default.
         required = {name for name in fields.keys() & taken.keys() if taken[name].default is inspect.Parameter.empty}

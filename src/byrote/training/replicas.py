@@ -26,7 +26,9 @@ class Replicas:
         self.num_replicas = len(networks)
         self._network = networks[0]
         if self.alone:
-            self.parameters = {name: p.detach()[None] for name, p in self._network.named_parameters()}
+            self.parameters = {
+                name: p.detach()[None].requires_grad_(p.requires_grad) for name, p in self._network.named_parameters()
+            }
             self.buffers = {name: b[None] for name, b in self._network.named_buffers()}
         else:
             self.parameters, self.buffers = stack_module_state(list(networks))
@@ -41,7 +43,9 @@ class Replicas:
         """Logits. With `members`, only those replicas run, on inputs `[len(members), B, ...]`."""
         self._network.train(training)
         if self.alone:
-            return _scores(self._network(inputs[0]), training)[None]
+            scores = _scores(self._network(inputs[0]), training)
+            self._share_memory()
+            return scores[None]
         if inputs.stride(0) == 0:
             # Each its own copy, since a forward pass may change its input in place.
             inputs = torch.stack([inputs[0]] * len(inputs))
@@ -54,6 +58,15 @@ class Replicas:
 
     def _call_one(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], inputs: Tensor) -> Tensor:
         return _scores(functional_call(self._network, (parameters, buffers), (inputs,)), self._network.training)
+
+    def _share_memory(self) -> None:
+        """Lets `parameters` be views of the weights again where a forward pass has given these other memory
+        (`weight.data = ...`)."""
+        for view, leaf in zip(self.parameters.values(), self._leaves, strict=True):
+            if leaf.data_ptr() != view.data_ptr():
+                home = view.data[0]
+                home.copy_(leaf.data)
+                leaf.data = home
 
     def collect_gradients(self) -> None:
         """After backward: lets `parameters[name].grad` be the gradient `[R, ...]`, also of a single network."""

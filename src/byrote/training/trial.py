@@ -19,6 +19,7 @@ from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.training.conditions import token_hint
 from byrote.training.key import network_input_shape
+from byrote.training.own_draws import draws_noted, own_generators, restore, state_of
 from byrote.training.precision import make_numerics
 from byrote.training.replicas import Replicas
 from byrote.training.spec import TrainSpec
@@ -50,9 +51,12 @@ def why_not_stackable(
     with left_as_they_were(networks), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            stacked = _course(Replicas(networks), torch.stack([inputs] * len(networks)), numerics)
+            with draws_noted(networks[0]) as draws:
+                stacked = _course(Replicas(networks), torch.stack([inputs] * len(networks)), numerics)
         except Exception as error:  # vmap raises whatever the module's own code makes of batched tensors
             return f"a stack of it fails: {_words(error)}"
+        if draws:
+            return "it draws random numbers that all networks of a stack would share"
     for position, network in enumerate(networks):
         buffers = dict(network.named_buffers())
         with left_as_they_were([network]):
@@ -74,18 +78,33 @@ def why_not_stackable(
     return None
 
 
-def goes_with_channels_last(network: nn.Module, inputs: Shaped[Tensor, "B C H W"], precision: str = "float32") -> bool:
-    """Whether a network computes the same on images whose channels lie side by side in memory, where convolutions are
-    fastest: not one with `x.view` after a convolution. Its weights are left in the layout that this says."""
+def goes_with_channels_last(
+    networks: Sequence[nn.Module], inputs: Shaped[Tensor, "B C H W"], precision: str = "float32"
+) -> bool:
+    """Whether networks, alone or in a stack of several, compute the same on images whose channels lie side by side in
+    memory, where convolutions are fastest: not with `x.view` after a convolution, nor with a group norm in a stack.
+    Their weights are left in the layout that this says."""
     numerics = make_numerics(precision, inputs.device.type)
-    network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    by_rows = _tried(network, inputs, numerics)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    by_channels = _tried(network, inputs.contiguous(memory_format=torch.channels_last), numerics)
-    if by_rows is None or (by_channels is not None and not _difference(by_rows, by_channels, precision)):
-        return True
-    network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    return False
+    by_channels = inputs.contiguous(memory_format=torch.channels_last)
+    _lay_out(networks, torch.contiguous_format)
+    expected = _tried(networks[0], inputs, numerics)
+    _lay_out(networks, torch.channels_last)
+    found = _tried(networks[0], by_channels, numerics)
+    goes = expected is None or (found is not None and not _difference(expected, found, precision))
+    if goes and len(networks) > 1:
+        goes = why_not_stackable(networks, by_channels, precision) is None
+    if not goes:
+        _lay_out(networks, torch.contiguous_format)
+    return goes
+
+
+def _lay_out(networks: Sequence[nn.Module], layout: torch.memory_format) -> None:
+    """Of the weights of convolutions of images: volumes have a layout of their own."""
+    for network in networks:
+        for tensor in chain(network.parameters(), network.buffers()):
+            if tensor.ndim == 4:
+                # Not contiguous(), which leaves the strides of a single channel as they are.
+                tensor.data = tensor.data.to(memory_format=layout)
 
 
 def verify(
@@ -129,26 +148,30 @@ def verify(
 
 @contextmanager
 def left_as_they_were(networks: Sequence[nn.Module]) -> Iterator[None]:
-    """Takes back whatever calls within change of the networks: weights, buffers, attributes, modes, gradients."""
-    modules = [
-        (module, dict(vars(module)), dict(module._parameters), dict(module._buffers))
+    """Takes back whatever calls within change of the networks: weights, buffers, attributes, modes, gradients, and
+    what has been drawn from generators of their own."""
+    modules: list[tuple[Any, dict[str, Any], list[dict[str, Any]]]] = [
+        (module, dict(vars(module)), [dict(p) for p in (module._modules, module._parameters, module._buffers)])
         for network in networks
         for module in network.modules()
         if not isinstance(module, torch.jit.ScriptModule)
     ]
     modes = [(module, module.training) for network in networks for module in network.modules()]
     tensors = [*chain.from_iterable(chain(network.parameters(), network.buffers()) for network in networks)]
-    tensors += [value for _, own, _, _ in modules for value in own.values() if isinstance(value, Tensor)]
+    tensors += [value for _, own, *_ in modules for value in own.values() if isinstance(value, Tensor)]
     values = [tensor.detach().clone() for tensor in tensors]
+    generators = [(generator, state_of(generator)) for generator in own_generators(networks)]
     try:
         yield
     finally:
-        for module, own, parameters, buffers in modules:
-            kept: list[tuple[Any, Any]] = [(own, vars(module))]
-            kept += [(parameters, module._parameters), (buffers, module._buffers)]
-            for before, now in kept:
+        for module, own, parts in modules:
+            vars(module).clear()
+            vars(module).update(own)
+            for before, now in zip(parts, (module._modules, module._parameters, module._buffers), strict=True):
                 now.clear()
                 now.update(before)
+        for generator, state in generators:
+            restore(generator, state)
         for module, mode in modes:
             module.training = mode
         with torch.no_grad():

@@ -1,0 +1,84 @@
+"""The random generators that networks may draw from beside torch's global one: Python's, NumPy's, and their own."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+_KINDS = (random.Random, np.random.Generator, np.random.RandomState, torch.Generator)
+
+
+def own_generators(networks: Iterable[nn.Module]) -> list[Any]:
+    """Those in attributes of the networks' modules, and in global variables of the files that define their classes."""
+    modules = list(chain.from_iterable(network.modules() for network in networks))
+    files = {id(names): names for module in modules if (names := _globals_of(module)) is not None}
+    values = chain.from_iterable(part.values() for part in (*map(vars, modules), *files.values()))
+    return list({id(value): value for value in list(values) if isinstance(value, _KINDS)}.values())
+
+
+def state_of(generator: Any) -> Any:
+    """What `restore` brings back."""
+    if isinstance(generator, random.Random):
+        return generator.getstate()
+    if isinstance(generator, torch.Generator):
+        return generator.get_state()
+    return generator.bit_generator.state if isinstance(generator, np.random.Generator) else generator.get_state()
+
+
+def restore(generator: Any, state: Any) -> None:
+    if isinstance(generator, random.Random):
+        generator.setstate(state)
+    elif isinstance(generator, np.random.Generator):
+        generator.bit_generator.state = state
+    else:
+        generator.set_state(state)
+
+
+@contextmanager
+def draws_noted(network: nn.Module) -> Iterator[list[str]]:
+    """Gives a list that is empty as long as no forward pass within draws from these, nor from Python's and NumPy's
+    global generators: what runs around the passes may."""
+    generators, before, found = own_generators([network]), list[str](), list[str]()
+
+    def start(*_: Any) -> None:
+        before.append(_written_all(generators))
+
+    def end(*_: Any) -> None:
+        if before.pop() != _written_all(generators):
+            found.append("drawn")
+
+    hooks = [network.register_forward_pre_hook(start), network.register_forward_hook(end, prepend=True)]
+    try:
+        yield found
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _written_all(generators: Iterable[Any]) -> str:
+    states = [random.getstate(), np.random.get_state(), *map(state_of, generators)]  # noqa: NPY002
+    return repr([_written(state) for state in states])
+
+
+def _written(state: Any) -> Any:
+    """With whole arrays, which repr shortens."""
+    if isinstance(state, torch.Tensor):
+        return state.numpy().tobytes()
+    if isinstance(state, np.ndarray):
+        return state.tobytes()
+    if isinstance(state, dict):
+        return {name: _written(value) for name, value in state.items()}
+    return [_written(value) for value in state] if isinstance(state, tuple) else state
+
+
+def _globals_of(module: nn.Module) -> dict[str, Any] | None:
+    if type(module).__module__.startswith("torch."):
+        return None
+    return getattr(type(module).forward, "__globals__", None)
