@@ -16,7 +16,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from byrote.errors import UserError
 from byrote.models.catalog import MODELS, build_model, takes_dropout, without_batch_norm
 from byrote.references import name_of
-from byrote.training.replicas import why_not_stackable
+from byrote.training.trial import why_not_stackable
 
 from .conftest import steps_to_fit
 
@@ -170,8 +170,7 @@ def test_a_stack_trains_as_each_would_alone(name: str) -> None:
     """Outputs, gradients and running statistics, in float64, with dropout."""
     shape = (2, 6, 10)
     networks = [build_model(name, input_shape=shape, num_classes=3, seed=seed, dropout=0.2) for seed in range(2)]
-    with torch.autocast("cpu", torch.bfloat16):
-        assert why_not_stackable(networks, torch.randn(4, *shape)) is None
+    assert why_not_stackable(networks, torch.randn(4, *shape), "bfloat16") is None
     networks = [network.double() for network in networks]
     state = stack_module_state([copy.deepcopy(network) for network in networks])
     x = torch.randn(2, 4, *shape, dtype=torch.float64)
