@@ -170,7 +170,12 @@ def test_a_stack_trains_as_each_would_alone(name: str) -> None:
     """Outputs, gradients and running statistics, in float64, with dropout."""
     shape = (2, 6, 10)
     networks = [build_model(name, input_shape=shape, num_classes=3, seed=seed, dropout=0.2) for seed in range(2)]
-    assert why_not_stackable(networks, torch.randn(4, *shape), "bfloat16") is None
+    refusal = why_not_stackable(networks, torch.randn(4, *shape), "bfloat16")
+    if any(isinstance(module, torch.nn.BatchNorm2d) for module in networks[0].modules()):
+        # On a CPU torch 2.13 has no gradient of stacked batch norm in bfloat16: such runs are trained one by one.
+        assert refusal is None or "BFloat16" in refusal
+    else:
+        assert refusal is None
     networks = [network.double() for network in networks]
     state = stack_module_state([copy.deepcopy(network) for network in networks])
     x = torch.randn(2, 4, *shape, dtype=torch.float64)
