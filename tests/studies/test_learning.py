@@ -107,3 +107,43 @@ def test_examples_that_are_in_training_do_not_count(runs):
 )
 def test_so_many_examples_would_tell(mean, threshold, number):
     assert examples_wanted(mean, threshold) == number
+
+
+def test_of_classes_that_the_test_set_lacks_nothing_is_learned(runs):
+    """A constant has all of a test set of one class, and half of the balanced accuracy on one of two."""
+    generator = np.random.default_rng(0)
+    of_one = learning(runs(np.zeros(50, dtype=np.int64), generator.integers(0, 20, 50) == 0, num_classes=2))
+    assert of_one.outcome == "not known"
+    assert of_one.words.endswith("where guessing gives 100.0%")
+    labels = np.repeat([0, 1], [45, 5])
+    found = [learning(runs(labels, generator.choice(10, 50, p=[0.45, 0.45] + [0.0125] * 8))).outcome for _ in range(40)]
+    assert "learns" not in found
+
+
+def test_one_lucky_example_of_a_rare_class_is_no_learning(runs):
+    labels = np.repeat([0, 1], [49, 1])
+    almost = np.repeat([0, 1, 0, 1], [45, 4, 0, 1])
+    found = learning(runs(labels, almost, num_classes=2))
+    assert found.outcome == "not known"
+    assert "test examples would tell" in found.wanted
+    assert learning(runs(np.repeat([0, 1], [45, 10]), np.repeat([0, 1], [46, 9]), num_classes=2)).outcome == "learns"
+
+
+def test_more_examples_tell_where_seeds_cannot(runs):
+    """Ten test examples leave balanced accuracy open, and accuracy is known to be no better than guessing."""
+    labels = np.repeat([0, 1], [8, 2])
+    found = learning(runs(labels, np.repeat([0, 1, 1], [3, 5, 2]), num_classes=2))
+    assert found.outcome == "not known"
+    assert found.wanted == "Some 61 test examples would tell."
+
+
+def test_what_is_said_of_a_single_test_example(runs):
+    found = learning(runs(np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), num_classes=2))
+    assert found.words.startswith("100.0% of 1 test example (")
+    assert found.wanted == "Test examples of more than one class would tell."
+
+
+def test_no_interval_passes_what_accuracies_can_be(runs):
+    labels = np.arange(50) % 2
+    seeds = np.stack([labels, labels, np.where(np.arange(50) < 4, 1 - labels, labels)])
+    assert "to 100.0%)" in learning(runs(labels, seeds, num_classes=2)).words

@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from byrote.studies.statistics import Interval, accuracy_interval, binomial_interval, joined, joined_p, mean_interval
+from byrote.studies.statistics import (
+    Interval,
+    accuracy_interval,
+    binomial_interval,
+    exact_interval,
+    joined,
+    joined_p,
+    mean_interval,
+)
 
 values = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=20)
 
@@ -65,8 +73,8 @@ def test_seeds_share_the_luck_of_their_test_set():
     """Five equal accuracies on 100 examples are as sure as one; seeds that differ add their own spread."""
     same, one = accuracy_interval([0.8] * 5, 100), binomial_interval(0.8, 100)
     assert (same.low, same.high) == pytest.approx((one.low, one.high))
-    spread = accuracy_interval([0.7, 0.8, 0.9], 100)
-    seeds = mean_interval([0.7, 0.8, 0.9])
+    spread = accuracy_interval([0.76, 0.8, 0.84], 100)
+    seeds = mean_interval([0.76, 0.8, 0.84])
     assert spread.high - 0.8 == pytest.approx(math.hypot(seeds.high - 0.8, one.high - 0.8))
     assert accuracy_interval([0.8], 100) == binomial_interval(0.8, 100, 0.999)
     assert math.isnan(accuracy_interval([], 100).low)
@@ -87,3 +95,14 @@ def test_two_sources_of_luck_are_covered_together(num_seeds, of_seeds, of_exampl
         significant += p_value < 0.05
     assert missed <= stats.binom.ppf(0.999, 1000, 0.05)
     assert significant <= stats.binom.ppf(0.999, 1000, 0.05)
+
+
+def test_an_interval_of_accuracies_ends_at_all_and_nothing():
+    assert accuracy_interval([1.0, 0.98, 0.9], 50).high == 1
+    assert accuracy_interval([0.0, 0.02, 0.1], 50).low == 0
+
+
+def test_the_exact_interval_of_one_example():
+    """Clopper and Pearson's: (alpha / 2)^(1/n) for n of n."""
+    found = exact_interval(1, 1)
+    assert (found.low, found.high) == pytest.approx((0.025, 1.0))

@@ -2,8 +2,9 @@
 
 *Guessing* is the best constant prediction: always naming the largest class of the test set. A network *learns* where
 the lower end of the interval of its test accuracy lies above that, on test examples that are not in training; where
-classes are unequal, balanced accuracy may show it too, of which every constant has 1/K. It is *no better than guessing*
-only where the interval leaves no lead of LITTLE open: that noise explains a lead does not make it none.
+classes are unequal, balanced accuracy may show it too, of which every constant has 1 over the number of classes that
+occur in the test set. It is *no better than guessing* only where the interval leaves no lead of LITTLE open: that noise
+explains a lead does not make it none. A test set of one class tells nothing, as a constant has all of it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,14 @@ from jaxtyping import Int64
 from scipy import stats
 
 from byrote.studies.seed_tests import seeds_in_words, seeds_wanted
-from byrote.studies.statistics import Interval, accuracy_interval, binomial_interval, joined, mean_interval
+from byrote.studies.statistics import (
+    Interval,
+    accuracy_interval,
+    exact_interval,
+    joined,
+    mean_interval,
+    within_0_and_1,
+)
 from byrote.studies.verdicts import LITTLE
 from byrote.training.outcome import TrainOutcome
 
@@ -51,6 +59,7 @@ def learning_columns(
     guessing: accuracy of the best constant prediction on the test examples that are not in training; NaN without such.
     balanced_test_accuracy: on them, the mean over the classes that occur of the share of each that is right.
     balanced_half_width: of its 95% interval over test examples.
+    balanced_guessing: what any constant prediction has of it, 1 over the number of classes that occur.
     largest_class: the share of the largest class among the true training labels.
     """
     largest = float(np.bincount(train_labels).max() / len(train_labels))
@@ -59,29 +68,30 @@ def learning_columns(
     return columns | {"largest_class": [largest] * len(rows)}
 
 
-_COLUMNS = ("guessing", "balanced_test_accuracy", "balanced_half_width")
+_COLUMNS = ("guessing", "balanced_test_accuracy", "balanced_half_width", "balanced_guessing")
 
 
-def _row(outcome: TrainOutcome, labels: Int64[np.ndarray, " T"]) -> tuple[float, float, float]:
+def _row(outcome: TrainOutcome, labels: Int64[np.ndarray, " T"]) -> tuple[float, float, float, float]:
     unseen = np.ones(len(labels), dtype=bool)
     unseen[outcome.test_leaked] = False
     own = labels[unseen]
     if not len(own):
-        return math.nan, math.nan, math.nan
+        return math.nan, math.nan, math.nan, math.nan
     sizes = np.bincount(own)
     guessing = float(sizes.max() / len(own))
+    balanced_guessing = float(1 / np.count_nonzero(sizes))
     if len(outcome.test_predictions) != len(labels):
-        return guessing, math.nan, math.nan
+        return guessing, math.nan, math.nan, balanced_guessing
     right = np.bincount(own[outcome.test_predictions[unseen] == own], minlength=len(sizes))
     present = sizes > 0
     of_classes = [
-        binomial_interval(int(hits) / int(size), int(size), SURE)
+        exact_interval(int(hits), int(size), SURE)  # Wilson's is too short for the few examples of a rare class
         for hits, size in zip(right[present], sizes[present], strict=True)
     ]
     shares = np.array([one.mean for one in of_classes])
     # MOVER: half-widths of independent parts add in squares (Zou and Donner, 2008), the wider side of each.
     half = np.array([max(one.mean - one.low, one.high - one.mean) for one in of_classes])
-    return guessing, float(shares.mean()), float(np.sqrt((half**2).sum()) / len(half))
+    return guessing, float(shares.mean()), float(np.sqrt((half**2).sum()) / len(half)), balanced_guessing
 
 
 def unseen_accuracies(runs: pd.DataFrame) -> np.ndarray:
@@ -104,14 +114,17 @@ def learning(runs: pd.DataFrame) -> Learning:
     accuracies, n_test, guessing = unseen_accuracies(runs), num_unseen(runs), float(runs["guessing"].iloc[0])
     interval = accuracy_interval(accuracies, n_test, SURE)
     balanced = _balanced(runs) if classes_are_unequal(runs) else None
-    constant = 1 / int(runs["num_classes"].iloc[0])
+    constant = float(runs["balanced_guessing"].iloc[0])
     outcome: Literal["learns", "no better than guessing", "not known"] = "not known"
-    if interval.low > guessing or (balanced is not None and balanced.low > constant):
+    if constant == 1:
+        outcome = "not known"
+    elif interval.low > guessing or (balanced is not None and balanced.low > constant):
         outcome = "learns"
     elif interval.high < guessing + LITTLE and (balanced is None or balanced.high < constant + LITTLE):
         outcome = "no better than guessing"
+    examples = "test example" if n_test == 1 else "test examples"
     words = (
-        f"{_percent(interval.mean)} of {n_test:,} test examples{_not_in_training(runs)} "
+        f"{_percent(interval.mean)} of {n_test:,} {examples}{_not_in_training(runs)} "
         f"({interval_of(interval)}), where guessing, which is to name the largest class always, gives "
         f"{_percent(guessing)}"
     )
@@ -120,7 +133,14 @@ def learning(runs: pd.DataFrame) -> Learning:
             f"; classes are unequal, and balanced accuracy is {_percent(balanced.mean)} ({interval_of(balanced)}), "
             f"where guessing gives {_percent(constant)}"
         )
-    wanted = "" if outcome != "not known" else _wanted(accuracies, interval, n_test, guessing)
+    wanted = ""
+    if outcome == "not known":
+        if constant == 1:
+            wanted = "Test examples of more than one class would tell."
+        elif balanced is not None and interval.high < guessing + LITTLE:
+            wanted = _wanted_balanced(runs, balanced, constant)
+        else:
+            wanted = _wanted(accuracies, interval, n_test, guessing)
     return Learning(outcome, interval, guessing, words, wanted)
 
 
@@ -137,6 +157,11 @@ def examples_wanted(mean: float, threshold: float) -> int | None:
     number = float(stats.norm.ppf((1 + SURE) / 2)) ** 2 * spread / (mean - threshold) ** 2
     if number > MOST_EXAMPLES:
         return None
+    return two_digits(number)
+
+
+def two_digits(number: float) -> int:
+    """Rounded up to two digits; 10 at least."""
     unit = 10 ** max(math.floor(math.log10(max(number, 1))) - 1, 0)
     return max(unit * math.ceil(number / unit), 10)
 
@@ -149,14 +174,23 @@ def _wanted(accuracies: np.ndarray, interval: Interval, n_test: int, guessing: f
     return seeds_in_words(seeds_wanted(accuracies, threshold))
 
 
+def _wanted_balanced(runs: pd.DataFrame, balanced: Interval, constant: float) -> str:
+    """Where accuracy has been found to be no better than guessing, and balanced accuracy leaves a lead open."""
+    threshold = constant if balanced.mean > constant + LITTLE / 2 else constant + LITTLE
+    n_test, half = num_unseen(runs), float(runs["balanced_half_width"].mean())
+    if half > abs(balanced.mean - threshold) > 0:
+        number = n_test * (half / (balanced.mean - threshold)) ** 2  # half-widths shrink with the root of the number
+        return f"Some {two_digits(number):,} test examples would tell." if number <= MOST_EXAMPLES else ""
+    return seeds_in_words(seeds_wanted(runs["balanced_test_accuracy"].to_numpy(float), threshold))
+
+
 def _balanced(runs: pd.DataFrame) -> Interval | None:
     values = runs["balanced_test_accuracy"].to_numpy(float)
     if np.isnan(values).any():
         return None
     mean, half = float(values.mean()), float(runs["balanced_half_width"].mean())
     over_examples = Interval(mean, mean - half, mean + half, num_unseen(runs))
-    found = joined(mean_interval(values), over_examples) if len(values) > 1 else over_examples
-    return Interval(found.mean, max(found.low, 0.0), min(found.high, 1.0), found.n)
+    return within_0_and_1(joined(mean_interval(values), over_examples) if len(values) > 1 else over_examples)
 
 
 def _not_in_training(runs: pd.DataFrame) -> str:

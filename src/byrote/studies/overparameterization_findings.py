@@ -120,7 +120,10 @@ def _small_gap(family: str, sweep: Sweep | str) -> Finding:
     if sweep.threshold is None:
         return Finding(claim, "no conclusion", _unfitted(sweep, "true labels"))
     seeds = len(sweep.test_errors)
-    left = accuracy_interval(1 - (sweep.test_errors - sweep.train_errors)[:, largest], sweep.n_test)
+    gaps = np.maximum(sweep.test_errors - sweep.train_errors, 0)[
+        :, largest
+    ]  # one that tests better than it fits has none
+    left = accuracy_interval(1 - gaps, sweep.n_test)
     rote = 1 - 1 / sweep.num_classes
     outcome = exceeds(left, 1 - SMALL_GAP * rote)
     return Finding(

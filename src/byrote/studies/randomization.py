@@ -74,7 +74,7 @@ class RandomizationStudy(ModelStudy):
         """`tabulate`, and per run:
 
         relative_time_to_fit: steps to fit over those of the run with the same model and seed on true labels;
-        guessing, balanced_test_accuracy, balanced_half_width, largest_class: see `learning`;
+        guessing, balanced_test_accuracy, balanced_half_width, balanced_guessing, largest_class: see `learning`;
         chance_deviation: of the test accuracy over all renamings of the classes, see `chance_deviation`;
         steps_to_start, initial_gradient_norm, early_gradient_norm, early_gradient_cosine: see `slow_start`;
         diverged_at_step: NaN where the loss was finite throughout;

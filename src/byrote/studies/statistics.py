@@ -63,6 +63,18 @@ def binomial_interval(accuracy: float, n: int, confidence: float = 0.95) -> Inte
     return Interval(accuracy, float(ends.low), float(ends.high), n)
 
 
+def exact_interval(hits: int, n: int, confidence: float = 0.95) -> Interval:
+    """A share of n independent examples with the interval of Clopper and Pearson (1934), which covers it at least as
+    often as it says for any n."""
+    ends = stats.binomtest(hits, n).proportion_ci(confidence, method="exact")
+    return Interval(hits / n, float(ends.low), float(ends.high), n)
+
+
+def within_0_and_1(found: Interval) -> Interval:
+    """The interval of a share, cut to what a share can be; NaN ends stay."""
+    return Interval(found.mean, *(float(np.clip(end, 0.0, 1.0)) for end in (found.low, found.high)), found.n)
+
+
 def accuracy_interval(
     accuracies: Sequence[float] | np.ndarray, n_test: int, strict: float = 0.999, confidence: float = 0.95
 ) -> Interval:
@@ -70,13 +82,14 @@ def accuracy_interval(
 
     Seeds share their test set, so its luck does not shrink with their number: Wilson's interval of the mean on n_test
     examples and Student's of the seeds are `joined` at `confidence`. One seed tells nothing of others: its interval is
-    that of the examples alone, at the stricter confidence, and speaks of the network that was trained.
+    that of the examples alone, at the stricter confidence, and speaks of the network that was trained. The ends are cut
+    to 0 and 1, which Student's pass.
     """
     array = np.asarray(accuracies, dtype=float)
     if len(array) == 1:
         return binomial_interval(float(array[0]), n_test, strict)
     mean = float(array.mean()) if len(array) else math.nan
-    return joined(mean_interval(array, confidence), binomial_interval(mean, n_test, confidence))
+    return within_0_and_1(joined(mean_interval(array, confidence), binomial_interval(mean, n_test, confidence)))
 
 
 def interval_in_words(num_seeds: int, n_test: int, strict: float = 0.999) -> str:
