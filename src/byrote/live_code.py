@@ -17,6 +17,7 @@ import types
 from collections.abc import Collection, Iterator
 from enum import Enum
 from functools import lru_cache
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,9 @@ def defining_file(value: Any) -> Path | None:
 
 def is_stale(value: Any, path: Path) -> bool:
     """Whether `path` was edited after `value` was imported from it: their code differs, and not because an import hook
-    of the user's changed it, since the file is younger than the process."""
-    if path.stat().st_mtime < _process_started():
+    changed it (pytest's rewrites assertions): the file is younger than the process, and Python itself compiled it."""
+    loader = getattr(sys.modules.get(value.__module__), "__loader__", None)
+    if path.stat().st_mtime < _process_started() or type(loader) is not SourceFileLoader:
         return False
     now: dict[str, list[str]] = {}
     for code in _all_codes(compile(path.read_bytes(), str(path), "exec", dont_inherit=True)):
