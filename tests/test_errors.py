@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from byrote.errors import StoreError, UserError
+from byrote.errors import StoreError, UserError, suggestion
 
 
 @pytest.mark.parametrize("kind", [UserError, StoreError])
@@ -12,3 +12,10 @@ def test_no_message_has_a_password(kind):
     error = kind("cannot use postgresql://me:s3cret@host/db")
     assert str(error) == "cannot use postgresql://me:***@host/db"
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+@pytest.mark.parametrize(
+    ("word", "near"), [("judg", "; did you mean 'judge'?"), ("adam", "; did you mean 'Adam'?"), ("zzz", "")]
+)
+def test_what_is_near_is_suggested(word, near):
+    assert suggestion(word, ["demo", "judge", "Adam"]) == near

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from difflib import get_close_matches
+
 from byrote.masking import masked
 
 
@@ -17,3 +20,10 @@ class StoreError(RuntimeError):
 
     def __init__(self, sentence: str) -> None:
         super().__init__(masked(sentence))
+
+
+def suggestion(word: str, known: Collection[str]) -> str:
+    """ "; did you mean 'demo'?", to end a sentence with, where something known is near, in any case; else ""."""
+    by_lower_case = {name.lower(): name for name in known}
+    close = get_close_matches(word.lower(), by_lower_case, n=1, cutoff=0.6)
+    return f"; did you mean {by_lower_case[close[0]]!r}?" if close else ""

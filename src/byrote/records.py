@@ -3,6 +3,7 @@ gives."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from byrote.errors import UserError
+from byrote.errors import UserError, suggestion
 
 R = TypeVar("R", bound="Record")
 
@@ -56,6 +57,8 @@ def meant(name: str, known: Collection[str]) -> str | None:
 
 def _sentence(problem: ErrorDetails, known: Collection[str]) -> str:
     message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "literal_error":
+        message += suggestion(str(problem["input"]), re.findall(r"'([^']*)'", message))
     if not problem["loc"]:
         return message
     name = str(problem["loc"][0])

@@ -3,7 +3,7 @@ import pytest
 from byrote import __version__
 from byrote.cli import main
 from byrote.cli.flags import Bounds
-from byrote.cli.parsing import parse, suggestion
+from byrote.cli.parsing import parse
 from byrote.errors import UserError
 
 
@@ -61,7 +61,3 @@ def test_underscores_are_hyphens():
 def test_the_version(flag, capsys):
     assert main([flag]) == 0
     assert capsys.readouterr().out == f"byrote {__version__}\n"
-
-
-def test_nothing_far_is_suggested():
-    assert suggestion("zzz", ["demo", "judge"]) == ""

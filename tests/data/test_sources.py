@@ -131,7 +131,9 @@ def test_cifar10_parquet(real_data: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("digit", {}, r"got data 'digit', did you mean 'digits'\? expected one of digits, mnist:DIR, .*csv:FILE"),
+        ("digit", {}, r"got data 'digit', expected one of digits, mnist:DIR, .*csv:FILE; did you mean 'digits'\?"),
+        ("cifar:/x", {}, r"did you mean 'cifar10'\?"),
+        ("MNIST:/x", {}, r"did you mean 'mnist'\?"),
         ("quux", {}, r"got data 'quux', expected one of digits"),
         ("", {}, r"got data '', expected one of digits"),
         ("imagess:/x", {}, r"did you mean 'images'\?"),

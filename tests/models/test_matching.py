@@ -88,7 +88,7 @@ def test_steps_are_whole_heads() -> None:
         ("mlp-3x512", 100, "got family 'mlp-3x512', expected a model's name with one {width} in it"),
         ("mlp-{width}x{width}", 100, "with one {width} in it"),
         ("mlp-3x{width}", 0, "got 0 parameters to match, expected at least 1"),
-        ("mlpp-3x{width}", 100, "got model 'mlpp-3x1' (did you mean 'mlp-3x512'?)"),
+        ("mlpp-3x{width}", 100, "NAME; did you mean 'mlp-3x512'?"),
         ("resnet-3x{width}", 100, ""),
     ],
 )

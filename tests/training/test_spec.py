@@ -105,6 +105,8 @@ def test_a_change_that_a_recipe_does_not_heed_is_refused() -> None:
         Recipe(steps=5).changed(epochs=3)
     with pytest.raises(UserError, match=r"got momentum=0.5 for Adam, which does not heed it"):
         Recipe().changed(optimizer="Adam", momentum=0.5)
+    with pytest.raises(UserError, match="got decay_steps=10 where decay is 1, which keeps the learning rate"):
+        Recipe(decay=1.0).changed(decay_steps=10)
     with pytest.raises(UserError, match="did you mean batch_size"):
         Recipe().changed(batchsize=3)
 

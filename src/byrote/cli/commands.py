@@ -168,7 +168,7 @@ def make_study(command: Demo | Reproduce | Measure, precision: str, out: Path) -
         refuse_training_flags(command, command.name)
         data = _load(command, out)
         measurement = MEASUREMENTS[command.name]
-        recipe = measurement.make_recipe(command.models, data, precision=precision, **command.recipe)
+        recipe = measurement.make_recipe(command.models, data, precision, command.recipe)
         sizes = {"seeds": command.seeds, "n_train": command.n_train}
         return measurement.build(data, model=command.models, recipe=recipe, **sizes, **command.own)
     if isinstance(command, Demo):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypedDict, get_args
 
 import tyro
 
@@ -16,17 +17,72 @@ Precision = Literal["auto", "float32", "bfloat16"]
 Listed = Literal["models", "data", "corruptions", "augmentations", "studies", "measurements", "measures"]
 
 
-def _field(name: str) -> Any:
-    info = Recipe.model_fields[name]
-    return Annotated[info.annotation, tyro.conf.arg(help=" ".join((info.description or "").split()))]
+def _shown(metavar: str, used: str) -> Any:
+    """A flag whose value, where it is left out, is not the field's default but what these words say."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {used})")
+
+
+_METAVARS: Mapping[str, str] = {
+    "crop": "INT",
+    "optimizer_options": "[NAME VALUE ...]",
+    "batch_norm_momentum": "FLOAT",
+    "batch_norm_epsilon": "FLOAT",
+    "steps": "INT",
+}
+_USED: Mapping[str, str] = {
+    "crop": "28 for larger images, else none",
+    "learning_rate": "0.1 for inception and resnet, else 0.01",
+    "optimizer_options": "none",
+    "batch_norm_momentum": "the model's own",
+    "batch_norm_epsilon": "the model's own",
+    "steps": "none",
+}
+"""What the paper's recipe has where a field of the recipe is left out; it is the field's default elsewhere."""
+
+
+def _as_flag(match: re.Match[str]) -> str:
+    return "--" + match[0].replace("_", "-") if match[0] in Recipe.model_fields else match[0]
+
+
+def _changes(pattern: str = "{}", **used: str) -> Any:
+    """A dictionary of changes of the recipe: all fields but precision, which has a flag of its own, and only those that
+    are given.
+
+    Args:
+        pattern: how --help says what is used where a flag is left out.
+        used: what that is, where it differs from the paper's.
+    """
+    fields = {}
+    for name, info in Recipe.model_fields.items():
+        default = pattern.format(_USED.get(name, info.default)) if name not in used else used[name]
+        fields[name] = Annotated[
+            info.annotation,
+            tyro.conf.arg(
+                help=re.sub(r"\b[a-z]+_[a-z_]+\b", _as_flag, " ".join((info.description or "").split())),
+                metavar=_METAVARS.get(name),
+                help_behavior_hint=f"(default: {default})",
+            ),
+        ]
+    del fields["precision"]
+    return TypedDict("Changes", fields, total=False)  # type: ignore[operator]
 
 
 if TYPE_CHECKING:
-    RecipeChanges = dict[str, Any]
+    Changes = DemoChanges = ReproduceChanges = JudgeChanges = dict[str, Any]
+    FlipsChanges = StabilityChanges = BoundsChanges = dict[str, Any]
 else:
-    # All but precision, which has a flag of its own; what is not given is not in the dictionary.
-    RecipeChanges = TypedDict(
-        "RecipeChanges", {name: _field(name) for name in Recipe.model_fields if name != "precision"}, total=False
+    _SMALL = "0.05 for perceptrons on up to 1,000 features, 0.1 for inception and resnet, else 0.01"
+    Changes = _changes()
+    DemoChanges = _changes(crop="none", learning_rate="0.05")
+    ReproduceChanges = _changes("the study's own, or else {}")
+    FlipsChanges = _changes(learning_rate=_SMALL, epochs="500")
+    StabilityChanges = _changes(learning_rate=_SMALL, epochs="100")
+    BoundsChanges = _changes(epochs="1000")
+    JudgeChanges = _changes(
+        learning_rate="both 0.01 and 0.05, which cannot be changed",
+        batch_size="both 32 and 128 for inputs below 1,000 values, where it cannot be changed, else 128",
+        weight_decay="both 0 and 0.0005, which cannot be changed",
+        epochs="300",
     )
 
 if TYPE_CHECKING:
@@ -39,38 +95,42 @@ else:
 class TrainingFlags:
     """What every command that trains takes."""
 
-    out: Path | None = None
-    """Folder for runs.db, results.csv, report.html and figures/; byrote-NAME if left out."""
+    out: Annotated[Path | None, _shown("PATH", "byrote-NAME, by what is run")] = None
+    """The folder for runs.db, results.csv, report.html and figures/."""
     seeds: int = 1
     """Repetitions, each with its own labels, weights and batch order; intervals need at least 2."""
-    n_train: int | None = None
-    """Size of the stratified training subset, for all models; the study's own choice if left out."""
+    n_train: Annotated[int | None, _shown("INT", "the study's own, or else all")] = None
+    """The size of the stratified training subset, for all models."""
     device: str = "auto"
-    """auto, cpu, cuda or mps."""
+    """The device to train on: auto, cpu, cuda or mps; auto takes a GPU where there is one."""
     precision: Precision = "auto"
-    """auto is bfloat16 where the hardware multiplies it natively."""
+    """The precision of matrix products: auto is bfloat16 where the hardware multiplies it natively, else float32."""
     executor: Literal["local", "ray"] = "local"
     """Where runs are trained: in this process, or on a Ray cluster."""
-    store: str | None = None
-    """File or database URL of the finished runs; OUT/runs.db if left out."""
+    store: Annotated[str | None, _shown("STR", "OUT/runs.db")] = None
+    """The file or database URL of the finished runs."""
     keep_weights: bool = False
     """Store the initial and the final weights of every run, beside the store."""
     live: bool = False
     """Serve a page, to this machine alone, that draws the curves while networks train."""
     style: Literal["screen", "slides"] = "screen"
-    """slides: large type."""
+    """The style of the figures; slides have large type."""
     formats: tuple[Literal["svg", "png", "pdf"], ...] = ("svg",)
     """File formats of the figures."""
-    recipe: tyro.conf.OmitArgPrefixes[RecipeChanges] = field(default_factory=dict)
-    """How networks are trained; what is left out is the study's own choice."""
+    recipe: tyro.conf.OmitArgPrefixes[Changes] = field(default_factory=dict)
+    """How networks are trained."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Demo(TrainingFlags):
     """The randomisation test on an embedded data set, with its report: about a minute."""
 
+    n_train: Annotated[int | None, _shown("INT", "all")] = None
+    """The size of the stratified training subset."""
     precision: Precision = "float32"
-    """bfloat16 gains nothing on networks this small."""
+    """The precision of matrix products: bfloat16 gains nothing on networks this small."""
+    recipe: tyro.conf.OmitArgPrefixes[DemoChanges] = field(default_factory=dict)
+    """How networks are trained."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,17 +139,18 @@ class DataFlags:
 
     data: str
     """A data source: see `byrote list data`."""
-    label: str | None = None
-    """Column of the labels, where the source has columns."""
-    image_size: int | None = None
-    """Side in pixels that images of different sizes are brought to."""
-    cache: Path | None = None
-    """Folder to keep decoded images in, which are then not held in memory; images too many for memory are kept in
-    the user's cache folder in any case."""
-    max_pixels: int | None = None
-    """The most pixels an image may have by its header; larger ones are left out. By default 89,478,485."""
-    title: str | None = None
-    """What figures call the data."""
+    label: Annotated[str | None, _shown("STR", "the column called label, fine for cifar100")] = None
+    """The column of the labels, where the source has columns: csv needs it, parquet may."""
+    image_size: Annotated[int | None, _shown("INT", "their own size, which must be one")] = None
+    """The side in pixels that images of different sizes are brought to."""
+    cache: Annotated[
+        Path | None, _shown("PATH", "none, but for images too many for memory the user's cache folder")
+    ] = None
+    """A folder to keep decoded images in, which are then not held in memory."""
+    max_pixels: Annotated[int | None, _shown("INT", "89478485")] = None
+    """The most pixels an image may have by its header; larger ones are left out."""
+    title: Annotated[str | None, _shown("STR", "the source's own, or the name of the file or folder")] = None
+    """The title of the data in figures."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,9 +160,11 @@ class Reproduce(TrainingFlags, DataFlags):
     name: tyro.conf.Positional[ReproductionName]
     """What to reproduce: see `byrote list studies`."""
     scale: Literal["laptop", "paper"] = "laptop"
-    """laptop: subsets, minutes on two cores; paper: everything at full size, for a GPU."""
-    models: tuple[str, ...] | None = None
-    """Which models: see `byrote list models`; those of the paper, or of the scale, if left out."""
+    """How much is trained: laptop takes subsets, minutes on two cores; paper takes everything, for a GPU."""
+    models: Annotated[tuple[str, ...] | None, _shown("STR [STR ...]", "the study's own, at this scale")] = None
+    """The models to train: see `byrote list models`."""
+    recipe: tyro.conf.OmitArgPrefixes[ReproduceChanges] = field(default_factory=dict)
+    """How networks are trained."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +180,8 @@ class Measure(TrainingFlags, DataFlags):
     def own(self) -> dict[str, Any]:
         """The flags of this measure alone."""
         shared = {field.name for field in fields(Measure)}
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in shared}
+        given = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in shared}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,10 +189,12 @@ class Rademacher(Measure):
     """Empirical Rademacher complexity of what training can reach: how well it fits coin flips."""
 
     name = "rademacher"
-    draws: int = 64
+    draws: Annotated[int | None, _shown("INT", "64")] = None
     """Draws of random signs, trained side by side."""
     exhaustive: bool = False
-    """All 2^n labelings instead, for n up to 12: shattering, shown."""
+    """Train all 2^n labelings instead of draws, for n up to 12: shattering, shown."""
+    recipe: tyro.conf.OmitArgPrefixes[FlipsChanges] = field(default_factory=dict)
+    """How networks are trained."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,16 +204,18 @@ class LargestN(Measure):
     name = "largest-n"
     draws: int = 4
     """Draws of random labels at each n, trained side by side."""
+    recipe: tyro.conf.OmitArgPrefixes[FlipsChanges] = field(default_factory=dict)
+    """How networks are trained."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stability(Measure):
-    """What one replaced example changes, on true and on random labels: uniform stability, from below."""
+    """Uniform stability, from below: how much one replaced example changes, on true and on random labels."""
 
     name = "stability"
     replacements: int = 64
     """Networks with one training example replaced, for each labels and seed, trained side by side."""
-    recipe: tyro.conf.OmitArgPrefixes[RecipeChanges] = field(default_factory=lambda: {"epochs": 100})
+    recipe: tyro.conf.OmitArgPrefixes[StabilityChanges] = field(default_factory=dict)
     """All networks are trained for as many steps as so many epochs have; random labels are to be fitted by then."""
 
 
@@ -159,10 +227,10 @@ class Bounds(Measure):
     seeds: int = 3
     """Networks for each labels; telling labels apart needs an interval over at least 2."""
     pac_bayes_steps: int = 1000
-    """Of the optimiser of the PAC-Bayes posterior: more make the bound smaller, never wrong."""
+    """Optimiser steps for the PAC-Bayes posterior: more make the bound smaller, never wrong."""
     pac_bayes_draws: int = 1000
-    """Of weights, by which the training error of the PAC-Bayes posterior is estimated."""
-    recipe: tyro.conf.OmitArgPrefixes[RecipeChanges] = field(default_factory=lambda: {"epochs": 1000})
+    """Draws of weights, by which the training error of the PAC-Bayes posterior is estimated."""
+    recipe: tyro.conf.OmitArgPrefixes[BoundsChanges] = field(default_factory=dict)
     """Random labels are to be fitted: a run that is stopped before supports no conclusion."""
 
 
@@ -172,31 +240,38 @@ class Report:
 
     folder: tyro.conf.Positional[Path]
     """The OUT of an earlier command."""
-    style: Literal["screen", "slides"] | None = None
-    """slides: large type; as in the earlier command if left out."""
-    formats: tuple[Literal["svg", "png", "pdf"], ...] | None = None
-    """File formats of the figures; as in the earlier command if left out."""
+    style: Annotated[Literal["screen", "slides"] | None, _shown("{screen,slides}", "as in the earlier command")] = None
+    """The style of the figures; slides have large type."""
+    formats: Annotated[
+        tuple[Literal["svg", "png", "pdf"], ...] | None,
+        _shown("{svg,png,pdf} [{svg,png,pdf} ...]", "as in the earlier command"),
+    ] = None
+    """File formats of the figures."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class List:
     """The names that other commands take."""
 
-    what: tyro.conf.Positional[Listed | None] = None
-    """All of them if left out."""
+    what: Annotated[tyro.conf.Positional[Listed | None], _shown(f"{{{','.join(get_args(Listed))}}}", "all")] = None
+    """The kind of names to list."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judge(TrainingFlags, DataFlags):
-    """Does a measure of complexity pass the randomisation test? By a zoo of networks, trained once and kept."""
+    """Does a measure of complexity pass the randomisation test? A zoo of networks, trained once and kept, tells."""
 
-    measures: tyro.conf.Positional[tuple[str, ...]] = ()
-    """FILE.py:NAME or package.module:NAME of functions (model, initial_state, data, outcome) -> float, or names as
-    `byrote list measures` has them; all in the box that take seconds if left out."""
-    models: tuple[str, ...] | None = None
-    """The zoo's models: see `byrote list models`; a choice by the size of the inputs if left out."""
+    measures: Annotated[tyro.conf.Positional[tuple[str, ...]], _shown("[STR ...]", "all that take seconds")] = ()
+    """The measures: names as `byrote list measures` has them, or FILE.py:NAME or package.module:NAME of functions
+    (model, initial_state, data, outcome) -> float."""
+    models: Annotated[tuple[str, ...] | None, _shown("STR [STR ...]", "a choice by the size of the inputs")] = None
+    """The zoo's models: see `byrote list models`."""
+    n_train: Annotated[int | None, _shown("INT", "500, or all where there are fewer")] = None
+    """The size of the stratified training subset, for all models."""
     seeds: int = 3
     """Networks of each kind; telling labels apart needs an interval over at least 2."""
+    recipe: tyro.conf.OmitArgPrefixes[JudgeChanges] = field(default_factory=dict)
+    """How networks are trained."""
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from byrote.cli.flags import Bounds, LargestN, Measure, Rademacher, Stability
 
 if TYPE_CHECKING:
+    from byrote.data.dataset import Dataset
     from byrote.studies.analysis import Analysis
     from byrote.training.spec import Recipe
 
@@ -21,7 +22,9 @@ class Measurement:
     """MODULE:FUNCTION, called as FUNCTION(data, model=, recipe=, seeds=, n_train=) and with the measure's own flags;
     imported on use, for it imports torch."""
     recipe: str = "byrote.studies.paper_settings:paper_recipe"
-    """MODULE:FUNCTION that makes the recipe, called as FUNCTION(model, data, **fields that were given)."""
+    """MODULE:FUNCTION that makes the recipe, called as FUNCTION(model, data, **own)."""
+    own: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the recipe that this measure chooses itself."""
 
     @property
     def description(self) -> str:
@@ -31,9 +34,14 @@ class Measurement:
     def build(self) -> Callable[..., Analysis]:
         return _imported(self.builder)
 
-    @property
-    def make_recipe(self) -> Callable[..., Recipe]:
-        return _imported(self.recipe)
+    def make_recipe(self, model: str, data: Dataset, precision: str, changes: Mapping[str, Any]) -> Recipe:
+        """The recipe with `changes`.
+
+        Raises:
+            UserError: a field or value that no recipe has, or a field that the recipe does not heed.
+        """
+        made: Recipe = _imported(self.recipe)(model, data, precision=precision, **self.own)
+        return made.changed(**changes)
 
 
 def _imported(name: str) -> Callable[..., Any]:
@@ -49,7 +57,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     for measurement in (
         Measurement(Rademacher, "byrote.studies.rademacher:rademacher_analysis", _MEMORIZING),
         Measurement(LargestN, "byrote.studies.largest_n:largest_n_analysis", _MEMORIZING),
-        Measurement(Stability, "byrote.studies.stability:stability_analysis", _MEMORIZING),
-        Measurement(Bounds, "byrote.studies.bounds:bounds_analysis"),
+        Measurement(Stability, "byrote.studies.stability:stability_analysis", _MEMORIZING, {"epochs": 100}),
+        Measurement(Bounds, "byrote.studies.bounds:bounds_analysis", own={"epochs": 1000}),
     )
 }

@@ -14,7 +14,7 @@ import tyro
 
 from byrote.cli.flags import COMMANDS, QUANTITIES, Command, Demo, Judge, List, Measure, MeasureChoice, Report, Reproduce
 from byrote.cli.studies import REPRODUCTIONS
-from byrote.errors import UserError
+from byrote.errors import UserError, suggestion
 from byrote.training.spec import Recipe
 
 _MEANT: Mapping[str, str] = {
@@ -66,12 +66,6 @@ def parse(arguments: Sequence[str]) -> Demo | Reproduce | Measure | Judge | Repo
             raise
         raise UserError(_sentence(complaint.getvalue() + printed.getvalue(), words)) from None
     return command.quantity if isinstance(command, MeasureChoice) else command
-
-
-def suggestion(word: str, known: Collection[str]) -> str:
-    """ "; did you mean 'demo'?", where something known is near; else ""."""
-    close = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _spelt(arguments: Sequence[str]) -> list[str]:

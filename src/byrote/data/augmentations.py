@@ -19,7 +19,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
-from byrote.errors import UserError
+from byrote.errors import UserError, suggestion
 from byrote.randomness import splitmix
 from byrote.references import is_reference, load_object
 
@@ -53,7 +53,8 @@ def find_augmentation(name: str, input_shape: tuple[int, ...]) -> Augmentation |
         return None
     built_in: dict[str, Augmentation] = {"random-crop": random_crop, "crop-flip-color": crop_flip_color}
     if not is_reference(name) and name not in built_in:
-        raise UserError(f"got augmentation {name!r}, expected one of {', '.join(AUGMENTATIONS)}")
+        known = ", ".join(AUGMENTATIONS)
+        raise UserError(f"got augmentation {name!r}, expected one of {known}{suggestion(name, built_in)}")
     if len(input_shape) != 3:
         raise UserError(
             f"augmentation {name!r} takes images of shape (C, H, W), got inputs of shape {input_shape}; use none"

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Shaped
 from pydantic import Field, model_validator
 
 from byrote.data.dataset import Dataset, Kind, Split, moments, require_dataset
-from byrote.errors import UserError
+from byrote.errors import UserError, suggestion
 from byrote.randomness import permutation, permutations, stream
 from byrote.records import Record
 
@@ -84,7 +84,8 @@ def corrupt(data: Dataset, name: str, *, rate: float = 1.0, seed: int = 0) -> Da
     if name == "true-labels":
         return data
     if name not in get_args(CorruptionName):
-        raise UserError(f"got corruption {name!r}, expected one of {', '.join(CORRUPTIONS)}")
+        known = ", ".join(CORRUPTIONS)
+        raise UserError(f"got corruption {name!r}, expected one of {known}{suggestion(name, CORRUPTIONS)}")
     if not 0 <= rate <= 1:
         raise UserError(f"got corruption rate {rate}, expected a probability between 0 and 1")
     if name == "random-labels" and rate != 1:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from byrote.data.download import DOWNLOADS, find_or_fetch
 from byrote.data.example_sets import ExampleSet, example_sets, is_example_set, labelled_table
 from byrote.data.idx import read_idx_folder
 from byrote.data.npz import read_npz
-from byrote.errors import UserError
+from byrote.errors import UserError, suggestion
 from byrote.files import make_folder, write_rows
 
 _DIGITS = tuple("0123456789")
@@ -174,8 +173,8 @@ def load(
             kept in the user's cache folder in any case.
         max_pixels: larger images, by what their header says, are not decoded but left out (images, parquet).
         rejected: a csv file to list the images in that are left out, undecodable ones above all; a warning counts them.
-        kind: "vectors" or "tokens": what the numbers of an example are (csv, npz, parquet); by default quantities, and
-            tokens only in a column that is called input_ids.
+        kind: "vectors" or "tokens": what the numbers of an example are (csv, npz, parquet); by default quantities,
+            whatever the column is called.
 
     Raises:
         UserError: naming the file, the row and the remedy.
@@ -183,10 +182,8 @@ def load(
     scheme, colon, place = name.partition(":")
     source = _SOURCES.get(scheme)
     if source is None:
-        near = get_close_matches(scheme, _SOURCES, 1)
-        raise UserError(
-            f"got data {name!r}{f', did you mean {near[0]!r}?' if near else ','} expected one of {', '.join(SOURCES)}"
-        )
+        known = ", ".join(SOURCES)
+        raise UserError(f"got data {name!r}, expected one of {known}{suggestion(scheme, _SOURCES)}")
     for option, value in (
         ("label", label),
         ("image_size", image_size),

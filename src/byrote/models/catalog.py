@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from byrote.errors import UserError
+from byrote.errors import UserError, suggestion
 from byrote.isolation import undisturbed
 from byrote.models import factories
 from byrote.models.instances import redrawn
@@ -129,9 +128,7 @@ def without_batch_norm(name: str) -> str | None:
 def _built_in_for(name: str, input_shape: tuple[int, ...]) -> Callable[..., nn.Module]:
     factory = _built_in(name)
     if factory is None:
-        close = get_close_matches(name, _EXAMPLES, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
-        raise UserError(f"got model {name!r}{hint}, expected one of {', '.join(MODELS)}")
+        raise UserError(f"got model {name!r}, expected one of {', '.join(MODELS)}{suggestion(name, _EXAMPLES)}")
     if len(input_shape) != 3 and not name.startswith("mlp-"):
         raise UserError(
             f"model {name!r} takes images of shape (C, H, W), got inputs of shape {input_shape}; use an mlp-DxW"

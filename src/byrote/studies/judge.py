@@ -28,7 +28,7 @@ import pandas as pd
 from pydantic import PrivateAttr
 
 from byrote.data.dataset import Dataset, require_dataset
-from byrote.errors import UserError
+from byrote.errors import UserError, suggestion
 from byrote.references import is_reference, load_object
 from byrote.studies.analysis import Analysis
 from byrote.studies.judgement import Judgement, judge_values
@@ -58,7 +58,10 @@ def find_measure(name: str) -> Measure:
     """
     if not is_reference(name):
         if name not in MEASURES:
-            raise UserError(f"got the measure {name!r}, expected FILE.py:NAME or one of {', '.join(MEASURES)}")
+            known = ", ".join(MEASURES)
+            raise UserError(
+                f"got the measure {name!r}, expected FILE.py:NAME or one of {known}{suggestion(name, MEASURES)}"
+            )
         return MEASURES[name]
     function = load_object(name)
     if isinstance(function, Measure):

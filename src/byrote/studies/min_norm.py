@@ -179,9 +179,13 @@ def min_norm_analysis(
         seeds: draws of random labels, three at least. Nothing else is drawn but the filters, of which there are many.
 
     Raises:
-        UserError: models are named, or fewer seeds than one.
+        UserError: models are named, or fewer seeds than one, or a number between one and the three that are drawn.
     """
     at_most(seeds, "seeds")
+    if 1 < seeds < LABEL_DRAWS:
+        raise UserError(
+            f"got seeds={seeds}, but min-norm draws random labels {LABEL_DRAWS} times at least: leave it out"
+        )
     if models:
         raise UserError(
             f"got models {', '.join(models)}, which min-norm has no use for: it fits kernel machines; leave them out"

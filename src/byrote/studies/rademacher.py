@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from byrote.data.dataset import Dataset
+from byrote.errors import UserError
 from byrote.studies.rademacher_findings import findings
 from byrote.studies.random_label_analysis import RandomLabelAnalysis, refuse_draws
 from byrote.studies.shattering import ShatteringAnalysis
@@ -110,10 +111,19 @@ def rademacher_analysis(
     recipe: Recipe,
     seeds: int = 1,
     n_train: int | None = None,
-    draws: int = 64,
+    draws: int | None = None,
     exhaustive: bool = False,
 ) -> RademacherAnalysis | ShatteringAnalysis:
-    """The complexity over draws of signs, or with `exhaustive` every labeling of a few examples."""
+    """The complexity over draws of signs, 64 if left out, or with `exhaustive` every labeling of a few examples.
+
+    Raises:
+        UserError: draws of a number that is none, or together with `exhaustive`.
+    """
     common: dict[str, Any] = {"data": data, "model": model, "recipe": recipe, "seeds": seeds, "n_train": n_train}
-    refuse_draws(draws)
-    return ShatteringAnalysis(**common) if exhaustive else RademacherAnalysis(**common, draws=draws)
+    if draws is not None:
+        refuse_draws(draws)
+    if not exhaustive:
+        return RademacherAnalysis(**common) if draws is None else RademacherAnalysis(**common, draws=draws)
+    if draws is not None:
+        raise UserError(f"got draws={draws} with exhaustive, which trains every labeling: leave one of them out")
+    return ShatteringAnalysis(**common)

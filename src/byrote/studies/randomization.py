@@ -21,7 +21,7 @@ import pandas as pd
 
 from byrote.data.corruptions import CORRUPTIONS, Corruption, has_meaning
 from byrote.data.dataset import Dataset
-from byrote.errors import UserError
+from byrote.errors import UserError, suggestion
 from byrote.studies.chance import chance_deviations
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.learning import learning_columns
@@ -115,7 +115,9 @@ class RandomizationStudy(ModelStudy):
             rates = (rates,)
         known = [name for name in CORRUPTIONS if name != "partial-labels"]
         if isinstance(settings, str) or not set(settings) <= set(known):
-            raise UserError(f"got settings={settings!r}, expected a list out of {', '.join(known)}")
+            unknown = [] if isinstance(settings, str) else [name for name in settings if name not in known]
+            near = suggestion(str(unknown[0]), known) if unknown else ""
+            raise UserError(f"got settings={settings!r}, expected a list out of {', '.join(known)}{near}")
         if not all(0 <= rate <= 1 for rate in rates):
             raise UserError(f"got rates={rates!r}, expected label corruptions between 0 and 1")
         if not (settings or rates):

@@ -68,6 +68,17 @@ class ZooStudy(ModelStudy):
         if not self.conditions or len(set(self.conditions)) < len(self.conditions):
             raise UserError("got conditions that repeat or none, expected different corruptions of the data")
 
+    def with_recipe(self, **changes: Any) -> ZooStudy:
+        """The same zoo with these fields of every recipe changed.
+
+        Raises:
+            UserError: a field of the grid, whose levels all networks have, or as for every ModelStudy.
+        """
+        if varied := [name for name in changes if name in self.grid]:
+            levels = " and ".join(f"{level:g}" for level in self.grid[varied[0]])
+            raise UserError(f"got {varied[0]}={changes[varied[0]]}, but the zoo has {levels} of it: leave it out")
+        return super().with_recipe(**changes)
+
     def plan(self) -> list[TrainSpec]:
         points = [dict(zip(self.grid, levels, strict=True)) for levels in product(*self.grid.values())]
         return [

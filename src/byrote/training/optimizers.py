@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from byrote.errors import UserError
+from byrote.errors import UserError, suggestion
 from byrote.isolation import undisturbed
 from byrote.references import is_reference, load_object, said
 from byrote.training.spec import TrainSpec
@@ -33,14 +33,19 @@ def optimizer_class(name: str) -> type[torch.optim.Optimizer]:
     if is_reference(name):
         found = load_object(name)
     else:
-        names = {key.lower(): key for key, value in vars(torch.optim).items() if isinstance(value, type)}
+        names = {known.lower(): known for known in _names_of_torch()}
         found = getattr(torch.optim, names.get(name.lower(), ""), None)
     if not isinstance(found, type) or not issubclass(found, torch.optim.Optimizer):
+        near = "" if is_reference(name) else suggestion(name, _names_of_torch())
         raise UserError(
             f"got optimizer {name!r}, expected sgd, a class of torch.optim by its name, FILE.py:NAME or "
-            "package.module:NAME of a torch.optim.Optimizer"
+            f"package.module:NAME of a torch.optim.Optimizer{near}"
         )
     return found
+
+
+def _names_of_torch() -> list[str]:
+    return [name for name, found in vars(torch.optim).items() if isinstance(found, type) and name != "Optimizer"]
 
 
 def verify_optimizer(spec: TrainSpec, axes: Iterable[int]) -> None:

@@ -32,40 +32,46 @@ class Recipe(Record):
     image's mean, divide by its adjusted standard deviation; standardize: by the training set's mean and deviation per
     channel or feature; none: only scale pixels to [0, 1]."""
     crop: Count | None = None
-    """Side in pixels of the centre crop, if any (the paper's is 28); under an augmentation, of its windows too."""
+    """The side in pixels of the centre crop (the paper's is 28); under an augmentation, of its windows too."""
     augmentation: str = "none"
-    """What happens anew to each training image in every epoch, before whitening: none, random-crop, crop-flip-color,
-    FILE.py:NAME or package.module:NAME."""
+    """How each training image is changed, anew in every epoch and before whitening: none, random-crop,
+    crop-flip-color, FILE.py:NAME or package.module:NAME."""
     optimizer: str = "sgd"
-    """sgd, any class of torch.optim by its name ("Adam"), FILE.py:NAME or package.module:NAME."""
+    """The optimiser: sgd, any class of torch.optim by its name ("Adam"), FILE.py:NAME or package.module:NAME."""
     learning_rate: Positive = 0.01
+    """The learning rate at the first step, from where it decays."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    """Used by sgd alone; other optimisers take theirs through optimizer_options."""
+    """The momentum of sgd alone; other optimisers take theirs through optimizer_options."""
     optimizer_options: tuple[tuple[str, float | int | bool | str], ...] = ()
-    """Further keyword arguments of the optimizer, as (name, value) pairs."""
+    """Further keyword arguments of the optimiser, as names and values."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """The weight decay of all trained weights, as the optimiser defines it (the paper's is 0.0005)."""
     decay: Annotated[float, Field(gt=0, le=1)] = 0.95
-    """The learning rate is multiplied by this..."""
+    """The factor that the learning rate is multiplied by after every decay_steps; 1 keeps it."""
     decay_steps: Count = 391
-    """...every so many optimiser steps (391: one epoch of all of CIFAR-10 at batch 128), whatever n is."""
+    """The optimiser steps between two decays (391: one epoch of all of CIFAR-10 at batch 128), whatever n is."""
     loss: Literal["cross-entropy", "squared-error"] = "cross-entropy"
+    """The loss: cross-entropy of the softmax, or the squared error against one-hot labels."""
     batch_size: Count = 128
+    """Training examples in a batch."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """The rate of dropout, for models that take one."""
     batch_norm_momentum: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Weight of the newest batch in the running averages; None leaves the model's own."""
+    """The weight of the newest batch in the running averages of batch norm."""
     batch_norm_epsilon: Positive | None = None
-    """None leaves the model's own."""
+    """The number that batch norm adds to variances before it divides by their root."""
     precision: Literal["float32", "bfloat16", "float64"] = "float32"
     """bfloat16: matrix products and convolutions in bfloat16; weights, sums and losses stay float32."""
     stop: Literal["at_interpolation", "at_steps"] = "at_interpolation"
+    """When a run ends: as soon as it fits all training labels, or after a number of steps."""
     epochs: Count = 200
     """The most epochs a run may take under at_interpolation."""
     steps: Count | None = None
-    """The optimiser steps a run takes under at_steps."""
+    """The optimiser steps that a run takes under at_steps; given alone, it makes runs stop so."""
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of the training set, stratified, that is held out of training and evaluated whenever the test set is."""
+    """The share of the training set, stratified, that is held out of training and evaluated when the test set is."""
     evaluation_spacing: Annotated[float, Field(ge=1)] = 1.3
-    """Ratio of the epochs at which full evaluation runs (1: every epoch), as far as evaluation_share pays for it."""
+    """The ratio of epochs at which full evaluation runs (1: every epoch), as far as evaluation_share pays for it."""
     evaluation_share: Positive = 0.1
     """The most that these evaluations may cost, as a share of the cost of training."""
     dense_steps: Annotated[int, Field(ge=0)] = 1000
@@ -123,6 +129,10 @@ class Recipe(Record):
         if "momentum" in changes and made.optimizer != "sgd":
             raise UserError(
                 f"got momentum={made.momentum:g} for {made.optimizer}, which does not heed it: give optimizer_options"
+            )
+        if "decay_steps" in changes and made.decay == 1:
+            raise UserError(
+                f"got decay_steps={made.decay_steps} where decay is 1, which keeps the learning rate: give decay too"
             )
         return made
 
