@@ -44,6 +44,11 @@ def test_no_draws_are_refused(tiny, exhaustive):
         rademacher_analysis(tiny, recipe=RECIPE, draws=0, exhaustive=exhaustive)
 
 
+def test_draws_with_every_labeling_are_refused(tiny):
+    with pytest.raises(UserError, match="got draws=4 with exhaustive, which trains every labeling"):
+        rademacher_analysis(tiny, recipe=RECIPE, n_train=3, draws=4, exhaustive=True)
+
+
 def test_exhaustive_asks_for_all_labelings(tiny):
     analysis = rademacher_analysis(tiny, model="mlp-1x4", recipe=RECIPE, n_train=5, exhaustive=True)
     assert isinstance(analysis, ShatteringAnalysis)
