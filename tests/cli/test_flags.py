@@ -33,8 +33,8 @@ def test_help_describes_every_flag_and_says_what_is_used_where_it_is_left_out(wo
     told = capsys.readouterr().out.replace("│", " ")
     assert "None" not in told
     assert "unset" not in told
-    flags = re.findall(r"^  --.*\n(?: {4,}.*\n)*", told, re.MULTILINE)
-    assert len(flags) == told.count("\n  --")
+    flags = re.findall(r"^  --[a-z].*\n(?: {4,}.*\n)*", told, re.MULTILINE)
+    assert len(flags) == len(re.findall(r"^  --[a-z]", told, re.MULTILINE))
     assert len(flags) > 20 or words in (["report"], ["list"])
     for flag in flags:
         text = " ".join(flag.split())

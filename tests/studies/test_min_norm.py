@@ -96,7 +96,7 @@ def test_models_are_refused(tiny):
 
 
 def test_seeds_are_draws_of_random_labels(tiny):
-    with pytest.raises(UserError, match="got seeds=0, expected at least 1"):
+    with pytest.raises(UserError, match="got seeds=0, expected a number of seeds, at least 1"):
         min_norm_analysis(tiny, "laptop", 0)
     with pytest.raises(UserError, match="got seeds=2, but min-norm draws random labels 3 times at least"):
         min_norm_analysis(tiny, "laptop", 2)

@@ -31,7 +31,7 @@ _MEANT: Mapping[str, str] = {
 }
 """What other programs call these flags, where spelling alone would not lead there."""
 _EXPECTED: Mapping[str, str] = {
-    "STR FLOAT": "names and values in turn: --optimizer-options eps 1e-8",
+    "NAME VALUE": "names and values in turn: --optimizer-options eps 1e-8",
     "FLOAT": "a number",
     "INT": "a whole number",
 }
