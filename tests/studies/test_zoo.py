@@ -65,7 +65,7 @@ def test_a_grid_without_sense_is_refused(tiny, arguments, message):
 
 def test_a_change_of_what_the_grid_varies_is_refused(tiny):
     zoo = ZooStudy(data=tiny)
-    with pytest.raises(UserError, match="got learning_rate=0.3, but the zoo has 0.01 and 0.05 of it: leave it out"):
+    with pytest.raises(UserError, match=r"got learning_rate=0\.3, but the zoo has 0\.01 and 0\.05 of it: leave it out"):
         zoo.with_recipe(learning_rate=0.3)
     assert {spec.epochs for spec in zoo.with_recipe(epochs=7).plan()} == {7}
 
