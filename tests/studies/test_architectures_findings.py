@@ -119,7 +119,7 @@ def test_one_seed_does_not_say_which_switch_matters(verdict):
 def test_several_seeds_say_which_switch_matters(verdict):
     found = verdict(depths=[1], seeds=3, board=lambda shared, skip, seed: (0.4 + 0.1 * shared + 0.001 * seed, 100))
     assert found[SWITCH_ACCURACY].outcome == "supported"
-    assert "What matters, by Shapley value: shared" in found[SWITCH_ACCURACY].statement
+    assert "These matter, by Shapley value: shared" in found[SWITCH_ACCURACY].statement
     assert found[SWITCH_TIME].outcome == "no conclusion"  # "Not to be told from nothing" is no proof of nothing.
 
 

@@ -269,7 +269,7 @@ def test_words_say_what_matters_in_order():
         "All treated, the factors change test accuracy by +13.0 points (95% interval +12.6 to +13.4)"
     )
     assert said[0].endswith(", from 0.501 to 0.632 (5 seeds).")
-    assert said[1].startswith("What matters, by Shapley value: dropout (0.5 instead of 0) +10.")
+    assert said[1].startswith("These matter, by Shapley value: dropout (0.5 instead of 0) +10.")
     assert "; augmentation (random-crop instead of none) +2." in said[1]
     assert said[2].startswith("Not to be told from nothing: weight decay (0.0005 instead of 0) ")
     assert said[3].startswith(

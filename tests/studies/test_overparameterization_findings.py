@@ -114,7 +114,7 @@ def test_noise_decides_nothing(verdict):
     worse = {0.0: ((0.5, 0.2, 0.1, 0.1, 0.1, 0.19), 2), 0.2: ((0.6, 0.3, 0.31, 0.31, 0.3, 0.2), 3)}
     for found in (verdict(worse, n_test=100), verdict(worse, seeds=2, noise=0.05)):
         assert [found[which].outcome for which in (NO_HARM, TRUE_PEAK, NOISY_PEAK)] == ["no conclusion"] * 3
-    assert headline(found) == "What more parameters than it takes to fit do to test error is not decided."
+    assert headline(found) == "It is not decided how test error goes on with more parameters than it takes to fit."
 
 
 def test_missing_and_failed_runs_decide_nothing(verdict):

@@ -45,7 +45,7 @@ REPRODUCTIONS: dict[str, Reproduction] = {
         "byrote.studies.figure2:figure2_study",
     ),
     "regularization": Reproduction(
-        "what makes it generalise: the full grid of regularisers, and what each contributes",
+        "the full grid of regularisers: which of them make it generalise, and by how much",
         "byrote.studies.regularization:regularization_study",
     ),
     "strengths": Reproduction(

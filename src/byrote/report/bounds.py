@@ -56,8 +56,8 @@ def present(_analysis: BoundsAnalysis, _results: Sequence[Computed], table: pd.D
             Section(
                 id=f"scoreboard-{slug(str(model))}",
                 title=f"Scoreboard of {model}",
-                lead="By what factor each measure is worse for the network on random labels than for the one on true "
-                "labels. At 1 it does not see the difference, and cannot explain why only one of them generalises.",
+                lead="Bars show how many times worse each measure is for the network on random labels. "
+                "At 1 it does not see the difference, and cannot explain why only one of them generalises.",
                 figures=[scoreboard([reading for reading in found if reading.model == model], runs)],
                 table=measures_table([reading for reading in found if reading.model == model]),
                 note=_runs_sentence(runs),

@@ -96,7 +96,7 @@ def scoreboard(table: pd.DataFrame) -> Figure:
     ]
     return Figure(
         name="scoreboard",
-        title="What each measure says of the gap",
+        title="Each measure against the gap",
         subtitle=f"{int(table['num_trained'].max()):,} networks",
         caption="Tells labels apart: relative difference of random and true labels, mean over pairs that differ in "
         "nothing else, interval over seeds. Ranks: Kendall's tau with the generalization gap; within factors: its mean "

@@ -58,7 +58,7 @@ def present(analysis: MinNormAnalysis, results: Sequence[Computed], table: pd.Da
         ),
         Section(
             id="norms",
-            title="What the norm says",
+            title="The norm",
             lead="Each point is a function that interpolates. Were the norm what decides, points would lie along one "
             "rising line whatever the features and however many examples.",
             figures=_drawn(norm_figure(analysis, table)),
@@ -71,7 +71,7 @@ def present(analysis: MinNormAnalysis, results: Sequence[Computed], table: pd.Da
         ),
         Section(
             id="choices",
-            title="What was chosen, and how",
+            title="Choices, and how they were made",
             lead="Error on the held-out part of the training set with each width of the kernel and strength of l2.",
             figures=_drawn(*(ladder_figure(results, name) for name in ("width", "ridge"))),
         ),

@@ -279,7 +279,7 @@ def _model_notes(study: Study, outcomes: Sequence[TrainOutcome]) -> list[str]:
         try:
             notes += [f"{note}." for note in probe_models([spec], study.data, resolve_device("auto"))]
         except UserError as error:
-            notes.append(f"What {model} returns could not be looked at again: {error}.")
+            notes.append(f"The outputs of {model} could not be looked at again: {error}.")
     return notes
 
 
@@ -310,7 +310,7 @@ def _leak_notes(data: Dataset, outcomes: Sequence[TrainOutcome]) -> list[str]:
     first = data.test.place(int(most.test_leaked[0]))
     note = (
         f"{len(most.test_leaked):,} of {most.n_test:,} test examples have exactly the input of an example that was "
-        f"trained on, {first} the first. What is right there may be memory: {others}."
+        f"trained on, {first} the first. A right answer there may be memory: {others}."
     )
     return [note]
 

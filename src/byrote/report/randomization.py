@@ -67,7 +67,7 @@ def present(study: Study, outcomes: Sequence[TrainOutcome], table: pd.DataFrame)
             id="figure-1c-section",
             number="Figure 1c",
             title="Test error",
-            lead="What is left of generalization once the training set has been fitted, lies included.",
+            lead="Here is what is left of generalization once the training set has been fitted, lies included.",
             figures=_drawn([figure_1c(table)]),
         ),
         _beside_the_paper(table, study.data),

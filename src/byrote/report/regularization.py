@@ -35,7 +35,7 @@ def present(study: Study, _outcomes: Sequence[TrainOutcome], table: pd.DataFrame
     sections = [
         Section(
             id="attribution",
-            title="What each regulariser does",
+            title="Effect of each regulariser",
             lead="Its share of what all of them together change on true labels, by Shapley value: the shares of a "
             "picture add up to that change. A gap that shrinks is to the left. Intervals are simultaneous: those "
             "of all regularisers hold at once with 95%.",

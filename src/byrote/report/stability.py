@@ -66,7 +66,7 @@ def present(analysis: StabilityAnalysis, results: Sequence[Computed], table: pd.
         sections.append(
             Section(
                 id=f"stability-{slug(reading.model)}",
-                title=f"What one example changes: {reading.model}",
+                title=f"Change by one example: {reading.model}",
                 lead="The same network, trained again with one example replaced: how much the loss changes for each "
                 "replacement, and how many points change by how much.",
                 figures=[changes_figure(reading, own), shares_figure(reading, own)],
@@ -145,7 +145,7 @@ def changes_figure(reading: Reading, results: Sequence[Computed]) -> Figure:
     means = base.transform_filter("datum.kind === 'mean'")
     return Figure(
         name=f"changes-{slug(reading.model)}",
-        title="What one example changes",
+        title="Change by one example",
         subtitle=f"n = {reading.n_train:,}",
         caption="Dots: each replacement, in the mean over points. Mark and bar: the mean over replacements with its "
         "95% interval. Stroke: the largest change at a single point, a lower bound on the uniform constant. "

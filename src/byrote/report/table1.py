@@ -149,7 +149,7 @@ def _limits(study: Table1Study, table: pd.DataFrame) -> str:
         if fewer:
             words.append(
                 f"Ours on {' and '.join(f'{n:,}' for n in fewer)} cannot reach its level of test accuracy: fewer "
-                "examples are easier to fit and harder to generalise from. What can agree is the order."
+                "examples are easier to fit and harder to generalise from. The order can agree."
             )
     return " ".join([*words, "All rows of a model were trained for the same number of steps."])
 

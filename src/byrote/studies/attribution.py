@@ -233,7 +233,7 @@ def sentences(attribution: Attribution) -> list[str]:
     said = [together]
     matter = _excludes_0(shares)
     if matter.any():
-        said.append(f"What matters, by Shapley value: {_shares(attribution, shares[matter])}.")
+        said.append(f"These matter, by Shapley value: {_shares(attribution, shares[matter])}.")
     if not matter.all():
         said.append(f"Not to be told from nothing: {_shares(attribution, shares[~matter])}.")
     pairs = attribution.interactions.sort_values("effect", key=abs, ascending=False, kind="stable")

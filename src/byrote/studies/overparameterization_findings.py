@@ -63,7 +63,7 @@ def headline(found: Sequence[Finding]) -> str:
         return "More parameters than it takes to fit do no harm."
     if "not supported" in peaks:
         return "Test error shows no peak where networks begin to fit."
-    return "What more parameters than it takes to fit do to test error is not decided."
+    return "It is not decided how test error goes on with more parameters than it takes to fit."
 
 
 @dataclass(frozen=True, eq=False)
