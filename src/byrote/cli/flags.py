@@ -68,8 +68,13 @@ def _changes(pattern: str = "{}", **used: str) -> Any:
 
 
 if TYPE_CHECKING:
-    Changes = DemoChanges = ReproduceChanges = JudgeChanges = dict[str, Any]
-    FlipsChanges = StabilityChanges = BoundsChanges = dict[str, Any]
+    Changes = dict[str, Any]
+    DemoChanges = dict[str, Any]
+    ReproduceChanges = dict[str, Any]
+    JudgeChanges = dict[str, Any]
+    FlipsChanges = dict[str, Any]
+    StabilityChanges = dict[str, Any]
+    BoundsChanges = dict[str, Any]
 else:
     _SMALL = "0.05 for perceptrons on up to 1,000 features, 0.1 for inception and resnet, else 0.01"
     Changes = _changes()
