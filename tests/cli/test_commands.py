@@ -118,7 +118,7 @@ def test_relative_paths_of_the_command_hold_for_its_report(tmp_path, monkeypatch
     [
         ("reproduce figure1 --data nonsense", "nonsense"),
         ("reproduce figure1 --data npz:nowhere.npz", r"nowhere\.npz"),
-        ("demo --learning-rate -1", "got --learning-rate -1.0: input should be greater than 0"),
+        ("demo --learning-rate -1", "got learning_rate=-1.0: input should be greater than 0"),
         ("demo --stop at_steps", "at_steps needs a number of steps"),
         ("demo --device abacus", "got device 'abacus'"),
         ("demo --seeds 0", "got seeds=0, expected a number of seeds, at least 1"),
@@ -169,13 +169,15 @@ def test_failed_runs_leave_the_rest_and_exit_code_3(tmp_path, capsys):
     optimizer.write_text(
         "import torch\n"
         "class Own(torch.optim.SGD):\n"
+        "    num_steps = 0\n"
         "    def step(self, closure=None):\n"
-        "        if any(p.ndim > 3 for g in self.param_groups for p in g['params']):\n"
+        "        self.num_steps += any(p.ndim > 3 for g in self.param_groups for p in g['params'])\n"
+        "        if self.num_steps > 2:\n"  # as many are tried before any run
         "            raise ValueError('no convolutions, please')\n"
         "        return super().step(closure)\n"
     )
     out = tmp_path / "out"
-    assert main(["demo", "--out", str(out), *QUICK, "--optimizer", f"{optimizer}:Own"]) == 3
+    assert main(["demo", "--out", str(out), *QUICK, "--steps", "4", "--optimizer", f"{optimizer}:Own"]) == 3
     assert "8 of 16 runs failed, the rest is kept" in capsys.readouterr().err
     assert len(pd.read_csv(out / "results.csv")) == NUM_RUNS // 2
     assert "no convolutions, please" in (out / "report.html").read_text()

@@ -27,7 +27,9 @@ class Broken(torch.nn.Module):
         self.linear = torch.nn.Linear(input_shape[0], num_classes)
 
     def forward(self, inputs):
-        raise RuntimeError("out of order")
+        if len(inputs) > 8:  # beyond what is tried before any run
+            raise RuntimeError("out of order")
+        return self.linear(inputs)
 """
 
 

@@ -32,7 +32,7 @@ def test_all_labelings_are_covered_block_by_block(tiny):
     assert [calculation.first for calculation in plan] == [0, 256, 512, 768]
     assert {(calculation.tries, calculation.recipe.epochs) for calculation in plan} == {(3, 50)}
     assert ShatteringAnalysis(tiny, "mlp-1x4").largest == 10
-    steps = Recipe(stop="at_steps", steps=4)
+    steps = Recipe(preprocessing="whiten", steps=4)
     assert ShatteringAnalysis(tiny, "mlp-1x4", steps, n_train=2).plan()[0].recipe == steps
 
 

@@ -39,7 +39,7 @@ def test_some_examples_are_held_out_to_take_the_places_of_others(tiny, n_train, 
 def test_all_networks_take_as_many_steps(tiny):
     analysis = StabilityAnalysis(tiny, "mlp-1x16", RECIPE, n_train=45, replacements=2)
     assert (analysis.fixed.stop, analysis.fixed.steps) == ("at_steps", 40 * 3)
-    given = Recipe(stop="at_steps", steps=7)
+    given = Recipe(preprocessing="whiten", steps=7)
     assert StabilityAnalysis(tiny, "mlp-1x16", given, replacements=2).fixed == given
 
 

@@ -54,7 +54,7 @@ def test_further_columns_come_last(make_outcome):
         "batch_size": 32,
         "momentum": 0.5,
         "optimizer": "Adam",
-        "preprocessing": "whiten",
+        "preprocessing": "auto",
         "num_test_leaked": 2,
         "test_accuracy_unleaked": 98 / 998,
     }
