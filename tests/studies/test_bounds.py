@@ -58,7 +58,8 @@ def test_a_small_network_from_training_to_verdict(tiny):
     # Known orderings: what only counts is the same, what grows while noise is fitted is larger.
     assert found["Number of parameters tells true labels from random ones"].outcome == "not supported"
     assert found["VC dimension tells true labels from random ones"].outcome == "not supported"
-    for name in ("early-loss", "distance", "path-norm", "spectral-complexity", "frobenius", "hessian-trace"):
+    # Not early-loss: networks that interpolate true labels have stopped before the epoch at which it looks.
+    for name in ("distance", "path-norm", "spectral-complexity", "frobenius", "hessian-trace"):
         means = table.groupby("corruption")[name].mean()
         assert means["true-labels"] < means["random-labels"], name
 

@@ -172,7 +172,8 @@ def test_digits_support_what_the_paper_says(computed):
     analysis, _, table = computed
     found = {finding.claim: finding.outcome for finding in analysis.verdict(table)}
     assert found["Random convolutions: minimum-norm interpolation generalises without regularisation"] == "supported"
-    assert found["Raw inputs: random labels are interpolated too, and test at chance"] == "supported"
+    # Two draws of random labels, tested on 60 examples, leave too much open.
+    assert found["Raw inputs: random labels are interpolated too, and test at chance"] == "no conclusion"
     assert found["Interpolants of very different norm and test error have the same curvature"] == "supported"
 
 

@@ -56,7 +56,7 @@ def test_exhaustive_asks_for_all_labelings(tiny):
 
 
 def test_a_small_network_from_training_to_verdict(tiny):
-    analysis = RademacherAnalysis(tiny, "mlp-1x{width}", RECIPE, n_train=24, draws=3)
+    analysis = RademacherAnalysis(tiny, "mlp-1x{width}", RECIPE, n_train=24, draws=40)
     results = [compute(calculation, tiny) for calculation in analysis.plan()]
     table = analysis.summarise(results)
     assert len(table) == len(results) == 5 * (1 + len(analysis.models))

@@ -43,9 +43,7 @@ def test_what_cannot_be_measured_is_refused(tiny, changes, words):
 def test_the_recipe_is_the_papers_with_more_epochs_and_faster_on_few_features(tiny):
     wide = make_images((3, 32, 32))
     assert memorizing_recipe("mlp-1x4", tiny) == Recipe(preprocessing="whiten", epochs=500, learning_rate=0.05)
-    assert memorizing_recipe("mlp-1x4", wide) == Recipe(
-        preprocessing="whiten", epochs=500, learning_rate=0.01, crop=28
-    )
+    assert memorizing_recipe("mlp-1x4", wide) == Recipe(preprocessing="whiten", epochs=500, learning_rate=0.01, crop=28)
     assert memorizing_recipe("inception", tiny).learning_rate == 0.1
     assert memorizing_recipe("mlp-1x4", tiny, learning_rate=0.3, epochs=2) == Recipe(
         preprocessing="whiten", epochs=2, learning_rate=0.3
