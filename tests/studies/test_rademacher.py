@@ -56,7 +56,7 @@ def test_exhaustive_asks_for_all_labelings(tiny):
 
 
 def test_a_small_network_from_training_to_verdict(tiny):
-    analysis = RademacherAnalysis(tiny, "mlp-1x{width}", RECIPE, n_train=24, draws=40)
+    analysis = RademacherAnalysis(tiny, "mlp-1x{width}", RECIPE, n_train=24, draws=20)
     results = [compute(calculation, tiny) for calculation in analysis.plan()]
     table = analysis.summarise(results)
     assert len(table) == len(results) == 5 * (1 + len(analysis.models))
@@ -72,7 +72,8 @@ def test_a_small_network_from_training_to_verdict(tiny):
         np.testing.assert_allclose(own["bound"], bounds)
     found = {finding.claim: finding for finding in analysis.verdict(table)}
     wide = analysis.models[-1]
-    assert found[f"{wide} fits coin flips: its Rademacher complexity is near 1"].outcome == "supported"
+    near = found[f"{wide} fits coin flips: its Rademacher complexity is near 1"]
+    assert (near.outcome, near.statement[-41:]) == ("no conclusion", "More draws, or more examples, would tell.")
     assert found["What training reaches grows with width"].outcome == "supported"
     assert analysis.summarise(results[:1])["model"].tolist() == [STUMPS]
 

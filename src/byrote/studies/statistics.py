@@ -72,7 +72,8 @@ def exact_interval(hits: int, n: int, confidence: float = 0.95) -> Interval:
 
 def within_0_and_1(found: Interval) -> Interval:
     """The interval of a share, cut to what a share can be; NaN ends stay."""
-    return Interval(found.mean, *(float(np.clip(end, 0.0, 1.0)) for end in (found.low, found.high)), found.n)
+    low, high = (float(np.clip(end, 0.0, 1.0)) for end in (found.low, found.high))
+    return Interval(found.mean, low, high, found.n)
 
 
 def accuracy_interval(
