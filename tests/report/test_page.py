@@ -164,12 +164,35 @@ def test_a_failed_check_stands_at_the_top_and_in_the_checks(report, study, outco
         "one permutation failed in mlp-1x512, random labels, seed 0: Found 2. It blocks every conclusion" in page.text
     )
     assert "2 checks passed in 2 runs" in page.text
+    assert "fresh weights in 2 runs; mlp-1x512, true labels, seed 0: Digests agree." in page.text
 
 
 def test_what_only_the_comparison_of_runs_shows_is_a_failed_check_too(report, study, outcome) -> None:
     page = read(report(study(), [outcome(), outcome("random-labels", initial_weights="other")]))
     assert "equal initial weights failed in mlp-1x512, random labels, seed 0" in page.text
     assert "No conclusion" in page.text
+
+
+def test_a_page_of_many_runs_is_hardly_larger_than_one_of_few(tmp_path, report, study, outcomes) -> None:
+    """Each further run costs the page nothing, and results.csv a row."""
+    broken = (Check("one permutation", False, "Found 2."), Check("fresh weights", True, "Equal."))
+    many = [run for seed in range(60) for run in outcomes(seed=seed, checks=broken)]
+    few = [run for run in many if run.spec.seed < 30]
+    sizes = []
+    for name, runs in (("few", few), ("many", many)):
+        folder = tmp_path / name
+        failed = [Failed(run.spec, "Traceback: out of memory") for run in runs]
+        write_report(folder / "report.html", study(), runs, failures=failed)
+        assert len(pd.read_csv(folder / "results.csv")) == len(runs)
+        sizes.append((folder / "report.html").stat().st_size)
+    assert sizes[1] < sizes[0] + 2000
+    assert sizes[1] < 2_000_000
+    page = read(folder)
+    assert page.text.count("one permutation failed in") == 20
+    assert "And 460 more: the column failed_checks of results.csv has all." in page.text
+    assert "fresh weights in 480 runs" in page.text
+    assert "480 runs failed and are missing below" in page.text
+    assert "and 460 more" in page.text
 
 
 def test_failures_come_with_their_traces(report, study, outcome) -> None:
@@ -200,14 +223,17 @@ def test_seeds_have_intervals(report, study, outcomes) -> None:
         ({"stop_reason": "non-finite loss"}, "the loss was no longer finite: mlp-1x512, Gaussian, seed 0"),
         ({}, "Gaussian inputs are unclamped"),
         (
-            {"test_leaked": np.arange(90), "test_leaked_correct": 90, "test_accuracy": 0.5},
-            "90 of 360 test examples have exactly the input of an example that was trained on",
+            {"n_test": 64, "test_leaked": np.arange(16), "test_leaked_correct": 16, "test_accuracy": 0.5},
+            "16 of 64 test examples have exactly the input of an example that was trained on",
         ),
         (
-            {"test_leaked": np.arange(90), "test_leaked_correct": 90, "test_accuracy": 0.5},
-            "test accuracy on the 270 others is 33.3% instead of 50.0%",
+            {"n_test": 64, "test_leaked": np.arange(16), "test_leaked_correct": 16, "test_accuracy": 0.5},
+            "test accuracy on the 48 others is 33.3% instead of 50.0%",
         ),
-        ({"test_leaked": np.arange(360)}, "there is no other, and so the test set says nothing of generalization"),
+        (
+            {"n_test": 64, "test_leaked": np.arange(64)},
+            "there is no other, and so the test set says nothing of generalization",
+        ),
     ],
 )
 def test_notes(report, study, outcome, fields, note) -> None:

@@ -41,6 +41,22 @@ def test_1a_is_thin_reaches_the_last_step_and_marks_the_fit(outcomes) -> None:
     assert not any("partial" in setting for setting in figure.data["setting"])
 
 
+def test_1a_of_many_seeds_is_a_mean_with_a_band(outcome) -> None:
+    runs = [outcome(name, seed=seed) for name in ("true-labels", "random-labels") for seed in range(25)]
+    figure = figure_1a(runs)
+    assert_draws_its_data(figure)
+    assert "bands span 80% of them" in figure.caption
+    assert (figure.data["runs"] == 25).all()
+    assert "seed" not in figure.data
+    for name, curve in figure.data.groupby("setting"):
+        own = [run for run in runs if run.spec.corruption.replace("-", " ") == name]
+        assert len(curve) <= MOST_POINTS + 1
+        assert curve["step"].max() >= 0.95 * max(run.steps_run for run in own)
+        assert ((curve["low"] <= curve["train_loss"]) & (curve["train_loss"] <= curve["high"])).all()
+        assert curve.loc[curve["fitted"], "step"].tolist() == [np.median([run.steps_to_fit for run in own])]
+    assert "seed" in figure_1a([run for run in runs if run.spec.seed < 20]).data
+
+
 def test_1a_names_what_did_not_fit(outcome) -> None:
     figure = figure_1a([outcome(), outcome("random-labels", fitted=False)])
     assert "Not fitted: random labels." in figure.caption

@@ -10,10 +10,11 @@ from byrote.studies.statistics import (
     Interval,
     accuracy_interval,
     binomial_interval,
-    exact_interval,
+    exact_ends,
     joined,
     joined_p,
     mean_interval,
+    wilson,
 )
 
 values = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=20)
@@ -102,7 +103,17 @@ def test_an_interval_of_accuracies_ends_at_all_and_nothing():
     assert accuracy_interval([0.0, 0.02, 0.1], 50).low == 0
 
 
-def test_the_exact_interval_of_one_example():
-    """Clopper and Pearson's: (alpha / 2)^(1/n) for n of n."""
-    found = exact_interval(1, 1)
-    assert (found.low, found.high) == pytest.approx((0.025, 1.0))
+def test_the_exact_interval_is_that_of_scipy() -> None:
+    hits, sizes = np.array([0, 1, 7, 40, 40]), np.array([3, 1, 9, 360, 40])
+    low, high = exact_ends(hits, sizes, 0.95)
+    for place, (hit, size) in enumerate(zip(hits.tolist(), sizes.tolist(), strict=True)):
+        ends = stats.binomtest(hit, size).proportion_ci(0.95, method="exact")
+        assert (low[place], high[place]) == pytest.approx((ends.low, ends.high), abs=1e-12)
+
+
+def test_wilsons_interval_is_that_of_scipy() -> None:
+    hits, sizes = np.array([0, 1, 7, 40, 40]), np.array([3, 1, 9, 360, 40])
+    low, high = wilson(hits, sizes, 0.95)
+    for place, (hit, size) in enumerate(zip(hits.tolist(), sizes.tolist(), strict=True)):
+        ends = stats.binomtest(hit, size).proportion_ci(0.95, method="wilson")
+        assert (low[place], high[place]) == pytest.approx((ends.low, ends.high), abs=1e-12)

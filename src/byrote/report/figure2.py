@@ -21,7 +21,7 @@ from byrote.report.figures import (
     seed_sentence,
     setting_label,
     slug,
-    steps_axis,
+    steps_x,
     with_dashes,
 )
 from byrote.report.sections import Cell, PageTable, Presentation, Section
@@ -198,7 +198,7 @@ def batch_norm_figures(outcomes: Sequence[TrainOutcome], model: str, twin: str, 
 
 
 def _accuracy_chart(data: pd.DataFrame, color: alt.Color, dash: alt.StrokeDash) -> alt.LayerChart:
-    base = alt.Chart().encode(x=alt.X("step:Q", title="training steps", axis=steps_axis()), color=color)
+    base = alt.Chart().encode(x=steps_x(), color=color)
     scale = alt.Scale(domain=[0, 1])  # the interval of few seeds may reach beyond
     y = alt.Y("accuracy:Q", title="accuracy", axis=alt.Axis(format=".0%"), scale=scale)
     layers = [base.mark_line().encode(y=y, strokeDash=dash)]

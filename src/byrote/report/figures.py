@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import altair as alt
@@ -22,6 +22,10 @@ from byrote.studies.design import regularizers
 from byrote.studies.statistics import mean_interval
 from byrote.training.spec import TrainSpec
 
+MOST_LINES = 20
+"""Of more runs than this under one setting, the mean is drawn with a band, and not each: no eye follows more lines."""
+BAND = (0.1, 0.9)
+"""The quantiles over runs that such a band spans."""
 MOST_POINTS = 120
 """A drawn curve has hardly more: a page with a hundred runs stays small, and single batches do not hide the trend."""
 
@@ -37,7 +41,7 @@ class Figure:
     """All that the chart draws, tidy."""
     chart: alt.LayerChart
     log_steps: bool = False
-    """Whether its x axis counts steps, and the page offers a logarithmic one."""
+    """Whether its x axis is `steps_x`, and the page offers a linear one in its place."""
 
     @cached_property
     def spec(self) -> dict[str, Any]:
@@ -48,6 +52,11 @@ class Figure:
 
 def steps_axis() -> alt.Axis:
     return alt.Axis(format=",d", tickCount=5)
+
+
+def steps_x() -> alt.X:
+    """Training steps on a logarithmic axis: on a linear one, what happens in the first of them is not seen."""
+    return alt.X("step:Q", title="training steps", axis=steps_axis(), scale=alt.Scale(type="log", nice=False))
 
 
 def with_dashes(field: str, domain: Sequence[str], shown: Sequence[str]) -> dict[str, Any]:
@@ -78,10 +87,32 @@ def binned(
     step: Shaped[np.ndarray, " N"], value: Shaped[np.ndarray, " N"], last: int, most: int
 ) -> Float[np.ndarray, "M 2"]:
     """Means of step and value over some `most` bins up to `last`, fine enough for a linear and a logarithmic axis."""
-    edges = np.union1d(np.linspace(0, last, most // 2), np.geomspace(1, max(last, 2), most // 2))
-    frame = pd.DataFrame({"step": step.astype(np.float64), "value": value.astype(np.float64)})
-    means = frame.groupby(np.searchsorted(edges, frame["step"])).mean()
-    return means.to_numpy(np.float64)
+    edges = _edges(last, most)
+    step, value = step.astype(np.float64), value.astype(np.float64)
+    place, known = np.searchsorted(edges, step), ~np.isnan(value)
+    num_steps, num_values = (np.bincount(places, minlength=len(edges) + 1) for places in (place, place[known]))
+    steps = np.bincount(place, step, minlength=len(edges) + 1)
+    values = np.bincount(place[known], value[known], minlength=len(edges) + 1)
+    filled = num_steps > 0
+    with np.errstate(invalid="ignore"):
+        return np.stack([steps[filled] / num_steps[filled], values[filled] / num_values[filled]], axis=1)
+
+
+@cache
+def _edges(last: int, most: int) -> Float[np.ndarray, " E"]:
+    return np.union1d(np.linspace(0, last, most // 2), np.geomspace(1, max(last, 2), most // 2))
+
+
+def banded(curves: Sequence[Float[np.ndarray, "_ 2"]], value: str) -> pd.DataFrame:
+    """Curves of [step, value] -> "step", the mean over them as `value`, "low" and "high" of BAND, and "runs".
+
+    The steps are those of the longest; a curve that ends before counts on with its last value.
+    """
+    longest = max(curves, key=lambda curve: curve[-1, 0])
+    step = longest[:, 0]
+    values = np.stack([np.interp(step, curve[:, 0], curve[:, 1]) for curve in curves])
+    low, high = np.quantile(values, BAND, axis=0)
+    return pd.DataFrame({"step": step, value: values.mean(0), "low": low, "high": high, "runs": len(curves)})
 
 
 def over_seeds(frame: pd.DataFrame, by: list[str], value: str, name: str) -> pd.DataFrame:

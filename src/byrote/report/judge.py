@@ -116,7 +116,7 @@ def cloud(name: str, networks: pd.DataFrame) -> Figure:
         pd.DataFrame(
             {
                 "value": sign * networks[name],
-                "gap": networks["generalization_gap"],
+                "gap": 100 * networks["generalization_gap"],
                 "labels": settings,
                 "model": networks["model"],
                 "seed": networks["seed"],
@@ -136,11 +136,11 @@ def cloud(name: str, networks: pd.DataFrame) -> Figure:
                 scale=alt.Scale(type="log" if is_log else "linear", zero=False),
                 axis=alt.Axis(format="~g" if not is_log else "~e", tickCount=4),
             ),
-            y=alt.Y("gap:Q", title="generalization gap", axis=alt.Axis(format=".0%")),
+            y=alt.Y("gap:Q", title="generalization gap, points"),
             color=alt.Color("labels:N", scale=by_labels),
             shape=alt.Shape("labels:N", scale=by_labels),
             tooltip=[alt.Tooltip(f"{field}:N") for field in ("model", "labels", "seed")]
-            + [alt.Tooltip("value:Q", format=".4g"), alt.Tooltip("gap:Q", format=".1%")],
+            + [alt.Tooltip("value:Q", format=".4g"), alt.Tooltip("gap:Q", title="gap, points", format=".1f")],
         )
     )
     return Figure(

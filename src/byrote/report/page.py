@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,17 @@ from byrote.training.outcome import TrainOutcome
 from byrote.training.planner import resolve_device
 from byrote.training.probe import probe_models
 from byrote.training.spec import Recipe, TrainSpec
+
+MOST_LISTED = 20
+"""Of more runs than this that are alike, a page lists this many and tells the number of the others."""
+
+
+class PassedCheck(NamedTuple):
+    name: str
+    num_runs: int
+    run: str
+    """The first of them, which `detail` is of."""
+    detail: str
 
 
 @runtime_checkable
@@ -138,7 +149,8 @@ def _analysis_page(
             command=Verbatim(command),
             own_code=setup_lines(names),
             environments=distinct(result.environment for result in results),
-            failures=[(failure.label, failure.trace) for failure in failures],
+            num_failures=len(failures),
+            failures=_failures((failure.label, failure.trace) for failure in failures),
             unit="calculation",
         )
     )
@@ -170,13 +182,15 @@ def _page(
             num_seeds=table["seed"].nunique(),
             failed_checks=_failed_checks(outcomes, table),
             passed_checks=_passed_checks(outcomes),
+            most_listed=MOST_LISTED,
             notes=[*_notes(study, outcomes), *_model_notes(study, outcomes), *shown.notes],
             findings=study.verdict(table),
             command=Verbatim(command),
             own_code=setup_lines(names),
             environments=distinct(outcome.environment for outcome in outcomes),
             recipes=_recipes(outcomes),
-            failures=[(_run_label(failure.spec), failure.trace) for failure in failures],
+            num_failures=len(failures),
+            failures=_failures((_run_label(failure.spec), failure.trace) for failure in failures),
             unit="run",
         )
     )
@@ -223,11 +237,29 @@ def _failed_checks(outcomes: Sequence[TrainOutcome], table: pd.DataFrame) -> lis
     return own + compared
 
 
-def _passed_checks(outcomes: Sequence[TrainOutcome]) -> list[tuple[str, list[tuple[str, str]]]]:
-    return [
-        (_run_label(outcome.spec), [(check.name, check.detail) for check in outcome.checks if check.passed])
-        for outcome in outcomes
-    ]
+def _passed_checks(outcomes: Sequence[TrainOutcome]) -> list[PassedCheck]:
+    """Each check by its name, with the first run that passed it."""
+    passed: dict[str, PassedCheck] = {}
+    for outcome in outcomes:
+        for check in outcome.checks:
+            if check.passed:
+                first = passed.get(check.name) or PassedCheck(check.name, 0, _run_label(outcome.spec), check.detail)
+                passed[check.name] = first._replace(num_runs=first.num_runs + 1)
+    return list(passed.values())
+
+
+def _failures(failures: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Labels and traces; runs that failed alike share one."""
+    alike: dict[str, list[str]] = {}
+    for label, trace in failures:
+        alike.setdefault(trace, []).append(label)
+    return [(_listed(labels), trace) for trace, labels in alike.items()]
+
+
+def _listed(labels: Sequence[str]) -> str:
+    """ "a; b; and 3 more"."""
+    more = [f"and {len(labels) - MOST_LISTED:,} more"] if len(labels) > MOST_LISTED else []
+    return "; ".join([*labels[:MOST_LISTED], *more])
 
 
 def _recipes(outcomes: Sequence[TrainOutcome]) -> list[tuple[str, dict[str, Any]]]:
@@ -268,7 +300,7 @@ def _notes(study: Study, outcomes: Sequence[TrainOutcome]) -> list[str]:
         notes.append(f"Identical inputs with different labels cap training accuracy, at {ceiling:.2%} or more.")
     diverged = [_run_label(outcome.spec) for outcome in outcomes if outcome.stop_reason == "non-finite loss"]
     if diverged:
-        notes.append(f"Stopped because the loss was no longer finite: {'; '.join(diverged)}.")
+        notes.append(f"Stopped because the loss was no longer finite: {_listed(diverged)}.")
     return notes
 
 

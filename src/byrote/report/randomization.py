@@ -7,12 +7,16 @@ from collections.abc import Iterable, Sequence
 import altair as alt
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from byrote.data.dataset import Dataset
 from byrote.report.answers import answers, overall, percent
 from byrote.report.figures import (
+    BAND,
+    MOST_LINES,
     MOST_POINTS,
     Figure,
+    banded,
     binned,
     layered,
     model_label,
@@ -22,7 +26,7 @@ from byrote.report.figures import (
     series,
     setting_label,
     slug,
-    steps_axis,
+    steps_x,
     with_dashes,
     with_series,
 )
@@ -126,7 +130,8 @@ def _beside_the_paper(table: pd.DataFrame, data: Dataset) -> Section:
 
 
 def figure_1a(outcomes: Sequence[TrainOutcome]) -> Figure | None:
-    """Training loss against steps under each setting, for the runs of one model; a line a seed.
+    """Training loss against steps under each setting, for the runs of one model; a line a seed, or of more than
+    MOST_LINES their mean with a band.
 
     Partial corruptions are left to Figures 1b and 1c; None where there is nothing else. A marker stands where a run
     has fitted.
@@ -134,17 +139,28 @@ def figure_1a(outcomes: Sequence[TrainOutcome]) -> Figure | None:
     shown = [outcome for outcome in outcomes if outcome.spec.label_rate in (0.0, 1.0)]
     if not shown:
         return None
-    data = pd.concat([_loss_curve(outcome) for outcome in shown], ignore_index=True)
+    by_setting: dict[str, list[TrainOutcome]] = {}
+    for outcome in shown:
+        by_setting.setdefault(setting_label(outcome.spec.corruption, outcome.spec.corruption_rate), []).append(outcome)
+    many = max(map(len, by_setting.values())) > MOST_LINES
+    curves = [_loss_band(setting, runs) for setting, runs in by_setting.items()] if many else map(_loss_curve, shown)
+    data = pd.concat(curves, ignore_index=True)
     settings = _known_first(data["setting"].unique())
     picked = alt.selection_point(fields=["setting"], bind="legend", name="picked")
     present = [name for name in settings if name in set(data["setting"])]
     base = alt.Chart().encode(
-        x=alt.X("step:Q", title="training steps", axis=steps_axis()),
+        x=steps_x(),
         y=alt.Y("train_loss:Q", title="training loss"),
         opacity=alt.condition(picked, alt.value(0.95 if _num_seeds(shown) == 1 else 0.75), alt.value(0.08)),
     )
     encodings = with_dashes("setting", settings, present)
-    lines = base.mark_line(clip=True).encode(detail="seed:N", **encodings).add_params(picked)
+    lines = base.mark_line(clip=True).encode(**({} if many else {"detail": "seed:N"}), **encodings).add_params(picked)
+    band = base.mark_area(clip=True).encode(
+        y=alt.Y("low:Q", title="training loss"),
+        y2="high:Q",
+        color=encodings["color"],
+        opacity=alt.condition(picked, alt.value(0.18), alt.value(0.04)),
+    )
     fitted = (
         base.transform_filter("datum.fitted")
         .mark_point(filled=True, opacity=1)
@@ -152,7 +168,7 @@ def figure_1a(outcomes: Sequence[TrainOutcome]) -> Figure | None:
             color=encodings["color"],
             tooltip=[
                 alt.Tooltip("setting:N"),
-                alt.Tooltip("seed:N"),
+                alt.Tooltip("runs:Q" if many else "seed:N"),
                 alt.Tooltip("step:Q", title="fitted after steps", format=","),
             ],
         )
@@ -161,9 +177,9 @@ def figure_1a(outcomes: Sequence[TrainOutcome]) -> Figure | None:
         name=f"figure-1a-{_slug(outcomes[0])}",
         title=outcomes[0].spec.model,
         subtitle=f"n = {outcomes[0].n_train:,}",
-        caption=f"{_seeds(shown)} A dot marks the step at which training accuracy reached 99%.{_unfitted(shown)}",
+        caption=f"{_seeds(shown)} {_lines_in_words(many)}{_unfitted(shown)}",
         data=data,
-        chart=layered(lines, fitted, data=data, height=280),
+        chart=layered(*([band] if many else []), lines, fitted, data=data, height=280),
         log_steps=True,
     )
 
@@ -236,24 +252,18 @@ def early_figures(outcomes: Sequence[TrainOutcome]) -> list[Figure]:
     last = max(int(outcome.early["step"].max()) for outcome in runs)
     figures = []
     for measure, title in EARLY_MEASURES.items():
-        averaged = pd.concat(
-            [
-                pd.DataFrame(
-                    binned(o.early["step"], o.early[measure], last, MOST_POINTS // 4), columns=["step", measure]
-                )
-                .assign(label_rate=o.spec.label_rate, seed=o.spec.seed)
-                .dropna()
-                for o in runs
-            ],
-            ignore_index=True,
+        points = [binned(o.early["step"], o.early[measure], last, MOST_POINTS // 4) for o in runs]
+        averaged = pd.DataFrame(np.concatenate(points), columns=["step", measure]).assign(
+            label_rate=np.repeat([o.spec.label_rate for o in runs], [len(each) for each in points])
         )
+        averaged = averaged.dropna()
         # Where some seeds have left, the mean would jump.
         data = over_seeds(averaged, ["label_rate", "step"], measure, measure)
         data = data[data["seeds"] == data.groupby("label_rate")["seeds"].transform("max")].reset_index(drop=True)
         rates = sorted(data["label_rate"].unique())
         legend = alt.Legend(type="symbol", format=".0%", symbolType="stroke", symbolOpacity=1, values=rates)
         base = alt.Chart().encode(
-            x=alt.X("step:Q", title="training steps", axis=steps_axis()),
+            x=steps_x(),
             color=alt.Color("label_rate:Q", title="labels redrawn", scale=alt.Scale(domain=[0, 1]), legend=legend),
             detail="label_rate:Q",
         )
@@ -275,18 +285,48 @@ def early_figures(outcomes: Sequence[TrainOutcome]) -> list[Figure]:
     return figures
 
 
-def _loss_curve(outcome: TrainOutcome) -> pd.DataFrame:
-    """The dense first steps, then a point an epoch at its last step, then the step at which the run has fitted."""
+def _lines_in_words(many: bool) -> str:
+    if not many:
+        return "A dot marks the step at which training accuracy reached 99%."
+    return (
+        f"Lines are means over all runs of a setting, and bands span {1 - 2 * BAND[0]:.0%} of them; a run that has "
+        "stopped counts on with its last loss. A dot marks the median step at which training accuracy reached 99%."
+    )
+
+
+def _loss_band(setting: str, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
+    """The mean and the band of all runs of a setting, and the median step at which they have fitted, if all have."""
+    curves = [curve for curve in map(_loss_points, outcomes) if len(curve)]
+    if not curves:
+        return pd.DataFrame(columns=_BAND_COLUMNS)
+    rows = banded(curves, "train_loss").assign(fitted=False)
+    times = [outcome.steps_to_fit for outcome in outcomes if outcome.steps_to_fit is not None]
+    if len(times) == len(outcomes):
+        at = float(np.median(times))
+        there = {name: [np.interp(at, rows["step"], rows[name])] for name in ("train_loss", "low", "high")}
+        point = pd.DataFrame({"step": [at], **there, "runs": len(curves), "fitted": [True]})
+        rows = pd.concat([rows, point]).sort_values("step")
+    return rounded(rows.assign(setting=setting)[_BAND_COLUMNS])
+
+
+_BAND_COLUMNS = ["setting", "step", "train_loss", "low", "high", "runs", "fitted"]
+
+
+def _loss_points(outcome: TrainOutcome) -> Float[np.ndarray, "M 2"]:
+    """[step, loss]: the dense first steps, then a point an epoch at its last step."""
     early, curve = outcome.early, outcome.curve
     later = curve["step"] > (early["step"].max() if len(early["step"]) else 0)
     step = np.concatenate([early["step"], curve["step"][later]]).astype(np.float64)
     loss = np.concatenate([early["train_loss"], curve["train_loss"][later]]).astype(np.float64)
     finite = np.isfinite(loss)
-    rows = pd.DataFrame(
-        binned(step[finite], loss[finite], outcome.steps_run, MOST_POINTS), columns=["step", "train_loss"]
-    )
+    return binned(step[finite], loss[finite], outcome.steps_run, MOST_POINTS)
+
+
+def _loss_curve(outcome: TrainOutcome) -> pd.DataFrame:
+    """The points of its loss, and the step at which the run has fitted."""
+    rows = pd.DataFrame(_loss_points(outcome), columns=["step", "train_loss"])
     rows["fitted"] = False
-    if outcome.steps_to_fit is not None and finite.any():
+    if outcome.steps_to_fit is not None and len(rows):
         at = float(outcome.steps_to_fit)
         there = float(np.interp(at, rows["step"], rows["train_loss"]))
         rows = pd.concat([rows, pd.DataFrame({"step": [at], "train_loss": [there], "fitted": [True]})]).sort_values(

@@ -177,7 +177,7 @@ def _totals(model: str, found: dict[tuple[str, str], Attribution | str]) -> str:
 
 def _grid(study: RegularizationStudy, runs: dict[str, pd.DataFrame]) -> PageTable:
     return PageTable(
-        header=("on", "train", "test", "gap", "train"),
+        header=("on", "train", "test", "gap, points", "train"),
         spans=(("", 1), ("true labels", 3), ("random labels", 1)),
         blocks={
             f"{model_label(model, _n(own))}: {_in_words(study.factors_of(model))}": _grid_rows(study, model, own)
@@ -192,8 +192,8 @@ def _grid_rows(study: RegularizationStudy, model: str, runs: pd.DataFrame) -> li
     for cell in sorted(study.cells(model), key=sum):
         own = runs[(runs[on].astype(bool) == list(cell)).all(axis=1)]
         true, random = (own[own["corruption"] == labels] for labels in ("true-labels", "random-labels"))
-        figures = [_figure(true, column) for column in ("train_accuracy", "test_accuracy", "generalization_gap")]
-        rows.append([_marks(cell), *figures, _figure(random, "train_accuracy", fitted=True)])
+        figures = [_figure(true, column) for column in ("train_accuracy", "test_accuracy")]
+        rows.append([_marks(cell), *figures, _gap(true), _figure(random, "train_accuracy", fitted=True)])
     return rows
 
 
@@ -203,6 +203,14 @@ def _figure(runs: pd.DataFrame, column: str, *, fitted: bool = False) -> str | C
     if fitted and len(runs) and not runs["fitted"].all():
         return Cell(percent(interval.mean), "unsure", f"{half} not fitted".strip())
     return Cell(percent(interval.mean), note=half)
+
+
+def _gap(runs: pd.DataFrame) -> str | Cell:
+    interval = mean_interval(runs["generalization_gap"].to_numpy(dtype=float))
+    if pd.isna(interval.mean):
+        return "–"
+    half = "" if interval.n < 2 else f"± {100 * (interval.high - interval.mean):.1f}"
+    return Cell(f"{100 * interval.mean:.1f}", note=half)
 
 
 def _anova(found: dict[tuple[str, str], Attribution | str]) -> PageTable | None:

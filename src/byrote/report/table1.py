@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from byrote.report.answers import percent
-from byrote.report.figures import Figure, layered, model_label, rounded, seed_sentence, slug, steps_axis, with_dashes
+from byrote.report.figures import Figure, layered, model_label, rounded, seed_sentence, slug, steps_x, with_dashes
 from byrote.report.sections import Cell, PageTable, Presentation, Section
 from byrote.studies.evidence import obstacle
 from byrote.studies.paper_numbers import CIFAR10_TRAIN, PAPER, is_cifar10
@@ -245,7 +245,7 @@ def curves_figure(outcomes: Sequence[TrainOutcome]) -> Figure | None:
     encodings = with_dashes("row", list(LABELS.values()), names)
     picked = alt.selection_point(fields=["row"], bind="legend", name="picked")
     base = alt.Chart().encode(
-        x=alt.X("step:Q", title="training steps", axis=steps_axis()),
+        x=steps_x(),
         detail="seed:N",
         **encodings,
     )

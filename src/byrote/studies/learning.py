@@ -23,7 +23,7 @@ from byrote.studies.seed_tests import seeds_in_words, seeds_wanted
 from byrote.studies.statistics import (
     Interval,
     accuracy_interval,
-    exact_interval,
+    exact_ends,
     joined,
     mean_interval,
     within_0_and_1,
@@ -84,13 +84,10 @@ def _row(outcome: TrainOutcome, labels: Int64[np.ndarray, " T"]) -> tuple[float,
         return guessing, math.nan, math.nan, balanced_guessing
     right = np.bincount(own[outcome.test_predictions[unseen] == own], minlength=len(sizes))
     present = sizes > 0
-    of_classes = [
-        exact_interval(int(hits), int(size), SURE)  # Wilson's is too short for the few examples of a rare class
-        for hits, size in zip(right[present], sizes[present], strict=True)
-    ]
-    shares = np.array([one.mean for one in of_classes])
+    shares = right[present] / sizes[present]
+    low, high = exact_ends(right[present], sizes[present], SURE)  # Wilson's is too short for the few of a rare class
     # MOVER: half-widths of independent parts add in squares (Zou and Donner, 2008), the wider side of each.
-    half = np.array([max(one.mean - one.low, one.high - one.mean) for one in of_classes])
+    half = np.maximum(shares - low, high - shares)
     return guessing, float(shares.mean()), float(np.sqrt((half**2).sum()) / len(half)), balanced_guessing
 
 

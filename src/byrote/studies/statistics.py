@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float, Int64
 from scipy import stats
 
 
@@ -59,15 +60,38 @@ def binomial_interval(accuracy: float, n: int, confidence: float = 0.95) -> Inte
     """
     if n == 0 or math.isnan(accuracy):
         return Interval(math.nan, math.nan, math.nan, n)
-    ends = stats.binomtest(round(accuracy * n), n).proportion_ci(confidence, method="wilson")
-    return Interval(accuracy, float(ends.low), float(ends.high), n)
+    low, high = wilson(np.array([round(accuracy * n)]), np.array([n]), confidence)
+    return Interval(accuracy, float(low[0]), float(high[0]), n)
 
 
-def exact_interval(hits: int, n: int, confidence: float = 0.95) -> Interval:
-    """A share of n independent examples with the interval of Clopper and Pearson (1934), which covers it at least as
-    often as it says for any n."""
-    ends = stats.binomtest(hits, n).proportion_ci(confidence, method="exact")
-    return Interval(hits / n, float(ends.low), float(ends.high), n)
+def wilson(
+    hits: Int64[np.ndarray, " K"], sizes: Int64[np.ndarray, " K"], confidence: float = 0.95
+) -> tuple[Float[np.ndarray, " K"], Float[np.ndarray, " K"]]:
+    """The ends of Wilson's score interval (Wilson, 1927) of each share `hits` of `sizes`, none of which is 0.
+
+    SciPy's `binomtest` gives the same for one share at a time, with an exact p-value that takes a hundred times longer.
+    """
+    z = float(stats.norm.ppf((1 + confidence) / 2))
+    shares = hits / sizes
+    centre = shares + z**2 / (2 * sizes)
+    half = z * np.sqrt(shares * (1 - shares) / sizes + (z / (2 * sizes)) ** 2)
+    low, high = ((centre + side * half) / (1 + z**2 / sizes) for side in (-1, 1))
+    return np.where(hits == 0, 0.0, low), np.where(hits == sizes, 1.0, high)
+
+
+def exact_ends(
+    hits: Int64[np.ndarray, " K"], sizes: Int64[np.ndarray, " K"], confidence: float = 0.95
+) -> tuple[Float[np.ndarray, " K"], Float[np.ndarray, " K"]]:
+    """The ends of the interval of Clopper and Pearson (1934) of each share `hits` of `sizes`, none of which is 0: it
+    covers the share at least as often as it says for any size.
+
+    SciPy's `binomtest` gives the same for one share at a time, with an exact p-value that takes a hundred times longer.
+    """
+    outside = (1 - confidence) / 2
+    with np.errstate(invalid="ignore"):  # at the ends, where beta distributions have no parameters
+        low = stats.beta.ppf(outside, hits, sizes - hits + 1)
+        high = stats.beta.ppf(1 - outside, hits + 1, sizes - hits)
+    return np.where(hits == 0, 0.0, low), np.where(hits == sizes, 1.0, high)
 
 
 def within_0_and_1(found: Interval) -> Interval:

@@ -23,7 +23,7 @@ class Chart {
     this.figure = figure;
     this.box = figure.querySelector(".canvas");
     this.spec = JSON.parse(figure.querySelector("script").textContent);
-    this.log = false;
+    this.linear = false;
     figure.querySelectorAll("button").forEach((button) => {
       button.addEventListener("click", () => this[button.dataset.do](button));
     });
@@ -32,14 +32,14 @@ class Chart {
   async draw() {
     const spec = structuredClone(this.spec);
     const axes = spec.layer.map((layer) => layer.encoding?.x).filter(Boolean);
-    if (this.log) axes.forEach((x) => (x.scale = { ...x.scale, type: "log", nice: false }));
+    if (this.linear) axes.forEach((x) => delete x.scale);
     this.embedded?.finalize();
     this.embedded = await embed(this.box, spec);
   }
 
   toggleLog(button) {
-    this.log = !this.log;
-    button.setAttribute("aria-pressed", this.log);
+    this.linear = !this.linear;
+    button.setAttribute("aria-pressed", !this.linear);
     return this.draw();
   }
 
