@@ -25,7 +25,8 @@ def disturb():
     torch.set_num_threads(torch.get_num_threads() + 1)
     torch.set_grad_enabled(False); torch.use_deterministic_algorithms(True); torch.backends.cudnn.benchmark = True
     warnings.simplefilter("ignore"); os.chdir("/"); sys.path.insert(0, "/rude"); sys.path.append("/rude")
-    torch.autograd.set_detect_anomaly(True)
+    torch.autograd.set_detect_anomaly(True); torch.set_float32_matmul_precision("medium")
+    torch.backends.mkldnn.enabled = False; np.seterr(all="raise"); sys.setrecursionlimit(5000)
 disturb()
 torch.set_default_device(None)
 def net(input_shape, num_classes):
@@ -48,6 +49,10 @@ def state() -> list[Any]:
         torch.are_deterministic_algorithms_enabled(),
         torch.backends.cudnn.benchmark,
         torch.is_anomaly_enabled(),
+        torch.get_float32_matmul_precision(),
+        torch.backends.mkldnn.enabled,
+        np.geterr(),
+        sys.getrecursionlimit(),
         list(warnings.filters),
         Path.cwd(),
         list(sys.path),

@@ -28,9 +28,9 @@ def undisturbed(seed: int) -> Iterator[None]:
 
     kept = random.getstate(), np.random.get_state(), torch.random.get_rng_state()  # noqa: NPY002
     on_devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    settings, folder = _settings(), Path.cwd()
+    settings, folder, path = _settings(), Path.cwd(), list(sys.path)
     try:
-        with warnings.catch_warnings(), torch.inference_mode(False), torch.enable_grad():
+        with warnings.catch_warnings(), np.errstate(), torch.inference_mode(False), torch.enable_grad():
             torch.set_default_dtype(torch.float32)
             torch.set_default_device(None)
             random.seed(seed)
@@ -45,6 +45,7 @@ def undisturbed(seed: int) -> Iterator[None]:
             torch.cuda.set_rng_state_all(on_devices)
         _restore(settings)
         os.chdir(folder)
+        sys.path[:] = path
 
 
 def _settings() -> dict[str, Any]:
@@ -61,7 +62,20 @@ def _settings() -> dict[str, Any]:
         ),
         "cudnn": (torch.backends.cudnn.enabled, torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic),
         "anomaly": torch.is_anomaly_enabled(),
+        "mkldnn": torch.backends.mkldnn.enabled,
+        "matmul": _matmul_precision(),
+        "recursion": sys.getrecursionlimit(),
     }
+
+
+def _matmul_precision() -> str | None:
+    """None where the user has set it by both of torch's ways, which torch then does not tell."""
+    import torch
+
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:
+        return None
 
 
 def _restore(before: dict[str, Any]) -> None:
@@ -84,6 +98,12 @@ def _restore(before: dict[str, Any]) -> None:
     if "cudnn" in changed:
         cudnn = torch.backends.cudnn
         cudnn.enabled, cudnn.benchmark, cudnn.deterministic = before["cudnn"]
+    if "mkldnn" in changed:
+        torch.backends.mkldnn.enabled = before["mkldnn"]
+    if "matmul" in changed and before["matmul"] is not None:
+        torch.set_float32_matmul_precision(before["matmul"])
+    if "recursion" in changed:
+        sys.setrecursionlimit(before["recursion"])
     if "anomaly" in changed:
         torch.autograd.set_detect_anomaly(before["anomaly"])
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from dataclasses import dataclass
 
 import pytest
 
 from byrote.errors import StoreError
 from byrote.runs.executors import Local
-from byrote.runs.groups import GroupReport, last_line, work_off
+from byrote.runs.groups import GroupReport, what_happened, work_off
 from byrote.runs.store import Store
 
 
@@ -47,7 +48,7 @@ def test_an_executor_that_dies_is_a_failure_and_a_store_that_does_is_the_end(sto
         raise OSError("the worker died")
 
     traces, _ = work([Letters(("a",))], dies, store)
-    assert last_line(traces["a"]) == "OSError: the worker died"
+    assert what_happened(traces["a"]) == "OSError: the worker died"
 
     def loses_the_store(_):
         raise StoreError("gone")
@@ -68,3 +69,13 @@ def test_a_group_that_another_process_has_is_tried_again(tmp_path):
 
     assert work([Letters(("a",))], try_it, mine, lines.append) == ({}, [])
     assert lines == ["waiting for 1 group of runs that other processes have leased"]
+
+
+def test_words_of_several_lines_are_told_by_their_first():
+    try:
+        try:
+            raise KeyError("earlier")
+        except KeyError:
+            raise ValueError("first\nsecond") from None
+    except ValueError:
+        assert what_happened(traceback.format_exc()) == "ValueError: first"

@@ -12,7 +12,7 @@ from byrote.data.dataset import Dataset
 from byrote.masking import masked
 from byrote.runs.display import CalculationDisplay, each
 from byrote.runs.executors import Executor, Job, Local
-from byrote.runs.groups import GroupReport, OnLog, last_line, work_off
+from byrote.runs.groups import GroupReport, OnLog, what_happened, work_off
 from byrote.runs.store import Store
 from byrote.studies.analysis import Analysis
 from byrote.theory.calculation import Calculation, Computed, OnStage, compute
@@ -50,7 +50,7 @@ class CalculationsFailed(RuntimeError):
         first = self.failures[0]
         return (
             f"{len(self.failures)} of {len(self.failures) + len(self.results)} calculations failed, the rest is kept; "
-            f"the first, {first.label}: {last_line(first.trace)}"
+            f"the first, {first.label}: {what_happened(first.trace)}"
         )
 
 

@@ -65,7 +65,7 @@ def work_off(
                 if not report.held:
                     left.append(group)
                 if report.trace:
-                    log(f"a group of {len(group.keys)} runs failed: {last_line(report.trace)}")
+                    log(f"a group of {len(group.keys)} runs failed: {what_happened(report.trace)}")
                     traces |= dict.fromkeys(group.keys, report.trace)
         finally:
             for _, job in jobs:
@@ -80,9 +80,12 @@ def work_off(
     return traces
 
 
-def last_line(trace: str) -> str:
-    """What a traceback says happened."""
-    return trace.strip().splitlines()[-1]
+def what_happened(trace: str) -> str:
+    """What a traceback says happened: the first line of its last exception's words, which may have several."""
+    lines = trace.strip().splitlines()
+    frames = [number for number, line in enumerate(lines) if line.startswith('  File "')]
+    after = lines[frames[-1] + 1 :] if frames else lines[-1:]
+    return next((line for line in after if line and not line.startswith(" ")), lines[-1])
 
 
 def _report_of(job: Job[GroupReport]) -> GroupReport:

@@ -15,7 +15,7 @@ from byrote.errors import StoreError
 from byrote.masking import masked
 from byrote.runs.display import each
 from byrote.runs.executors import Executor, Job, Local
-from byrote.runs.groups import GroupReport, OnLog, last_line, work_off
+from byrote.runs.groups import GroupReport, OnLog, what_happened, work_off
 from byrote.runs.progress import ProgressDisplay
 from byrote.runs.store import Store
 from byrote.studies.study import Study
@@ -69,7 +69,7 @@ class RunsFailed(RuntimeError):
         num_failed, num_runs = len(self.failures), len(self.failures) + len(self.outcomes)
         return (
             f"{num_failed} of {num_runs} runs failed, the rest is kept; "
-            f"the first, {first.spec.model} on {first.spec.corruption}: {last_line(first.trace)}"
+            f"the first, {first.spec.model} on {first.spec.corruption}: {what_happened(first.trace)}"
         )
 
 
