@@ -10,6 +10,7 @@ import torch
 
 from byrote.data import memory
 from byrote.data.arrays import as_array, columns_of
+from byrote.data.sources import from_arrays
 from byrote.errors import UserError
 
 X = np.array([[0.5, 2.0], [1.0, 0.0], [0.0, 3.0]])
@@ -135,3 +136,11 @@ def test_tables_are_matched_and_row_numbers_said() -> None:
     assert columns[0].fields == ("column 'a'", "column 'no'")
     for note, said in zip(notes, ("in another order", "it is left out", "column 'no' counts the rows"), strict=True):
         assert said in note
+
+
+def test_masks_of_rows_are_kept() -> None:
+    """NumPy stacks masked rows without their masks."""
+    with pytest.raises(UserError, match=r"x_train, row 0 \(counting from 0\): a masked value"):
+        from_arrays(list(np.ma.masked_greater(np.eye(4), 0.5)), [0, 1, 0, 1])
+    with pytest.raises(UserError, match=r"y_train, row 1 \(counting from 0\): a label that is missing"):
+        from_arrays(np.eye(4), list(np.ma.masked_equal([0, 1, 0, 0], 1)))

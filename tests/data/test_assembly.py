@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from byrote.data.assembly import Examples, Reading, assemble, refuse_unknown_kind, split_labels
 from byrote.data.columns import Column
 from byrote.data.dataset import Dataset
+from byrote.data.sources import from_arrays
 from byrote.errors import UserError
 
 
@@ -133,7 +134,7 @@ NAN = np.array([[0, 1], [np.nan, 0], [0, np.inf]])
         ((np.array([[[0]], [[-1]]]), LABELS), "^x, row 1 .*: a pixel outside 0 to 255"),
         ((PAIR, [0, 1, 1]), "^got 2 inputs in x but 3 labels in y, expected one label for each input$"),
         ((PAIR, [1, 1]), "^all training examples of y have one class, '1'; expected at least two classes$"),
-        ((PAIR, LABELS), "^class '[01]' is in the test split of y but not in the training split; add training"),
+        ((PAIR, LABELS), "^class '[01]' of y has 1 of 2 examples: once a fifth .* or give a test set besides$"),
         ((PAIR, LABELS, np.eye(3), [0, 1, 1]), r"^inputs of x have shape \(2,\), those of x_test \(3,\): give both"),
         ((np.zeros((2, 2, 2)), LABELS, np.zeros((2, 2, 2), int), LABELS), "^x holds float32, x_test uint8: give both"),
         ((PAIR, LABELS, np.zeros((0, 2)), []), "^x_test has no rows"),
@@ -177,3 +178,14 @@ def test_whole_numbers_that_float32_rounds_are_said() -> None:
     ) as said:
         assert twice(x, LABELS).train.inputs[0, 0] == 2**24
     assert len(said) == 2  # in both splits
+
+
+def test_token_ids_beyond_64_signed_bits_are_refused() -> None:
+    ids = np.arange(8, dtype=np.uint64).reshape(4, 2) + np.uint64(2**63)
+    with pytest.raises(UserError, match=r"x_train, row 0 .*: a token id beyond 64 signed bits"):
+        from_arrays(ids, [0, 1, 0, 1], ids, [0, 1, 0, 1], kind="tokens")
+
+
+def test_features_that_float32_takes_for_0_are_to_be_multiplied() -> None:
+    with pytest.raises(UserError, match=r"multiply it by a large number, or drop it$"):
+        from_arrays(np.arange(1, 9.0)[:, None] * 1e-50, np.arange(8) % 2)

@@ -354,3 +354,14 @@ def test_a_bomb_is_not_inflated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "table.csv").write_bytes(gzip.compress(b"a,y\n" + b"1,2\n" * 2**21, 1))
     with pytest.raises(UserError, match=r"table.csv has [\d,]+ bytes and inflates to more than 3,145,728, for which"):
         load(f"csv:{tmp_path / 'table.csv'}", label="y")
+
+
+@pytest.mark.parametrize("first", ["{}.5", "{}"])
+def test_a_header_that_lacks_the_last_name_is_refused(first: str, tmp_path: Path) -> None:
+    """Names belong to the columns from the second on only where the first names rows."""
+    rows = [f"{first.format(row % 4)},{row},{'cat' if row % 2 else 'dog'}" for row in range(20)]
+    (tmp_path / "table.csv").write_text("\n".join(["a,kind", *rows]))
+    with pytest.raises(
+        UserError, match=r"has 3 values in each row and 2 names in its header, .* write a name above each"
+    ):
+        load(f"csv:{tmp_path / 'table.csv'}", label="kind")

@@ -50,6 +50,15 @@ def test_several_configurations_are_not_mixed(tmp_path: Path, names: list[str], 
     assert find_files((tmp_path / names[1]).parent).train == [tmp_path / names[1]]
 
 
+def test_missing_files_of_a_split_are_said(tmp_path: Path) -> None:
+    """The number of files is part of their names."""
+    touch(tmp_path, ["data/train-00000-of-00003.parquet", "data/train-00002-of-00003.parquet"])
+    touch(tmp_path, ["data/test-00000-of-00001.parquet"])
+    (note,) = find_files(tmp_path).notes
+    assert note.startswith("2 of 3 files ")
+    assert note.endswith("train-….parquet are there: the examples of the others are missing")
+
+
 def test_hidden_folders_and_loops_are_passed_by(tmp_path: Path) -> None:
     touch(tmp_path / "hub", ["train/0.parquet", ".cache/train/0.parquet"])
     (tmp_path / "hub" / "train" / "again").symlink_to("..")

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from byrote.data.dataset import Dataset
-from byrote.data.sources import SOURCES, from_arrays, load
+from byrote.data.sources import SOURCES, from_arrays, load, refuse_other_types
 from byrote.errors import UserError
 
 from .conftest import DIGITS, FORMATS, Format, make_arrays, write_image_splits
@@ -267,3 +267,46 @@ def test_token_ids_of_a_file(tmp_path: Path) -> None:
 def test_what_is_no_kind_of_these_inputs_is_refused(inputs: np.ndarray, kind: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         from_arrays(inputs, CLASSES, kind=kind)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"name": np.eye(2)}, r"^got a ndarray as the name of data, expected text, .* byrote.from_arrays$"),
+        ({"name": Path("/x.npz")}, r"^got a PosixPath as the name of data"),
+        ({"label": 0}, r"^got label=0, expected the name of the column of labels, as text$"),
+        ({"image_size": "8"}, r"^got image_size='8', expected a whole number of pixels$"),
+        ({"max_pixels": 1e6}, r"^got max_pixels=1000000.0, expected a whole number of pixels$"),
+    ],
+)
+def test_arguments_of_another_type_are_refused(wrong: dict[str, object], message: str) -> None:
+    arguments = {"name": "images:/x", "label": None, "image_size": 8, "max_pixels": None} | wrong
+    with pytest.raises(UserError, match=message):
+        refuse_other_types(arguments.pop("name"), **arguments)
+
+
+def test_a_path_without_its_kind_is_given_one() -> None:
+    with pytest.raises(UserError, match=r"did you mean 'csv:/data/x.csv'\?"):
+        load("/data/x.csv")
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        ((row for row in np.eye(4)), [0, 1, 0, 1], "x_train is a generator, which .* numpy.stack"),
+        (
+            {"a": np.ones(4), "b": np.ones(4)},
+            [0, 1, 0, 1],
+            r"x_train is a dict of 'a', 'b', .* pandas.DataFrame\(x_train\)",
+        ),
+        ("table.csv", None, "x_train is a str, 'table.csv', expected an array; files are for byrote.load"),
+        (
+            pd.DataFrame({"a": [1, 2], "b": [0, 1]}),
+            "b",
+            r"y_train is a str, 'b', .*byrote.from_arrays\(table, label='b'\)",
+        ),
+    ],
+)
+def test_what_is_no_array(x, y, message) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(UserError, match=message):
+        from_arrays(x, y)

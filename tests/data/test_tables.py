@@ -116,3 +116,10 @@ def test_columns_that_number_the_rows(name: str, values: Any, left_out: bool, sa
     assert columns == ([name] if left_out else [])
     assert len(notes) == (said is not None)
     assert said is None or said in notes[0]
+
+
+def test_numbered_columns_in_another_order_are_matched() -> None:
+    train = pd.DataFrame(np.arange(12.0).reshape(4, 3))
+    test, notes = matched(train, train[[2, 1, 0]], "x_train", "x_test")
+    pd.testing.assert_frame_equal(test, train)
+    assert "matched by their names" in notes[0]

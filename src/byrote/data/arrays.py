@@ -116,7 +116,7 @@ def _stacked(rows: list[np.ndarray], name: str) -> np.ndarray:
                 f"{name}, row {row} (counting from 0), has shape {value.shape}, where row 0 has {rows[0].shape}; give "
                 "all rows one shape"
             )
-    return np.stack(rows)
+    return np.ma.stack(rows) if any(isinstance(row, np.ma.MaskedArray) for row in rows) else np.stack(rows)
 
 
 def _is_table(values: Any) -> bool:
@@ -203,6 +203,7 @@ def _from_label_table(table: pd.DataFrame) -> Any:
 
 def _from_label_list(values: Sequence[Any], name: str) -> Any:
     """NumPy would write nan among names as "nan", and True among numbers as 1."""
+    values = [None if value is np.ma.masked else value for value in values]
     if any(isinstance(value, list | tuple | set) for value in values):
         lengths = {len(value) if isinstance(value, list | tuple | set) else -1 for value in values}
         if len(lengths) > 1:

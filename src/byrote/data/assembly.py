@@ -121,6 +121,7 @@ def assemble(reading: Reading, *, name: str, title: str = "", split_seed: int = 
     for note in (*reading.notes, *notes, *roundings):
         warnings.warn(note, stacklevel=3)  # load and from_arrays are what the user called
     if len(inputs) == 1:
+        _refuse_single(labels[0], class_names, parts[0].labels.name)
         whole = parts[0].split(inputs[0], labels[0])
         train, test = (whole.take(rows) for rows in split_rows(labels[0], split_seed))
         places = parts[0].labels
@@ -150,6 +151,19 @@ def split_labels(
     """The rows that `assemble` would train and test on, of examples without a test split."""
     (codes,), _, _ = numbered([labels], class_names)
     return split_rows(codes, seed=0)
+
+
+def _refuse_single(labels: Int64[np.ndarray, " N"], class_names: tuple[str, ...], source: str) -> None:
+    """Raises UserError where a class is left with test examples alone, once the examples are split."""
+    train, _ = split_rows(labels, 0)  # how many of each class go where does not depend on the seed
+    lost = np.setdiff1d(labels, labels[train])
+    if len(lost):
+        count = int((labels == lost[0]).sum())
+        raise UserError(
+            f"class {class_names[lost[0]]!r} of {source} has {count} of {len(labels)} examples: once a fifth of all is "
+            "held out to test on, none of it is left to train on; give more examples of each class, leave small "
+            "classes out, or give a test set besides"
+        )
 
 
 def _check_classes(train: Split, test: Split, class_names: tuple[str, ...], source: str) -> None:
@@ -223,6 +237,8 @@ def _token_ids(values: Shaped[np.ndarray, "N T"], column: Column) -> Int64[np.nd
         whole = np.isfinite(values) & (values == np.rint(values))
         check_rows(~whole, column, "a token id that is no whole number", "correct it, or leave kind='tokens' out")
     check_rows(values < 0, column, "a token id below 0", "number tokens from 0, padding included")
+    if values.dtype.kind in "uf":
+        check_rows(values >= 2**63, column, "a token id beyond 64 signed bits", "number tokens from 0")
     return np.require(values, np.int64, ["C", "W"])
 
 
@@ -248,9 +264,11 @@ def _vectors(values: Shaped[np.ndarray, "N D"], column: Column) -> Float32[np.nd
         rounding = np.abs(floats[:, number] - feature).max()
         spread = feature.std()
         if rounding > _MOST_ROUNDING * spread > 0:
+            tiny = np.abs(feature).max() < float(np.finfo(np.float32).tiny) / _MOST_ROUNDING
+            remedy = "multiply it by a large number" if tiny else "subtract the mean first"
             raise UserError(
                 f"{column.name}, {column.field(number)}: float32 rounds values by up to {rounding:g}, and they spread "
-                f"by {spread:g} (standard deviation) around {feature.mean():g}; subtract the mean first, or drop it"
+                f"by {spread:g} (standard deviation) around {feature.mean():g}; {remedy}, or drop it"
             )
     return floats
 

@@ -164,7 +164,15 @@ def _names(path: Path, header: list[str], body: list[list[str]]) -> list[str]:
     """The header, completed where rows have one value more than it has names."""
     lengths = {len(row) for row in body}
     if lengths == {len(header) + 1}:
-        header = [*header, ""] if all(row[-1].strip() == "" for row in body) else ["", *header]
+        if all(row[-1].strip() == "" for row in body):
+            header = [*header, ""]
+        elif _names_rows([row[0].strip() for row in body]):
+            header = ["", *header]
+        else:
+            raise UserError(
+                f"{path} has {len(header) + 1} values in each row and {len(header)} names in its header, and the first "
+                f"column, {body[0][0]}, …, does not name rows: write a name above each column"
+            )
     elif lengths == {len(header) - 1} and header[-1] == "":
         header = header[:-1]
     twice = sorted({name for name in header if name and header.count(name) > 1})
@@ -174,6 +182,12 @@ def _names(path: Path, header: list[str], body: list[list[str]]) -> list[str]:
             "of its own, or drop those that are not meant"
         )
     return header
+
+
+def _names_rows(values: list[str]) -> bool:
+    """Whether each is another text or whole number, as the names of rows are that R and pandas write."""
+    numbers = [float(value) for value in values if _is_number(value)]
+    return len(set(values)) == len(values) and all(number.is_integer() for number in numbers)
 
 
 def _label(path: Path, layout: _Layout, label: str | None) -> str:
@@ -186,7 +200,7 @@ def _label(path: Path, layout: _Layout, label: str | None) -> str:
         near = get_close_matches(label.casefold(), by_small, 1)
         separator = _SEPARATORS[layout.separator]
         raise UserError(
-            f"{path} has no column {label!r}{f', did you mean {by_small[near[0]]!r}?' if near else ''} "
+            f"{path} has no column {label!r}{f', did you mean {by_small[near[0]]!r}?' if near else '.'} "
             f"Its columns are {names} (separated by a {separator})"
         )
     return label

@@ -38,7 +38,7 @@ def is_example_set(value: Any) -> bool:
     if _is_pair(value) or isinstance(value, Mapping) or _is_loader(value):
         return True
     is_array = hasattr(value, "__array__") or hasattr(value, "dtype") or isinstance(value, list | tuple | str | bytes)
-    return not (is_array or is_lazy_list(value)) and (hasattr(value, "__getitem__") or _is_stream(value))
+    return not (is_array or is_lazy_list(value)) and (hasattr(value, "__getitem__") or is_stream(value))
 
 
 def example_sets(given: Any, test: Any, label: str | None, names: tuple[str, str]) -> list[ExampleSet]:
@@ -155,7 +155,8 @@ def _is_loader(value: Any) -> bool:
     return hasattr(value, "dataset") and hasattr(value, "batch_size") and hasattr(value, "collate_fn")
 
 
-def _is_stream(value: Any) -> bool:
+def is_stream(value: Any) -> bool:
+    """Whether it gives one thing after the other."""
     return hasattr(value, "__iter__") or hasattr(value, "__next__")
 
 

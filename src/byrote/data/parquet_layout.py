@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from byrote.data.split_names import HELD_OUT, TRAIN, listed, split_of
@@ -50,7 +52,22 @@ def find_files(folder: Path) -> Layout:
     stems = dict.fromkeys(re.sub(r"[-_.]?\d.*$", "", path.stem) for path in train)
     together = f"{listed(stems)} in {folder} are read together, as the training split"
     held_out = {split: of_split[split] for split in HELD_OUT if split in of_split}
-    return Layout(train, held_out, unnamed, (together,) * (len(stems) > 1))
+    notes = (together,) * (len(stems) > 1)
+    return Layout(train, held_out, unnamed, (*notes, *_missing_shards(chain(train, *held_out.values()))))
+
+
+def _missing_shards(paths: Iterable[Path]) -> list[str]:
+    """What to say of files that are numbered 00000-of-00002 where not all of that number are there."""
+    found: dict[tuple[Path, str, int], int] = {}
+    for path in paths:
+        if numbered := re.fullmatch(r"(.+)-\d+-of-(\d+)", path.stem):
+            key = path.parent, numbered[1], int(numbered[2])
+            found[key] = found.get(key, 0) + 1
+    return [
+        f"{there} of {count} files {folder / stem}-….parquet are there: the examples of the others are missing"
+        for (folder, stem, count), there in found.items()
+        if there < count
+    ]
 
 
 def _parquet_files(folder: Path) -> list[Path]:

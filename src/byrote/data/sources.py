@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from byrote.data.columns import Column
 from byrote.data.csv_table import read_csv
 from byrote.data.dataset import Dataset, Kind
 from byrote.data.download import DOWNLOADS, find_or_fetch
-from byrote.data.example_sets import ExampleSet, example_sets, is_example_set, labelled_table
+from byrote.data.example_sets import ExampleSet, example_sets, is_example_set, is_stream, labelled_table
 from byrote.data.idx import read_idx_folder
 from byrote.data.npz import read_npz
 from byrote.errors import UserError, suggestion
@@ -179,11 +179,17 @@ def load(
     Raises:
         UserError: naming the file, the row and the remedy.
     """
+    refuse_other_types(name, label=label, image_size=image_size, max_pixels=max_pixels)
     scheme, colon, place = name.partition(":")
     source = _SOURCES.get(scheme)
     if source is None:
         known = ", ".join(SOURCES)
-        raise UserError(f"got data {name!r}, expected one of {known}{suggestion(scheme, _SOURCES)}")
+        near = [
+            f"; did you mean '{end}:{name}'?"
+            for end in ("csv", "npz", "parquet")
+            if name.endswith((f".{end}", f".{end}.gz"))
+        ]
+        raise UserError(f"got data {name!r}, expected one of {known}{''.join(near) or suggestion(scheme, _SOURCES)}")
     for option, value in (
         ("label", label),
         ("image_size", image_size),
@@ -213,6 +219,20 @@ def load(
     if reading.rejected:
         reading = replace(reading, notes=(*reading.notes, _left_out(reading.rejected, list_of_rejected)))
     return assemble(reading, name=name, title=(source.title or path.name) if title is None else title)
+
+
+def refuse_other_types(name: object, *, label: object, **pixels: object) -> None:
+    """Raises UserError where an argument of `load` is of another type than it says."""
+    if not isinstance(name, str):
+        raise UserError(
+            f"got a {type(name).__name__} as the name of data, expected text, one of {', '.join(SOURCES)}; arrays and "
+            "data sets are for byrote.from_arrays"
+        )
+    if not isinstance(label, str | None):
+        raise UserError(f"got label={label!r}, expected the name of the column of labels, as text")
+    for option, value in pixels.items():
+        if not isinstance(value, int | None) or isinstance(value, bool):
+            raise UserError(f"got {option}={value!r}, expected a whole number of pixels")
 
 
 def _write_rejected(found: Sequence[tuple[str, str]], path: Path | None) -> None:
@@ -305,6 +325,17 @@ def _example_sets(x_train: Any, y_train: Any, x_test: Any, y_test: Any, label: s
     if is_example_set(x_train):
         others = [value for value in (y_train, x_test, y_test) if value is not None]
         if len(others) > 1 or not all(map(is_example_set, others)):
+            if is_stream(x_train) and not hasattr(x_train, "__getitem__"):
+                raise UserError(
+                    f"x_train is a {type(x_train).__name__}, which gives its examples one after the other: make an "
+                    "array of them, such as numpy.stack(list(x_train))"
+                )
+            if isinstance(x_train, Mapping):
+                raise UserError(
+                    f"x_train is a {type(x_train).__name__} of {', '.join(map(repr, list(x_train)[:10]))}, and labels "
+                    "came besides: if these are columns, give pandas.DataFrame(x_train); if it holds the labels too, "
+                    "give it alone"
+                )
             raise UserError(
                 f"x_train is a {type(x_train).__name__} and brings its labels, as any Dataset does: give "
                 "byrote.from_arrays(train_set), or byrote.from_arrays(train_set, test_set)"
@@ -315,6 +346,16 @@ def _example_sets(x_train: Any, y_train: Any, x_test: Any, y_test: Any, label: s
     for name, value in (("y_train", y_train), ("x_test", x_test), ("y_test", y_test)):
         if is_example_set(value):
             raise UserError(f"{name} is a {type(value).__name__}, expected an array as x_train is; give arrays alone")
+    for name_, value in (("x_train", x_train), ("x_test", x_test)):
+        if isinstance(value, str | Path):
+            raise UserError(
+                f"{name_} is a {type(value).__name__}, {str(value)!r}, expected an array; files are for byrote.load"
+            )
+    if isinstance(y_train, str):
+        raise UserError(
+            f"y_train is a str, {y_train!r}, expected the labels; if it is the name of their column, give "
+            f"byrote.from_arrays(table, label={y_train!r})"
+        )
     if x_train is None or y_train is None:
         raise UserError("got x_train or y_train alone, expected inputs and labels both")
     if (x_test is None) != (y_test is None):

@@ -44,7 +44,8 @@ def matched(train: pd.DataFrame, test: pd.DataFrame, train_name: str, test_name:
     Raises:
         UserError: either has columns that the other has not.
     """
-    if not (has_names(train) and has_names(test)):
+    same = len(train.columns) == len(test.columns) and set(train.columns) == set(test.columns)
+    if not same and not (has_names(train) and has_names(test)):
         if len(train.columns) == len(test.columns) and has_names(train) != has_names(test):
             named, nameless = (train_name, test_name) if has_names(train) else (test_name, train_name)
             note = f"the columns of {named} have names, those of {nameless} have none: they are taken by their position"
