@@ -25,7 +25,7 @@ from byrote.studies.table1 import table1_study
 from byrote.studies.table2 import table2_study
 from byrote.studies.table4 import table4_study
 
-SOME_DRAWS = 200
+SOME_DRAWS = 40
 
 
 @pytest.mark.slow

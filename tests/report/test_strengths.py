@@ -154,10 +154,10 @@ def test_times(shown, factor, words) -> None:
     ("options", "words"),
     [
         # Weight decay shrinks and costs at the same strength; the crop does neither.
-        ({}, "No strength keeps a network from memorising before it costs accuracy."),
+        ({}, "No conclusion about the strengths of regularisers."),  # one seed
         (
             {"fits": lambda spec: spec.n_train <= (16 if spec.weight_decay else 32)},
-            "In 1 of 2 cases regularisers shrink what is memorised before they cost accuracy.",
+            "No conclusion about the strengths of regularisers.",  # likewise
         ),
         ({"drop": 4}, "No conclusion about the strengths of regularisers."),  # none, on random labels
     ],

@@ -141,7 +141,7 @@ def unfit(when):
             lambda on, random, seed: {"stop_reason": "non-finite loss"} if all_on(on) and random else {},
             ACCURACY,
             "supported",
-            "What matters",
+            "These matter",
         ),
     ],
 )
@@ -155,8 +155,8 @@ def test_what_runs_show_decides(verdict, own, which, outcome, words):
     ("gains", "which", "outcome", "words"),
     [
         (dict.fromkeys(GAINS, 0.0), ACCURACY, "no conclusion", "Not to be told from nothing"),
-        (dict.fromkeys(GAINS, -0.05), ACCURACY, "not supported", "What matters"),
-        (dict.fromkeys(GAINS, -0.05), GAP, "not supported", "What matters"),
+        (dict.fromkeys(GAINS, -0.05), ACCURACY, "not supported", "These matter"),
+        (dict.fromkeys(GAINS, -0.05), GAP, "not supported", "These matter"),
         ({"weight_decay": 0.2}, RACE, "not supported", r"weight decay by \+20.0: a lead of -10.0"),
         ({"weight_decay": 0.1}, RACE, "no conclusion", r"a lead of .0.0 points"),
     ],
