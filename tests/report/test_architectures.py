@@ -133,7 +133,7 @@ def test_missing_runs_are_told(shown):
     study, outcomes, _ = shown(switches=())
     page = present(study, outcomes[1:], study.summarise(outcomes[1:]))
     assert [section.id for section in page.sections] == ["architectures"]
-    assert "mlp-1: 1 of 5 runs have not finished." in page.sections[0].note
+    assert "mlp-1: 1 of 5 runs have not finished" in page.sections[0].note
 
 
 def test_the_page_is_written(shown, tmp_path):

@@ -58,3 +58,10 @@ def test_one_seed_has_no_interval_and_says_so(outcomes, table) -> None:
     for figure in (figure_1c(table(runs)), *early_figures(runs)):
         assert figure.data["low"].isna().all()
         assert "One seed: no interval." in figure.caption
+
+
+def test_1c_says_where_guessing_is_not_chance(outcome, table) -> None:
+    runs = table([outcome(), outcome("random-labels")])
+    assert figure_1c(runs.assign(guessing=0.1)).caption.startswith("Dotted: chance, one in 10 right, 90.0% error. One")
+    unequal = figure_1c(runs.assign(guessing=0.9)).caption
+    assert "Classes are unequal: to name the largest class always has 10.0% error." in unequal

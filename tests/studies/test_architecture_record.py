@@ -76,7 +76,7 @@ def test_what_has_not_fitted_has_no_time(found, largest, unfitted_true):
 
 
 def test_missing_and_failed_runs_make_no_record(found):
-    assert found(drop=("random",)) == "4 of 5 runs have not finished."
+    assert found(drop=("random",)).startswith("4 of 5 runs have not finished")
     assert "A self-check failed in 4 of 5 runs" in found(failed="random")
 
 
@@ -87,4 +87,4 @@ def test_a_regulariser_whose_runs_do_not_tell_has_no_gain(found):
 
 def test_without_any_run_there_is_no_record(data):
     study = ArchitectureStudy(data=data, models=[MLP], parameters=2000, switches=[])
-    assert record(study.planned[0], study.summarise([]), 1) == "4 of 4 runs have not finished."
+    assert record(study.planned[0], study.summarise([]), 1).startswith("4 of 4 runs have not finished")

@@ -103,8 +103,8 @@ def test_blemished_runs_decide_nothing(judge, fields, claim, reason):
 
 def test_missing_runs_decide_nothing(judge):
     found = judge({CROP: 40}, without=[NONE])
-    assert {found[claim].statement for claim in (CROPPING, DECAYING)} == {"1 of 2 runs have not finished."}
-    assert found[UNNECESSARY].statement == "1 of 1 runs have not finished."
+    assert all(found[claim].statement.startswith("1 of 2 runs have not finished") for claim in (CROPPING, DECAYING))
+    assert found[UNNECESSARY].statement.startswith("1 of 1 runs have not finished")
     assert found[f"{CROPPING} more than weight decay does"].outcome == "supported"
 
 

@@ -92,8 +92,8 @@ def test_seeds_must_agree(judge):
 
 def test_missing_runs_decide_nothing(judge):
     found = judge({}, without=[DECAY])
-    assert found[WITH_DECAY].statement == "1 of 1 runs have not finished."
-    assert found[STRONG].statement == "1 of 6 runs have not finished."
+    assert found[WITH_DECAY].statement.startswith("1 of 1 runs have not finished")
+    assert found[STRONG].statement.startswith("1 of 6 runs have not finished")
     assert found[WITH_CROP].outcome == "supported"
 
 

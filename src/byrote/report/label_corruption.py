@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
+from byrote.report.answers import percent
 from byrote.report.figures import Figure, layered, over_seeds, seed_sentence, series, with_series
 
 
@@ -37,7 +38,7 @@ def figure_1b(table: pd.DataFrame) -> Figure | None:
 
 
 def figure_1c(table: pd.DataFrame) -> Figure | None:
-    """Test error against label corruption, beside the error of guessing; None without corrupted runs."""
+    """Test error against label corruption, beside the error of chance; None without corrupted runs."""
     runs = _label_runs(table).assign(test_error=lambda frame: 1 - frame["test_accuracy"])
     if runs.empty or runs["label_rate"].max() == 0:
         return None
@@ -52,7 +53,7 @@ def figure_1c(table: pd.DataFrame) -> Figure | None:
         name="figure-1c",
         title="Test error",
         subtitle="",
-        caption=f"Dotted: guessing, {data['chance'].iloc[0]:.0%} error. {seed_sentence(runs)}{note}",
+        caption=f"{_chance_in_words(runs)} {seed_sentence(runs)}{note}",
         data=data,
         chart=_against_corruption(
             data,
@@ -64,6 +65,16 @@ def figure_1c(table: pd.DataFrame) -> Figure | None:
             under=(chance.mark_rule(strokeDash=[2, 3]),),
         ),
     )
+
+
+def _chance_in_words(runs: pd.DataFrame) -> str:
+    """The error that random labels of K classes lead to, and that of the best constant where it is another."""
+    num_classes, constant = int(runs["num_classes"].iloc[0]), 1 - runs["guessing"].iloc[0]
+    chance = 1 - 1 / num_classes
+    words = f"Dotted: chance, one in {num_classes} right, {percent(chance)} error."
+    if pd.isna(constant) or abs(constant - chance) < 0.01:
+        return words
+    return f"{words} Classes are unequal: to name the largest class always has {percent(constant)} error."
 
 
 def _label_runs(table: pd.DataFrame) -> pd.DataFrame:

@@ -21,12 +21,16 @@ def obstacle(runs: pd.DataFrame, num_planned: int, *, fitted: bool = False, fini
         finite: whether a run whose loss blew up says nothing about it.
     """
     if len(runs) < num_planned:
-        return f"{num_planned - len(runs)} of {num_planned} runs have not finished."
+        return (
+            f"{num_planned - len(runs)} of {num_planned} runs have not finished: the same command, given again, makes "
+            "those that are missing."
+        )
     failed = runs[runs["failed_checks"] != ""]
     if len(failed):
         names = sorted(set("; ".join(failed["failed_checks"]).split("; ")))
         return (
-            f"A self-check failed in {len(failed)} of {len(runs)} runs ({', '.join(names)}): nothing follows from them."
+            f"A self-check failed in {len(failed)} of {len(runs)} runs ({', '.join(names)}): nothing follows from them "
+            "until what it found is mended."
         )
     lost = runs[runs["stop_reason"] == "non-finite loss"]
     if (finite or fitted) and len(lost):

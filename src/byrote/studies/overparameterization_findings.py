@@ -17,7 +17,7 @@ from byrote.studies.double_descent import (
     interpolation_threshold,
     stands_out,
 )
-from byrote.studies.evidence import obstacle
+from byrote.studies.evidence import obstacle, remedy
 from byrote.studies.families import family_name
 from byrote.studies.statistics import Interval, accuracy_interval, interval_in_words
 from byrote.studies.study import Finding, Outcome
@@ -81,6 +81,8 @@ class Sweep:
     n_test: int
     num_classes: int
     n_train: int
+    longer: str
+    """What to try where the largest has not fitted: see `remedy`."""
 
     def at(self, size: int) -> str:
         """ "mlp-1x32 (1.7 parameters per example)" """
@@ -107,6 +109,7 @@ def _sweep(sizes: Sequence[str], rate: float, runs: pd.DataFrame, num_seeds: int
         n_test=int(own["n_test"].iloc[0]),
         num_classes=int(own["num_classes"].iloc[0]),
         n_train=int(own["n_train"].iloc[0]),
+        longer=remedy(own),
     )
 
 
@@ -116,7 +119,11 @@ def _small_gap(family: str, sweep: Sweep | str) -> Finding:
         return Finding(claim, "no conclusion", sweep)
     largest = len(sweep.models) - 1
     if sweep.ratios[largest] <= 1:
-        return Finding(claim, "no conclusion", f"The largest size, {sweep.at(largest)}, has no more than that.")
+        return Finding(
+            claim,
+            "no conclusion",
+            f"The largest size, {sweep.at(largest)}, has no more than that: add larger ones.",
+        )
     if sweep.threshold is None:
         return Finding(claim, "no conclusion", _unfitted(sweep, "true labels"))
     seeds = len(sweep.test_errors)
@@ -129,9 +136,9 @@ def _small_gap(family: str, sweep: Sweep | str) -> Finding:
     return Finding(
         claim,
         outcome,
-        f"{sweep.at(largest)} fits {sweep.n_train:,} true labels with a gap of {_percent(1 - left.mean)} "
-        f"({interval_in_words(seeds, sweep.n_test)}: {_percent(1 - left.high)} to {_percent(1 - left.low)}) between "
-        f"training and test accuracy; having them by rote would leave {_percent(rote)} (less than {SMALL_GAP:.0%} of "
+        f"{sweep.at(largest)} fits {sweep.n_train:,} true labels with a gap of {_points(1 - left.mean)} "
+        f"({interval_in_words(seeds, sweep.n_test)}: {100 * (1 - left.high):.1f} to {_points(1 - left.low)}) between "
+        f"training and test accuracy; having them by rote would leave {_points(rote)} (less than {SMALL_GAP:.0%} of "
         "that counts as small). The number of parameters alone does not tell the two apart."
         f"{MORE_EXAMPLES if outcome == 'no conclusion' else ''}",
     )
@@ -145,7 +152,9 @@ def _no_harm(family: str, sweep: Sweep | str) -> Finding:
         return Finding(claim, "no conclusion", _unfitted(sweep, "true labels"))
     mean, largest = sweep.test_errors.mean(axis=0), len(sweep.models) - 1
     if sweep.threshold == largest:
-        return Finding(claim, "no conclusion", f"Only the largest size, {sweep.at(largest)}, has fitted.")
+        return Finding(
+            claim, "no conclusion", f"Only the largest size, {sweep.at(largest)}, has fitted: add larger ones."
+        )
     best = int(mean[:largest].argmin())
     noise = honest_difference(sweep.test_errors, largest, best, sweep.n_test)
     gain = float(mean[best] - mean[largest])
@@ -154,7 +163,7 @@ def _no_harm(family: str, sweep: Sweep | str) -> Finding:
         exceeds(Interval(gain, gain - noise, gain + noise, len(sweep.test_errors)), -LITTLE),
         f"Test error is {_percent(mean[largest])} at {sweep.at(largest)} and {_percent(mean[best])} at the best of the "
         f"smaller, {sweep.at(best)}; networks fit from {sweep.at(sweep.threshold)} on. {_noise(sweep, noise)} A rise "
-        f"counts as none if it is less than {_percent(LITTLE)} even so.",
+        f"counts as none if it is less than {_points(LITTLE)} even so.",
     )
 
 
@@ -165,12 +174,18 @@ def _double_descent(family: str, rate: float, sweep: Sweep | str) -> Finding:
     if sweep.threshold is None:
         return Finding(claim, "no conclusion", _unfitted(sweep, labels_of(rate)))
     if sweep.threshold == 0:
-        reason = f"Already the smallest size, {sweep.at(0)}, has fitted: the threshold lies below the sweep."
+        reason = (
+            f"Already the smallest size, {sweep.at(0)}, has fitted: the threshold lies below the sweep. "
+            "Add smaller ones."
+        )
         return Finding(claim, "no conclusion", reason)
     peak = highest_peak(sweep.test_errors, sweep.parameters, sweep.threshold)
     found = peak is not None and stands_out(sweep.test_errors, peak, sweep.n_test)
     if peak is None or (not found and sweep.threshold == len(sweep.models) - 1):
-        reason = f"Only the largest size, {sweep.at(-1)}, has fitted: a peak there would not be seen to fall again."
+        reason = (
+            f"Only the largest size, {sweep.at(-1)}, has fitted: a peak there would not be seen to fall again. "
+            "Add larger ones."
+        )
         return Finding(claim, "no conclusion", reason)
     noise = max(
         honest_difference(sweep.test_errors, peak.size, side, sweep.n_test)
@@ -184,7 +199,7 @@ def _double_descent(family: str, rate: float, sweep: Sweep | str) -> Finding:
     elif not found:
         shape = f"The peak is within noise. {shape}"
     outcome: Outcome = "supported" if found else "no conclusion"
-    hidden = "" if found else f" A peak counts as none if it is lower than {_percent(LITTLE)} even so."
+    hidden = "" if found else f" A peak counts as none if it is lower than {_points(LITTLE)} even so."
     if not found and peak.prominence + noise < LITTLE:
         outcome = "not supported"
     return Finding(
@@ -226,19 +241,23 @@ def _unfitted(sweep: Sweep, labels: str) -> str:
     error = sweep.train_errors[:, -1].mean()
     return (
         f"The largest size, {sweep.at(-1)}, has not fitted the {labels} (training error {_percent(error)}): "
-        "the interpolation threshold was not reached."
+        f"the interpolation threshold was not reached. Add larger sizes, or {sweep.longer}."
     )
 
 
 def _noise(sweep: Sweep, noise: float) -> str:
     examples = f"the draw of {sweep.n_test:,} test examples"
     by = f"seeds, by Tukey's test, and {examples}" if len(sweep.test_errors) > 1 else f"{examples}, not of the one seed"
-    return f"Differences of up to {_percent(noise)} are within noise ({by})."
+    return f"Differences of up to {_points(noise)} are within noise ({by})."
 
 
 def _seeds(sweep: Sweep) -> str:
     seeds = len(sweep.test_errors)
     return f"mean of {seeds} seeds" if seeds > 1 else "one seed"
+
+
+def _points(fraction: float) -> str:
+    return f"{100 * fraction:.1f} points"
 
 
 def _percent(fraction: float) -> str:
