@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from claims.simulation import Claim, Fact, Simulation, right
+from claims.simulation import WHOLE, Claim, Fact, Simulation, right
 
 from byrote.studies.comparisons import discordant_columns
 from byrote.studies.implicit_findings import findings
@@ -61,6 +61,7 @@ SIMULATIONS = [
                 (0.1, "it takes 0.6 times the steps; times of seeds differ by a fifth"),
             ),
         ],
+        **WHOLE,
     )
 ]
 FACTS: list[Fact] = []

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pandas as pd
-from claims.simulation import Claim, Fact, Simulation, right
+from claims.simulation import WHOLE, Claim, Fact, Simulation, right
 
 from byrote.studies.min_norm_findings import findings
 from byrote.studies.min_norm_rows import Row
@@ -67,7 +67,7 @@ SIMULATIONS = [
             Claim(
                 "FEATURES: random labels are interpolated too, and test at chance",
                 "Raw inputs: random labels are interpolated too, and test at chance",
-                (0.09, "they test 9 points above chance"),
+                (0.09, "a tenth of the errors of guessing are gone"),
                 CHANCE,
                 CHANCE,
             ),
@@ -83,7 +83,7 @@ SIMULATIONS = [
                 "The norm does not tell which generalises better: raw inputs, or Gabor wavelets",
                 EQUAL,
                 EQUAL,
-                (-0.2, "the one of smaller norm has 20 points more errors"),
+                (-0.12, "the one of smaller norm has 12 points more errors"),
             ),
             Claim(
                 "FEATURES: l2 lowers the test error, and they generalise without it",
@@ -93,6 +93,7 @@ SIMULATIONS = [
                 (0.2, "l2 is worth 20 points, and 20 points more than a quarter of the way to all are right without"),
             ),
         ],
+        **WHOLE,
     )
 ]
 FACTS = [

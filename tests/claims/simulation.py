@@ -15,6 +15,7 @@ import re
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -23,7 +24,7 @@ from byrote.studies.study import Finding
 
 SEEDS, TEST_EXAMPLES = (1, 3, 5), (50, 360, 10_000)
 DRAWS = 1000
-"""Of a whole table; a quarter of them for power."""
+"""For each figure; a quarter of them for power."""
 MOST = 0.05
 """Each share of wrong outcomes."""
 
@@ -40,6 +41,8 @@ class Claim:
     """The effect at which it is true: the share of 'not supported' there is wrong."""
     planted: tuple[float, str]
     """The effect at which the share of 'supported' is its power."""
+    study: str = ""
+    """Where one simulation serves the claims of several studies."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,9 @@ class Simulation:
     claims: Sequence[Claim]
     test_examples: Sequence[int] = TEST_EXAMPLES
     """(0,) of claims that rest on none."""
+    seeds: Sequence[int] = SEEDS
+    share: float = 1.0
+    """Of the draws: a whole verdict takes a hundred times as long as the function that decides under it."""
     name: str = ""
     """Tells simulations of one study apart."""
 
@@ -68,12 +74,18 @@ class Simulation:
         return sorted({effect for claim in self.claims for effect, _ in (claim.false, claim.true, claim.planted)})
 
 
+WHOLE: dict[str, Any] = {"seeds": (3,), "test_examples": (360,), "share": 0.1, "name": "whole verdict"}
+"""Of a simulation of a study's own verdict, whose rules are simulated everywhere."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """What came of one claim with so many seeds and test examples."""
 
     study: str
     claim: str
+    pattern: str
+    simulation: str
     seeds: int
     test_examples: int
     draws: int
@@ -90,6 +102,7 @@ class Cell:
 
 def cells(simulation: Simulation, seeds: int, test_examples: int, draws: int = DRAWS) -> list[Cell]:
     """One for each of its claims."""
+    draws = max(round(draws * simulation.share), 1)
     counts: dict[tuple[float, str], list[str]] = {}
     at_null = {effect for claim in simulation.claims for effect, _ in (claim.false, claim.true)}
     num_draws = {effect: draws if effect in at_null else max(draws // 4, 1) for effect in simulation.effects}
@@ -100,16 +113,18 @@ def cells(simulation: Simulation, seeds: int, test_examples: int, draws: int = D
             verdict = simulation.draw(generator, seeds, test_examples, effect)
             for claim in simulation.claims:
                 (found,) = (each for each in verdict if re.fullmatch(claim.pattern, each.claim))
-                counts.setdefault((effect, claim.words), []).append(found.outcome)
+                counts.setdefault((effect, claim.pattern), []).append(found.outcome)
 
     def share(effect: float, claim: Claim, outcome: str) -> float:
-        own = counts[effect, claim.words]
+        own = counts[effect, claim.pattern]
         return own.count(outcome) / len(own)
 
     return [
         Cell(
-            simulation.study,
+            claim.study or simulation.study,
             claim.words,
+            claim.pattern,
+            simulation.name,
             seeds,
             test_examples,
             draws,
@@ -142,3 +157,16 @@ def right(
     chances = difficulties ** ((1 - accuracies) / accuracies)
     common, own = generator.random(shape[1]), generator.random(shape)
     return np.where(generator.random(shape) < SIMILAR, common, own) < chances
+
+
+def accuracies(generator: np.random.Generator, seeds: int, n_test: int, means: Sequence[float] | np.ndarray):
+    """Test accuracies [S C] of C conditions, each with answers of its own, which seeds share on half of the examples.
+
+    Between conditions nothing is shared, which widens their differences: what compares accuracies alone must bear it.
+    """
+    expected = np.broadcast_to(np.asarray(means, dtype=float), (seeds, len(means)))
+    if seeds > 1:
+        expected = np.clip(expected + LUCK * generator.standard_normal(expected.shape), 0.0, 1.0)
+    num_common = int(SIMILAR * n_test)
+    common = generator.binomial(num_common, np.clip(means, 0.0, 1.0))
+    return (common + generator.binomial(n_test - num_common, expected)) / n_test

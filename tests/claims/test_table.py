@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 from claims.regenerate import PAGE, all_cells, page
-from claims.simulation import MOST, SEEDS, Cell
+from claims.simulation import MOST, Cell
 from claims.table import FACTS, SIMULATIONS
 
+from byrote.data.sources import from_arrays, load
+from byrote.runs.run import run
 from byrote.studies.architectures import architectures_study
+from byrote.studies.chance import tests_at_chance as outcome_of
 from byrote.studies.expressivity import expressivity_analysis
 from byrote.studies.implicit import ImplicitStudy
 from byrote.studies.largest_n import largest_n_analysis
@@ -18,6 +22,7 @@ from byrote.studies.min_norm import MinNormAnalysis
 from byrote.studies.overparameterization import overparameterization_study
 from byrote.studies.rademacher import rademacher_analysis
 from byrote.studies.random_label_analysis import memorizing_recipe
+from byrote.studies.randomization import RandomizationStudy
 from byrote.studies.regularization import regularization_study
 from byrote.studies.stability import stability_analysis
 from byrote.studies.strengths import StrengthStudy
@@ -25,22 +30,35 @@ from byrote.studies.table1 import table1_study
 from byrote.studies.table2 import table2_study
 from byrote.studies.table4 import table4_study
 
-SOME_DRAWS = 40
+SOME_DRAWS = 200
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("study", sorted({simulation.study for simulation in SIMULATIONS}))
-def test_no_claim_is_wrong_more_often_than_it_may_be(study):
-    own = [simulation for simulation in SIMULATIONS if simulation.study == study]
-    found = all_cells(SOME_DRAWS, own)
-    assert [cell for cell in found if not cell.holds] == []
+def test_no_claim_is_wrong_more_often_than_it_may_be():
+    assert [cell for cell in all_cells(SOME_DRAWS) if not cell.holds] == []
+
+
+@pytest.mark.slow
+def test_networks_that_were_trained_on_random_labels_are_seldom_called_away_from_chance(tmp_path):
+    """Their accuracies spread as `chance_deviation` says, and seeds that share a test set are as if they did not."""
+    train, test = load("digits").train, load("digits").test
+    data = from_arrays(train.inputs[:100], train.true_labels[:100], test.inputs[:200], test.true_labels[:200])
+    study = RandomizationStudy(data=data, models=["mlp-1x16"], settings=["random-labels"], rates=(), seeds=100)
+    runs = study.summarise(run(study, store=str(tmp_path / "runs.db"), quiet=True))
+    leads = (runs["test_accuracy"] - 0.1) / runs["chance_deviation"]
+    assert 0.8 < leads.std() < 1.2
+    assert (leads.abs() > 1.96).mean() <= 0.11
+    for seeds in (1, 3, 5):
+        outcomes = [outcome_of(runs[start : start + seeds]) for start in range(0, 100 - seeds + 1, seeds)]
+        assert outcomes.count("not supported") <= 0.05 * len(outcomes)
+        # The mean of several spreads by the root of their number less.
+        means = leads[: 100 // seeds * seeds].to_numpy().reshape(-1, seeds).mean(axis=1) * seeds**0.5
+        assert 0.65 < means.std() < 1.35
 
 
 @pytest.mark.parametrize("simulation", SIMULATIONS, ids=lambda one: f"{one.study} {one.name}".strip())
 def test_every_claim_is_found_once_in_a_verdict(simulation):
-    import numpy as np
-
-    for seeds in (SEEDS[0], SEEDS[-1]):
+    for seeds in (simulation.seeds[0], simulation.seeds[-1]):
         verdict = simulation.draw(np.random.default_rng(0), seeds, simulation.test_examples[-1], simulation.effects[0])
         for claim in simulation.claims:
             assert sum(bool(re.fullmatch(claim.pattern, each.claim)) for each in verdict) == 1, claim.words
@@ -50,7 +68,7 @@ def test_the_page_has_every_claim():
     written = PAGE.read_text()
     for simulation in SIMULATIONS:
         for claim in simulation.claims:
-            assert f"**{claim.words}**" in written
+            assert f"| {claim.study or simulation.study} | {claim.words}" in written
             for _, words in (claim.false, claim.true, claim.planted):
                 assert words in written
     for fact in FACTS:
@@ -58,9 +76,12 @@ def test_the_page_has_every_claim():
 
 
 def test_a_cell_holds_within_the_error_of_its_draws():
-    cells = [Cell("s", "c", 1, 50, 1000, yes, no, 1.0) for yes, no in ((MOST, MOST), (0.07, 0), (0.09, 0), (0, 0.09))]
+    shares = ((MOST, MOST), (0.07, 0), (0.09, 0), (0, 0.09))
+    cells = [Cell("s", "c", "c", "", 1, 50, 1000, yes, no, 1.0) for yes, no in shares]
     assert [cell.holds for cell in cells] == [True, True, False, False]
-    assert "| 1 | 50 |" in page([Cell(SIMULATIONS[0].study, SIMULATIONS[0].claims[0].words, 1, 50, 9, 0, 0, 1)], 9)
+    simulation, claim = SIMULATIONS[0], SIMULATIONS[0].claims[0]
+    own = Cell(simulation.study, claim.words, claim.pattern, simulation.name, 1, 50, 9, 0.02, 0, 1)
+    assert "| 1 | 2.0 | 0.0 | 100 |" in page([own], 9)
 
 
 def test_no_study_makes_a_claim_that_the_table_lacks(tiny):
@@ -76,18 +97,17 @@ def test_no_study_makes_a_claim_that_the_table_lacks(tiny):
     studies += [make(tiny, recipe=recipe, seeds=3) for make in (rademacher_analysis, largest_n_analysis)]
     studies += [rademacher_analysis(tiny, recipe=recipe, n_train=8, exhaustive=True)]
     studies += [stability_analysis(tiny, recipe=recipe, seeds=3, replacements=8)]
+    studies += [RandomizationStudy(data=tiny, models=["mlp-1x512"])]
     studies += [StrengthStudy(data=tiny, models=["mlp-1x512"], sizes=3)]
     studies += [ImplicitStudy(data=tiny, models=["inception", "inception-no-batchnorm"]), MinNormAnalysis(data=tiny)]
     for study in studies:
-        known = [claim.pattern for one in SIMULATIONS if one.study == study.name for claim in one.claims]
-        known += [_general(claim.words) for one in SIMULATIONS if one.study == study.name for claim in one.claims]
+        claims = [claim for one in SIMULATIONS for claim in one.claims if (claim.study or one.study) == study.name]
+        known = [_general(claim.words) for claim in claims]
         known += [fact.pattern for fact in FACTS if fact.study == study.name]
-        if study.name == "table1":
-            known.append("(Random cropping|Weight decay|Batch norm) raises .+|.+ generalises better than .+")
         for finding in study.verdict(pd.DataFrame()):
             assert any(re.fullmatch(pattern, finding.claim) for pattern in known), (study.name, finding.claim)
 
 
 def _general(words: str) -> str:
     """What stands for a name may be any."""
-    return re.sub("[A-Z]{4,}", ".+", re.escape(words))
+    return re.sub("[A-Z]{4,}", ".+", re.escape(words)) + "(,? .+)?"

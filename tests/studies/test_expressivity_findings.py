@@ -1,7 +1,8 @@
+import numpy as np
 import pandas as pd
 import pytest
 
-from byrote.studies.expressivity_findings import findings, headline
+from byrote.studies.expressivity_findings import findings, headline, outcome_of_ratios
 
 FAMILY = "mlp-1x{width}"
 
@@ -146,3 +147,19 @@ def test_a_memoriser_that_generalised_would_count_against_the_claim():
 def test_overriding_changes_the_chosen_ones_and_no_other(changes, outcome):
     finding = found(overridden(**changes))["override"]
     assert finding.outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("logarithms", "outcome"),
+    [
+        ([[0.1, 0.11, 0.12]] * 4, "supported"),
+        ([[0.1, 0.11, 0.12]] * 3 + [[-0.1, 0.0, 0.1]], "no conclusion"),
+        # Less at one n with p = 0.013: asked at four, that is chance; asked at one, it is not.
+        ([[0.1, 0.11, 0.12]] * 3 + [[-0.08, -0.1, -0.12]], "no conclusion"),
+        ([[-0.08, -0.1, -0.12]], "not supported"),
+        ([[0.1, 0.11, 0.12]] * 3 + [[-0.099, -0.1, -0.101]], "not supported"),
+        ([[0.1], [0.1]], "no conclusion"),
+    ],
+)
+def test_more_at_every_n_supports_and_less_at_any_refutes(logarithms, outcome):
+    assert outcome_of_ratios([np.array(each) for each in logarithms]) == outcome

@@ -111,6 +111,13 @@ def jitter(low, high):
         ({"partial-labels": {"steps_to_fit": 90}}, TIME, "supported", "0.90 at rate 0.5"),
         ({"partial-labels": {"test_accuracy": 0.02}}, ERROR, "not supported", "0.980 at rate 0.5"),
         ({"partial-labels": {"test_accuracy": 0.07}}, ERROR, "no conclusion", "Some .* test examples would tell"),
+        # A fall of exactly four points, to the last bit: no number of examples would tell.
+        (
+            {"partial-labels": {"test_accuracy": 0.04}, "random-labels": {"test_accuracy": 0.08}},
+            ERROR,
+            "no conclusion",
+            "More seeds, or levels further apart, would tell",
+        ),
         ({"random-labels": {"test_accuracy": 0.2}}, ERROR, "not supported", "away from chance"),
         (
             {"true-labels": {"test_accuracy": 0.11}, "partial-labels": {"test_accuracy": 0.1}},

@@ -71,18 +71,28 @@ def _half_width(runs: pd.DataFrame, confidence: float) -> float:
     return float(stats.norm.ppf((1 + confidence) / 2)) * float(np.sqrt((spread**2).sum())) / len(runs)
 
 
+def _half_width_beyond(runs: pd.DataFrame) -> float:
+    """Of the mean accuracy of networks that are NEAR better than chance, at SURE."""
+    mean, n_test = chance_of(runs) + _near(runs), int(runs["n_test"].min())
+    shared = float(stats.norm.ppf((1 + SURE) / 2)) * math.sqrt(mean * (1 - mean) / n_test)
+    return max(shared, _half_width(runs, SURE))
+
+
 def chance_sides(runs: pd.DataFrame) -> Sides:
     """p-values of "networks like these test at chance": `above` for it, `below` against it.
 
     Against it at DECISIVE, for it where noise leaves no more than NEAR open: that noise explains an accuracy does not
-    make it chance. Nothing follows where even a network that is right everywhere would be explained, as with two
-    classes, of which either name is as likely (`seeds_for_power`), nor where there are fewer examples than classes.
+    make it chance. Under chance seeds are independent, though they share their test set: each has the mean 1/K over
+    renamings, whatever the examples. Networks that are NEAR better would not be: the same examples may be right with
+    all of them, and their number spreads as that of one network's. Nothing follows where even a network that is right
+    everywhere would be explained, as with two classes, of which either name is as likely (`seeds_for_power`), nor where
+    there are fewer examples than classes.
     """
     if len(runs) < seeds_for_power(runs) or _too_few_examples(runs):
         return Sides(1.0, 1.0)
     mean, chance = float(runs["test_accuracy"].mean()), chance_of(runs)
     away = abs(mean - chance)
-    half = _half_width(runs, SURE)
+    half = _half_width_beyond(runs)
     near = sides_of(Interval(away, away - half, away + half, len(runs)), _near(runs))
     against = float(stats.norm.sf(stats.norm.ppf((1 + DECISIVE) / 2) * away / _half_width(runs, DECISIVE)))
     return Sides(near.below, min(1.0, 2 * against * (1 - SURE) / (1 - DECISIVE)))
@@ -142,7 +152,12 @@ def _why_not_known(runs: pd.DataFrame) -> str:
 
 
 def _enough(runs: pd.DataFrame) -> str:
-    """So many seeds, of whom each shows as much as one of these does, that the mean would be known to half of NEAR."""
+    """So many test examples, or seeds of whom each shows as much as one of these does, that the mean would be known to
+    half of NEAR."""
+    beyond = _half_width_beyond(runs)
+    if beyond > _half_width(runs, SURE):
+        number = math.ceil(float(runs["n_test"].min()) * (2 * beyond / _near(runs)) ** 2)
+        return f"some {number:,} test examples"
     seeds = max(math.ceil(len(runs) * (2 * _half_width(runs, SURE) / _near(runs)) ** 2), len(runs) + 1)
     return f"some {seeds} seeds (`--seeds {seeds}`), or more test examples,"
 

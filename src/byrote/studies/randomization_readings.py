@@ -192,8 +192,8 @@ def _error_wanted(several: bool, learned: str, steps: Sequence[Sides], rises: Se
     if not undecided:
         return learned
     # Half-widths shrink with the root of the number of test examples.
-    shares = [(rise.mean - rise.low) / abs(rise.mean + LITTLE) for rise in undecided]
-    number = math.ceil(n_test * max(shares) ** 2)
+    away = min(abs(rise.mean + LITTLE) / (rise.mean - rise.low) for rise in undecided)
+    number = math.ceil(n_test / away**2) if away else math.inf
     if number > MOST_EXAMPLES:
         return "More seeds, or levels further apart, would tell."
     return f"Some {number:,} test examples would tell whether it falls between levels."
