@@ -269,6 +269,7 @@ def own_measure(tmp_path_factory):
     return f"{source}:rate"
 
 
+@pytest.mark.slow
 def test_a_measure_of_the_users_is_judged_and_judged_again_in_seconds(own_measure, tmp_path, capsys):
     out = tmp_path / "out"
     arguments = ["judge", own_measure, "--data", "digits", "--out", str(out), *JUDGED]

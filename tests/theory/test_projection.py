@@ -63,8 +63,9 @@ def test_distinct_points_stay_distinct_and_equal_points_equal(x: np.ndarray, see
     chosen = choose_projection(x, seed=seed)
     assert len(np.unique(chosen.values)) == len(np.unique(x, axis=0))
     assert (np.diff(chosen.values[chosen.order]) >= 0).all()
-    # Inputs are multiples of one power of two, directions of another: even ordinary products are exact.
-    np.testing.assert_array_equal(chosen.values, x @ chosen.direction)
+    # Half-precision inputs of one size make exact products; beside very small ones the last bit of a sum is rounded.
+    terms = np.abs(x) @ np.abs(chosen.direction)
+    assert (np.abs(chosen.values - x @ chosen.direction) <= 2.0**-50 * terms).all()
 
 
 def test_the_direction_with_the_largest_relative_gap_is_chosen() -> None:

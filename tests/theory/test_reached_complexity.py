@@ -44,6 +44,7 @@ def signs_of(flips, draws):
     return np.stack([2.0 * corrupt(flips, "random-labels", seed=seed).train.labels - 1 for seed in range(draws)])
 
 
+@pytest.mark.slow
 def test_the_supremum_of_the_norm_bounded_class_is_found_on_every_draw():
     """Of functions as small as these the logistic loss is log 2 - sigma h / 2 + h^2 / 8, and no later term counts: the
     lowest loss that training finds gives the largest correlation, which has a closed form."""
@@ -61,6 +62,7 @@ def test_the_supremum_of_the_norm_bounded_class_is_found_on_every_draw():
     np.testing.assert_allclose(found, exact, rtol=0.1)
 
 
+@pytest.mark.slow
 def test_a_linear_model_on_one_feature_stays_below_the_best_threshold_of_every_draw():
     """Signs of a w x + b are thresholds: the logistic loss does not count mistakes, and comes near at most."""
     data = vectors(60, 1)
