@@ -211,6 +211,10 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     "a loader of a stream": ((torch_data.DataLoader(Stream()),), r"x_train is a Stream, which gives its examples one"),
     "a generator": ((iter(LIST),), r"x_train is a list_iterator, which gives its examples one after the other"),
     "labels besides": ((PAIRS, Y), r"x_train is a TensorDataset and brings its labels, as any Dataset does"),
+    "a loader and labels besides": (
+        (torch_data.DataLoader(PAIRS, 4), Y),
+        r"x_train is a DataLoader and brings its labels, as any Dataset does",
+    ),
     "a data set for labels": ((X, PAIRS), r"y_train is a TensorDataset, expected an array as x_train is"),
     "inputs alone": ((X,), r"got x_train or y_train alone, expected inputs and labels both"),
     "half a test split": ((X, Y, X), r"got one of x_test and y_test, expected both"),

@@ -325,7 +325,8 @@ def _example_sets(x_train: Any, y_train: Any, x_test: Any, y_test: Any, label: s
     if is_example_set(x_train):
         others = [value for value in (y_train, x_test, y_test) if value is not None]
         if len(others) > 1 or not all(map(is_example_set, others)):
-            if is_stream(x_train) and not hasattr(x_train, "__getitem__"):
+            is_loader = hasattr(x_train, "dataset")  # whose data set brings the labels
+            if is_stream(x_train) and not hasattr(x_train, "__getitem__") and not is_loader:
                 raise UserError(
                     f"x_train is a {type(x_train).__name__}, which gives its examples one after the other: make an "
                     "array of them, such as numpy.stack(list(x_train))"
