@@ -36,8 +36,8 @@ OPEN = [
     "models.py:Net failed: ValueError: a@b",
     "mlp-1x512, partial-labels 0.3, seed 0: fitted after 40 steps",
     "git@github.com:someone/something",
-    "model '__main__:Net@0123456789ab' failed",
-    "__main__:lambda@0123456789ab, cells:Net(width=3)@ba9876543210: 1 seed",
+    "model '__main__@0123456789ab:Net' failed",
+    "__main__@0123456789ab:lambda, cells@ba9876543210:Net(width=3): 1 seed",
 ]
 
 

@@ -9,9 +9,7 @@ MASK = "***"
 _ADDRESS = r"[A-Za-z][\w+.-]*://"
 # scheme://user:PASSWORD@host; also user:PASSWORD@host and scheme:/user:PASSWORD@host, which are slips. A password with
 # an @ of its own ends at the last one.
-# No address: "__main__:Net@0123456789ab", as code of a running script is called.
-_LIVE_CODE = r"(?![A-Za-z_][\w.]*:[^\s:/@'\"]+@[0-9a-f]{12}(?![\w/@-]|[.:]\w))"
-_USER = rf"(?:{_ADDRESS}[^\s:/@'\"]*|(?<![^\s'\"=(]){_LIVE_CODE}[^\s:@'\"]+):(?!//)"
+_USER = rf"(?:{_ADDRESS}[^\s:/@'\"]*|(?<![^\s'\"=(])[^\s:@'\"]+):(?!//)"
 _IN_TEXT = re.compile(rf"({_USER})[^\s'\"]*@")
 _IN_ADDRESS = re.compile(rf"({_USER}).*@", re.DOTALL)
 # ?password=PASSWORD, and the connection strings of libpq.

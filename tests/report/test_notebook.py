@@ -3,6 +3,7 @@ import re
 import pytest
 
 import byrote
+from byrote.models.catalog import build_model
 from byrote.training.spec import Recipe
 
 
@@ -56,3 +57,18 @@ def test_progress_is_shown_unless_quiet(study, tmp_path, capsys):
     byrote.run(study, store=tmp_path / "told.db", device="cpu", on_outcome=seen.append)
     assert "2/2  mlp-1x16, random-labels, seed 0" in capsys.readouterr().err
     assert len(seen) == 2
+
+
+def test_own_models_go_by_their_short_names(tiny, tmp_path):
+    def own(*, input_shape, num_classes):
+        return build_model("mlp-1x8", input_shape=input_shape, num_classes=num_classes)
+
+    recipe = Recipe(steps=2)
+    study = byrote.RandomizationStudy(data=tiny, models=[own], settings=["true-labels"], rates=[], recipe=recipe)
+    outcomes = byrote.run(study, store=tmp_path / "runs.db", device="cpu", quiet=True)
+    assert "@" in outcomes[0].spec.model
+    assert repr(outcomes[0]).startswith("<TrainOutcome own, true-labels")
+    for page in (study._repr_html_(), outcomes._repr_html_(), outcomes[0]._repr_html_()):
+        words = re.sub(r'src="[^"]*"', "", page)
+        assert "own" in words
+        assert outcomes[0].spec.model not in words

@@ -59,6 +59,7 @@ def test_a_small_network_from_training_to_verdict(tiny):
     assert found["Number of parameters tells true labels from random ones"].outcome == "not supported"
     assert found["VC dimension tells true labels from random ones"].outcome == "not supported"
     # Not early-loss: networks that interpolate true labels have stopped before the epoch at which it looks.
+    assert table.loc[table["epochs_run"] < 10, "early-loss"].isna().all()
     for name in ("distance", "path-norm", "spectral-complexity", "frobenius", "hessian-trace"):
         means = table.groupby("corruption")[name].mean()
         assert means["true-labels"] < means["random-labels"], name

@@ -15,9 +15,11 @@ import altair as alt
 import pandas as pd
 import vl_convert
 
+from byrote.references import short_name
 from byrote.report.examples import example_rows
 from byrote.report.figures import Figure, condition_label, layered, rounded
 from byrote.report.presentations import presentation
+from byrote.report.short_names import names_on_page, with_short_names
 from byrote.report.theme import LIGHT, vega_config
 from byrote.studies.study import Study
 from byrote.training.outcome import TrainOutcome
@@ -28,7 +30,8 @@ _WIDTH = 420
 def study_html(study: Study) -> str:
     """Which runs a study plans, and some of its examples as the networks see them."""
     specs = study.plan()
-    conditions = Counter((spec.model, condition_label(spec)) for spec in specs)
+    names = names_on_page(study, ())
+    conditions = Counter((names.get(spec.model, spec.model), condition_label(spec)) for spec in specs)
     rows = [(model, condition, str(count)) for (model, condition), count in conditions.items()]
     examples = [
         (
@@ -51,10 +54,12 @@ def results_html(study: Study, outcomes: Sequence[TrainOutcome]) -> str:
         return f"<p>{html.escape(repr(study))}: no finished run</p>"
     table = study.summarise(outcomes)
     shown = presentation(study, outcomes, table)
-    findings = [(finding.claim, finding.outcome, finding.statement) for finding in study.verdict(table)]
-    figures = "".join(_picture(figure) for figure in shown.figures)
-    verdict = _table(("claim", "outcome", "what was found"), findings)
-    return f"<p><b>{html.escape(shown.headline)}</b></p>{verdict}{figures}"
+    names = names_on_page(study, outcomes)
+    headline, figures, findings = with_short_names((shown.headline, shown.figures, study.verdict(table)), names)
+    verdict = _table(
+        ("claim", "outcome", "what was found"), [(each.claim, each.outcome, each.statement) for each in findings]
+    )
+    return f"<p><b>{html.escape(headline)}</b></p>{verdict}{''.join(map(_picture, figures))}"
 
 
 def outcome_html(outcome: TrainOutcome) -> str:
@@ -73,7 +78,7 @@ def learning_curve(outcome: TrainOutcome) -> Figure:
     )
     return Figure(
         name="learning-curve",
-        title=f"{outcome.spec.model}, {condition_label(outcome.spec)}",
+        title=f"{short_name(outcome.spec.model)}, {condition_label(outcome.spec)}",
         subtitle=f"n = {outcome.n_train:,}, seed {outcome.spec.seed}",
         caption="",
         data=data,

@@ -112,7 +112,8 @@ class Judgement:
     telling: Telling
     ranking: Ranking
     over_baselines: dict[str, Interval]
-    """Per baseline, its own overall tau subtracted from the measure's, on the same networks; interval by resampling."""
+    """Per baseline, its own overall tau subtracted from the measure's, on the networks that have both; interval by
+    resampling."""
 
 
 def judge_values(
@@ -133,8 +134,11 @@ def judge_values(
     against = {}
     for baseline in baselines:
         other = usable[baseline].to_numpy(float)
-        difference = overall - kendall(other, gaps)
-        against[baseline] = _percentiles(difference[0], taus - kendall(other, gaps, weights), len(usable))
+        both = np.isfinite(other)
+        own, theirs = ((values[both], gaps[both]), (other[both], gaps[both]))
+        difference = kendall(*own) - kendall(*theirs)
+        resampled = kendall(*own, weights[:, both]) - kendall(*theirs, weights[:, both])
+        against[baseline] = _percentiles(difference[0], resampled, int(both.sum()))
     return Judgement(
         measure,
         len(usable),

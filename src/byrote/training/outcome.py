@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from byrote.references import short_name
 from byrote.training.spec import TrainSpec
 
 StopReason = Literal["interpolated", "steps", "epochs", "non-finite loss"]
@@ -121,10 +122,11 @@ class TrainOutcome:
 
     def __repr__(self) -> str:
         spec, fitted = self.spec, "fitted" if self.fitted else "not fitted"
+        model = short_name(spec.model)
         when = f"after {self.steps_to_fit:,} steps" if self.fitted else f"in {self.steps_run:,} steps"
         rate = f" {spec.corruption_rate:g}" if 0 < spec.corruption_rate < 1 else ""
         return (
-            f"<TrainOutcome {spec.model}, {spec.corruption}{rate}, seed {spec.seed}, n = {self.n_train:,}: {fitted} "
+            f"<TrainOutcome {model}, {spec.corruption}{rate}, seed {spec.seed}, n = {self.n_train:,}: {fitted} "
             f"{when}, train accuracy {self.train_accuracy:.3f}, test accuracy {self.test_accuracy:.3f}>"
         )
 

@@ -10,7 +10,8 @@ from byrote.theory.measures.catalog import MEASURES
 from byrote.theory.measures.network_measures import NetworkMeasures
 from byrote.training.spec import Recipe
 
-RECIPE = Recipe(learning_rate=0.1, batch_size=20, epochs=60)
+RECIPE = Recipe(learning_rate=0.02, batch_size=20, epochs=200)
+"""Slow enough that runs last beyond the epoch at which early-loss looks."""
 FAST = {"pac_bayes_steps": 5, "pac_bayes_draws": 5, "n_train": 60}
 
 

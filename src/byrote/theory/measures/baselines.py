@@ -28,6 +28,7 @@ def steps_to_fit(_model: nn.Module, _initial: State, _data: TrainingSet, outcome
 
 
 def early_training_loss(_model: nn.Module, _initial: State, _data: TrainingSet, outcome: TrainOutcome) -> float:
-    """The mean training loss over the batches of epoch 10, or of the last one of a run that ended before."""
+    """The mean training loss over the batches of epoch 10; NaN where a run ended before, whose loss is then that of
+    another epoch: networks that interpolate early would seem to be behind."""
     losses = outcome.curve["train_loss"]
-    return float(losses[min(EPOCH, len(losses)) - 1])
+    return float(losses[EPOCH - 1]) if len(losses) >= EPOCH else math.nan
