@@ -62,7 +62,7 @@ def test_a_labeling_that_training_misses_proves_nothing(tiny):
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"drop": 1}, "Only 256 of 512 labelings have been tried."),
+        ({"drop": 1}, "256 of 512 labelings have not finished"),
         ({"failed_checks": "labels fixed"}, r"A self-check failed \(labels fixed\)"),
     ],
 )

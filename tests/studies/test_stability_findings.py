@@ -94,7 +94,10 @@ def test_networks_that_did_not_fit_or_failed_a_check_decide_nothing(changes, tol
 
 def test_calculations_that_have_not_finished_decide_nothing():
     table = both().iloc[:1]
-    assert verdict(table)[LOSES].statement == "1 of 2 calculations have not finished."
+    assert (
+        verdict(table)[LOSES].statement
+        == "1 of 2 calculations have not finished: the same command, given again, makes those that are missing."
+    )
     assert verdict(pd.DataFrame())[LOSES].outcome == "no conclusion"
     (reading,) = readings(["net"], pd.DataFrame(), 1)
     assert math.isnan(reading.uniform("probability"))

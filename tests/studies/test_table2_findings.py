@@ -93,7 +93,7 @@ def test_on_imagenet_the_papers_gain_stands_beside_ours(verdict):
             {DROPOUT: {"train_accuracy": 0.5}},
             IN_SPITE,
             "no conclusion",
-            "after 70 steps: more",
+            "More may fit more: try `--steps 140`",
         ),
         ({DROPOUT: {"stop_reason": "non-finite loss"}}, IN_SPITE, "no conclusion", "finite"),
         ({Row(): {"steps_to_fit": None}}, NONE, "no conclusion", "stopped before they had fitted"),

@@ -21,10 +21,7 @@ def obstacle(runs: pd.DataFrame, num_planned: int, *, fitted: bool = False, fini
         finite: whether a run whose loss blew up says nothing about it.
     """
     if len(runs) < num_planned:
-        return (
-            f"{num_planned - len(runs)} of {num_planned} runs have not finished: the same command, given again, makes "
-            "those that are missing."
-        )
+        return unfinished(num_planned - len(runs), num_planned, "runs")
     failed = runs[runs["failed_checks"] != ""]
     if len(failed):
         names = sorted(set("; ".join(failed["failed_checks"]).split("; ")))
@@ -43,6 +40,19 @@ def obstacle(runs: pd.DataFrame, num_planned: int, *, fitted: bool = False, fini
         each = _each(unfitted)
         return f"{len(unfitted)} of {len(runs)} runs stopped before they had fitted ({each}): {remedy(unfitted)}."
     return None
+
+
+def unfinished(num_missing: int, num_planned: int, what: str) -> str:
+    """ "3 of 12 runs have not finished: ..."."""
+    return (
+        f"{num_missing} of {num_planned} {what} have not finished: the same command, given again, makes those that are "
+        "missing."
+    )
+
+
+def check_failed(names: str) -> str:
+    """Of calculations whose networks failed these checks."""
+    return f"A self-check failed ({names}): nothing follows from these runs until what it found is mended."
 
 
 def remedy(runs: pd.DataFrame) -> str:

@@ -10,11 +10,11 @@ import pandas as pd
 
 from byrote.studies.batch_norm import LEVELS, steps_column
 from byrote.studies.comparisons import Comparison, compare_accuracies, compared, holm
-from byrote.studies.evidence import obstacle
+from byrote.studies.evidence import obstacle, remedy
 from byrote.studies.paper_numbers import published
 from byrote.studies.statistics import Interval, joined, mean_interval
 from byrote.studies.study import Finding
-from byrote.studies.verdicts import MORE_SEEDS, THREE_SEEDS, exceeds
+from byrote.studies.verdicts import MORE_SEEDS, OFTENER, THREE_SEEDS, exceeds
 
 SIGNIFICANCE = 0.05
 """Of all differences of the study together, by Holm's correction."""
@@ -118,7 +118,7 @@ def _stop_early(table: pd.DataFrame, model: str, rate: float, num_seeds: int) ->
         return _Tried(claim, None, reason)
     fewest = int(runs["num_evaluations"].min())
     if fewest < LEAST_EVALUATIONS:
-        return _Tried(claim, None, f"Test accuracy was evaluated only {fewest} times along a run of {model}.")
+        return _Tried(claim, None, f"Test accuracy was evaluated only {fewest} times along a run of {model}{OFTENER}")
     comparison = compare_accuracies(
         runs["best_on_validation"].tolist(), runs["test_accuracy"].tolist(), int(runs["n_test"].iloc[0])
     )
@@ -171,7 +171,9 @@ def _speed(table: pd.DataFrame, model: str, twin: str, rate: float, num_seeds: i
     fast, slow = (runs[column].fillna(np.inf).to_numpy(dtype=float) for runs in (own, other))
     if np.isinf(fast).any() and np.isinf(slow).any():
         return Finding(
-            claim, "no conclusion", f"Neither {model} nor {twin} always reached {SPEED_LEVEL:.0%} training accuracy."
+            claim,
+            "no conclusion",
+            f"Neither {model} nor {twin} always reached {SPEED_LEVEL:.0%} training accuracy: {remedy(own)}.",
         )
     levels = "; ".join(
         f"{level:.0%}: {_steps(own, steps_column(level))} with it, {_steps(other, steps_column(level))} without"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from byrote.studies.evidence import check_failed, unfinished
 from byrote.studies.statistics import Interval, mean_interval
 from byrote.studies.study import Finding
 from byrote.studies.verdicts import MORE_SEEDS, THREE_SEEDS, exceeds
@@ -38,9 +39,9 @@ def in_words(interval: Interval, digits: str = ",.0f") -> str:
 
 def _obstacle(own: pd.DataFrame, num_seeds: int) -> str | None:
     if len(own) < num_seeds:
-        return f"{num_seeds - len(own)} of {num_seeds} calculations have not finished."
+        return unfinished(num_seeds - len(own), num_seeds, "calculations")
     failed = "; ".join(sorted(set(own["failed_checks"].fillna("")) - {""}))
-    return f"A self-check failed ({failed}): nothing follows from these runs." if failed else None
+    return check_failed(failed) if failed else None
 
 
 def _ends(model: str, own: pd.DataFrame, num_seeds: int) -> Finding:
@@ -51,22 +52,25 @@ def _ends(model: str, own: pd.DataFrame, num_seeds: int) -> Finding:
     if own["largest_n"].isna().any():
         beyond = own[own["largest_n"].isna()]
         return Finding(
-            claim, "no conclusion", f"Not even the smallest n tried is fitted. {_beyond(beyond)} Nothing follows."
+            claim,
+            "no conclusion",
+            f"Not even the smallest n tried is fitted. {_beyond(beyond)} More epochs (`--epochs`) or "
+            "a larger model may fit it.",
         )
     if own["next_n"].isna().any():
         return Finding(
             claim,
             "no conclusion",
             f"The random labels of all {n:,} examples are fitted: its capacity is larger, and these data do not show "
-            "where it ends.",
+            "where it ends: more examples, or a smaller model (`--models`), would.",
         )
     ends = f"The largest n is {in_words(mean_interval(own['largest_n'].to_numpy(np.float64)))} (grid steps of a fifth)."
     if (own["next_gain"] > _RISING).any():
         return Finding(
             claim,
             "no conclusion",
-            f"{ends} {_beyond(own)} Accuracy was still rising then: with more epochs it may fit more. This is the "
-            "capacity of the network and its recipe.",
+            f"{ends} {_beyond(own)} Accuracy was still rising then: with more epochs it may fit more (`--epochs`). "
+            "This is the capacity of the network and its recipe.",
         )
     return Finding(claim, "supported", f"{ends} {_beyond(own)} Accuracy no longer rose.")
 
@@ -85,12 +89,16 @@ def _saturates(model: str, own: pd.DataFrame, num_seeds: int) -> Finding:
     if why := _obstacle(own, num_seeds):
         return Finding(claim, "no conclusion", why)
     if own["largest_n"].isna().any():
-        return Finding(claim, "no conclusion", "Not even the smallest n tried is fitted.")
+        return Finding(claim, "no conclusion", "Not even the smallest n tried is fitted: try more epochs (`--epochs`).")
     bits, each = (mean_interval(own[name].to_numpy(np.float64)) for name in ("bits", "bits_per_parameter"))
     held = f"It holds {in_words(bits)} bits of random labels at most, {in_words(each, '.2g')} per parameter"
     growth = own["bits_growth"].to_numpy(np.float64)
     if np.isnan(growth).any():
-        return Finding(claim, "no conclusion", f"{held}; there are too few examples to see what comes beyond.")
+        return Finding(
+            claim,
+            "no conclusion",
+            f"{held}; there are too few examples to see what comes beyond: more, or a smaller model, would show it.",
+        )
     factor = f"{held}; the last doubling of n beyond its capacity multiplied them by {growth.mean():.2f}."
     slower = mean_interval(-growth)
     outcome = exceeds(slower, -SATURATED)

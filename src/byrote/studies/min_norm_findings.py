@@ -200,7 +200,7 @@ def _descent(table: pd.DataFrame) -> list[Finding]:
     )
     if max(one["sgd_residual"], one["random_start_residual"]) > CONVERGED:
         outcome: Outcome = "no conclusion"
-        statement = f"Descent has not converged: {statement}"
+        statement = f"Descent has not converged, which features of one scale would help: {statement}"
     else:
         near, far = one["sgd_distance"] <= CONVERGED, one["random_start_distance"] > CONVERGED
         outcome = "supported" if near and far else "not supported"

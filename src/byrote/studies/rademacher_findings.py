@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from byrote.studies.evidence import check_failed, unfinished
 from byrote.studies.study import Finding
 from byrote.theory.rademacher import deviation, generalization_bound
 from byrote.theory.reached_complexity import RISK, ReachedComplexity
@@ -79,10 +80,10 @@ def _row(reached: pd.DataFrame, model: str, n: int, num_seeds: int) -> pd.Series
     own = reached[(reached["model"] == model) & (reached["n_train"] == n)] if len(reached) else reached
     num_there = int(own["num_seeds"].iloc[0]) if len(own) else 0
     if num_there < num_seeds:
-        return f"{num_seeds - num_there} of {num_seeds} calculations for n = {n:,} have not finished."
+        return unfinished(num_seeds - num_there, num_seeds, f"calculations for n = {n:,}")
     row = own.iloc[0]
     if row["failed_checks"]:
-        return f"A self-check failed ({row['failed_checks']}): nothing follows from these runs."
+        return check_failed(row["failed_checks"])
     return row
 
 
@@ -98,8 +99,17 @@ def _fits(model: str, n: int, row: pd.Series | str) -> Finding:
     if row["low"] >= NEAR_ONE:
         return Finding(claim, "supported", figures)
     if row["complexity"] >= NEAR_ONE:
-        return Finding(claim, "no conclusion", f"{figures} More draws, or more examples, would tell.")
-    return Finding(claim, "no conclusion", f"{figures} {_interrupted(row)}A better search may find more.")
+        return Finding(
+            claim,
+            "no conclusion",
+            f"{figures} More draws (`--draws {2 * row['num_draws']:.0f}`), or more examples, would tell.",
+        )
+    return Finding(
+        claim,
+        "no conclusion",
+        f"{figures} {_interrupted(row)}A better search may find more. It may take more epochs (`--epochs`), or "
+        "another learning rate.",
+    )
 
 
 def _vacuous(model: str, n: int, row: pd.Series | str) -> Finding:
@@ -113,7 +123,7 @@ def _vacuous(model: str, n: int, row: pd.Series | str) -> Finding:
         claim,
         "no conclusion",
         f"{bound} may be as small as {row['bound']:.2f}, which says something; but R is a lower estimate, and may be "
-        "larger.",
+        "larger: no number of draws tells, since a better search may find more.",
     )
 
 
@@ -150,10 +160,14 @@ def _change(claim: str, words: str, larger: pd.Series, smaller: pd.Series) -> Fi
         half *= float(stats.t.ppf(0.975, freedom))
     interval = f"{words}, a difference of {difference:.3f} (95% interval ± {half:.3f})."
     if math.isnan(half):
-        return Finding(claim, "no conclusion", f"{words}; one draw has no interval. More would tell.")
+        return Finding(claim, "no conclusion", f"{words}; one draw has no interval. More would tell (`--draws 64`).")
     if difference > half:
         return Finding(claim, "supported", f"{interval} {_interrupted(smaller)}".rstrip())
-    return Finding(claim, "not supported" if difference < -half else "no conclusion", interval)
+    return (
+        Finding(claim, "not supported", interval)
+        if difference < -half
+        else Finding(claim, "no conclusion", f"{interval} More draws (`--draws {2 * max(draws):.0f}`) would tell.")
+    )
 
 
 def _interrupted(row: pd.Series) -> str:

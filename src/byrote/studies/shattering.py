@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from byrote.errors import UserError
+from byrote.studies.evidence import check_failed, unfinished
 from byrote.studies.random_label_analysis import RandomLabelAnalysis
 from byrote.studies.study import Finding
 from byrote.theory.calculation import Calculation
@@ -78,10 +79,10 @@ class ShatteringAnalysis(RandomLabelAnalysis):
         own = table[table["model"] == model] if len(table) else table
         num_tried = int(own["num_labelings"].sum()) if len(own) else 0
         if num_tried < 2**n:
-            return Finding(claim, "no conclusion", f"Only {num_tried:,} of {2**n:,} labelings have been tried.")
+            return Finding(claim, "no conclusion", unfinished(2**n - num_tried, 2**n, "labelings"))
         failed = "; ".join(sorted(set(own["failed_checks"]) - {""}))
         if failed:
-            return Finding(claim, "no conclusion", f"A self-check failed ({failed}): nothing follows from these runs.")
+            return Finding(claim, "no conclusion", check_failed(failed))
         fitted = int(own["num_fitted"].sum())
         if fitted == 2**n:
             return Finding(
@@ -98,5 +99,5 @@ class ShatteringAnalysis(RandomLabelAnalysis):
             "no conclusion",
             f"{fitted:,} of {2**n:,} labelings are fitted, and the complexity on these examples is at least "
             f"{complexity:.3f}.{limit} That training misses a labeling does not prove that no weights "
-            "fit it.",
+            "fit it: try more epochs (`--epochs`), more seeds (`--seeds`), which are further tries, or a larger model.",
         )

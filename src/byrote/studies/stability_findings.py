@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from byrote.studies.evidence import check_failed, unfinished
 from byrote.studies.statistics import Interval, mean_interval
 from byrote.studies.study import Finding
 from byrote.theory.known_stability import RidgeStability
@@ -110,9 +111,9 @@ def _change(own: pd.DataFrame, name: str) -> Change:
 def _why_not(rows: pd.DataFrame, num_seeds: int) -> str:
     wanted = num_seeds * len(LABELS)
     if len(rows) < wanted:
-        return f"{wanted - len(rows)} of {wanted} calculations have not finished."
+        return unfinished(wanted - len(rows), wanted, "calculations")
     if reasons := sorted(set(rows["failed_checks"].dropna()) - {""}):
-        return f"A self-check failed ({'; '.join(reasons)}): nothing follows from these runs."
+        return check_failed("; ".join(reasons))
     counts = []
     for labels in LABELS:
         own = rows[rows["corruption"] == labels]
@@ -120,7 +121,10 @@ def _why_not(rows: pd.DataFrame, num_seeds: int) -> str:
         if num_fitted < num_runs:
             counts.append(f"{num_runs - num_fitted} of {num_runs} with {labels.replace('-', ' ')}")
     if counts:
-        return f"Networks that had not fitted when their steps were up: {', '.join(counts)}. More steps may help."
+        return (
+            f"Networks that had not fitted when their steps were up: {', '.join(counts)}. Twice as many epochs may fit "
+            "them (`--epochs`)."
+        )
     return ""
 
 
@@ -162,7 +166,8 @@ def _says_nothing(reading: Reading) -> Finding:
     return Finding(
         claim,
         "no conclusion",
-        f"{figures} That is below the {guessing:.2f} of guessing; but other data may show a larger change.",
+        f"{figures} That is below the {guessing:.2f} of guessing; but other data may show a larger change, and so "
+        "may more replacements (`--replacements`).",
     )
 
 

@@ -9,12 +9,12 @@ import pandas as pd
 
 from byrote.studies.chance import tests_at_chance, verdict_in_words
 from byrote.studies.comparisons import compare_accuracies
-from byrote.studies.evidence import obstacle
+from byrote.studies.evidence import obstacle, remedy
 from byrote.studies.implicit_findings import LEAST_EVALUATIONS, NO_HELP, SIGNIFICANCE
 from byrote.studies.statistics import accuracy_interval, interval_in_words
 from byrote.studies.study import Finding
 from byrote.studies.table2_rows import Row, most_regularized, paper_accuracy
-from byrote.studies.verdicts import MORE_EXAMPLES, exceeds, lead_kept
+from byrote.studies.verdicts import MORE_EXAMPLES, OFTENER, exceeds, lead_kept
 
 HALF = 0.5
 """Random labels are fitted far above chance, and a network generalises without regularisers, from half of the way
@@ -80,7 +80,9 @@ def _fits_random_labels(model: str, runs: pd.DataFrame, num_seeds: int) -> Findi
         f"{_percent(_top(runs) * chance)}"
     )
     if _share(runs["train_accuracy"].min(), chance) < HALF:
-        return Finding(claim, "no conclusion", f"{statement}. More steps may fit more ({_seeds(runs)}).")
+        return Finding(
+            claim, "no conclusion", f"{statement} ({_seeds(runs)}). More steps may fit more: {remedy(runs)}."
+        )
     return Finding(
         claim,
         tests_at_chance(runs),
@@ -98,7 +100,9 @@ def _fits_in_spite(claim: str, rows: Sequence[pd.DataFrame], num_seeds: int) -> 
     if least < HALF:
         steps = rows[0]["steps_run"].iloc[0]
         return Finding(
-            claim, "no conclusion", f"{statement}, after {steps:,} steps: more may fit more ({_seeds(rows[0])})."
+            claim,
+            "no conclusion",
+            f"{statement}, after {steps:,} steps ({_seeds(rows[0])}). More may fit more: {remedy(rows[0])}.",
         )
     return Finding(claim, "supported", f"{statement} ({_seeds(rows[0])}).")
 
@@ -143,7 +147,7 @@ def _could_stop_early(model: str, row: Row, runs: pd.DataFrame, num_seeds: int, 
         return Finding(claim, "no conclusion", reason)
     most, fewest = int(runs["num_evaluations"].max()), int(runs["num_evaluations"].min())
     if fewest < LEAST_EVALUATIONS:
-        return Finding(claim, "no conclusion", f"Test accuracy was evaluated only {fewest} times along a run.")
+        return Finding(claim, "no conclusion", f"Test accuracy was evaluated only {fewest} times along a run{OFTENER}")
     best, last = runs["best_on_test"].mean(), runs["test_accuracy"].mean()
     n_test = int(runs["n_test"].iloc[0])
     comparison = compare_accuracies(runs["best_on_test"].tolist(), runs["test_accuracy"].tolist(), n_test)

@@ -12,6 +12,7 @@ LITTLE = 0.04
 """A change of accuracy below four points is little: so the paper calls the 3 to 4 points that batch norm is worth.
 Something does no harm, or is not there, only where noise leaves no more than this open."""
 
+OFTENER = ": more evaluations (`--evaluation-share 1 --evaluation-spacing 1`) would tell."
 MORE_EXAMPLES = " More test examples would tell."
 MORE_SEEDS = " More seeds would tell."
 THREE_SEEDS = " Three seeds would tell."
