@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -115,6 +117,13 @@ def test_one_unfitted_seed_is_enough_for_no_conclusion(outcome) -> None:
     (answer,) = answers(tabled(runs))
     assert answer.headline == "No conclusion."
     assert answer.sentence.startswith("1 of 3 runs stopped before fitting")
+
+
+@pytest.mark.parametrize(("stop", "unit"), [("at_interpolation", "epoch"), ("at_steps", "steps")])
+def test_the_limit_is_told_in_the_unit_that_the_remedy_raises(outcome, stop: str, unit: str) -> None:
+    table = tabled([outcome("random-labels", fitted=False)]).assign(stop=stop)
+    (answer,) = answers(table)
+    assert re.search(rf"after [\d,]+ {unit}s? at most\..*`--{unit}", answer.sentence)
 
 
 def test_overall_counts_models_that_differ(outcome) -> None:

@@ -158,9 +158,11 @@ def _diverged(runs: pd.DataFrame) -> str:
 def _unfitted(random: pd.DataFrame) -> str:
     unfitted = random[~random["fitted"]]
     told = f"{len(unfitted)} of {len(random)} runs" if len(random) > 1 else "The run"
+    by_steps = (random["stop"] == "at_steps").all()  # the limit that the remedy raises
+    end = f"{int(random['steps_run'].max()):,} steps" if by_steps else epochs(int(random["epochs_run"].max()))
     return (
         f"{told} stopped before fitting random labels of {int(random['n_train'].iloc[0]):,} examples (train accuracy "
-        f"{percent(random['train_accuracy'].mean())}), after {epochs(int(random['epochs_run'].max()))} at most. "
+        f"{percent(random['train_accuracy'].mean())}), after {end} at most. "
         f"Whether more training would fit them is not known: {remedy(unfitted)}."
     )
 
