@@ -14,6 +14,7 @@ from byrote.report.figures import Figure, layered, rounded, seed_sentence, slug
 from byrote.report.sections import Cell, PageTable, Presentation, Section, Tone
 from byrote.studies.bounds import BoundsAnalysis
 from byrote.studies.bounds_findings import LABELS, Badge, Reading, Says, headline, number, readings
+from byrote.studies.judgement import EACH_BY_ITSELF
 from byrote.studies.statistics import mean_interval
 from byrote.theory.calculation import Computed
 from byrote.theory.measures.catalog import MEASURES
@@ -30,9 +31,11 @@ _BLOCKS = {
 _NOTES = (
     (
         "A measure tells true from random labels if the relative difference (random - true) / (|random| + |true|), "
-        "turned so that larger should mean a larger gap, has a 95% interval over seeds above 0. Networks that have not "
-        "fitted 99% of their labels do not count."
+        "turned so that larger should mean a larger gap, has a 95% interval over seeds above 0, and if exchanging the "
+        "labels among the networks gives as large a one in at most 5% of all ways. Networks that have not fitted 99% "
+        "of their labels do not count."
     ),
+    EACH_BY_ITSELF,
     (
         "A bound's value is its bound on the 0-1 error on new examples less the network's training error, with a "
         "probability of 95% over the draw of the training set. Vacuous: it allows an error of 1. On random "

@@ -13,6 +13,7 @@ import pandas as pd
 from byrote.report.figures import Figure, layered, rounded, setting_label, slug
 from byrote.report.sections import Cell, PageTable, Presentation, Section
 from byrote.studies.judge import BASELINES, JudgeAnalysis, find_measure
+from byrote.studies.judgement import EACH_BY_ITSELF
 from byrote.theory.calculation import Computed
 
 SERIES = {
@@ -257,4 +258,4 @@ def _notes(values: pd.DataFrame, fitted: pd.Series) -> list[str]:
         "A measure can tell true labels from random ones and yet rank networks on equal labels no better than chance: "
         "the column 'within factors' is about that."
     )
-    return [counted, turned, within]
+    return [counted, turned, EACH_BY_ITSELF, within]

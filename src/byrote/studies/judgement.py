@@ -34,6 +34,11 @@ SAME = 0.01
 """A relative difference that is surely below a hundredth counts as none."""
 FEWEST_SEEDS, FEWEST_CONFIGURATIONS = 3, 5
 """Of three seeds' networks, all six are in order by chance in one of twenty cases; five signs agree in one of 32."""
+EACH_BY_ITSELF = (
+    "Each measure is tried by itself, with an error of 5%. Of fifteen independent ones that know nothing of labels, "
+    "one at least would be said to tell them apart in about half of all studies: a measure that was picked among many "
+    "for its 'yes' wants another try with other seeds."
+)
 _NUMBERS = {FEWEST_SEEDS: "Three", FEWEST_CONFIGURATIONS: "Five"}
 
 
