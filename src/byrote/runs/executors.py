@@ -23,7 +23,7 @@ class Job(ABC, Generic[T]):
 
     @abstractmethod
     def done(self) -> bool:
-        """Whether the call has ended, in whatever way."""
+        """Whether the call has ended, in whatever way; asking starts nothing."""
 
     @abstractmethod
     def cancel(self) -> None:
@@ -114,8 +114,7 @@ class _LocalJob(Job[T]):
         return self._value
 
     def done(self) -> bool:
-        self._run()
-        return True
+        return self._call is None
 
     def cancel(self) -> None:
         """Nothing to do: a call that has started has ended before anybody can ask."""

@@ -16,14 +16,14 @@ OnLog = Callable[[str], None]
 
 
 @runtime_checkable
-class Group(Protocol):
+class Workload(Protocol):
     """What is worked on together, whichever part of it is missing: resuming then gives the same bits."""
 
     @property
     def keys(self) -> Sequence[str]: ...
 
 
-G = TypeVar("G", bound=Group)
+W = TypeVar("W", bound=Workload)
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class GroupReport:
 
 
 def work_off(
-    groups: Sequence[G],
-    submit: Callable[[G], Job[GroupReport]],
+    groups: Sequence[W],
+    submit: Callable[[W], Job[GroupReport]],
     store: Store,
     log: OnLog,
     announce: Callable[[list[str]], None],
@@ -55,7 +55,7 @@ def work_off(
     num_waiting = 0
     while groups:
         jobs = [(group, submit(group)) for group in groups]
-        left: list[G] = []
+        left: list[W] = []
         try:
             for group, job in jobs:
                 report = _report_of(job)
