@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 import byrote
-from byrote.theory.projection import projections
+from byrote.theory.memorizers.projection import projections
 
 NUM_POINTS, NUM_FEATURES, NUM_CLASSES = 1_000_000, 100, 10
 _DIRECTIONS = 8

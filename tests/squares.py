@@ -25,6 +25,8 @@ made: list[int] = []
 class Square(Calculation):
     """The square of a number; negative numbers have none here."""
 
+    name: ClassVar[str] = "square"
+
     number: int
 
     @property

@@ -56,16 +56,16 @@ from .studies.zoo import zoo_study as zoo_study
 from .theory.calculation import Calculation as Calculation
 from .theory.calculation import Computed as Computed
 from .theory.calculation import Result as Result
-from .theory.deep_memorizer import DeepMemorizer as DeepMemorizer
-from .theory.deep_memorizer import deep_memorizer as deep_memorizer
-from .theory.expressivity import Memorizer as Memorizer
-from .theory.expressivity import memorizer as memorizer
+from .theory.kernels.min_norm import MinNormClassifier as MinNormClassifier
+from .theory.kernels.min_norm import MinNormRegressor as MinNormRegressor
 from .theory.measures.measure import Measure as Measure
 from .theory.measures.measure import TrainingSet as TrainingSet
-from .theory.min_norm import MinNormClassifier as MinNormClassifier
-from .theory.min_norm import MinNormRegressor as MinNormRegressor
-from .theory.override import Overridden as Overridden
-from .theory.override import override as override
+from .theory.memorizers.deep import DeepMemorizer as DeepMemorizer
+from .theory.memorizers.deep import deep_memorizer as deep_memorizer
+from .theory.memorizers.override import Overridden as Overridden
+from .theory.memorizers.override import override as override
+from .theory.memorizers.two_layers import Memorizer as Memorizer
+from .theory.memorizers.two_layers import memorizer as memorizer
 
 # training
 from .training.engine import train as train

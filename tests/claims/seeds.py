@@ -22,8 +22,8 @@ from byrote.studies.stability_findings import LABELS, Change, Reading, _differs
 from byrote.studies.statistics import Interval, joined, mean_interval, next_value
 from byrote.studies.study import Finding, Outcome
 from byrote.studies.verdicts import exceeds
-from byrote.theory.rademacher import deviation, generalization_bound
-from byrote.theory.reached_complexity import RISK
+from byrote.theory.complexity.rademacher import deviation, generalization_bound
+from byrote.theory.complexity.reached_complexity import RISK
 
 SPREAD = 0.2
 """The standard deviation over seeds of the logarithm of a time."""

@@ -5,7 +5,7 @@ from presented import assert_draws_its_data, is_whole, rows
 from byrote.report.expressivity import construction_figure, present, trained_figure
 from byrote.studies.expressivity import ExpressivityAnalysis
 from byrote.theory.calculation import Computed, compute
-from byrote.theory.fitting_width import FittingWidth
+from byrote.theory.complexity.fitting_width import FittingWidth
 
 torch.set_num_threads(1)
 

@@ -7,7 +7,7 @@ from presented import assert_draws_its_data, is_whole, rows
 from byrote.report.interpolants import descent_figure, interpolants_table
 from byrote.studies.min_norm import MinNormAnalysis
 from byrote.theory.calculation import compute
-from byrote.theory.other_interpolants import OtherInterpolants
+from byrote.theory.kernels.other_interpolants import OtherInterpolants
 
 torch.set_num_threads(1)
 

@@ -9,7 +9,7 @@ from presented import assert_draws_its_data, is_whole, rows
 from byrote.report.min_norm import curve_figure, headline, ladder_figure, norm_figure, page_table, present
 from byrote.studies.min_norm import MinNormAnalysis
 from byrote.theory.calculation import compute
-from byrote.theory.other_interpolants import OtherInterpolants
+from byrote.theory.kernels.other_interpolants import OtherInterpolants
 
 torch.set_num_threads(1)
 IDS = ["rows", "norms", "learning-curves", "choices", "descent"]

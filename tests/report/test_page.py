@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -257,6 +258,8 @@ def test_what_whitening_leaves_of_colours(report, study, outcome, augmentation, 
 
 
 class Trained(Calculation):
+    name: ClassVar[str] = "trained"
+
     recipe: Recipe
 
     @property

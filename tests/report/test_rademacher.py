@@ -8,7 +8,7 @@ from byrote.report.rademacher import complexity_figure, present, size_figure
 from byrote.studies.rademacher import STUMPS, RademacherAnalysis
 from byrote.studies.rademacher_findings import pooled
 from byrote.theory.calculation import Computed, compute
-from byrote.theory.stump_complexity import StumpComplexity
+from byrote.theory.complexity.stump_complexity import StumpComplexity
 
 
 def pretended(calculation, complexity):

@@ -7,7 +7,7 @@ from presented import assert_draws_its_data, is_whole, rows
 from byrote.report.stability import present
 from byrote.studies.stability import StabilityAnalysis
 from byrote.theory.calculation import Computed, compute
-from byrote.theory.stability import LOSSES, POINTS, SHARES, ReplacementStability
+from byrote.theory.complexity.stability import LOSSES, POINTS, SHARES, ReplacementStability
 
 
 def pretended(calculation, left):

@@ -4,7 +4,7 @@ from presented import assert_draws_its_data, rows
 
 from byrote.report.worked_example import function_figure, line_figure, worked_sections
 from byrote.theory.calculation import compute
-from byrote.theory.worked_example import WorkedExample
+from byrote.theory.memorizers.worked_example import WorkedExample
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ from byrote.errors import UserError
 from byrote.runs.calculate import calculate
 from byrote.runs.store import Store
 from byrote.studies.expressivity import ExpressivityAnalysis, expressivity_analysis
-from byrote.theory.built_network import BuiltNetwork
-from byrote.theory.fitting_width import FittingWidth
-from byrote.theory.overriding import Overriding
-from byrote.theory.worked_example import WorkedExample
+from byrote.theory.complexity.fitting_width import FittingWidth
+from byrote.theory.memorizers.built_network import BuiltNetwork
+from byrote.theory.memorizers.overriding import Overriding
+from byrote.theory.memorizers.worked_example import WorkedExample
 
 torch.set_num_threads(1)
 

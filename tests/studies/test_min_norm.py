@@ -13,8 +13,8 @@ from byrote.studies.min_norm import MinNormAnalysis, min_norm_analysis
 from byrote.studies.min_norm_findings import fits_of
 from byrote.studies.min_norm_rows import Row
 from byrote.theory.calculation import compute
-from byrote.theory.kernel_interpolation import KernelInterpolation
-from byrote.theory.other_interpolants import OtherInterpolants
+from byrote.theory.kernels.interpolation import KernelInterpolation
+from byrote.theory.kernels.other_interpolants import OtherInterpolants
 
 torch.set_num_threads(1)
 ROWS = (Row("inputs"), Row("random-convolutions"), Row("random-convolutions", regularized=True))

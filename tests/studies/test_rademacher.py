@@ -6,9 +6,9 @@ from byrote.errors import UserError
 from byrote.studies.rademacher import STUMPS, RademacherAnalysis, rademacher_analysis
 from byrote.studies.shattering import ShatteringAnalysis
 from byrote.theory.calculation import compute
-from byrote.theory.rademacher import generalization_bound
-from byrote.theory.reached_complexity import ReachedComplexity
-from byrote.theory.stump_complexity import StumpComplexity
+from byrote.theory.complexity.rademacher import generalization_bound
+from byrote.theory.complexity.reached_complexity import ReachedComplexity
+from byrote.theory.complexity.stump_complexity import StumpComplexity
 from byrote.training.spec import Recipe
 
 torch.set_num_threads(1)

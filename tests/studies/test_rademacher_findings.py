@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from byrote.studies.rademacher_findings import findings, pooled
-from byrote.theory.rademacher import deviation, generalization_bound
+from byrote.theory.complexity.rademacher import deviation, generalization_bound
 
 
 def row(model="net", n=400, complexity=1.0, seed=0, **fields):

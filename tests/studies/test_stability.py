@@ -9,8 +9,8 @@ from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
 from byrote.studies.stability import StabilityAnalysis, stability_analysis
 from byrote.theory.calculation import compute
-from byrote.theory.known_stability import RidgeStability, SgdStability
-from byrote.theory.stability import ReplacementStability
+from byrote.theory.complexity.known_stability import RidgeStability, SgdStability
+from byrote.theory.complexity.stability import ReplacementStability
 from byrote.training.spec import Recipe
 
 torch.set_num_threads(1)

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from byrote.studies.stability_findings import findings, known, readings
-from byrote.theory.stability import LOSSES, POINTS
+from byrote.theory.complexity.stability import LOSSES, POINTS
 
 LOSES = "net: a replaced example loses more where labels are random"
 SAYS_NOTHING = "net: the bound by uniform stability says nothing, on these data"

@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 import pytest
 
 from byrote.theory.calculation import Result
@@ -7,6 +9,8 @@ from byrote.training.spec import Recipe
 
 
 class Nothing(TrainedOnLabels):
+    name: ClassVar[str] = "nothing"
+
     def compute(self, data, *, device, on_stage):
         return Result({})
 

@@ -11,7 +11,7 @@ from byrote.report.answers import percent
 from byrote.report.figures import Figure, layered, rounded, steps_axis, with_dashes
 from byrote.report.sections import Cell, PageTable
 from byrote.theory.calculation import Computed
-from byrote.theory.other_interpolants import DESCENTS, OtherInterpolants
+from byrote.theory.kernels.other_interpolants import DESCENTS, OtherInterpolants
 
 NAMES = dict(zip(DESCENTS, ("SGD from zero", "all examples, from zero", "SGD from a random start"), strict=True))
 _LEAST = 1e-16

@@ -15,7 +15,7 @@ from byrote.studies.largest_n import LargestNAnalysis
 from byrote.studies.largest_n_findings import in_words
 from byrote.studies.statistics import mean_interval
 from byrote.theory.calculation import Computed
-from byrote.theory.largest_n import LargestN
+from byrote.theory.complexity.largest_n import LargestN
 from byrote.training.replica_run import FIT
 
 _FITTED = (

@@ -18,9 +18,9 @@ from byrote.studies.min_norm_findings import error_interval, fits_of, generalise
 from byrote.studies.min_norm_rows import FEATURES, Row, published_rows
 from byrote.studies.paper_numbers import PAPER
 from byrote.theory.calculation import Computed
-from byrote.theory.feature_maps import Features
-from byrote.theory.kernel_interpolation import KernelInterpolation
-from byrote.theory.other_interpolants import OtherInterpolants
+from byrote.theory.kernels.feature_maps import Features
+from byrote.theory.kernels.interpolation import KernelInterpolation
+from byrote.theory.kernels.other_interpolants import OtherInterpolants
 
 LABELS = ("true labels", "random labels")
 _LOG = alt.Scale(type="log", nice=False, padding=12)

@@ -12,7 +12,7 @@ from byrote.report.figures import Figure, layered, slug
 from byrote.report.sections import Cell, PageTable, Presentation, Section
 from byrote.studies.shattering import ShatteringAnalysis
 from byrote.theory.calculation import Computed
-from byrote.theory.shattering import Shattering
+from byrote.theory.complexity.shattering import Shattering
 
 _ORDER = (
     "Rows go by the labels of the second half of the examples, columns by those of the first, both in binary order: "

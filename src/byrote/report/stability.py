@@ -13,7 +13,7 @@ from byrote.report.sections import Cell, PageTable, Presentation, Section
 from byrote.studies.stability import StabilityAnalysis
 from byrote.studies.stability_findings import LABELS, Change, Reading, known, networks, readings
 from byrote.theory.calculation import Computed
-from byrote.theory.stability import LOSSES, SHARES, Loss, Point, ReplacementStability
+from byrote.theory.complexity.stability import LOSSES, SHARES, Loss, Point, ReplacementStability
 
 _POINTS: dict[Point, str] = {
     "test": "test points",

@@ -28,11 +28,11 @@ from byrote.studies.families import is_family
 from byrote.studies.paper_settings import Scale, paper_recipe
 from byrote.studies.seeds import at_most
 from byrote.studies.study import Finding
-from byrote.theory.built_network import BuiltNetwork, ConstructionName
 from byrote.theory.calculation import Calculation, Computed
-from byrote.theory.fitting_width import FittingWidth
-from byrote.theory.overriding import Overriding
-from byrote.theory.worked_example import WorkedExample
+from byrote.theory.complexity.fitting_width import FittingWidth
+from byrote.theory.memorizers.built_network import BuiltNetwork, ConstructionName
+from byrote.theory.memorizers.overriding import Overriding
+from byrote.theory.memorizers.worked_example import WorkedExample
 from byrote.training.spec import Recipe
 
 WORKED = 8

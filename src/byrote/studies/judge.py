@@ -89,6 +89,7 @@ def find_measure(name: str) -> Measure:
 class MeasureOfNetworks(Calculation):
     """One measure of every network of a zoo."""
 
+    name: ClassVar[str] = "measure-of-networks"
     version: ClassVar[int | str] = VERSION
 
     measure: str

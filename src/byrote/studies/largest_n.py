@@ -21,7 +21,7 @@ from byrote.studies.largest_n_findings import findings
 from byrote.studies.random_label_analysis import RandomLabelAnalysis, refuse_draws
 from byrote.studies.study import Finding
 from byrote.theory.calculation import Calculation
-from byrote.theory.largest_n import LargestN
+from byrote.theory.complexity.largest_n import LargestN
 from byrote.training.spec import Recipe
 
 

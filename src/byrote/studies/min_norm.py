@@ -37,9 +37,9 @@ from byrote.studies.paper_settings import Scale
 from byrote.studies.seeds import at_most
 from byrote.studies.study import Finding
 from byrote.theory.calculation import Calculation, Computed
-from byrote.theory.feature_maps import Features
-from byrote.theory.kernel_interpolation import KernelInterpolation
-from byrote.theory.other_interpolants import LEAST, OtherInterpolants
+from byrote.theory.kernels.feature_maps import Features
+from byrote.theory.kernels.interpolation import KernelInterpolation
+from byrote.theory.kernels.other_interpolants import LEAST, OtherInterpolants
 from byrote.training.planner import device_memory
 
 LABEL_DRAWS = 3

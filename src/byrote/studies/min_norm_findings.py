@@ -16,8 +16,8 @@ from byrote.studies.statistics import Interval, binomial_interval, next_value
 from byrote.studies.study import Finding, Outcome
 from byrote.studies.table1_findings import FAR, SIGNIFICANCE
 from byrote.studies.verdicts import MORE_EXAMPLES, exceeds
-from byrote.theory.kernel_interpolation import KernelInterpolation
-from byrote.theory.other_interpolants import OtherInterpolants
+from byrote.theory.kernels.interpolation import KernelInterpolation
+from byrote.theory.kernels.other_interpolants import OtherInterpolants
 
 CONVERGED = 0.01
 """Descent has reached the minimum-norm solution once it is within a hundredth of its norm."""

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from byrote.data.dataset import Dataset
 from byrote.studies.paper_numbers import is_cifar10, is_mnist, published
-from byrote.theory.feature_maps import Features
-from byrote.theory.random_convolutions import PATCH_SIZE
+from byrote.theory.kernels.feature_maps import Features
+from byrote.theory.kernels.random_convolutions import PATCH_SIZE
 
 FEWEST_PIXELS = PATCH_SIZE + 1
 """Along each side of an image, for random convolutions: both halves have a place for a patch then."""

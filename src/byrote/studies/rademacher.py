@@ -24,10 +24,10 @@ from byrote.studies.random_label_analysis import RandomLabelAnalysis, refuse_dra
 from byrote.studies.shattering import ShatteringAnalysis
 from byrote.studies.study import Finding
 from byrote.theory.calculation import Calculation, Computed
-from byrote.theory.rademacher import generalization_bound
-from byrote.theory.random_labels import with_steps_of
-from byrote.theory.reached_complexity import RISK, ReachedComplexity
-from byrote.theory.stump_complexity import StumpComplexity
+from byrote.theory.complexity.rademacher import generalization_bound
+from byrote.theory.complexity.random_labels import with_steps_of
+from byrote.theory.complexity.reached_complexity import RISK, ReachedComplexity
+from byrote.theory.complexity.stump_complexity import StumpComplexity
 from byrote.training.spec import Recipe
 
 STUMPS = "decision stumps"

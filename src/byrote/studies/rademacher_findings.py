@@ -15,8 +15,8 @@ from scipy import stats
 
 from byrote.studies.evidence import check_failed, unfinished
 from byrote.studies.study import Finding
-from byrote.theory.rademacher import deviation, generalization_bound
-from byrote.theory.reached_complexity import RISK, ReachedComplexity
+from byrote.theory.complexity.rademacher import deviation, generalization_bound
+from byrote.theory.complexity.reached_complexity import RISK, ReachedComplexity
 from byrote.training.replica_run import FIT
 
 NEAR_ONE = 2 * FIT - 1

@@ -19,7 +19,7 @@ from byrote.studies.evidence import check_failed, unfinished
 from byrote.studies.random_label_analysis import RandomLabelAnalysis
 from byrote.studies.study import Finding
 from byrote.theory.calculation import Calculation
-from byrote.theory.shattering import BLOCK, MOST_POINTS, Shattering
+from byrote.theory.complexity.shattering import BLOCK, MOST_POINTS, Shattering
 
 _FEW = 10
 _PATIENCE = 10

@@ -28,8 +28,8 @@ from byrote.studies.random_label_analysis import RandomLabelAnalysis
 from byrote.studies.stability_findings import findings
 from byrote.studies.study import Finding
 from byrote.theory.calculation import Calculation
-from byrote.theory.known_stability import RidgeStability, SgdStability
-from byrote.theory.stability import ReplacementStability
+from byrote.theory.complexity.known_stability import RidgeStability, SgdStability
+from byrote.theory.complexity.stability import ReplacementStability
 from byrote.theory.trained_calculation import Labels
 from byrote.training.batches import batch_bounds
 from byrote.training.spec import Recipe

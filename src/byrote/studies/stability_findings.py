@@ -16,8 +16,8 @@ import pandas as pd
 from byrote.studies.evidence import check_failed, unfinished
 from byrote.studies.statistics import Interval, mean_interval
 from byrote.studies.study import Finding
-from byrote.theory.known_stability import RidgeStability
-from byrote.theory.stability import POINTS, Loss, Point, ReplacementStability
+from byrote.theory.complexity.known_stability import RidgeStability
+from byrote.theory.complexity.stability import POINTS, Loss, Point, ReplacementStability
 
 LABELS = ("true-labels", "random-labels")
 

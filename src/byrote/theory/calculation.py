@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from byrote.data.dataset import Dataset
+from byrote.errors import UserError
 from byrote.records import Record
-from byrote.references import is_reference, source_digest
+from byrote.references import is_reference, name_of, source_digest
 from byrote.training.replica_run import environment
 
 Value: TypeAlias = str | int | float | bool | None
@@ -36,10 +38,24 @@ class Calculation(Record, ABC):
     """Everything that defines one calculation on a data set: its fields, and `compute`. Frozen, hashable, validated.
 
     It may take minutes, and is kept in the store under its key: a calculation that is there is not made again.
+
+    Raises:
+        UserError: a subclass that can be computed and has no name of its own.
     """
 
+    name: ClassVar[str]
+    """Stands for the class in the key, wherever its file may lie: "kernel-interpolation"."""
     version: ClassVar[int | str] = 1
     """Changed whenever a change of ours changes its numbers."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **arguments: Any) -> None:
+        super().__pydantic_init_subclass__(**arguments)
+        if not inspect.isabstract(cls) and not isinstance(cls.__dict__.get("name"), str):
+            raise UserError(
+                f"got the calculation {cls.__qualname__}, which has no name of its own; its results are stored under "
+                'it: give it name: ClassVar[str] = "..."'
+            )
 
     @property
     @abstractmethod
@@ -56,13 +72,15 @@ class Calculation(Record, ABC):
         return ()
 
     def key(self, data: Dataset) -> str:
-        """SHA-256 over the class and its version, the fields, the data's arrays and the user's source."""
+        """SHA-256 over name and version, the fields, the data's arrays and the user's source."""
         parts = [
-            f"{type(self).__module__}.{type(self).__qualname__} {self.version}",
+            f"{self.name} {self.version}",
             json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":")),
             data.fingerprint,
             *(source_digest(name) for name in self.references if is_reference(name)),
         ]
+        if not type(self).__module__.startswith("byrote."):
+            parts.append(source_digest(name_of(type(self))))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -6,7 +6,7 @@ from torch import nn
 from torch.func import hessian
 from torch.nn import functional as F
 
-from byrote.theory.flat_network import FlatNetwork
+from byrote.theory.measures.flat_network import FlatNetwork
 from byrote.theory.measures.hessian import hessian_trace, top_eigenvalue
 from byrote.theory.measures.measure import TrainingSet
 

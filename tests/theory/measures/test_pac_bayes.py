@@ -6,8 +6,8 @@ from torch import nn
 from torch.distributions import Normal, kl_divergence
 
 from byrote.models.catalog import build_model
-from byrote.theory.flat_network import FlatNetwork
-from byrote.theory.layers import UnreadableNetwork
+from byrote.theory.measures.flat_network import FlatNetwork
+from byrote.theory.measures.layers import UnreadableNetwork
 from byrote.theory.measures.measure import TrainingSet
 from byrote.theory.measures.pac_bayes import (
     LARGEST_VARIANCE,

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from byrote.theory.layers import read_layers
+from byrote.theory.measures.layers import read_layers
 from byrote.theory.measures.path_norm import path_norm, path_norm_over_margin
 
 

@@ -9,7 +9,7 @@ from torch import nn
 from byrote.theory.measures.measure import TrainingSet
 from byrote.theory.measures.sharpness import RADIUS, adaptive_sharpness, sharpness, worst_rise
 from byrote.theory.measures.trained import trained_network, training_set
-from byrote.theory.training_loss import TrainingLoss
+from byrote.theory.measures.training_loss import TrainingLoss
 from byrote.training.engine import train
 from byrote.training.spec import TrainSpec
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from byrote.models.catalog import build_model
-from byrote.theory.layers import read_layers
+from byrote.theory.measures.layers import read_layers
 from byrote.theory.measures.measure import TrainingSet
 from byrote.theory.measures.vc import vc_bound, vc_dimension
 

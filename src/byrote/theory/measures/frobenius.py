@@ -13,7 +13,7 @@ import math
 
 from torch import nn
 
-from byrote.theory.layers import read_layers
+from byrote.theory.measures.layers import read_layers
 from byrote.theory.measures.margin import over_margin
 from byrote.theory.measures.measure import State, TrainingSet
 from byrote.training.outcome import TrainOutcome

@@ -22,6 +22,7 @@ from byrote.training.spec import Count, TrainSpec
 class NetworkMeasures(TrainedOnLabels):
     """Trains one network, alone, and evaluates all MEASURES on it."""
 
+    name: ClassVar[str] = "network-measures"
     version: ClassVar[int | str] = f"{SEMANTICS}.{VERSION}"
     """Its numbers are the engine's and the measures'."""
 

@@ -28,9 +28,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from byrote.randomness import stream_seed
-from byrote.theory.binary_kl import largest_chance
-from byrote.theory.flat_network import FlatNetwork
-from byrote.theory.layers import UnreadableNetwork, read_layers
+from byrote.theory.measures.binary_kl import largest_chance
+from byrote.theory.measures.flat_network import FlatNetwork
+from byrote.theory.measures.layers import UnreadableNetwork, read_layers
 from byrote.theory.measures.measure import CONFIDENCE, State, TrainingSet, with_state
 from byrote.training.outcome import TrainOutcome
 

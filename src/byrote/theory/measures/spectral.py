@@ -38,10 +38,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from byrote.theory.layers import AffineLayer, read_layers
+from byrote.theory.measures.layers import AffineLayer, read_layers
 from byrote.theory.measures.margin import QUANTILE, over_margin
 from byrote.theory.measures.measure import CONFIDENCE, State, TrainingSet, margins, with_state
-from byrote.theory.operator_norms import TOLERANCE, linear_map_norm
+from byrote.theory.measures.operator_norms import TOLERANCE, linear_map_norm
 from byrote.training.outcome import TrainOutcome
 
 

@@ -27,7 +27,7 @@ import math
 
 from torch import nn
 
-from byrote.theory.layers import AffineLayer, read_layers
+from byrote.theory.measures.layers import AffineLayer, read_layers
 from byrote.theory.measures.measure import CONFIDENCE, State, TrainingSet
 from byrote.training.outcome import TrainOutcome
 

@@ -1,0 +1,1 @@
+"""How much a class of functions, or a network and its recipe, can fit: Rademacher complexity, capacity, stability."""

@@ -1,0 +1,1 @@
+"""Kernels, interpolation of minimum norm in their spaces, and the solvers behind it."""

@@ -1,0 +1,233 @@
+"""One kernel machine on n examples: its width chosen, its matrix factorised once, true and random labels interpolated.
+
+All labellings are right-hand sides of one system, so that random labels cost little beside the true ones. Targets are
+one-hot, without centring; a prediction is the class of the largest output.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Annotated, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64, Int64
+from pydantic import Field
+from torch import Tensor
+
+from byrote.data.corruptions import corrupt
+from byrote.data.dataset import Dataset
+from byrote.data.subsets import subset
+from byrote.errors import UserError
+from byrote.theory.calculation import Calculation, OnStage, Result
+from byrote.theory.kernels.cholesky import Factor, NotPositiveDefinite, condition, factorize, restore, solve
+from byrote.theory.kernels.distinct_inputs import DistinctInputs
+from byrote.theory.kernels.exact_solve import matrix_bytes, sizes_of
+from byrote.theory.kernels.feature_maps import Features, mapped_inputs, scaled_inputs
+from byrote.theory.kernels.machines import ConvolutionMachine, GaussianMachine, KernelMachine
+from byrote.theory.kernels.memory import available_memory
+from byrote.theory.kernels.random_convolutions import RandomConvFeatures, num_patches
+from byrote.theory.kernels.validation_ladder import Ladder, Trial, climb, climb_widths
+
+NUM_FILTERS = 32_000
+WIDTHS = tuple(2 ** (exponent / 2) for exponent in range(-5, 1))
+"""From 0.18 of the median distance to all of it."""
+RIDGES = tuple(10.0**exponent for exponent in range(-6, 1))
+"""In units of the kernel matrix's mean diagonal."""
+_BLOCK = 512
+
+
+class KernelInterpolation(Calculation):
+    """True and random labels of a subset, interpolated with the kernel that goes with the features: a Gaussian one with
+    inputs and Gabor wavelets, the linear one with random convolutions."""
+
+    name: ClassVar[str] = "kernel-interpolation"
+
+    features: Features
+    n_train: Annotated[int, Field(ge=1)]
+    with_ridge: bool = False
+    """Whether the same is also done with l2: of the strength, relative to the mean diagonal, that does best on a
+    validation split, for which no more than 10,000 examples are fitted."""
+    label_draws: Annotated[int, Field(ge=0)] = 1
+    """Random labellings beside the true one."""
+    data_seed: int = 0
+    """Of the subset, the validation split and random filters."""
+    num_filters: int = NUM_FILTERS
+    """Of random convolutions, or two for each patch where the training images have fewer patches."""
+
+    @property
+    def label(self) -> str:
+        return f"{self.features.replace('-', ' ')}, n = {self.n_train:,}"
+
+    def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:
+        """values: num_features, num_distinct (inputs), n_test, num_classes, n_validation, scale (mean diagonal of the
+        kernel matrix); width, and relative_width to the median distance (NaN for kernels without); relative_ridge to
+        scale (NaN without l2).
+
+        arrays: X_tried, relative, and X_error, on held-out examples (NaN where the matrix was singular), of X "width"
+        and "ridge"; and for each function "fit_" and seed (-1: true labels), regularized, ridge, train_error,
+        interpolated, norm, residual (|K alpha - Y| / |Y|), condition, test_predictions.
+
+        Raises:
+            UserError: the matrix is too large for memory, or singular with every width.
+        """
+        data = subset(data, self.n_train, self.data_seed)
+        distinct = DistinctInputs.of(data.train.inputs)
+        _require_memory(len(distinct.rows), device)
+        kept = replace(data, train=data.train.take(distinct.rows))
+        trial = Trial.of(kept.train.true_labels, data.num_classes, self.data_seed)
+        draws = [corrupt(data, "random-labels", seed=seed).train.labels for seed in range(self.label_draws)]
+        labellings = [data.train.true_labels, *draws]
+        means = [distinct.mean_targets(labels, data.num_classes) for labels in labellings]
+        targets = torch.from_numpy(np.concatenate(means, axis=1)).double().to(device)
+        machines, widths = self._machines(kept, trial, device, on_stage)
+        relative_width, machine, factor, interpolating = _widest(machines, targets, on_stage)
+        fits = [interpolating]
+        scale, rows = float(factor.diagonal.double().mean()), torch.from_numpy(trial.rows).to(device)
+        ridges, relative_ridge = Ladder(), math.nan
+        if self.with_ridge:
+            ridges = climb(
+                RIDGES,
+                lambda ridge: trial.error(_submatrix(factor, rows), ridge * scale),
+                partial(on_stage, "choosing the strength of l2"),
+            )
+            relative_ridge = ridges.best_first_then_smaller()[0]
+            ridge = relative_ridge * scale
+            # An input that occurs m times counts m times: m (f - mean)^2 + ridge |f|^2.
+            added = torch.from_numpy(ridge / distinct.counts).to(targets)
+            matrix = restore(factor)
+            matrix.diagonal().add_(added)
+            factor = factorize(matrix, on_progress=partial(on_stage, "factorising with l2"))
+            fits.append(_Fit.of(factor, targets, added, ridge, on_stage))
+        alpha = torch.cat([fit.alpha for fit in fits], dim=1).to(factor.array)
+        outputs = machine.test_values(alpha, partial(on_stage, "values at test inputs")).chunk(len(fits), dim=1)
+        parts = [fit.read(own, distinct, labellings, data.num_classes) for fit, own in zip(fits, outputs, strict=True)]
+        arrays = {f"fit_{name}": np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        for name, ladder in (("width", widths), ("ridge", ridges)):
+            arrays |= {f"{name}_tried": np.array(ladder.tried), f"{name}_error": np.array(ladder.errors)}
+        values = {
+            "num_features": machine.num_features,
+            "num_distinct": len(distinct.rows),
+            "n_test": len(data.test),
+            "num_classes": data.num_classes,
+            "n_validation": trial.num_held_out,
+            "scale": scale,
+            "width": machine.width,
+            "relative_width": relative_width,
+            "relative_ridge": relative_ridge,
+        }
+        return Result(values, arrays)
+
+    def _machines(
+        self, data: Dataset, trial: Trial, device: str, on_stage: OnStage
+    ) -> tuple[list[tuple[float, KernelMachine]], Ladder]:
+        """Machines with their relative widths in the order to try them, and the widths tried on the trial."""
+        if self.features == "random-convolutions":
+            train, test = scaled_inputs(data, device)
+            num_filters = min(self.num_filters, 2 * num_patches(train))
+            filters = RandomConvFeatures.draw(train, num_filters, seed=self.data_seed)
+            return [(math.nan, ConvolutionMachine(train, test, filters))], Ladder()
+        train, test = mapped_inputs(self.features, data, device)
+        unit, widths = climb_widths(WIDTHS, train, trial, self.data_seed, partial(on_stage, "choosing the width"))
+        wanted = widths.best_first_then_smaller()
+        return [(width, GaussianMachine(train, test, width * unit)) for width in wanted], widths
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """The functions that fit all labellings with one ridge, C outputs in all."""
+
+    alpha: Float64[Tensor, "P C"]
+    values: Float64[Tensor, "P C"]
+    """At the training inputs."""
+    targets: Float64[Tensor, "P C"]
+    ridge: float
+    condition: float
+
+    @classmethod
+    def of(
+        cls,
+        factor: Factor,
+        targets: Float64[Tensor, "P C"],
+        added: Float64[Tensor, " P"],
+        ridge: float,
+        on_stage: OnStage,
+    ) -> _Fit:
+        """
+        Args:
+            factor: of K with `added` on its diagonal.
+        """
+        on_stage("solving", 0.0)
+        alpha, rest = solve(factor, targets)
+        on_stage("estimating the condition number", 0.0)
+        return cls(alpha, targets - rest - added[:, None] * alpha, targets, ridge, condition(factor))
+
+    def read(
+        self,
+        outputs: Float[Tensor, "M C"],
+        distinct: DistinctInputs,
+        labellings: Sequence[Int64[np.ndarray, " N"]],
+        num_classes: int,
+    ) -> dict[str, np.ndarray]:
+        """A value, or a row, for each labelling; `outputs` are those at test inputs."""
+        rows = []
+        parts = [part.split(num_classes, dim=1) for part in (self.targets, self.alpha, self.values, outputs)]
+        for draw, (labels, targets, alpha, values, tested) in enumerate(zip(labellings, *parts, strict=True)):
+            found = values.argmax(dim=1).cpu().numpy()[distinct.places]
+            num_correct = int((found == labels).sum())
+            row = {
+                "seed": draw - 1,
+                "regularized": self.ridge > 0,
+                "ridge": self.ridge,
+                "train_error": 1 - num_correct / len(labels),
+                "interpolated": num_correct >= distinct.most_correct(labels, num_classes),
+                # Rounding can make the square of a norm near zero negative.
+                "norm": math.sqrt(max(float((alpha * values).sum()), 0.0)),
+                "residual": float((values - targets).norm() / targets.norm()),
+                "condition": self.condition,
+                "test_predictions": tested.argmax(dim=1).cpu().numpy(),
+            }
+            rows.append(row)
+        return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+def _widest(
+    machines: Sequence[tuple[float, KernelMachine]], targets: Float64[Tensor, "P C"], on_stage: OnStage
+) -> tuple[float, KernelMachine, Factor, _Fit]:
+    """The first whose matrix solves the system: a width that some examples allow may be too wide for all of them."""
+    num_points = len(targets)
+    matrix = machines[0][1].train.new_empty(num_points, num_points)
+    unregularized = torch.zeros_like(targets[:, 0])
+    for width, machine in machines:
+        machine.fill(matrix, partial(on_stage, "kernel matrix"))
+        try:
+            factor = factorize(matrix, on_progress=partial(on_stage, "factorising"))
+            return width, machine, factor, _Fit.of(factor, targets, unregularized, 0.0, on_stage)
+        except NotPositiveDefinite:
+            continue
+    raise UserError(
+        f"got a kernel matrix of {num_points:,} examples that is singular in float32, expected one with a Cholesky "
+        "factor: their features are nearly equal, or fewer than they; take fewer examples"
+    )
+
+
+def _submatrix(factor: Factor, chosen: Int64[Tensor, " S"]) -> Float[Tensor, "S S"]:
+    """K of some of the points, in new memory, from what the factor leaves of it above the diagonal."""
+    found = factor.array.new_empty(len(chosen), len(chosen))
+    for rows, part in zip(chosen.split(_BLOCK), found.split(_BLOCK), strict=True):
+        part.copy_(factor.array[torch.minimum(rows[:, None], chosen), torch.maximum(rows[:, None], chosen)])
+    found.diagonal().copy_(factor.diagonal[chosen])
+    return found
+
+
+def _require_memory(num_points: int, device: str) -> None:
+    available = available_memory(device)
+    if matrix_bytes(num_points, torch.float32) > available:
+        most = int(math.sqrt(available / torch.float32.itemsize)) // 1000 * 1000
+        raise UserError(
+            f"got {sizes_of(num_points, torch.float32, available)}, expected no more than that; "
+            f"take about {most:,} examples"
+        )

@@ -1,0 +1,1 @@
+"""Networks that hold any targets on given points, built rather than trained."""

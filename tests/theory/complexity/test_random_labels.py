@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+import torch
+
+from byrote.data.corruptions import corrupt
+from byrote.data.subsets import subset
+from byrote.theory.complexity.random_labels import (
+    best_accuracy,
+    coin_flips,
+    failed_checks,
+    fit_random_labels,
+    num_interrupted,
+    with_steps_of,
+    without_test,
+)
+from byrote.training.spec import Recipe
+
+torch.set_num_threads(1)
+RECIPE = Recipe(preprocessing="standardize", learning_rate=0.1, batch_size=16, epochs=40)
+
+
+def test_coin_flips_have_the_inputs_of_the_subset_and_fair_signs(tiny):
+    flips = coin_flips(tiny, 40, data_seed=1)
+    np.testing.assert_array_equal(flips.train.inputs, subset(tiny, 40, 1).train.inputs)
+    assert flips.num_classes == 2
+    assert len(flips.test) == 1
+    draws = np.stack([corrupt(flips, "random-labels", seed=seed).train.labels for seed in range(50)])
+    assert abs(draws.mean() - 0.5) < 4 * 0.5 / np.sqrt(draws.size)
+
+
+def test_every_seed_is_a_run_with_labels_of_its_own_in_the_order_asked_for(tiny):
+    stages = []
+    outcomes = fit_random_labels(
+        "mlp-1x16",
+        RECIPE,
+        coin_flips(tiny, 12, 0),
+        [7, 2, 5],
+        device="cpu",
+        on_stage=lambda *stage: stages.append(stage),
+        stage="three",
+    )
+    assert [outcome.spec.seed for outcome in outcomes] == [7, 2, 5]
+    assert {outcome.replicas for outcome in outcomes} == {3}
+    assert all(outcome.interpolated and best_accuracy(outcome) == 1 for outcome in outcomes)
+    assert failed_checks(outcomes) == ""
+    assert num_interrupted(outcomes) == 0
+    assert {name for name, _ in stages} == {"three"}
+    shares = [share for _, share in stages]
+    assert shares == sorted(shares)
+    assert 0 < shares[-1] <= 1
+
+
+def test_the_best_accuracy_along_a_run_counts(tiny):
+    """A step size far too large, so that accuracy goes up and down."""
+    recipe = Recipe(preprocessing="standardize", learning_rate=8.0, evaluation_spacing=1, evaluation_share=9, epochs=9)
+    (outcome,) = fit_random_labels(
+        "mlp-1x4", recipe, without_test(tiny), [0], device="cpu", on_stage=lambda *_: None, stage=""
+    )
+    assert best_accuracy(outcome) == np.nanmax(outcome.curve["train_accuracy"])
+    assert best_accuracy(outcome) >= outcome.train_accuracy
+    assert num_interrupted([outcome]) == 1
+
+
+def test_nothing_is_asked_of_unseen_examples(tiny):
+    assert len(without_test(tiny).test) == 1
+    np.testing.assert_array_equal(without_test(tiny).train.inputs, tiny.train.inputs)
+
+
+@pytest.mark.parametrize(("n", "epochs"), [(1280, 20), (640, 40), (128, 200), (12, 200), (129, 100)])
+def test_fewer_examples_get_as_many_steps(n, epochs):
+    assert with_steps_of(Recipe(epochs=20), n, 1280).epochs == epochs
+
+
+def test_a_number_of_steps_is_one_for_every_n():
+    recipe = Recipe(stop="at_steps", steps=30)
+    assert with_steps_of(recipe, 12, 1280) == recipe
