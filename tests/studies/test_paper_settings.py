@@ -5,12 +5,10 @@ import pytest
 
 from byrote.cli.studies import REPRODUCTIONS
 from byrote.data.dataset import Dataset, Split
-from byrote.errors import UserError
 from byrote.studies.paper_settings import (
     LAPTOP,
     PAPER_MODELS,
     WHOLE,
-    default_models,
     num_examples,
     paper_recipe,
     sized,
@@ -84,15 +82,6 @@ def of_kind(dtype):
     generator = np.random.default_rng(0)
     splits = [Split.clean(generator.integers(0, 9, (n, 12)).astype(dtype), np.arange(n) % 3) for n in (300, 90)]
     return Dataset("made up", splits[0], splits[1], ("a", "b", "c"), pixel_max=1.0)
-
-
-def test_models_by_kind_of_data():
-    vectors, tokens = of_kind(np.float32), of_kind(np.int64)
-    assert default_models(PAPER_MODELS, images(8)) == PAPER_MODELS
-    assert default_models(PAPER_MODELS, vectors) == ("mlp-1x512", "mlp-3x512")
-    assert default_models(("conv-small", "resnet"), vectors) == ("mlp-3x512",)
-    with pytest.raises(UserError, match="got made up, whose inputs are token ids, without a model"):
-        default_models(PAPER_MODELS, tokens)
 
 
 @pytest.mark.parametrize("scale", ["laptop", "paper"])

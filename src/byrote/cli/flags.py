@@ -178,7 +178,7 @@ class Measure(TrainingFlags, DataFlags):
 
     name: ClassVar[str]
     """As on the command line."""
-    models: str = "mlp-1x512"
+    models: Annotated[str | None, _shown("STR", "mlp-1x512")] = None
     """A model, or a family named with {width} for its width ("mlp-1x{width}"): see `byrote list models`."""
 
     @property

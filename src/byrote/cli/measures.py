@@ -34,13 +34,15 @@ class Measurement:
     def build(self) -> Callable[..., Analysis]:
         return _imported(self.builder)
 
-    def make_recipe(self, model: str, data: Dataset, precision: str, changes: Mapping[str, Any]) -> Recipe:
-        """The recipe with `changes`.
+    def make_recipe(self, model: str | None, data: Dataset, precision: str, changes: Mapping[str, Any]) -> Recipe:
+        """The recipe of `model`, or of the default for want of one, with `changes`.
 
         Raises:
             UserError: a field or value that no recipe has, or a field that the recipe does not heed.
         """
-        made: Recipe = _imported(self.recipe)(model, data, precision=precision, **self.own)
+        from byrote.studies.model_choice import DEFAULT_MODEL
+
+        made: Recipe = _imported(self.recipe)(model or DEFAULT_MODEL, data, precision=precision, **self.own)
         return made.changed(**changes)
 
 

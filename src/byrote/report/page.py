@@ -141,6 +141,7 @@ def _analysis_page(
             failed_checks=[],
             notes=[
                 _data_note(analysis.data),
+                *analysis.choices(),
                 *_input_notes(analysis.data, used),
                 *_whitening_notes(used),
                 *shown.notes,
@@ -287,6 +288,7 @@ def _notes(study: Study, outcomes: Sequence[TrainOutcome]) -> list[str]:
     )
     notes = [*_leak_notes(study.data, outcomes), _data_note(study.data)]
     notes += class_remarks(study.data, min(outcome.n_train for outcome in outcomes))
+    notes += study.choices()
     notes += _input_notes(study.data, [outcome.spec for outcome in outcomes])
     notes += [interval, fitted, _stop_note(outcomes)]
     if any("gaussian" in outcome.spec.corruption for outcome in outcomes):

@@ -36,7 +36,8 @@ class StoredNetworks:
 def judging(zoo: Study, outcomes: Sequence[TrainOutcome], store: Store, measures: Sequence[str]) -> JudgeAnalysis:
     """The analysis of `measures` by the trained `outcomes` of `zoo`, whose weights `store` has."""
     keys = tuple(outcome.key for outcome in outcomes)
-    return JudgeAnalysis(zoo.data, zoo.summarise(outcomes), StoredNetworks(store, keys), measures)
+    loaded = StoredNetworks(store, keys)
+    return JudgeAnalysis(zoo.data, zoo.summarise(outcomes), loaded, measures, " ".join(zoo.choices()))
 
 
 def judge(

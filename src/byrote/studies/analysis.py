@@ -41,6 +41,10 @@ class Analysis(ABC):
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         """What the table of `summarise` shows."""
 
+    def choices(self) -> list[str]:
+        """Which models were used and why, in sentences for the page's setup."""
+        return []
+
 
 def tabulate_results(analysis: str, results: Sequence[Computed]) -> pd.DataFrame:
     """One row per calculation: its fields, then its values, then seconds and key."""

@@ -13,7 +13,7 @@ Source     Zhang et al., Understanding deep learning requires rethinking general
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -25,12 +25,13 @@ import pandas as pd
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.models.switchboard import SWITCHES
-from byrote.references import is_reference, name_of
+from byrote.references import is_reference
 from byrote.studies.architecture_record import Planned
 from byrote.studies.architectures_findings import findings
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.families import is_family, member
-from byrote.studies.paper_settings import PAPER_STEPS, Scale, default_models, paper_recipe
+from byrote.studies.model_choice import chosen_models
+from byrote.studies.paper_settings import PAPER_STEPS, Scale, paper_recipe
 from byrote.studies.regularization import default_factors
 from byrote.studies.study import Finding, tabulate
 from byrote.training.outcome import TrainOutcome
@@ -79,8 +80,8 @@ class ArchitectureStudy(ModelStudy):
     name: ClassVar[str] = "architectures"
     title: ClassVar[str] = "Which architectures learn, and which by rote"
 
-    models: Sequence[str | Callable[..., Any]] = ARCHITECTURES
     recipe: PerModel[Recipe] = _RECIPE
+    defaults: Sequence[str] = ARCHITECTURES
     parameters: int = 100_000
     ladder: Sequence[float] = LADDER
     switches: Sequence[str] = SWITCHED
@@ -104,10 +105,10 @@ class ArchitectureStudy(ModelStudy):
         """Architectures, then the combinations of switches that are none of them."""
         return list(dict.fromkeys([*self.architectures, *self.combinations]))
 
-    @cached_property
+    @property
     def architectures(self) -> list[str]:
         """As `models` has them."""
-        return [name_of(model) for model in self.models]
+        return self.chosen
 
     @property
     def combinations(self) -> dict[str, dict[str, bool]]:
@@ -244,11 +245,13 @@ def architectures_study(
     small = not data.is_images or max(data.input_shape[1:]) < _SMALL
     laptop = scale == "laptop"
     switches = SWITCHED if data.is_images and models is None else ()
-    families = tuple(models or default_models(ARCHITECTURES if data.is_images else FOR_VECTORS, data))
+    defaults = ARCHITECTURES if data.is_images else FOR_VECTORS
+    families = chosen_models(models, data, defaults)
     wanted = 500 if small else 1000
     return ArchitectureStudy(
         data=data,
-        models=families,
+        models=models,
+        defaults=defaults,
         seeds=seeds,
         recipe={
             family: paper_recipe(

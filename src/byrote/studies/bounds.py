@@ -90,7 +90,7 @@ class BoundsAnalysis(RandomLabelAnalysis):
 def bounds_analysis(
     data: Dataset,
     *,
-    model: str | Callable[..., Any] = "mlp-1x512",
+    model: str | Callable[..., Any] | None = None,
     recipe: Recipe,
     seeds: int = 3,
     n_train: int | None = None,

@@ -12,6 +12,7 @@ from byrote.data.corruptions import Corruption
 from byrote.data.dataset import Dataset, require_dataset
 from byrote.errors import UserError
 from byrote.references import name_of
+from byrote.studies.model_choice import DEFAULT_MODEL, choice_in_words, chosen_models
 from byrote.studies.seeds import seed_list
 from byrote.studies.study import Study
 from byrote.training.spec import Recipe, TrainSpec
@@ -33,11 +34,13 @@ class ModelStudy(Study):
     Args:
         data: clean; each run draws its own subset and corruption.
         models: catalogue names, FILE.py:NAME, package.module:NAME, or functions, classes and other objects
-            that make a network, or networks themselves: see `byrote.name_of` and `byrote.build_model`.
+            that make a network, or networks themselves: see `byrote.name_of` and `byrote.build_model`; None takes
+            those of `defaults` that go with the data.
         seeds: how many (0, 1, ...), or which.
         recipe: how networks are trained.
         n_train: the size of the stratified training subset; None takes all.
         data_seed: draws that subset.
+        defaults: names of the catalogue, for want of models.
 
     Recipe and n_train take one value for all models or a mapping with one for each.
 
@@ -47,22 +50,23 @@ class ModelStudy(Study):
     """
 
     data: Dataset
-    models: Sequence[str | Callable[..., Any]] = ("mlp-1x512",)
+    models: Sequence[str | Callable[..., Any]] | None = None
     seeds: int | Sequence[int] = 1
     recipe: PerModel[Recipe] = PAPER_RECIPE
     n_train: PerModel[int | None] = None
     data_seed: int = 0
+    defaults: Sequence[str] = (DEFAULT_MODEL,)
 
     def __post_init__(self) -> None:
         require_dataset(self.data)
-        if isinstance(self.models, str) or not isinstance(self.models, Sequence):
+        if isinstance(self.models, str) or not isinstance(self.models, Sequence | None):
             own = getattr(self.models, "__name__", "'mlp-1x512', 'alexnet'")
             raise UserError(f"got models={self.models!r}, expected a list of different names or models: [{own}]")
-        if wrong := [model for model in self.models if not isinstance(model, str) and not callable(model)]:
+        if wrong := [model for model in self.models or () if not isinstance(model, str) and not callable(model)]:
             raise UserError(
                 f"got the model {wrong[0]!r}, expected a name, a class, a function that makes a network, or a network"
             )
-        if not self.models or len(set(self.model_names)) < len(self.models):
+        if self.models is not None and not 0 < len(self.models) == len(set(self.chosen)):
             raise UserError(f"got models={self.models!r}, expected a list of different names: ['mlp-1x512', 'alexnet']")
         seed_list(self.seeds)
         for model in self.model_names:
@@ -72,9 +76,17 @@ class ModelStudy(Study):
             refuse_too_few(self.data, n_train)
 
     @cached_property
+    def chosen(self) -> list[str]:
+        """The names of `models`, or of those that byrote uses for want of them."""
+        return [name_of(model) for model in chosen_models(self.models, self.data, self.defaults)]
+
+    @property
     def model_names(self) -> list[str]:
         """As specs carry them."""
-        return [name_of(model) for model in self.models]
+        return self.chosen
+
+    def choices(self) -> list[str]:
+        return [choice_in_words(self.chosen, self.data, asked_for=self.models is not None)]
 
     @property
     def seed_list(self) -> list[int]:

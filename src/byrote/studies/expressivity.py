@@ -25,6 +25,7 @@ from byrote.errors import UserError
 from byrote.studies.analysis import Analysis, tabulate_results
 from byrote.studies.expressivity_findings import findings
 from byrote.studies.families import is_family
+from byrote.studies.model_choice import choice_in_words, chosen_models
 from byrote.studies.paper_settings import Scale, paper_recipe
 from byrote.studies.seeds import at_most
 from byrote.studies.study import Finding
@@ -52,7 +53,7 @@ class ExpressivityAnalysis(Analysis):
 
     Args:
         data: clean; of its training split, stratified subsets are taken.
-        families: models with {width} for their width, of which the smallest that fits is sought.
+        families: models with {width} for their width, of which the smallest that fits is sought; None takes FAMILIES.
         seeds: how many draws of labels.
         n_train: the largest n; None takes all.
         most_trained: the largest n at which networks are trained.
@@ -66,7 +67,7 @@ class ExpressivityAnalysis(Analysis):
     title: ClassVar[str] = "Finite-sample expressivity"
 
     data: Dataset
-    families: Sequence[str] = FAMILIES
+    families: Sequence[str] | None = None
     seeds: int = 1
     n_train: int | None = None
     most_trained: int | None = 2048
@@ -74,7 +75,7 @@ class ExpressivityAnalysis(Analysis):
 
     def __post_init__(self) -> None:
         require_dataset(self.data)
-        if unknown := [family for family in self.families if not is_family(family)]:
+        if unknown := [family for family in self.sought if not is_family(family)]:
             raise UserError(
                 f"got model {unknown[0]!r}, expected a family whose width is open, of which the smallest that fits is "
                 'sought: "mlp-1x{width}"'
@@ -85,6 +86,14 @@ class ExpressivityAnalysis(Analysis):
                 f"got n_train={self.largest} for {self.data.name}, which has {len(self.data.train)} training examples; "
                 f"choose between {WORKED} and {len(self.data.train)}"
             )
+
+    @property
+    def sought(self) -> list[str]:
+        """`families`, or those that byrote uses for want of them."""
+        return list(chosen_models(self.families, self.data, FAMILIES))
+
+    def choices(self) -> list[str]:
+        return [choice_in_words(self.sought, self.data, asked_for=self.families is not None)]
 
     @property
     def largest(self) -> int:
@@ -107,7 +116,7 @@ class ExpressivityAnalysis(Analysis):
         ]
         trained = [
             FittingWidth(model=family, recipe=self._fitting_recipe(family, n), n_train=n, seed=seed)
-            for family in self.families
+            for family in self.sought
             for n in self.trained_sizes
             for seed in seeds
         ]
@@ -138,7 +147,7 @@ class ExpressivityAnalysis(Analysis):
         return table.assign(n_test=len(self.data.test)) if len(table) else table
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
-        return findings(table, list(self.families))
+        return findings(table, self.sought)
 
     @property
     def _rate(self) -> float:
@@ -168,4 +177,4 @@ def expressivity_analysis(
         models: other families ("mlp-3x{width}") in place of perceptrons with one and with two hidden layers.
     """
     most = 2048 if scale == "laptop" else None
-    return ExpressivityAnalysis(data=data, families=tuple(models or FAMILIES), seeds=seeds, most_trained=most)
+    return ExpressivityAnalysis(data=data, families=models, seeds=seeds, most_trained=most)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from byrote.data.dataset import Dataset
-from byrote.studies.paper_settings import LAPTOP, Scale, default_models, num_examples, paper_recipe
+from byrote.studies.model_choice import chosen_models
+from byrote.studies.paper_settings import LAPTOP, Scale, num_examples, paper_recipe
 from byrote.studies.randomization import RATES, RandomizationStudy, settings_of
 from byrote.training.spec import Recipe
 
@@ -38,24 +39,28 @@ def figure1_study(
             be shown whole by what each of them leaves to the others.
     """
     if scale == "paper":
-        models = models or default_models(("mlp-1x512", "mlp-3x512", "alexnet", "inception"), data)
+        defaults: tuple[str, ...] = ("mlp-1x512", "mlp-3x512", "alexnet", "inception")
+        names = chosen_models(models, data, defaults)
         return RandomizationStudy(
             data=data,
             models=models,
+            defaults=defaults,
             rates=tuple(round(0.1 * level, 1) for level in range(11)),
             seeds=seeds,
-            recipe={model: paper_recipe(model, data) for model in models},
+            recipe={model: paper_recipe(model, data) for model in names},
         )
     shared = models is None
-    models = models or default_models(("mlp-3x512", "alexnet", "inception"), data)
-    examples = {model: num_examples(model, data, LAPTOP) for model in models}
+    defaults = ("mlp-3x512", "alexnet", "inception")
+    names = chosen_models(models, data, defaults)
+    examples = {model: num_examples(model, data, LAPTOP) for model in names}
     every = not shared or not any(examples.values())
     return RandomizationStudy(
         data=data,
         models=models,
-        settings={model: settings_of(data) if every or examples[model] else () for model in models},
-        rates={model: RATES if every or not examples[model] else () for model in models},
+        defaults=defaults,
+        settings={model: settings_of(data) if every or examples[model] else () for model in names},
+        rates={model: RATES if every or not examples[model] else () for model in names},
         seeds=seeds,
-        recipe={model: paper_recipe(model, data) for model in models},
+        recipe={model: paper_recipe(model, data) for model in names},
         n_train=examples,
     )

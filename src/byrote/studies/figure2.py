@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from byrote.data.dataset import Dataset
 from byrote.studies.implicit import IMPLICIT_RECIPE, ImplicitStudy
-from byrote.studies.paper_settings import LAPTOP, WHOLE, Scale, default_models, sized
+from byrote.studies.model_choice import chosen_models
+from byrote.studies.paper_settings import LAPTOP, WHOLE, Scale, sized
 
 RATES = (0.0, 0.4)
 """True labels, as the paper has them; and noise, under which stopping early is known to matter more: another claim."""
@@ -21,11 +22,13 @@ def figure2_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[
             Inception on 1,000 examples, on true labels alone unless these are all there are.
         models: others than these three; a model is compared with its own name and -no-batchnorm.
     """
-    models = models or default_models(("mlp-3x512", "inception", "inception-no-batchnorm"), data)
-    own = sized(models, data, LAPTOP if scale == "laptop" else WHOLE, **IMPLICIT_RECIPE.model_dump(exclude_unset=True))
+    defaults = ("mlp-3x512", "inception", "inception-no-batchnorm")
+    names = chosen_models(models, data, defaults)
+    own = sized(names, data, LAPTOP if scale == "laptop" else WHOLE, **IMPLICIT_RECIPE.model_dump(exclude_unset=True))
     return ImplicitStudy(
         data=data,
         models=models,
+        defaults=defaults,
         seeds=seeds,
         rates={model: RATES if n_train is None else (0.0,) for model, n_train in own["n_train"].items()},
         **own,

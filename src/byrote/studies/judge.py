@@ -28,6 +28,7 @@ import pandas as pd
 from pydantic import PrivateAttr
 
 from byrote.data.dataset import Dataset, require_dataset
+from byrote.data.kinds import in_words
 from byrote.errors import UserError, suggestion
 from byrote.references import is_reference, load_object
 from byrote.studies.analysis import Analysis
@@ -164,6 +165,7 @@ class JudgeAnalysis(Analysis):
         runs: the table of their study, a row a network, in the order in which `load` gives them.
         load: gives their runs with weights.
         measures: names, FILE.py:NAME or package.module:NAME.
+        choice_of_models: which the networks are and why, in one sentence.
 
     Raises:
         UserError: a measure that is not there, or named twice.
@@ -176,6 +178,7 @@ class JudgeAnalysis(Analysis):
     runs: pd.DataFrame
     load: Networks
     measures: Sequence[str]
+    choice_of_models: str = ""
 
     def __post_init__(self) -> None:
         require_dataset(self.data)
@@ -216,6 +219,10 @@ class JudgeAnalysis(Analysis):
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return [_finding(row) for row in table.to_dict("records") if row["measure"] in self.measures]
+
+    def choices(self) -> list[str]:
+        inputs = [in_words(self.data, done) for done in self.runs["preprocessing"].unique()]
+        return [*filter(None, [self.choice_of_models]), *inputs]
 
     def values(self, results: Sequence[Computed]) -> pd.DataFrame:
         """`runs` with a column for each measure, turned round where a larger value is better."""

@@ -66,7 +66,7 @@ class LargestNAnalysis(RandomLabelAnalysis):
 def largest_n_analysis(
     data: Dataset,
     *,
-    model: str | Callable[..., Any] = "mlp-1x512",
+    model: str | Callable[..., Any] | None = None,
     recipe: Recipe,
     seeds: int = 1,
     n_train: int | None = None,

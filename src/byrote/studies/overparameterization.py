@@ -16,10 +16,10 @@ Source     Zhang et al., Understanding deep learning requires rethinking general
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pandas as pd
 
@@ -27,8 +27,9 @@ from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.families import member
+from byrote.studies.model_choice import chosen_models
 from byrote.studies.overparameterization_findings import findings
-from byrote.studies.paper_settings import Scale, default_models, paper_recipe
+from byrote.studies.paper_settings import Scale, paper_recipe
 from byrote.studies.study import Finding, tabulate
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe, TrainSpec
@@ -37,6 +38,7 @@ RATES = (0.0, 0.2, 1.0)
 """True labels; the label noise at which Nakkiran et al. show double descent most; random labels."""
 RATIOS = (0.1, 0.2, 0.4, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 12.0, 20.0, 50.0)
 """Parameters per example. Steps are smallest, a factor of 1.4, from 0.7 to 8, where networks begin to fit."""
+_FAMILIES = ("mlp-1x{width}",)
 _RECIPE = Recipe(decay=1.0, stop="at_steps", steps=10_000, dense_steps=0)
 
 
@@ -61,8 +63,8 @@ class OverparameterizationStudy(ModelStudy):
     name: ClassVar[str] = "overparameterization"
     title: ClassVar[str] = "More parameters than examples"
 
-    models: Sequence[str | Callable[..., Any]] = ("mlp-1x{width}",)
     recipe: PerModel[Recipe] = _RECIPE
+    defaults: Sequence[str] = _FAMILIES
     ratios: Sequence[float] = RATIOS
     rates: Sequence[float] = RATES
 
@@ -153,11 +155,12 @@ def overparameterization_study(
         models: other families ("resnet-1x{width}"), trained at the paper's rates.
     """
     n_train = _LAPTOP_EXAMPLES if scale == "laptop" and len(data.train) > _LAPTOP_EXAMPLES else None
-    families = tuple(models or default_models(("mlp-1x{width}",), data))
+    families = chosen_models(models, data, _FAMILIES)
     perceptron = {"learning_rate": 0.02 if math.prod(data.input_shape) > _MANY_INPUTS else 0.05}
     return OverparameterizationStudy(
         data=data,
-        models=families,
+        models=models,
+        defaults=_FAMILIES,
         seeds=seeds,
         recipe={
             family: paper_recipe(

@@ -12,8 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from byrote.data.dataset import Dataset
-from byrote.errors import UserError
-from byrote.references import is_reference
+from byrote.studies.model_choice import architecture
 from byrote.training.spec import Recipe
 
 Scale = Literal["laptop", "paper"]
@@ -50,25 +49,8 @@ and 25; one seed each); conv-small, at its rate of 0.01, takes longer."""
 def paper_recipe(model: str, data: Dataset, **changes: Any) -> Recipe:
     """What the paper trains `model` with, on `data` that may have another size of image."""
     large = data.is_images and min(data.input_shape[1:]) > _CROP
-    rate = 0.1 if _family(model) in ("inception", "resnet") else 0.01
+    rate = 0.1 if architecture(model) in ("inception", "resnet") else 0.01
     return Recipe.model_validate({"crop": _CROP if large else None, "learning_rate": rate} | changes).resolved(data)
-
-
-def default_models(models: Sequence[str], data: Dataset) -> tuple[str, ...]:
-    """Those of `models` that take inputs like those of `data`: all on images; on vectors the perceptrons among them, or
-    mlp-3x512 if there is none.
-
-    Raises:
-        UserError: token ids, which no model in the box takes.
-    """
-    if data.kind == "tokens":
-        raise UserError(
-            f"got {data.name}, whose inputs are token ids, without a model: those in the box take quantities; give one "
-            "of your own that begins with nn.Embedding (models=..., --models FILE.py:NAME)"
-        )
-    if data.kind == "images":
-        return tuple(models)
-    return tuple(model for model in models if _family(model) == "mlp") or ("mlp-3x512",)
 
 
 class Sized(TypedDict):
@@ -97,9 +79,4 @@ def num_examples(model: str, data: Dataset, sizes: Sizes) -> int | None:
 
 
 def _of(model: str, sizes: Sizes) -> tuple[int | None, dict[str, Any]]:
-    return sizes.get(_family(model), sizes[""])
-
-
-def _family(model: str) -> str:
-    """The first word of a name of the catalogue; "" for the user's own, whose file may be called anything."""
-    return "" if is_reference(model) else model.partition("-")[0]
+    return sizes.get(architecture(model), sizes[""])

@@ -107,7 +107,7 @@ class RademacherAnalysis(RandomLabelAnalysis):
 def rademacher_analysis(
     data: Dataset,
     *,
-    model: str | Callable[..., Any] = "mlp-1x512",
+    model: str | Callable[..., Any] | None = None,
     recipe: Recipe,
     seeds: int = 1,
     n_train: int | None = None,

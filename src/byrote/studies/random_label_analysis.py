@@ -17,6 +17,7 @@ from byrote.references import name_of
 from byrote.studies.analysis import Analysis, tabulate_results
 from byrote.studies.design import PAPER_RECIPE
 from byrote.studies.families import is_family
+from byrote.studies.model_choice import DEFAULT_MODEL, choice_in_words, chosen_models
 from byrote.studies.paper_settings import paper_recipe
 from byrote.studies.seeds import at_most
 from byrote.theory.calculation import Computed
@@ -35,7 +36,7 @@ class RandomLabelAnalysis(Analysis):
     Args:
         data: clean.
         model: a catalogue name, FILE.py:NAME, package.module:NAME, a function or class at the top of a module, or a
-            family, of which the members with 1/4, 1, 4 and 16 parameters per example are taken.
+            family, of which the members with 1/4, 1, 4 and 16 parameters per example are taken; None takes mlp-1x512.
         recipe: how networks are trained.
         seeds: how many times all draws are made anew.
         n_train: the largest number of examples; None takes all, or the analysis's own choice.
@@ -46,7 +47,7 @@ class RandomLabelAnalysis(Analysis):
     """
 
     data: Dataset
-    model: str | Callable[..., Any] = "mlp-1x512"
+    model: str | Callable[..., Any] | None = None
     recipe: Recipe = PAPER_RECIPE
     seeds: int = 1
     n_train: int | None = None
@@ -76,9 +77,18 @@ class RandomLabelAnalysis(Analysis):
         return self.n_train or len(self.data.train)
 
     @cached_property
+    def chosen(self) -> str:
+        """The name of `model`, or of the one that byrote uses for want of it."""
+        (model,) = chosen_models(None if self.model is None else (self.model,), self.data, (DEFAULT_MODEL,))
+        return name_of(model)
+
+    def choices(self) -> list[str]:
+        return [choice_in_words([self.chosen], self.data, asked_for=self.model is not None)]
+
+    @cached_property
     def models(self) -> list[str]:
         """The model, or the members of the family from the narrowest on."""
-        model = name_of(self.model)
+        model = self.chosen
         shape = network_input_shape(TrainSpec.model_validate(self.recipe.model_dump() | {"model": model}), self.data)
         if not is_family(model):
             num_parameters(model, input_shape=shape, num_classes=self.num_classes)  # there must be such a model

@@ -27,7 +27,8 @@ from byrote.errors import UserError
 from byrote.models.catalog import takes_dropout, without_batch_norm
 from byrote.references import name_of
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
-from byrote.studies.paper_settings import PAPER_STEPS, WEIGHT_DECAY, WHOLE, Scale, Sizes, default_models, sized
+from byrote.studies.model_choice import chosen_models
+from byrote.studies.paper_settings import PAPER_STEPS, WEIGHT_DECAY, WHOLE, Scale, Sizes, sized
 from byrote.studies.regularization_findings import findings
 from byrote.studies.study import Finding, tabulate
 from byrote.training.outcome import TrainOutcome
@@ -196,10 +197,11 @@ def regularization_study(
             takes, whose runs are among these. "laptop" is mlp-1x512 and conv-small on 500 examples.
         models: others than these.
     """
-    models = models or default_models(MODELS_OF_SCALE[scale], data)
+    names = chosen_models(models, data, MODELS_OF_SCALE[scale])
     return RegularizationStudy(
         data=data,
         models=models,
+        defaults=MODELS_OF_SCALE[scale],
         seeds=seeds,
-        **sized(models, data, _LAPTOP if scale == "laptop" else WHOLE),
+        **sized(names, data, _LAPTOP if scale == "laptop" else WHOLE),
     )

@@ -118,7 +118,7 @@ class StabilityAnalysis(RandomLabelAnalysis):
 def stability_analysis(
     data: Dataset,
     *,
-    model: str | Callable[..., Any] = "mlp-1x512",
+    model: str | Callable[..., Any] | None = None,
     recipe: Recipe,
     seeds: int = 1,
     n_train: int | None = None,

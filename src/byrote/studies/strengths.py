@@ -27,7 +27,8 @@ from byrote.errors import UserError
 from byrote.models.catalog import takes_dropout
 from byrote.studies.comparisons import discordant_columns
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
-from byrote.studies.paper_settings import PAPER_STEPS, WHOLE, Scale, Sizes, default_models, sized
+from byrote.studies.model_choice import chosen_models
+from byrote.studies.paper_settings import PAPER_STEPS, WHOLE, Scale, Sizes, sized
 from byrote.studies.regularization import MODELS_OF_SCALE
 from byrote.studies.strengths_findings import findings
 from byrote.studies.strengths_readings import Ladders
@@ -209,10 +210,11 @@ def strengths_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequenc
             takes. "laptop" is mlp-1x512 up to 8,000 and conv-small up to 2,000 examples.
         models: others than these.
     """
-    models = models or default_models(MODELS_OF_SCALE[scale], data)
+    names = chosen_models(models, data, MODELS_OF_SCALE[scale])
     return StrengthStudy(
         data=data,
         models=models,
+        defaults=MODELS_OF_SCALE[scale],
         seeds=seeds,
-        **sized(models, data, _LAPTOP if scale == "laptop" else WHOLE),
+        **sized(names, data, _LAPTOP if scale == "laptop" else WHOLE),
     )

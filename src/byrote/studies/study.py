@@ -59,6 +59,10 @@ class Study(ABC):
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         """What the table of `summarise` shows. Runs that did not fit or failed a check support nothing."""
 
+    def choices(self) -> list[str]:
+        """Which models were used and why, in sentences for the page's setup."""
+        return []
+
 
 def tabulate(study: str, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
     """One row per run, with the columns of results.csv. Accuracies are fractions."""

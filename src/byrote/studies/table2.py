@@ -33,6 +33,7 @@ from byrote.errors import UserError
 from byrote.studies.chance import chance_deviations
 from byrote.studies.design import NO_REGULARIZERS, ModelStudy, PerModel, label_corruptions
 from byrote.studies.early_stopping import early_stopping_columns
+from byrote.studies.model_choice import chosen_models
 from byrote.studies.paper_numbers import is_imagenet
 from byrote.studies.paper_settings import (
     LAPTOP,
@@ -40,7 +41,6 @@ from byrote.studies.paper_settings import (
     WEIGHT_DECAY,
     Scale,
     Sizes,
-    default_models,
     paper_recipe,
     sized,
 )
@@ -155,7 +155,8 @@ def table2_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[s
         models: others than these.
     """
     laptop = scale == "laptop"
-    models = models or default_models(("conv-small",) if laptop else ("resnet",), data)
+    defaults = ("conv-small",) if laptop else ("resnet",)
+    names = chosen_models(models, data, defaults)
     # Where an epoch is longer than one of CIFAR-10, the rate falls once in each; ImageNet's has 10,000 steps.
     epoch = max(TABLE2_RECIPE.decay_steps, math.ceil(len(data.train) / TABLE2_RECIPE.batch_size))
     whole: Sizes = {"": (None, {"steps": _EPOCHS * epoch, "decay_steps": epoch})}
@@ -165,8 +166,9 @@ def table2_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[s
     return Table2Study(
         data=data,
         models=models,
+        defaults=defaults,
         seeds=seeds,
-        **sized(models, data, LAPTOP if laptop else whole, **changes),
+        **sized(names, data, LAPTOP if laptop else whole, **changes),
     )
 
 

@@ -25,8 +25,9 @@ from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.studies.convergence import convergence_columns
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
+from byrote.studies.model_choice import chosen_models
 from byrote.studies.paper_numbers import is_cifar10
-from byrote.studies.paper_settings import PAPER_STEPS, WEIGHT_DECAY, WHOLE, Scale, Sizes, default_models, sized
+from byrote.studies.paper_settings import PAPER_STEPS, WEIGHT_DECAY, WHOLE, Scale, Sizes, sized
 from byrote.studies.study import Finding, tabulate
 from byrote.studies.table4_findings import findings
 from byrote.studies.table4_rows import Condition, published_rows, runs_of
@@ -125,12 +126,13 @@ def table4_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[s
             and 500 for inception.
         models: others than the paper's four; those that it does not have are augmented as inception is.
     """
-    models = models or default_models(MODELS, data)
-    not_augmented = {"mlp-1x512", "mlp-3x512", "alexnet"} if data.is_images else set(models)
+    names = chosen_models(models, data, MODELS)
+    not_augmented = {"mlp-1x512", "mlp-3x512", "alexnet"} if data.is_images else set(names)
     return Table4Study(
         data=data,
         models=models,
+        defaults=MODELS,
         seeds=seeds,
-        augmentations={model: () if model in not_augmented else AUGMENTATIONS for model in models},
-        **sized(models, data, _LAPTOP if scale == "laptop" else WHOLE),
+        augmentations={model: () if model in not_augmented else AUGMENTATIONS for model in names},
+        **sized(names, data, _LAPTOP if scale == "laptop" else WHOLE),
     )

@@ -25,7 +25,8 @@ from byrote.data.corruptions import Corruption
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.studies.design import ModelStudy
-from byrote.studies.paper_settings import default_models, paper_recipe
+from byrote.studies.model_choice import chosen_models
+from byrote.studies.paper_settings import paper_recipe
 from byrote.studies.statistics import Interval, binomial_interval
 from byrote.studies.study import Finding, tabulate
 from byrote.studies.verdicts import MORE_EXAMPLES, exceeds
@@ -138,13 +139,15 @@ def zoo_study(
         n_train: 500 examples if left out, or all where there are fewer.
     """
     small = math.prod(data.input_shape) < _SMALL_INPUT
-    models = models or default_models(_DIGITS if small else _IMAGES, data)
+    defaults = _DIGITS if small else _IMAGES
+    names = chosen_models(models, data, defaults)
     examples = n_train or min(_EXAMPLES, len(data.train))
     return ZooStudy(
         data=data,
         models=models,
+        defaults=defaults,
         seeds=seeds,
-        recipe={model: paper_recipe(model, data, epochs=300) for model in models},
+        recipe={model: paper_recipe(model, data, epochs=300) for model in names},
         n_train=examples if examples < len(data.train) else None,
         conditions=CONDITIONS if small else CONDITIONS[:3],
         grid=GRID if small else {name: GRID[name] for name in ("learning_rate", "weight_decay")},
