@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from byrote.studies import randomization, table1, table2
-from byrote.studies.chance import chance_deviation
+from byrote.evidence.chance import chance_deviation
+from byrote.studies.randomization import study as randomization
+from byrote.studies.table1 import study as table1
+from byrote.studies.table2 import study as table2
 from byrote.training.outcome import TrainOutcome
 
 

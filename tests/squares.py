@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from byrote.data.dataset import Dataset, Split
+from byrote.evidence.finding import Finding
 from byrote.studies.analysis import Analysis, tabulate_results
-from byrote.studies.study import Finding
 from byrote.theory.calculation import Calculation, Computed, OnStage, Result
 
 DATA = Dataset(

@@ -11,6 +11,13 @@ from .data.sources import load as load
 # errors
 from .errors import StoreError as StoreError
 from .errors import UserError as UserError
+from .evidence.attribution import Attribution as Attribution
+from .evidence.attribution import attribute as attribute
+from .evidence.data_worth import Worth as Worth
+from .evidence.data_worth import worth as worth
+
+# evidence
+from .evidence.finding import Finding as Finding
 
 # models
 from .models.catalog import build_model as build_model
@@ -31,26 +38,21 @@ from .runs.store import Store as Store
 
 # studies
 from .studies.analysis import Analysis as Analysis
-from .studies.architectures import ArchitectureStudy as ArchitectureStudy
-from .studies.attribution import Attribution as Attribution
-from .studies.attribution import attribute as attribute
-from .studies.bounds import BoundsAnalysis as BoundsAnalysis
-from .studies.data_worth import Worth as Worth
-from .studies.data_worth import worth as worth
+from .studies.architectures.study import ArchitectureStudy as ArchitectureStudy
+from .studies.bounds.study import BoundsAnalysis as BoundsAnalysis
 from .studies.design import ModelStudy as ModelStudy
-from .studies.implicit import ImplicitStudy as ImplicitStudy
-from .studies.overparameterization import OverparameterizationStudy as OverparameterizationStudy
-from .studies.randomization import RandomizationStudy as RandomizationStudy
-from .studies.regularization import RegularizationStudy as RegularizationStudy
-from .studies.stability import StabilityAnalysis as StabilityAnalysis
-from .studies.strengths import StrengthStudy as StrengthStudy
-from .studies.study import Finding as Finding
+from .studies.implicit.study import ImplicitStudy as ImplicitStudy
+from .studies.judge.zoo import ZooStudy as ZooStudy
+from .studies.judge.zoo import zoo_study as zoo_study
+from .studies.overparameterization.study import OverparameterizationStudy as OverparameterizationStudy
+from .studies.randomization.study import RandomizationStudy as RandomizationStudy
+from .studies.regularization.study import RegularizationStudy as RegularizationStudy
+from .studies.stability.study import StabilityAnalysis as StabilityAnalysis
+from .studies.strengths.study import StrengthStudy as StrengthStudy
 from .studies.study import Study as Study
-from .studies.table1 import Table1Study as Table1Study
-from .studies.table2 import Table2Study as Table2Study
-from .studies.table4 import Table4Study as Table4Study
-from .studies.zoo import ZooStudy as ZooStudy
-from .studies.zoo import zoo_study as zoo_study
+from .studies.table1.study import Table1Study as Table1Study
+from .studies.table2.study import Table2Study as Table2Study
+from .studies.table4.study import Table4Study as Table4Study
 
 # theory
 from .theory.calculation import Calculation as Calculation

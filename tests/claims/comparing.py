@@ -10,22 +10,21 @@ import numpy as np
 import pandas as pd
 from claims.simulation import Claim, Simulation, accuracies, right
 
-from byrote.studies.architecture_record import Planned, Record
-from byrote.studies.architectures_findings import _architecture
-from byrote.studies.chance import chance_deviation, tests_at_chance
-from byrote.studies.comparisons import compare, compare_accuracies, discordant_columns
-from byrote.studies.implicit_findings import NO_HELP, _decide, _Tried
-from byrote.studies.learning import learning
-from byrote.studies.overparameterization_findings import Sweep, _double_descent, _no_harm, _small_gap
-from byrote.studies.randomization_readings import error_rises
-from byrote.studies.seed_tests import LEVEL
-from byrote.studies.statistics import Interval, accuracy_interval, binomial_interval, mean_interval
-from byrote.studies.strengths_findings import _signs
-from byrote.studies.study import Finding, Outcome
-from byrote.studies.table1_findings import FAR, SIGNIFICANCE
-from byrote.studies.table2_findings import HALF
-from byrote.studies.verdicts import exceeds, lead_kept
-from byrote.studies.zoo import ZooStudy
+from byrote.evidence.chance import chance_deviation, tests_at_chance
+from byrote.evidence.comparisons import compare, compare_accuracies, discordant_columns
+from byrote.evidence.finding import Finding, Outcome
+from byrote.evidence.intervals import Interval, accuracy_interval, binomial_interval, mean_interval
+from byrote.evidence.learning import learning
+from byrote.evidence.seed_tests import LEVEL
+from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, NO_HELP, SIGNIFICANCE, exceeds, lead_kept
+from byrote.studies.architectures.findings import _architecture
+from byrote.studies.architectures.record import Planned, Record
+from byrote.studies.implicit.findings import _decide, _Tried
+from byrote.studies.judge.zoo import ZooStudy
+from byrote.studies.overparameterization.findings import Sweep, _double_descent, _no_harm, _small_gap
+from byrote.studies.randomization.readings import error_rises
+from byrote.studies.strengths.findings import _signs
+from byrote.studies.table2.findings import HALF
 
 LEVELS = 20
 """Evaluations along a run, of which the best is picked."""
@@ -44,7 +43,7 @@ def learns(generator: np.random.Generator, seeds: int, n_test: int, effect: floa
 
 def far(generator: np.random.Generator, seeds: int, n_test: int, effect: float):
     """It tests `effect` above a quarter of the way from guessing to all; and above half of it."""
-    quarter = 0.1 + FAR * 0.9
+    quarter = 0.1 + FAR_ABOVE_CHANCE * 0.9
     own, half = accuracies(generator, seeds, n_test, [quarter + effect, 0.55 + effect]).T
     sweep = _sweep(np.array([half, half]).T, n_test, threshold=0)
     return [

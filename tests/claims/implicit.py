@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from claims.simulation import WHOLE, Claim, Fact, Simulation, right
 
-from byrote.studies.comparisons import discordant_columns
-from byrote.studies.implicit_findings import findings
+from byrote.evidence.comparisons import discordant_columns
+from byrote.studies.implicit.findings import findings
 
 PAIR = ("net", "net-no-batchnorm")
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from claims.simulation import WHOLE, Claim, Fact, Simulation, right
 
-from byrote.studies.min_norm_findings import findings
-from byrote.studies.min_norm_rows import Row
+from byrote.studies.min_norm.findings import findings
+from byrote.studies.min_norm.rows import Row
 
 PIXELS, GABOR = Row("inputs"), Row("gabor")
 L2 = Row("inputs", regularized=True)

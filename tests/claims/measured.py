@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from claims.simulation import WHOLE, Claim, Fact, Simulation, right
 
-from byrote.studies import overparameterization_findings
+from byrote.studies.overparameterization import findings as overparameterization_findings
 
 SIZES = [f"net-{size}" for size in range(6)]
 

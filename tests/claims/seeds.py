@@ -9,19 +9,19 @@ import pandas as pd
 from claims.simulation import Claim, Simulation, accuracies
 from scipy import stats
 
-from byrote.studies.attribution import ALPHA, _contrasts, examples_noise
-from byrote.studies.bounds_findings import _OUTCOMES
-from byrote.studies.expressivity_findings import outcome_of_ratios
-from byrote.studies.judgement import telling
-from byrote.studies.largest_n_findings import SATURATED
-from byrote.studies.permutations import EACH_SIDE, pair_exchanges
-from byrote.studies.rademacher_findings import NEAR_ONE, _change
-from byrote.studies.randomization_readings import SMALL_FACTOR
-from byrote.studies.seed_tests import LEVEL, Sides, all_of, sides
-from byrote.studies.stability_findings import LABELS, Change, Reading, _differs
-from byrote.studies.statistics import Interval, joined, mean_interval, next_value
-from byrote.studies.study import Finding, Outcome
-from byrote.studies.verdicts import exceeds
+from byrote.evidence.attribution import ALPHA, _contrasts, examples_noise
+from byrote.evidence.finding import Finding, Outcome
+from byrote.evidence.intervals import Interval, joined, mean_interval, next_value
+from byrote.evidence.judgement import telling
+from byrote.evidence.permutations import EACH_SIDE, pair_exchanges
+from byrote.evidence.seed_tests import LEVEL, Sides, all_of, sides
+from byrote.evidence.verdicts import exceeds
+from byrote.studies.bounds.findings import _OUTCOMES
+from byrote.studies.expressivity.findings import outcome_of_ratios
+from byrote.studies.largest_n.findings import SATURATED
+from byrote.studies.rademacher.findings import NEAR_ONE, _change
+from byrote.studies.randomization.readings import SMALL_FACTOR
+from byrote.studies.stability.findings import LABELS, Change, Reading, _differs
 from byrote.theory.complexity.rademacher import deviation, generalization_bound
 from byrote.theory.complexity.reached_complexity import RISK
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from byrote.studies.study import Finding
+from byrote.evidence.finding import Finding
 
 SEEDS, TEST_EXAMPLES = (1, 3, 5), (50, 360, 10_000)
 DRAWS = 1000

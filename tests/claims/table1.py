@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from claims.simulation import WHOLE, Claim, Fact, Simulation, right
 
-from byrote.studies.comparisons import discordant_columns
-from byrote.studies.table1_findings import findings
-from byrote.studies.table1_rows import Row, orderings
+from byrote.evidence.comparisons import discordant_columns
+from byrote.studies.table1.findings import findings
+from byrote.studies.table1.rows import Row, orderings
 
 MODEL = "net"
 NONE, RANDOM = Row(), Row(random_labels=True)

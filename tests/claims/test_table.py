@@ -12,23 +12,23 @@ from claims.simulation import MOST, Cell
 from claims.table import FACTS, SIMULATIONS
 
 from byrote.data.sources import from_arrays, load
+from byrote.evidence.chance import tests_at_chance as outcome_of
 from byrote.runs.run import run
-from byrote.studies.architectures import architectures_study
-from byrote.studies.chance import tests_at_chance as outcome_of
-from byrote.studies.expressivity import expressivity_analysis
-from byrote.studies.implicit import ImplicitStudy
-from byrote.studies.largest_n import largest_n_analysis
-from byrote.studies.min_norm import MinNormAnalysis
-from byrote.studies.overparameterization import overparameterization_study
-from byrote.studies.rademacher import rademacher_analysis
-from byrote.studies.random_label_analysis import memorizing_recipe
-from byrote.studies.randomization import RandomizationStudy
-from byrote.studies.regularization import regularization_study
-from byrote.studies.stability import stability_analysis
-from byrote.studies.strengths import StrengthStudy
-from byrote.studies.table1 import table1_study
-from byrote.studies.table2 import table2_study
-from byrote.studies.table4 import table4_study
+from byrote.studies.architectures.study import architectures_study
+from byrote.studies.expressivity.study import expressivity_analysis
+from byrote.studies.implicit.study import ImplicitStudy
+from byrote.studies.largest_n.study import largest_n_analysis
+from byrote.studies.min_norm.study import MinNormAnalysis
+from byrote.studies.overparameterization.study import overparameterization_study
+from byrote.studies.rademacher.study import rademacher_analysis
+from byrote.studies.random_labels import memorizing_recipe
+from byrote.studies.randomization.study import RandomizationStudy
+from byrote.studies.regularization.study import regularization_study
+from byrote.studies.stability.study import stability_analysis
+from byrote.studies.strengths.study import StrengthStudy
+from byrote.studies.table1.study import table1_study
+from byrote.studies.table2.study import table2_study
+from byrote.studies.table4.study import table4_study
 
 SOME_DRAWS = 200
 

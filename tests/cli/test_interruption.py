@@ -50,8 +50,8 @@ KILLED_IN = {
     "training": ("byrote.training.optimizers", "ReplicaOptimizer.step", 2),
     "reporting": ("byrote.report.page", "write_table", 1),
     "a figure": ("byrote.report.rendering", "write_figure", 1),
-    "the verdict": ("byrote.studies.randomization", "RandomizationStudy.verdict", 2),
-    "a calculation": ("byrote.studies.judge", "find_measure", 4),
+    "the verdict": ("byrote.studies.randomization.study", "RandomizationStudy.verdict", 2),
+    "a calculation": ("byrote.studies.judge.study", "find_measure", 4),
 }
 
 

@@ -1,7 +1,7 @@
 from byrote.cli.training import train_shown
 from byrote.runs.executors import Local
 from byrote.runs.store import Store
-from byrote.studies.zoo import ZooStudy
+from byrote.studies.judge.zoo import ZooStudy
 from byrote.training.spec import Recipe
 
 

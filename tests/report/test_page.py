@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
+from byrote.evidence.finding import Finding
 from byrote.report.page import write_report
 from byrote.report.presentations import PRESENTERS
-from byrote.report.sections import Cell, PageTable, Presentation, Section
 from byrote.studies.analysis import Analysis, tabulate_results
-from byrote.studies.study import Finding
 from byrote.theory.calculation import Calculation, Computed, Result
 from byrote.training.outcome import Check
 from byrote.training.spec import Recipe, TrainSpec

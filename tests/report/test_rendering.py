@@ -3,7 +3,7 @@ import jinja2
 import pandas as pd
 import pytest
 
-from byrote.report.figures import Figure
+from byrote.charts.figure import Figure
 from byrote.report.rendering import chart, distinct, environment, write_figure
 
 

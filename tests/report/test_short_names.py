@@ -6,12 +6,12 @@ import pytest
 from torch import nn
 
 from byrote.data.dataset import Dataset
+from byrote.evidence.finding import Finding
 from byrote.references import name_of
 from byrote.report.page import write_report
 from byrote.report.short_names import Verbatim, with_short_names
 from byrote.runs.run import run
-from byrote.studies.randomization import RandomizationStudy
-from byrote.studies.study import Finding
+from byrote.studies.randomization.study import RandomizationStudy
 from byrote.training.spec import Recipe
 
 

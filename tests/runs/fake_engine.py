@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from byrote.data.dataset import Dataset, Split
-from byrote.studies.study import Finding, Study, tabulate
+from byrote.evidence.finding import Finding
+from byrote.studies.study import Study, tabulate
 from byrote.training.outcome import CURVE_COLUMNS, EARLY_COLUMNS, Check, TrainOutcome
 from byrote.training.planner import Group
 from byrote.training.spec import Corruption, TrainSpec

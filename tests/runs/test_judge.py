@@ -10,7 +10,7 @@ from byrote.runs.calculate import CalculationsFailed
 from byrote.runs.judge import StoredNetworks, judge
 from byrote.runs.run import run
 from byrote.runs.store import Store
-from byrote.studies.zoo import CONDITIONS, ZooStudy
+from byrote.studies.judge.zoo import CONDITIONS, ZooStudy
 from byrote.training.spec import Recipe
 
 calls: list[str] = []

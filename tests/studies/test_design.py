@@ -3,7 +3,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from byrote.errors import UserError
-from byrote.studies.design import ModelStudy, label_corruptions, regularizers
+from byrote.studies.design import ModelStudy, label_corruptions
 from byrote.studies.study import tabulate
 from byrote.training.spec import Recipe
 
@@ -71,18 +71,6 @@ def test_changes_of_a_run_win_over_the_studys(data):
 def test_label_corruptions(data, rate, name):
     spec = OneRunEach(data).make_spec("mlp-1x8", 0, label_corruptions(rate))
     assert (spec.corruption, spec.label_rate) == (name, rate)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (("none", 0.0, 0.0), ""),
-        (("random-crop", 0.0, 5e-4), "random crop, weight decay 0.0005"),
-        (("my.py:flip", 0.5, 0.0), "my.py:flip, dropout 0.5"),
-    ],
-)
-def test_regularizers_in_words(arguments, words):
-    assert regularizers(*arguments) == words
 
 
 @pytest.mark.parametrize("field", [("augmentation", "random-crop"), ("dropout", 0.5), ("weight_decay", 1e-3)])

@@ -5,7 +5,7 @@ import pytest
 from byrote.errors import UserError
 from byrote.models.matching import num_parameters
 from byrote.studies.families import family_label, family_name, is_family, member
-from byrote.studies.randomization import RandomizationStudy
+from byrote.studies.randomization.study import RandomizationStudy
 from byrote.training.spec import Recipe
 
 

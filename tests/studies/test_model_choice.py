@@ -3,12 +3,12 @@ import pytest
 
 from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
-from byrote.studies.bounds import BoundsAnalysis
-from byrote.studies.expressivity import ExpressivityAnalysis
+from byrote.studies.bounds.study import BoundsAnalysis
+from byrote.studies.expressivity.study import ExpressivityAnalysis
 from byrote.studies.figure1 import figure1_study
 from byrote.studies.model_choice import choice_in_words, chosen_models
 from byrote.studies.paper_settings import PAPER_MODELS
-from byrote.studies.randomization import RandomizationStudy
+from byrote.studies.randomization.study import RandomizationStudy
 
 
 def of_kind(dtype, shape=(12,)):

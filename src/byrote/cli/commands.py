@@ -186,7 +186,7 @@ def make_study(command: Demo | Reproduce | Measure, precision: str, out: Path) -
 def make_zoo(command: Judge, precision: str, out: Path) -> Any:
     """The networks that measures are judged by."""
     from byrote.cli.calculations import refuse_training_flags
-    from byrote.studies.zoo import zoo_study
+    from byrote.studies.judge.zoo import zoo_study
 
     refuse_training_flags(command, "judge")
     zoo = zoo_study(_load(command, out), command.seeds, command.models, command.n_train)
@@ -199,7 +199,7 @@ def judged_measures(command: Judge) -> list[str]:
     Raises:
         UserError: one that is not there.
     """
-    from byrote.studies.judge import BASELINES, SLOW, find_measure
+    from byrote.studies.judge.study import BASELINES, SLOW, find_measure
     from byrote.theory.measures.catalog import MEASURES
 
     names = list(command.measures) or [name for name in MEASURES if name not in (*SLOW, *BASELINES)]

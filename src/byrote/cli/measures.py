@@ -51,15 +51,15 @@ def _imported(name: str) -> Callable[..., Any]:
     return getattr(import_module(module), function)
 
 
-_MEMORIZING = "byrote.studies.random_label_analysis:memorizing_recipe"
+_MEMORIZING = "byrote.studies.random_labels:memorizing_recipe"
 
 
 MEASUREMENTS: dict[str, Measurement] = {
     measurement.flags.name: measurement
     for measurement in (
-        Measurement(Rademacher, "byrote.studies.rademacher:rademacher_analysis", _MEMORIZING),
-        Measurement(LargestN, "byrote.studies.largest_n:largest_n_analysis", _MEMORIZING),
-        Measurement(Stability, "byrote.studies.stability:stability_analysis", _MEMORIZING, {"epochs": 100}),
-        Measurement(Bounds, "byrote.studies.bounds:bounds_analysis", own={"epochs": 1000}),
+        Measurement(Rademacher, "byrote.studies.rademacher.study:rademacher_analysis", _MEMORIZING),
+        Measurement(LargestN, "byrote.studies.largest_n.study:largest_n_analysis", _MEMORIZING),
+        Measurement(Stability, "byrote.studies.stability.study:stability_analysis", _MEMORIZING, {"epochs": 100}),
+        Measurement(Bounds, "byrote.studies.bounds.study:bounds_analysis", own={"epochs": 1000}),
     )
 }

@@ -30,15 +30,15 @@ REPRODUCTIONS: dict[str, Reproduction] = {
     ),
     "table1": Reproduction(
         "Table 1: crops, weight decay and batch norm on true labels, beside random labels",
-        "byrote.studies.table1:table1_study",
+        "byrote.studies.table1.study:table1_study",
     ),
     "table2": Reproduction(
         "Table 2: the same at the scale of ImageNet, top-1 and top-5, on images of yours",
-        "byrote.studies.table2:table2_study",
+        "byrote.studies.table2.study:table2_study",
     ),
     "table4": Reproduction(
         "Table 4: whether regularisers keep networks from fitting random labels, by the strength of weight decay",
-        "byrote.studies.table4:table4_study",
+        "byrote.studies.table4.study:table4_study",
     ),
     "figure2": Reproduction(
         "Figure 2: early stopping and batch norm along training",
@@ -46,27 +46,27 @@ REPRODUCTIONS: dict[str, Reproduction] = {
     ),
     "regularization": Reproduction(
         "the full grid of regularisers: which of them make it generalise, and by how much",
-        "byrote.studies.regularization:regularization_study",
+        "byrote.studies.regularization.study:regularization_study",
     ),
     "strengths": Reproduction(
         "regularisers as tuning parameters: test accuracy and capacity against strength, and their worth in data",
-        "byrote.studies.strengths:strengths_study",
+        "byrote.studies.strengths.study:strengths_study",
     ),
     "architectures": Reproduction(
         "architectures of equal size: capacity to memorise against generalization, and what each of their parts does",
-        "byrote.studies.architectures:architectures_study",
+        "byrote.studies.architectures.study:architectures_study",
     ),
     "overparameterization": Reproduction(
         "train and test error from fewer parameters than examples to many more",
-        "byrote.studies.overparameterization:overparameterization_study",
+        "byrote.studies.overparameterization.study:overparameterization_study",
     ),
     "expressivity": Reproduction(
         "Theorem 1: weights needed to represent any labels, by construction and by training; worked at n = 8",
-        "byrote.studies.expressivity:expressivity_analysis",
+        "byrote.studies.expressivity.study:expressivity_analysis",
     ),
     "min-norm": Reproduction(
         "section 5: minimum-norm linear and kernel interpolation on pixels, Gabor wavelets and random convolutional "
         "features",
-        "byrote.studies.min_norm:min_norm_analysis",
+        "byrote.studies.min_norm.study:min_norm_analysis",
     ),
 }

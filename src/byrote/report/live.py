@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import altair as alt
 import numpy as np
 
+from byrote.charts.figure import setting_label, steps_axis, with_dashes
 from byrote.references import short_name
-from byrote.report.figures import setting_label, steps_axis, with_dashes
 from byrote.report.rendering import environment, theme
 from byrote.studies.study import Study
 from byrote.training.outcome import Progress

@@ -15,12 +15,12 @@ import altair as alt
 import pandas as pd
 import vl_convert
 
+from byrote.charts.examples import example_rows
+from byrote.charts.figure import Figure, condition_label, layered, rounded
+from byrote.charts.theme import LIGHT, vega_config
 from byrote.references import short_name
-from byrote.report.examples import example_rows
-from byrote.report.figures import Figure, condition_label, layered, rounded
 from byrote.report.presentations import presentation
 from byrote.report.short_names import names_on_page, with_short_names
-from byrote.report.theme import LIGHT, vega_config
 from byrote.studies.study import Study
 from byrote.training.outcome import TrainOutcome
 

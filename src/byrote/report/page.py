@@ -9,24 +9,23 @@ from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 import numpy as np
 import pandas as pd
 
+from byrote.charts.examples import example_rows
+from byrote.charts.figure import condition_label, setting_label
+from byrote.charts.sections import Presentation
+from byrote.charts.theme import Style
 from byrote.data.classes import class_remarks
 from byrote.data.corruptions import CORRUPTIONS
 from byrote.data.dataset import Dataset
 from byrote.data.kinds import in_words
 from byrote.errors import UserError
+from byrote.evidence.intervals import mean_interval
+from byrote.evidence.words import percent, regularizers
 from byrote.files import make_folder, write_file, write_table
 from byrote.masking import masked
-from byrote.report.answers import percent
-from byrote.report.examples import example_rows
-from byrote.report.figures import condition_label, setting_label
 from byrote.report.presentations import presentation, presentation_of_analysis
 from byrote.report.rendering import Format, chart, distinct, environment, theme, write_figure
-from byrote.report.sections import Presentation
 from byrote.report.short_names import Verbatim, names_on_page, setup_lines, with_short_names
-from byrote.report.theme import Style
 from byrote.studies.analysis import Analysis
-from byrote.studies.design import regularizers
-from byrote.studies.statistics import mean_interval
 from byrote.studies.study import Study
 from byrote.theory.calculation import Computed
 from byrote.training.outcome import TrainOutcome

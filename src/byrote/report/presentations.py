@@ -7,28 +7,26 @@ from typing import Any
 
 import pandas as pd
 
-from byrote.report import (
-    architectures,
-    bounds,
-    expressivity,
-    figure2,
-    judge,
-    largest_n,
-    min_norm,
-    overparameterization,
-    rademacher,
-    randomization,
-    regularization,
-    shattering,
-    stability,
-    strengths,
-    table1,
-    table2,
-    table4,
-)
-from byrote.report.sections import Presentation
+from byrote.charts.sections import Presentation
 from byrote.studies.analysis import Analysis
+from byrote.studies.architectures import page as architectures
+from byrote.studies.bounds import page as bounds
+from byrote.studies.expressivity import page as expressivity
+from byrote.studies.implicit import page as figure2
+from byrote.studies.judge import page as judge
+from byrote.studies.largest_n import page as largest_n
+from byrote.studies.min_norm import page as min_norm
+from byrote.studies.overparameterization import page as overparameterization
+from byrote.studies.rademacher import page as rademacher
+from byrote.studies.rademacher import shattering_page as shattering
+from byrote.studies.randomization import page as randomization
+from byrote.studies.regularization import page as regularization
+from byrote.studies.stability import page as stability
+from byrote.studies.strengths import page as strengths
 from byrote.studies.study import Study
+from byrote.studies.table1 import page as table1
+from byrote.studies.table2 import page as table2
+from byrote.studies.table4 import page as table4
 from byrote.theory.calculation import Computed
 from byrote.training.outcome import TrainOutcome
 

@@ -11,11 +11,11 @@ from typing import Any, Literal
 import jinja2
 import vl_convert
 
+from byrote.charts.figure import Figure
+from byrote.charts.theme import DARK, FONT, LIGHT, Style, vega_config
+from byrote.evidence.words import percent
 from byrote.files import make_folder, write_file, write_table
-from byrote.report.answers import percent
-from byrote.report.figures import Figure
 from byrote.report.short_names import with_short_names
-from byrote.report.theme import DARK, FONT, LIGHT, Style, vega_config
 
 Format = Literal["svg", "png", "pdf"]
 

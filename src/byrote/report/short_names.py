@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from byrote.charts.figure import Figure, slug
 from byrote.references import digest_in, is_reference, short_names
-from byrote.report.figures import Figure, slug
 from byrote.studies.analysis import Analysis
 from byrote.studies.study import Study
 from byrote.theory.calculation import Computed

@@ -13,7 +13,7 @@ from byrote.runs.calculate import calculate
 from byrote.runs.executors import Executor
 from byrote.runs.run import run
 from byrote.runs.store import Store
-from byrote.studies.judge import JudgeAnalysis, find_measure
+from byrote.studies.judge.study import JudgeAnalysis, find_measure
 from byrote.studies.study import Study
 from byrote.theory.measures.catalog import MEASURES
 from byrote.theory.measures.measure import MeasureFunction

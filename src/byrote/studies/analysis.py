@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from byrote.data.dataset import Dataset
-from byrote.studies.study import Finding
+from byrote.evidence.finding import Finding
 from byrote.theory.calculation import Calculation, Computed
 
 

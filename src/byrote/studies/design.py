@@ -145,15 +145,3 @@ def label_corruptions(rate: float) -> tuple[Corruption, ...]:
         return ()
     name = "random-labels" if rate == 1 else "partial-labels"
     return (Corruption.model_validate({"name": name, "rate": rate}),)
-
-
-def regularizers(augmentation: str, dropout: float, weight_decay: float) -> str:
-    """What a run is regularised with, in words: "random crop, weight decay 0.0005"; "" for nothing."""
-    words = []
-    if augmentation != "none":
-        words.append(augmentation.replace("-", " ") if ":" not in augmentation else augmentation)
-    if dropout:
-        words.append(f"dropout {dropout:g}")
-    if weight_decay:
-        words.append(f"weight decay {weight_decay:g}")
-    return ", ".join(words)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from byrote.data.dataset import Dataset
 from byrote.studies.model_choice import chosen_models
 from byrote.studies.paper_settings import LAPTOP, Scale, num_examples, paper_recipe
-from byrote.studies.randomization import RATES, RandomizationStudy, settings_of
+from byrote.studies.randomization.study import RATES, RandomizationStudy, settings_of
 from byrote.training.spec import Recipe
 
 

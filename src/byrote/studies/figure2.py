@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from byrote.data.dataset import Dataset
-from byrote.studies.implicit import IMPLICIT_RECIPE, ImplicitStudy
+from byrote.studies.implicit.study import IMPLICIT_RECIPE, ImplicitStudy
 from byrote.studies.model_choice import chosen_models
 from byrote.studies.paper_settings import LAPTOP, WHOLE, Scale, sized
 

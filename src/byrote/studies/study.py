@@ -4,27 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from byrote.data.dataset import Dataset
+from byrote.evidence.finding import Finding
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec
-
-Outcome: TypeAlias = Literal["supported", "not supported", "no conclusion"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One claim, tried on this data: what was found, in plain words and with its figures."""
-
-    claim: str
-    outcome: Outcome
-    statement: str
 
 
 class Study(ABC):

@@ -1,0 +1,1 @@
+"""What pages are made of: figures, their theme, and sections of figures and tables."""

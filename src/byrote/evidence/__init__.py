@@ -1,0 +1,1 @@
+"""What a figure proves: intervals, comparisons, attribution, chance, and how claims are decided."""

@@ -1,0 +1,302 @@
+"""Judging a measure of complexity by the networks of a zoo: a table of values and gaps -> what the measure explains.
+
+Three questions. Does it tell true labels from random ones, on the same architecture, recipe and inputs? A measure that
+does not cannot explain the generalization gap. Does it rank networks as their gaps do, overall and where a single
+factor changes? Does it do so better than what costs nothing: the number of parameters, the time to fit?
+
+Source     Zhang et al. (ICLR 2017), section 2.2, for the first; Jiang et al., Fantastic generalization measures and
+           where to find them (ICLR 2020), section 3, for the granulated Kendall coefficient; Dziugaite, Drouin, Neal,
+           Rajkumar, Caballero, Wang, Mitliagkas, Roy, In search of robust measures of generalization (NeurIPS 2020),
+           for the worst environment's sign error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int64
+from scipy import stats
+
+from byrote.evidence.intervals import Interval, joined, mean_interval
+from byrote.evidence.permutations import EACH_SIDE, group_exchanges, sign_flips
+
+RESAMPLES = 1000
+FACTORS = ("model", "corruption", "learning_rate", "batch_size", "weight_decay", "dropout", "augmentation")
+"""What may differ between networks of a zoo, beside the seed."""
+LEAST_PAIRS = 10
+"""A factor of fewer is left out, whose mean would count as much as that of hundreds; and so is an environment: of many
+small ones, some are wrong throughout by chance."""
+SAME = 0.01
+"""A relative difference that is surely below a hundredth counts as none."""
+FEWEST_SEEDS, FEWEST_CONFIGURATIONS = 3, 5
+"""Of three seeds' networks, all six are in order by chance in one of twenty cases; five signs agree in one of 32."""
+EACH_BY_ITSELF = (
+    "Each measure is tried by itself, with an error of 5%. Of fifteen independent ones that know nothing of labels, "
+    "one at least would be said to tell them apart in about half of all studies: a measure that was picked among many "
+    "for its 'yes' wants another try with other seeds."
+)
+_NUMBERS = {FEWEST_SEEDS: "Three", FEWEST_CONFIGURATIONS: "Five"}
+
+
+@dataclass(frozen=True)
+class Telling:
+    """Whether a measure is larger on random labels than on true ones, over C configurations with S seeds each."""
+
+    difference: Interval
+    """Mean of (random - true) / (|random| + |true|), from -1 to 1. Networks of a configuration share it, and those of a
+    seed share its draw of labels, so the interval `joins` that of the means of configurations with that of the means of
+    seeds; of one configuration it is that over seeds. NaN ends with one seed."""
+    p_larger: float
+    """That exchanging labels, true for random, gives as large a difference: in whole configurations with all of their
+    seeds, or with a single one among its networks."""
+    p_smaller: float
+    """The same for as small a difference."""
+    share_larger: float
+    """Of the pairs, how often it is larger on random labels."""
+    num_pairs: int
+    num_unfitted: int
+    """Pairs of which one network had not fitted: they decide nothing."""
+    num_configurations: int
+    num_seeds: int
+
+    @property
+    def tells(self) -> bool | None:
+        """Whether it is larger: not decided where neither is sure to 95%, nor that it is equal but for SAME."""
+        if not self.num_pairs or math.isnan(self.difference.low):
+            return None
+        if self.difference.low > 0 and self.p_larger <= EACH_SIDE:
+            return True
+        is_smaller = self.difference.high < 0 and self.p_smaller <= EACH_SIDE
+        is_same = self.difference.low > -SAME and self.difference.high < SAME
+        return False if is_smaller or is_same else None
+
+    @property
+    def would_decide(self) -> str:
+        """What to try where nothing is decided."""
+        if not self.num_pairs:
+            return "Networks of one configuration and seed that fit both true and random labels would tell."
+        if self.num_seeds < FEWEST_SEEDS:
+            return f"{_NUMBERS[FEWEST_SEEDS]} seeds would tell."
+        if 1 < self.num_configurations < FEWEST_CONFIGURATIONS:
+            return (
+                f"{_NUMBERS[FEWEST_CONFIGURATIONS]} configurations would tell: of {self.num_configurations}, all go "
+                "the same way by chance too often."
+            )
+        more = "more configurations or seeds" if self.num_configurations > 1 else "more seeds"
+        return f"The difference is within noise: {more} may tell."
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """How a measure ranks networks, against their generalization gaps."""
+
+    overall: Interval
+    """Kendall's tau-b over all networks that have fitted; interval by resampling configurations."""
+    within: dict[str, float]
+    """Per factor, the mean sign of agreement over pairs of networks that differ in it alone; factors with fewer than
+    LEAST_PAIRS such pairs are left out."""
+    granulated: Interval
+    """The mean of `within`: Jiang et al.'s coefficient, with the interval of `_granulated`."""
+    worst_environment: str
+    """The change of one factor in which its sign is wrong most often: "batch_size 32 to 128"."""
+    worst_sign_error: float
+    """How often it is wrong there; 0.5 is a coin's. NaN where every change has fewer than LEAST_PAIRS pairs."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a zoo says of one measure."""
+
+    measure: str
+    num_networks: int
+    """Those that have fitted, and for which the measure has a value."""
+    telling: Telling
+    ranking: Ranking
+    over_baselines: dict[str, Interval]
+    """Per baseline, its own overall tau subtracted from the measure's, on the networks that have both; interval by
+    resampling."""
+
+
+def judge_values(
+    table: pd.DataFrame, measure: str, baselines: Sequence[str] = (), *, resamples: int = RESAMPLES, seed: int = 0
+) -> Judgement:
+    """Judges the column `measure` of `table`, which has a row a network with the columns of results.csv.
+
+    Rows that have not fitted, failed a check or have no value are left out. `baselines` are columns too.
+    """
+    sound = table[table["failed_checks"] == ""]
+    usable = sound[sound["fitted"].astype(bool) & np.isfinite(sound[measure].astype(float))]
+    configurations = usable.groupby(["model", *_varied(usable, _OWN), "corruption", "corruption_rate"], sort=False)
+    clusters = configurations.ngroup().to_numpy() if len(usable) else np.empty(0, dtype=int)
+    generator = np.random.default_rng(seed)
+    weights = _resampled(clusters, resamples, generator)
+    gaps, values = usable["generalization_gap"].to_numpy(float), usable[measure].to_numpy(float)
+    overall, taus = kendall(values, gaps), kendall(values, gaps, weights)
+    against = {}
+    for baseline in baselines:
+        other = usable[baseline].to_numpy(float)
+        both = np.isfinite(other)
+        own, theirs = ((values[both], gaps[both]), (other[both], gaps[both]))
+        difference = kendall(*own) - kendall(*theirs)
+        resampled = kendall(*own, weights[:, both]) - kendall(*theirs, weights[:, both])
+        against[baseline] = _percentiles(difference[0], resampled, int(both.sum()))
+    return Judgement(
+        measure,
+        len(usable),
+        telling(sound, measure),
+        _ranking(usable, clusters, measure, _percentiles(overall[0], taus, len(usable))),
+        against,
+    )
+
+
+_OWN = ("learning_rate", "batch_size", "weight_decay", "dropout", "augmentation", "n_train")
+
+
+def _varied(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    return [name for name in columns if name in table and table[name].nunique() > 1]
+
+
+def telling(table: pd.DataFrame, measure: str) -> Telling:
+    """Of the column `measure` of `table`, which has a row a network, turned so that larger should mean a larger gap."""
+    own = ["model", *_varied(table, _OWN)]
+    columns = [*own, "seed", measure, "fitted"]
+    labels = [table.loc[table["corruption"] == name, columns] for name in ("random-labels", "true-labels")]
+    pairs = labels[0].merge(labels[1], on=[*own, "seed"], suffixes=("_random", "_true"))
+    fitted = pairs["fitted_random"].astype(bool) & pairs["fitted_true"].astype(bool)
+    values = {name: pairs[f"{measure}_{name}"].astype(float) for name in ("random", "true")}
+    both = pairs.assign(**values)[fitted & np.isfinite(values["random"]) & np.isfinite(values["true"])]
+    random, true = both["random"].to_numpy(float), both["true"].to_numpy(float)
+    size = np.abs(random) + np.abs(true)
+    relative = np.divide(random - true, size, out=np.zeros_like(size), where=size > 0)
+    by_configuration, by_seed = (
+        pd.Series(relative, both.index).groupby([both[name] for name in names]).mean().to_numpy()
+        for names in (own, ["seed"])
+    )
+    difference = mean_interval(by_seed)
+    if len(by_configuration) == 1:
+        p_larger, p_smaller = group_exchanges(random, true), group_exchanges(true, random)
+    else:
+        p_larger, p_smaller = sign_flips(by_configuration), sign_flips(-by_configuration)
+        difference = joined(mean_interval(by_configuration), difference)
+    return Telling(
+        difference=difference,
+        p_larger=p_larger,
+        p_smaller=p_smaller,
+        share_larger=float((random > true).mean()) if len(random) else math.nan,
+        num_pairs=len(random),
+        num_unfitted=int((~fitted).sum()),
+        num_configurations=len(by_configuration),
+        num_seeds=len(by_seed),
+    )
+
+
+def _ranking(usable: pd.DataFrame, clusters: Int64[np.ndarray, " M"], measure: str, overall: Interval) -> Ranking:
+    found = {factor: _agreements(usable, measure, factor) for factor in FACTORS if factor in usable}
+    counted = {factor: own for factor, own in found.items() if len(own.signs) >= LEAST_PAIRS}
+    signs = pd.concat([pd.Series(own.signs, own.environments) for own in found.values()])
+    environments = signs.groupby(level=0, sort=False)
+    rates = ((1 - environments.mean()) / 2)[environments.size() >= LEAST_PAIRS]
+    return Ranking(
+        overall=overall,
+        within={factor: float(own.signs.mean()) for factor, own in counted.items()},
+        granulated=_granulated(list(counted.values()), clusters),
+        worst_environment=str(rates.idxmax()) if len(rates) else "",
+        worst_sign_error=float(rates.max()),
+    )
+
+
+@dataclass(frozen=True)
+class _Agreements:
+    """Pairs of networks that differ in one factor alone."""
+
+    environments: list[str]
+    """The change of each."""
+    signs: Float[np.ndarray, " P"]
+    """Whether measure and gap change alike (1), against each other (-1), or the measure not at all (0)."""
+    networks: Int64[np.ndarray, "2 P"]
+
+
+def _granulated(factors: Sequence[_Agreements], clusters: Int64[np.ndarray, " M"]) -> Interval:
+    """The mean over factors of the mean agreement of pairs, with a 95% interval that knows which pairs hang together.
+
+    Two pairs are independent only if they have no configuration in common. The variance sums the products of deviations
+    over all pairs of pairs that do: the sum over configurations of the squared sum of the deviations of its pairs, in
+    which those of two configurations occur twice (Aronow, Samii & Assenova, Cluster-robust variance estimation for
+    dyadic data, Political Analysis 2015); Student's t has as many degrees of freedom as configurations but one.
+    """
+    num = len(factors)
+    if not num:
+        return Interval(math.nan, math.nan, math.nan, 0)
+    mean = float(np.mean([own.signs.mean() for own in factors]))
+    ends = np.concatenate([clusters[own.networks] for own in factors], axis=1)
+    deviations = np.concatenate([(own.signs - own.signs.mean()) / len(own.signs) / num for own in factors])
+    _, ends = np.unique(ends, return_inverse=True)
+    ends = ends.reshape(2, -1)
+    num_clusters = int(ends.max()) + 1
+    of_cluster = np.sum([np.bincount(side, deviations, num_clusters) for side in ends], axis=0)
+    _, dyads = np.unique(np.sort(ends, axis=0), axis=1, return_inverse=True)
+    twice = np.bincount(dyads.ravel(), deviations)
+    # Not below that of pairs which all are independent.
+    variance = max(float((of_cluster**2).sum() - (twice**2).sum()), float((deviations**2).sum()))
+    half = float(stats.t.ppf(0.975, num_clusters - 1)) * math.sqrt(variance)
+    return Interval(mean, max(mean - half, -1.0), min(mean + half, 1.0), num_clusters)
+
+
+def _agreements(usable: pd.DataFrame, measure: str, factor: str) -> _Agreements:
+    """Gaps that differ by less than the draw of the test examples explains, two standard errors, are no change and left
+    out."""
+    others = [name for name in (*FACTORS, "n_train", "seed", "corruption_rate") if name in usable and name != factor]
+    if factor == "corruption":
+        others.remove("corruption_rate")
+    groups = usable.groupby(others, sort=False, dropna=False).indices.values()
+    pairs = [rows[np.stack(np.triu_indices(len(rows), 1))] for rows in groups]
+    one, other = np.concatenate([np.empty((2, 0), dtype=int), *pairs], axis=1)
+    accuracies, gaps, values = (
+        usable[name].to_numpy(float) for name in ("test_accuracy", "generalization_gap", measure)
+    )
+    variances = accuracies * (1 - accuracies) / usable["n_test"].to_numpy(float)
+    change = gaps[other] - gaps[one]
+    real = np.abs(change) > 2 * np.sqrt(variances[one] + variances[other])
+    one, other, change = one[real], other[real], change[real]
+    numbers, levels = pd.factorize(usable[factor])
+    ends = np.sort([numbers[one], numbers[other]], axis=0)
+    environments = [f"{factor} {levels[first]} to {levels[second]}" for first, second in ends.T]
+    return _Agreements(environments, np.sign(change) * np.sign(values[other] - values[one]), np.stack([one, other]))
+
+
+def kendall(
+    x: Float[np.ndarray, " M"], y: Float[np.ndarray, " M"], weights: Float[np.ndarray, "B M"] | None = None
+) -> Float[np.ndarray, " B"]:
+    """Tau-b of each of B samples, in which the i-th pair is `weights[b, i]` times (all once, if left out); NaN where
+    all x or all y are equal.
+
+    It is a ratio of quadratic forms in the weights: concordant minus discordant pairs over the root of those that x
+    and y order. So all samples are a matrix product, and no pair is looked at twice.
+    """
+    weights = np.ones((1, len(x))) if weights is None else weights
+    by_x, by_y = (np.sign(values[:, None] - values) for values in (x, y))
+    agreeing, ordered_x, ordered_y = (
+        ((weights @ matrix) * weights).sum(1) for matrix in (by_x * by_y, np.abs(by_x), np.abs(by_y))
+    )
+    size = np.sqrt(ordered_x * ordered_y)
+    return np.divide(agreeing, size, out=np.full(len(weights), np.nan), where=size > 0)
+
+
+def _resampled(clusters: np.ndarray, resamples: int, generator: np.random.Generator) -> Float[np.ndarray, "B M"]:
+    """How often each row is drawn: configurations with replacement, all seeds of each."""
+    num = int(clusters.max(initial=-1)) + 1
+    if not num:
+        return np.empty((0, 0))
+    return generator.multinomial(num, np.full(num, 1 / num), resamples)[:, clusters].astype(float)
+
+
+def _percentiles(estimate: float, draws: np.ndarray, n: int) -> Interval:
+    finite = draws[np.isfinite(draws)]
+    if not len(finite) or not math.isfinite(estimate):
+        return Interval(estimate, math.nan, math.nan, n)
+    low, high = np.percentile(finite, [2.5, 97.5])
+    return Interval(estimate, float(low), float(high), n)

@@ -1,0 +1,82 @@
+"""Whether runs may decide a claim: all there, none failed a check or blew up, and fitted where that matters."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from byrote.evidence.words import regularizers
+
+_MOST_NAMED = 3
+
+
+def obstacle(runs: pd.DataFrame, num_planned: int, *, fitted: bool = False, finite: bool = True) -> str | None:
+    """Why these rows of a study's table decide nothing, in one sentence; None where they do.
+
+    Args:
+        num_planned: how many runs the claim needs.
+        fitted: whether it speaks of networks that have fitted.
+        finite: whether a run whose loss blew up says nothing about it.
+    """
+    if len(runs) < num_planned:
+        return unfinished(num_planned - len(runs), num_planned, "runs")
+    failed = runs[runs["failed_checks"] != ""]
+    if len(failed):
+        names = sorted(set("; ".join(failed["failed_checks"]).split("; ")))
+        return (
+            f"A self-check failed in {len(failed)} of {len(runs)} runs ({', '.join(names)}): nothing follows from them "
+            "until what it found is mended."
+        )
+    lost = runs[runs["stop_reason"] == "non-finite loss"]
+    if (finite or fitted) and len(lost):
+        return (
+            f"The loss was no longer finite in {len(lost)} of {len(runs)} runs ({_each(lost)}): they have diverged, "
+            f"and more training would not help; {remedy(lost)}."
+        )
+    unfitted = runs[~runs["fitted"].astype(bool)]
+    if fitted and len(unfitted):
+        each = _each(unfitted)
+        return f"{len(unfitted)} of {len(runs)} runs stopped before they had fitted ({each}): {remedy(unfitted)}."
+    return None
+
+
+def unfinished(num_missing: int, num_planned: int, what: str) -> str:
+    """ "3 of 12 runs have not finished: ..."."""
+    return (
+        f"{num_missing} of {num_planned} {what} have not finished: the same command, given again, makes those that are "
+        "missing."
+    )
+
+
+def check_failed(names: str) -> str:
+    """Of calculations whose networks failed these checks."""
+    return f"A self-check failed ({names}): nothing follows from these runs until what it found is mended."
+
+
+def remedy(runs: pd.DataFrame) -> str:
+    """What to try where these runs have not fitted, with the value to try next: "try `--epochs 400`, twice as many"."""
+    if (runs["stop_reason"] == "non-finite loss").any():
+        rate = float(runs["learning_rate"].min())
+        return f"try `--learning-rate {rate / 10:.2g}`, a tenth of this one"
+    if (runs["stop"] == "at_steps").any():
+        return f"try `--steps {2 * int(runs['steps_run'].max())}`, twice as many"
+    return f"try `--epochs {2 * int(runs['epochs_run'].max())}`, twice as many"
+
+
+def _each(runs: pd.DataFrame) -> str:
+    named = [
+        f"{run_label(run)}, seed {run['seed']}: train accuracy {run['train_accuracy']:.3f} "
+        f"after {run['steps_run']:,} steps"
+        for run in runs[:_MOST_NAMED].to_dict("records")
+    ]
+    return "; ".join(named + [f"and {len(runs) - _MOST_NAMED} more"] * (len(runs) > _MOST_NAMED))
+
+
+def run_label(run: Mapping[Hashable, Any]) -> str:
+    """A row of a table in words: "alexnet, random labels, weight decay 0.0005"."""
+    rate = f" {run['corruption_rate']:g}" if 0 < run["corruption_rate"] < 1 else ""
+    words = [run["model"], run["corruption"].replace("-", " ") + rate]
+    own = regularizers(run["augmentation"], run["dropout"], run["weight_decay"])
+    return ", ".join([*words, own] if own else words)

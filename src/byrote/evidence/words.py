@@ -1,0 +1,32 @@
+"""Figures and settings in words, the same ones everywhere."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def epochs(number: int) -> str:
+    """ "1 epoch", "1,200 epochs"."""
+    return f"{number:,} epoch{'' if number == 1 else 's'}"
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    """ "97.1%", and "–" for what was not measured. Only all of it reads 100.0%."""
+    if np.isnan(fraction):
+        return "–"
+    shown = round(100 * fraction, digits)
+    if shown == 100 and fraction < 1:
+        shown -= 10**-digits
+    return f"{shown:.{digits}f}%"
+
+
+def regularizers(augmentation: str, dropout: float, weight_decay: float) -> str:
+    """What a run is regularised with, in words: "random crop, weight decay 0.0005"; "" for nothing."""
+    words = []
+    if augmentation != "none":
+        words.append(augmentation.replace("-", " ") if ":" not in augmentation else augmentation)
+    if dropout:
+        words.append(f"dropout {dropout:g}")
+    if weight_decay:
+        words.append(f"weight decay {weight_decay:g}")
+    return ", ".join(words)

@@ -1,0 +1,1 @@
+"""Architectures of equal size: which generalise, and does that keep them from memorising?"""

@@ -1,0 +1,198 @@
+"""What architectures of equal size show: each by itself, all by rank, and which switch of a switchboard matters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from byrote.evidence.attribution import (
+    Attribution,
+    attribute,
+    examples_noise,
+    noise_in_words,
+    sentences,
+    shapley_intervals,
+)
+from byrote.evidence.chance import DECISIVE
+from byrote.evidence.finding import Finding, Outcome
+from byrote.evidence.intervals import Interval, binomial_interval, joined
+from byrote.evidence.obstacles import obstacle
+from byrote.evidence.permutations import EACH_SIDE, pair_exchanges
+from byrote.evidence.rank_correlation import FEWEST, rank_correlation
+from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, MORE_SEEDS, THREE_SEEDS
+from byrote.studies.architectures.record import Planned, Record, record
+from byrote.studies.families import family_label
+
+Switches = Mapping[str, Mapping[str, bool]]
+"""Families of switchboards, and which switches are on in each."""
+
+RESPONSES = {
+    "test_accuracy": "the test accuracy of a switchboard on true labels",
+    "log2_steps_to_fit": "the time a switchboard takes to fit random labels",
+}
+_WORDS = {"augmentation": "random crop", "dropout": "dropout", "weight_decay": "weight decay"}
+
+
+def findings(
+    planned: Sequence[Planned], switches: Switches, table: pd.DataFrame, num_seeds: int, num_steps: int
+) -> list[Finding]:
+    """The claims that these architectures and the combinations of `switches` bear on, within `num_steps` steps."""
+    records = [record(each, table, num_seeds) for each in planned]
+    found = [_architecture(each, one, num_seeds, num_steps) for each, one in zip(planned, records, strict=True)]
+    known = [one for one in records if isinstance(one, Record)]
+    found += [_less_capacity(known, len(planned)), _more_time(known, len(planned))]
+    if switches:
+        found += [_switch_matters(switches, table, num_seeds, response) for response in RESPONSES]
+    return found
+
+
+def headline(planned: Sequence[Planned], table: pd.DataFrame, num_seeds: int) -> str:
+    """All findings in one line."""
+    known = [one for each in planned if isinstance(one := record(each, table, num_seeds), Record)]
+    if not known:
+        return "No conclusion about architectures."
+    best = max(known, key=lambda one: one.test_accuracy.mean)
+    num_rote = sum(one.largest_fitted >= one.planned.num_examples for one in known)
+    return (
+        f"{num_rote} of {len(known)} architectures can learn by rote; {family_label(best.planned.family)} generalises "
+        "best."
+    )
+
+
+def regularizer_label(field: str) -> str:
+    """A field of the recipe in words."""
+    return _WORDS[field]
+
+
+def attribution_of(switches: Switches, table: pd.DataFrame, num_seeds: int, response: str) -> Attribution | str:
+    """What each switch does to the response, one of RESPONSES; the reason where runs do not tell."""
+    runs = table[table["family"].isin(switches)] if len(table) else table
+    if len(runs):
+        labels = "true-labels" if response == "test_accuracy" else "random-labels"
+        runs = runs[(runs["corruption"] == labels) & (runs["ladder"] == 1) & (runs["regularizer"] == "")]
+    reason = obstacle(runs, num_seeds * len(switches), fitted=response != "test_accuracy")
+    if reason:
+        return reason
+    names = list(next(iter(switches.values())))
+    levels = {name: runs[f"switch_{name}"].map({True: "on", False: "off"}) for name in names}
+    return attribute(runs.assign(**levels), names, response, baseline=dict.fromkeys(names, "off"))
+
+
+def _architecture(planned: Planned, found: Record | str, num_seeds: int, num_steps: int) -> Finding:
+    claim = f"{family_label(planned.family)} generalises, and can learn by rote as well"
+    if isinstance(found, str):
+        return Finding(claim, "no conclusion", found)
+    chance = 1 / found.num_classes
+    decisive = binomial_interval(found.test_accuracy.mean, found.n_test, DECISIVE)
+    if num_seeds > 1:
+        decisive = joined(found.test_accuracy, binomial_interval(found.test_accuracy.mean, found.n_test))
+    memorises = found.largest_fitted >= planned.num_examples
+    outcome: Outcome = "no conclusion"
+    if decisive.low > chance:
+        outcome = "supported" if memorises else "no conclusion"
+    elif decisive.high < chance + FAR_ABOVE_CHANCE * (1 - chance):
+        outcome = "not supported"
+    over = f"{num_seeds} seeds" if num_seeds > 1 else f"{found.n_test:,} test examples, one seed"
+    accuracy = found.test_accuracy
+    statement = (
+        f"{planned.model} ({found.parameters:,} parameters) tests at {_percent(accuracy.mean)} after {num_steps:,} "
+        f"steps on {planned.num_examples:,} true labels (95% interval over {over}: {_percent(accuracy.low)} to "
+        f"{_percent(accuracy.high)}; chance is {_percent(chance)}). {_capacity(found, num_steps)}"
+    )
+    if not math.isnan(found.relative_time_to_fit.mean):
+        statement += (
+            f" Random labels of the same {planned.num_examples:,} examples take {found.steps_random:,.0f} steps to "
+            f"fit, {found.relative_time_to_fit.mean:.1f} times as many as true ones."
+        )
+    told = [f"{_WORDS[name]} by {_points(gain)}" for name, gain in found.gains.items() if not math.isnan(gain.mean)]
+    if told:
+        statement += f" Each alone, regularisers change test accuracy: {_and(told)}."
+    return Finding(claim, outcome, statement)
+
+
+def _capacity(found: Record, num_steps: int) -> str:
+    numbers = found.planned.numbers
+    if found.largest_fitted == 0:
+        return f"Within {num_steps:,} steps it does not fit random labels of even {numbers[0]:,} examples."
+    if found.smallest_unfitted is None:
+        return f"It fits random labels of {found.largest_fitted:,} examples, the most that were tried."
+    return (
+        f"Within {num_steps:,} steps it fits random labels of {found.largest_fitted:,} examples, and not of "
+        f"{found.smallest_unfitted:,}."
+    )
+
+
+def _less_capacity(records: Sequence[Record], num_planned: int) -> Finding:
+    claim = "Architectures that generalise better can memorise less"
+    numbers = {one.largest_fitted for one in records}
+    if len(records) >= FEWEST and len(numbers) == 1:
+        return Finding(claim, "no conclusion", f"All {len(records)} fit random labels of {max(numbers):,} examples.")
+    found = [(one, float(one.largest_fitted)) for one in records]
+    return _correlated(claim, "the largest number of random labels fitted", found, num_planned, sign=-1)
+
+
+def _more_time(records: Sequence[Record], num_planned: int) -> Finding:
+    claim = "Architectures that generalise better are slower to memorise"
+    times = [(one, one.relative_time_to_fit.mean) for one in records]
+    found = [(one, time) for one, time in times if not math.isnan(time)]
+    what = "the time to fit random labels relative to true ones"
+    return _correlated(claim, what, found, num_planned, sign=1)
+
+
+def _correlated(claim: str, what: str, found: Sequence[tuple[Record, float]], num_planned: int, sign: int) -> Finding:
+    left_out = f" {num_planned - len(found)} of {num_planned} have no such figure." if len(found) < num_planned else ""
+    if len(found) < FEWEST:
+        few = f"{len(found)} architectures are too few for a rank correlation: an interval takes {FEWEST}."
+        return Finding(claim, "no conclusion", f"{few}{left_out}")
+    accuracies = np.array([one.test_accuracy.mean for one, _ in found])
+    ranks = rank_correlation(accuracies, np.array([value for _, value in found]))
+    if math.isnan(ranks.mean):
+        return Finding(claim, "no conclusion", f"All {len(found)} architectures are alike in one of the two.{left_out}")
+    values = np.array([value for _, value in found])
+    orders = (stats.rankdata(way * sign * values) for way in (1, -1))
+    for_, against = (pair_exchanges(stats.rankdata(accuracies), order, lambda x, y: float(x @ y)) for order in orders)
+    outcome: Outcome = "no conclusion"
+    if min(for_, against) <= EACH_SIDE / 2:
+        outcome = "supported" if for_ < against else "not supported"
+    open_ = f": exchanged at random, one in {1 / min(for_, against):,.0f} goes as far"
+    open_ += ", so the order may be chance; more architectures would tell" if outcome == "no conclusion" else ""
+    return Finding(
+        claim,
+        outcome,
+        f"Test accuracy and {what} have a rank correlation of {ranks.mean:+.2f} (95% interval {ranks.low:+.2f} to "
+        f"{ranks.high:+.2f}; Spearman). These are only {len(found)} points{open_}.{left_out}",
+    )
+
+
+def _switch_matters(switches: Switches, table: pd.DataFrame, num_seeds: int, response: str) -> Finding:
+    """Never refuted: an interval that holds 0 leaves open how much a switch changes, and with few seeds it is wide."""
+    names = list(next(iter(switches.values())))
+    claim = f"{_and(names, 'or')} changes {RESPONSES[response]}"
+    found = attribution_of(switches, table, num_seeds, response)
+    if isinstance(found, str):
+        return Finding(claim, "no conclusion", found)
+    noise, words = 0.0, ""
+    if response == "test_accuracy":
+        runs = table[table["corruption"] == "true-labels"]
+        noise = examples_noise(runs, len(names))
+        words = f" {noise_in_words(runs, noise)}"
+    matters = any(effect.low > 0 or effect.high < 0 for effect in shapley_intervals(found, noise))
+    more = "" if matters else THREE_SEEDS if num_seeds < 3 else MORE_SEEDS
+    return Finding(claim, "supported" if matters else "no conclusion", f"{' '.join(sentences(found))}{words}{more}")
+
+
+def _points(gain: Interval) -> str:
+    between = "" if math.isnan(gain.low) else f" ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
+    return f"{100 * gain.mean:+.1f} points{between}"
+
+
+def _and(words: Sequence[str], last: str = "and") -> str:
+    return f" {last} ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f}%"

@@ -1,0 +1,87 @@
+"""What the runs of one architecture come to: how well it generalises, and how much and how fast it memorises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from byrote.evidence.intervals import Interval, binomial_interval, mean_interval
+from byrote.evidence.obstacles import obstacle
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What is tried with one architecture."""
+
+    family: str
+    model: str
+    num_examples: int
+    """Of the true labels; one of the numbers below."""
+    numbers: Sequence[int]
+    """Of random labels, ascending."""
+    regularizers: Mapping[str, Any]
+    """Fields of the recipe with their values, each tried alone on true labels."""
+
+
+@dataclass(frozen=True)
+class Record:
+    planned: Planned
+    parameters: int
+    test_accuracy: Interval
+    """On true labels without regularisers: over seeds; over test examples with one."""
+    n_test: int
+    num_classes: int
+    steps_true: float
+    """Steps to fit true labels, mean over seeds; NaN unless all fitted, like the next two."""
+    steps_random: float
+    """To fit random labels of the same examples."""
+    relative_time_to_fit: Interval
+    """The ratio of the two, seed by seed."""
+    largest_fitted: int
+    """The largest of the numbers up to which every run fitted its random labels; 0 if not even the smallest."""
+    smallest_unfitted: int | None
+    """The number after that; None where all were fitted."""
+    gains: Mapping[str, Interval]
+    """What each regulariser adds to test accuracy; NaN where its runs do not tell."""
+
+
+def record(planned: Planned, table: pd.DataFrame, num_seeds: int) -> Record | str:
+    """The reason where the runs without regularisers do not make one."""
+    num_planned = num_seeds * (1 + len(planned.numbers))
+    if table.empty:
+        return f"{num_planned} of {num_planned} runs have not finished."
+    runs = table[table["family"] == planned.family]
+    bare = runs[(runs["corruption"] == "true-labels") & (runs["regularizer"] == "")]
+    random = runs[runs["corruption"] == "random-labels"]
+    reason = obstacle(pd.concat([bare, random]), num_planned)
+    if reason:
+        return reason
+    fitted = random.groupby("n_train")["fitted"].all()
+    reached = list(takewhile(lambda number: bool(fitted[number]), planned.numbers))
+    accuracies, n_test = bare["test_accuracy"].to_numpy(dtype=float), int(bare["n_test"].iloc[0])
+    same = random[random["ladder"] == 1]
+    return Record(
+        planned=planned,
+        parameters=int(bare["parameters"].iloc[0]),
+        test_accuracy=mean_interval(accuracies) if num_seeds > 1 else binomial_interval(float(accuracies[0]), n_test),
+        n_test=n_test,
+        num_classes=int(bare["num_classes"].iloc[0]),
+        steps_true=float(bare["steps_to_fit"].mean(skipna=False)),
+        steps_random=float(same["steps_to_fit"].mean(skipna=False)),
+        relative_time_to_fit=mean_interval(same["relative_time_to_fit"].to_numpy(dtype=float)),
+        largest_fitted=reached[-1] if reached else 0,
+        smallest_unfitted=planned.numbers[len(reached)] if len(reached) < len(planned.numbers) else None,
+        gains={name: _gain(runs, name, num_seeds) for name in planned.regularizers},
+    )
+
+
+def _gain(runs: pd.DataFrame, regularizer: str, num_seeds: int) -> Interval:
+    own = runs[runs["regularizer"] == regularizer]
+    if obstacle(own, num_seeds):
+        return Interval(np.nan, np.nan, np.nan, len(own))
+    return mean_interval(own["gain"].to_numpy(dtype=float))

@@ -1,0 +1,157 @@
+"""What values of all measures show: of each, whether it tells true from random labels, and of a bound, what it says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from byrote.evidence.finding import Finding, Outcome
+from byrote.evidence.intervals import Interval, mean_interval
+from byrote.evidence.judgement import Telling, telling
+from byrote.theory.measures.catalog import MEASURES
+from byrote.theory.measures.measure import Measure
+
+Badge = Literal["yes", "no", "no conclusion"]
+Says = Literal["vacuous", "no better than guessing", "says something"]
+_ROUNDING = 1e-9
+LABELS = ("true-labels", "random-labels")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One measure of the networks of one model."""
+
+    model: str
+    name: str
+    measure: Measure
+    values: dict[str, Interval]
+    """By labels: over the networks that have fitted and for which it exists."""
+    error_bounds: dict[str, Interval]
+    """By labels, of a bound: on the 0-1 error, over the same networks; empty for other measures."""
+    telling: Telling
+    num_classes: int
+    why_not: str
+    """Why it does not exist for the architecture; "" where it does."""
+
+    @property
+    def badge(self) -> Badge:
+        """Whether it tells true labels from random ones."""
+        tells = self.telling.tells
+        return "no conclusion" if tells is None else "yes" if tells else "no"
+
+    def says(self, labels: str) -> Says | None:
+        """What a bound says of networks with these labels, in the mean; None of other measures or without networks."""
+        bound = self.error_bounds.get(labels)
+        if bound is None or math.isnan(bound.mean):
+            return None
+        if bound.mean >= 1 - _ROUNDING:
+            return "vacuous"
+        return "no better than guessing" if bound.mean >= 1 - 1 / self.num_classes else "says something"
+
+
+def readings(table: pd.DataFrame) -> list[Reading]:
+    """Of the table of a BoundsAnalysis: each model's measures, in the order of MEASURES."""
+    return [_reading(str(model), runs, name) for model, runs in table.groupby("model", sort=False) for name in MEASURES]
+
+
+def findings(table: pd.DataFrame) -> list[Finding]:
+    """One for each measure, and of several models for each of theirs."""
+    if table.empty:
+        return []
+    return list(_findings(readings(table), of_several=table["model"].nunique() > 1))
+
+
+def headline(found: Sequence[Reading]) -> str:
+    """The whole page in one line."""
+    told = [reading for reading in found if reading.badge == "yes"]
+    decided = [reading for reading in found if reading.badge != "no conclusion"]
+    if not decided:
+        return "No conclusion about bounds and measures."
+    bounds = [reading for reading in found if reading.measure.kind == "bound"]
+    speaking = [reading for reading in bounds if reading.says("true-labels") == "says something"]
+    return (
+        f"{len(told)} of {len(decided)} measures tell true labels from random ones; {len(speaking)} of {len(bounds)} "
+        f"bounds {'says' if len(speaking) == 1 else 'say'} anything."
+    )
+
+
+def number(value: float) -> str:
+    """Three digits: "0.0123", "12,300", "1.23e+07"; "∞"; "–" for what does not exist."""
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞"
+    size = abs(value)
+    if size >= 1e6 or 0 < size < 1e-3:
+        return f"{value:.2e}"
+    return f"{float(f'{value:.3g}'):,.10g}"
+
+
+def _reading(model: str, runs: pd.DataFrame, name: str) -> Reading:
+    measure = MEASURES[name]
+    sound = runs[runs["failed_checks"] == ""]
+    counted = sound[sound["fitted"].astype(bool) & sound[name].notna()]
+    column = f"{name} error bound"
+
+    def over(column: str) -> dict[str, Interval]:
+        return {
+            labels: mean_interval(counted.loc[counted["corruption"] == labels, column].to_numpy(np.float64))
+            for labels in LABELS
+        }
+
+    why_not = f"{name} (why not)"
+    reasons: list[str] = runs[why_not].dropna().tolist() if why_not in runs else []
+    turned = sound.assign(**{name: sound[name].astype(float) * (1 if measure.larger_is_worse else -1)})
+    return Reading(
+        model=model,
+        name=name,
+        measure=measure,
+        values=over(name),
+        error_bounds=over(column) if measure.kind == "bound" else {},
+        telling=telling(turned, name),
+        num_classes=int(runs["num_classes"].iloc[0]),
+        why_not=next(iter(reasons), ""),
+    )
+
+
+_OUTCOMES: dict[Badge, Outcome] = {"yes": "supported", "no": "not supported", "no conclusion": "no conclusion"}
+
+
+def _findings(found: Sequence[Reading], *, of_several: bool) -> Iterator[Finding]:
+    for reading in found:
+        title = reading.measure.title
+        claim = f"{title[:1].upper()}{title[1:]} tells true labels from random ones"
+        prefix = f"{reading.model}: " if of_several else ""
+        yield Finding(prefix + claim, _OUTCOMES[reading.badge], " ".join(_sentences(reading)))
+
+
+def _sentences(reading: Reading) -> Iterator[str]:
+    if reading.why_not:
+        yield f"It does not exist for this network: {reading.why_not}."
+        return
+    told, (true, random) = reading.telling, (reading.values[labels] for labels in LABELS)
+    counts = f"networks that have fitted: {true.n} and {random.n}"
+    yield f"{number(true.mean)} on true labels, {number(random.mean)} on random ones (means; {counts})."
+    if told.num_unfitted:
+        yield f"Pairs that had not both fitted, and decide nothing: {told.num_unfitted}."
+    difference = told.difference
+    if not math.isnan(difference.low):
+        yield (
+            f"Relative difference, {'' if reading.measure.larger_is_worse else 'its sign reversed, '}"
+            f"{difference.mean:+.2f} (95% interval over seeds: {difference.low:+.2f} to {difference.high:+.2f})."
+        )
+    if told.tells is None:
+        yield told.would_decide
+    if reading.measure.kind == "bound":
+        said = [
+            f"on {labels.replace('-', ' ')} at most {number(reading.error_bounds[labels].mean)} ({says})"
+            for labels in LABELS
+            if (says := reading.says(labels)) is not None
+        ]
+        if said:
+            yield f"The error on new examples is bounded: {', '.join(said)}."

@@ -1,0 +1,187 @@
+"""Bounds and measures on a page: a scoreboard, and what each says of true and of random labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import get_args
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from byrote.charts.figure import Figure, layered, rounded, seed_sentence, slug
+from byrote.charts.sections import Cell, PageTable, Presentation, Section, Tone
+from byrote.evidence.intervals import mean_interval
+from byrote.evidence.judgement import EACH_BY_ITSELF
+from byrote.evidence.words import percent
+from byrote.studies.bounds.findings import LABELS, Badge, Reading, Says, headline, number, readings
+from byrote.studies.bounds.study import BoundsAnalysis
+from byrote.theory.calculation import Computed
+from byrote.theory.measures.catalog import MEASURES
+
+_TONES: dict[Badge, Tone] = {"yes": "good", "no": "bad", "no conclusion": "unsure"}
+_SAYS: dict[Says, Tone] = {"vacuous": "bad", "no better than guessing": "unsure", "says something": "good"}
+_BLOCKS = {
+    "bound": "bounds",
+    "margin": "margins",
+    "norm": "norms",
+    "sharpness": "sharpness",
+    "baseline": "baselines",
+}
+_NOTES = (
+    (
+        "A measure tells true from random labels if the relative difference (random - true) / (|random| + |true|), "
+        "turned so that larger should mean a larger gap, has a 95% interval over seeds above 0, and if exchanging the "
+        "labels among the networks gives as large a one in at most 5% of all ways. Networks that have not fitted 99% "
+        "of their labels do not count."
+    ),
+    EACH_BY_ITSELF,
+    (
+        "A bound's value is its bound on the 0-1 error on new examples less the network's training error, with a "
+        "probability of 95% over the draw of the training set. Vacuous: it allows an error of 1. On random "
+        "labels, those of new examples are random too, and the error is that of guessing. PAC-Bayes bounds the "
+        "error of a network whose weights are drawn from the optimised posterior, not of the trained one."
+    ),
+    (
+        "Margins are output of the label minus the largest other, at their 10% quantile. Batch norm is folded into the "
+        "layer before it. Constants and conventions are at the head of each measure's file."
+    ),
+    f"Sources: {'; '.join(f'{measure.title}, {measure.source}' for measure in MEASURES.values())}.",
+)
+
+
+def present(_analysis: BoundsAnalysis, _results: Sequence[Computed], table: pd.DataFrame) -> Presentation:
+    """A section for each model: its scoreboard, and a row for each measure."""
+    found = readings(table)
+    return Presentation(
+        headline=headline(found),
+        sections=[
+            Section(
+                id=f"scoreboard-{slug(str(model))}",
+                title=f"Scoreboard of {model}",
+                lead="Bars show how many times worse each measure is for the network on random labels. "
+                "At 1 it does not see the difference, and cannot explain why only one of them generalises.",
+                figures=[scoreboard([reading for reading in found if reading.model == model], runs)],
+                table=measures_table([reading for reading in found if reading.model == model]),
+                note=_runs_sentence(runs),
+            )
+            for model, runs in table.groupby("model", sort=False)
+        ],
+        notes=_NOTES,
+    )
+
+
+def scoreboard(found: Sequence[Reading], runs: pd.DataFrame) -> Figure:
+    """A row a measure: the ratio of its value on random labels to that on true ones, or the other way round where less
+    is worse; a geometric mean over seeds, and its interval."""
+    data = rounded(pd.DataFrame([_row(reading, runs) for reading in found]))
+    drawn = data.dropna(subset=["ratio"])
+    domain = list(get_args(Badge))
+    scale = alt.Scale(domain=domain)
+    legend = alt.Legend(values=[badge for badge in domain if badge in set(data["told"])])
+    color = alt.Color("told:N", scale=scale, legend=legend)
+    # Of two seeds, intervals would take the axis to where nothing is.
+    ends = [min(0.5, drawn["ratio"].min() / 3), max(2.0, 3 * drawn["ratio"].max())] if len(drawn) else [0.5, 2.0]
+    title = "random over true labels"
+    x = alt.X(
+        "ratio:Q",
+        title=title,
+        scale=alt.Scale(type="log", nice=False, domain=ends),
+        axis=alt.Axis(format="~g", tickCount=5, labelOverlap=True),
+    )
+    base = alt.Chart().encode(
+        y=alt.Y("measure:N", sort=list(data["measure"]), title=None, axis=alt.Axis(labelLimit=200, grid=True))
+    )
+    layers = [
+        alt.Chart().mark_rule(strokeDash=[2, 3]).encode(x=alt.datum(1)),
+        base.mark_rule(strokeWidth=1.5, clip=True).encode(x=alt.X("low:Q", title=title), x2="high:Q", color=color),
+        base.mark_point(filled=False, opacity=1).encode(
+            x=x,
+            color=color,
+            fill=alt.Fill("told:N", scale=scale, legend=None),
+            fillOpacity=alt.condition("datum.says === 'vacuous'", alt.value(0), alt.value(1)),
+            shape=alt.Shape("told:N", scale=scale, legend=legend),
+            tooltip=[
+                alt.Tooltip("measure:N"),
+                alt.Tooltip("true:Q", title="true labels", format=".3~g"),
+                alt.Tooltip("random:Q", title="random labels", format=".3~g"),
+                alt.Tooltip("ratio:Q", format=".3~g"),
+                alt.Tooltip("low:Q", title="95% interval, low", format=".3~g"),
+                alt.Tooltip("high:Q", title="95% interval, high", format=".3~g"),
+                alt.Tooltip("says:N", title="as a bound"),
+            ],
+        ),
+    ]
+    model = found[0].model
+    return Figure(
+        name=f"scoreboard-{slug(model)}",
+        title=model,
+        subtitle=f"n = {int(runs['n_train'].iloc[0]):,}",
+        caption="Yes or no: whether it tells true from random labels. Geometric means over seeds, 95% intervals; of "
+        "the margin, where less is worse, true over random labels. Hollow: a bound that is vacuous on true labels. "
+        f"{seed_sentence(runs)}",
+        data=data,
+        chart=layered(*layers, data=data, height=24 * len(data) + 20),
+    )
+
+
+def _row(reading: Reading, runs: pd.DataFrame) -> dict[str, object]:
+    sound = runs[(runs["failed_checks"] == "") & runs["fitted"].astype(bool)]
+    by_seed = sound.pivot_table(index="seed", columns="corruption", values=reading.name, aggfunc="first")
+    logs = np.empty(0)
+    if set(LABELS) <= set(by_seed.columns):
+        true, random = (by_seed[labels].to_numpy(np.float64) for labels in LABELS)
+        both = (true > 0) & (random > 0)
+        logs = np.log(random[both] / true[both]) * (1 if reading.measure.larger_is_worse else -1)
+    interval = mean_interval(logs)
+    return {
+        "measure": reading.measure.title,
+        "told": reading.badge,
+        "ratio": np.exp(interval.mean),
+        "low": np.exp(interval.low),
+        "high": np.exp(interval.high),
+        "true": reading.values[LABELS[0]].mean,
+        "random": reading.values[LABELS[1]].mean,
+        "says": reading.says(LABELS[0]) or "",
+        "seeds": interval.n,
+    }
+
+
+def measures_table(found: Sequence[Reading]) -> PageTable:
+    blocks: dict[str, list[list[str | Cell]]] = {}
+    for reading in found:
+        blocks.setdefault(_BLOCKS[reading.measure.kind], []).append(
+            [
+                reading.measure.title,
+                *(_value(reading, labels) for labels in LABELS),
+                _badge(reading),
+            ]
+        )
+    return PageTable(header=("measure", "true labels", "random labels", "tells them apart"), blocks=blocks)
+
+
+def _value(reading: Reading, labels: str) -> Cell:
+    if reading.why_not:
+        return Cell("–", "quiet")
+    text, says = number(reading.values[labels].mean), reading.says(labels)
+    return Cell(text) if says is None else Cell(text, _SAYS[says], says)
+
+
+def _badge(reading: Reading) -> Cell:
+    if reading.why_not:
+        return Cell("no conclusion", "unsure", "does not exist here")
+    difference = reading.telling.difference
+    return Cell(reading.badge, _TONES[reading.badge], "" if np.isnan(difference.mean) else f"{difference.mean:+.2f}")
+
+
+def _runs_sentence(runs: pd.DataFrame) -> str:
+    parts = []
+    for labels in LABELS:
+        own = runs[runs["corruption"] == labels]
+        if len(own):
+            parts.append(
+                f"{labels.replace('-', ' ').capitalize()}: {int(own['fitted'].sum())} of {len(own)} networks fitted, "
+                f"train accuracy {percent(own['train_accuracy'].mean())}, test {percent(own['test_accuracy'].mean())}."
+            )
+    reasons = sorted({reason for name in runs if str(name).endswith("(why not)") for reason in runs[name].dropna()})
+    return " ".join([*parts, *(f"Measures without a value: {reason}." for reason in reasons)])

@@ -1,0 +1,1 @@
+"""Implicit regularisers: what early stopping and batch norm do to the accuracy on unseen data."""

@@ -1,0 +1,78 @@
+"""Batch norm as an implicit regulariser: the same network with and without it, and how fast each learns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Int64
+
+from byrote.evidence.comparisons import discordant_columns
+from byrote.references import place_of, short_name
+from byrote.training.outcome import TrainOutcome
+
+LEVELS = (0.5, 0.9, 0.99)
+"""Training accuracies that learning is timed to."""
+WITHOUT = ("-no-batchnorm", "_no_batchnorm")
+"""What the name of a model without batch norm ends with: that of a catalogue, or of a function."""
+
+
+def batch_norm_pairs(models: Sequence[str]) -> list[tuple[str, str]]:
+    """Each model with its twin without batch norm, where `models` has both: ("resnet", "resnet-no-batchnorm")."""
+    # The places of functions that a notebook or a script defines hold a digest of each.
+    places = {(place_of(model), short_name(model)): model for model in models}
+    return [
+        (model, places[place, name + ending])
+        for (place, name), model in places.items()
+        for ending in WITHOUT
+        if (place, name + ending) in places
+    ]
+
+
+def steps_column(level: float) -> str:
+    """ "steps_to_train_90"."""
+    return f"steps_to_train_{round(100 * level)}"
+
+
+def learning_columns(outcomes: Sequence[TrainOutcome]) -> dict[str, list[float]]:
+    """Per run, in the order of `outcomes`:
+
+    steps_to_train_50, _90, _99: optimiser steps until accuracy over an epoch's training batches, in train mode while
+        weights moved, had reached that; exact to one epoch; NaN if it never did. In evaluation mode batch norm's
+        running averages would delay it.
+    evaluation_lag: by how much accuracy in train mode was ahead of that in evaluation mode after the same epoch, at the
+        most; a fraction, below 0 where it never was.
+    """
+    columns = {steps_column(level): [_steps_to(outcome, level) for outcome in outcomes] for level in LEVELS}
+    return columns | {"evaluation_lag": [_evaluation_lag(outcome) for outcome in outcomes]}
+
+
+def twin_columns(
+    outcomes: Sequence[TrainOutcome], test_labels: Int64[np.ndarray, " T"], pairs: Sequence[tuple[str, str]]
+) -> dict[str, list[float]]:
+    """won_against_twin, lost_against_twin, agreed_against_twin: see `discordant_columns`.
+
+    NaN without a twin of the same corruption and seed.
+    """
+    right = {_identity(outcome): outcome.test_predictions == test_labels for outcome in outcomes}
+    twins = dict(pairs)
+    return discordant_columns(
+        "twin",
+        list(right.values()),
+        [right.get((twins.get(model, ""), corruptions, seed)) for model, corruptions, seed in right],
+        [identity[:2] for identity in right],
+    )
+
+
+def _identity(outcome: TrainOutcome) -> tuple[str, object, int]:
+    return outcome.spec.model, outcome.spec.corruptions, outcome.spec.seed
+
+
+def _steps_to(outcome: TrainOutcome, level: float) -> float:
+    reached = np.flatnonzero(outcome.curve["running_accuracy"] >= level)
+    return float(outcome.curve["step"][reached[0]]) if reached.size else np.nan
+
+
+def _evaluation_lag(outcome: TrainOutcome) -> float:
+    return float(pd.Series(outcome.curve["running_accuracy"] - outcome.curve["train_accuracy"]).max())

@@ -1,0 +1,266 @@
+"""Implicit regularisers on a page: the paper's Figure 2, early stopping and batch norm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from byrote.charts.early_stopping import early_stopping_figure
+from byrote.charts.figure import (
+    MOST_POINTS,
+    Figure,
+    binned,
+    layered,
+    model_label,
+    over_seeds,
+    seed_sentence,
+    setting_label,
+    slug,
+    steps_x,
+    with_dashes,
+)
+from byrote.charts.sections import Cell, PageTable, Presentation, Section
+from byrote.charts.theme import DASHES
+from byrote.data.dataset import Dataset
+from byrote.evidence.intervals import Interval, mean_interval
+from byrote.evidence.words import percent
+from byrote.studies.implicit.batch_norm import LEVELS, batch_norm_pairs, steps_column
+from byrote.studies.implicit.findings import paper_pair, runs_of
+from byrote.studies.paper_numbers import is_cifar10
+from byrote.studies.study import Study
+from byrote.training.outcome import TrainOutcome
+
+_NORMS = ("with batch norm", "without")
+_MODES = ("evaluation mode", "train mode")
+
+
+def present(study: Study, outcomes: Sequence[TrainOutcome], table: pd.DataFrame) -> Presentation:
+    """Early stopping for each model, and batch norm for each model that has a twin without it."""
+    models: dict[tuple[str, int], list[TrainOutcome]] = {}
+    for outcome in outcomes:
+        models.setdefault((outcome.spec.model, outcome.n_train), []).append(outcome)
+    curves = [early_stopping_figure(runs, [_setting(run) for run in runs], "Figure 2a") for runs in models.values()]
+    sections = [
+        Section(
+            id="early-stopping",
+            number="Figure 2a",
+            title="Early stopping",
+            lead="How much better a network would have tested had training stopped sooner. Its best on the test set is "
+            "what one could hope for; what stopping early really gives is its test accuracy where it was best on "
+            "validation examples.",
+            figures=[figure for figure in curves if figure is not None],
+            table=stopping_table(table),
+            note="Gain: test accuracy where validation was best, minus that of the last step. Optimism: what choosing "
+            "by the test set itself would have added. Both in points. Validation examples are a stratified part of the "
+            "training set that is not trained on; their labels are true. The first of equally good moments counts.",
+        )
+    ]
+    pairs = _pairs(table)
+    if pairs:
+        sections.append(
+            Section(
+                id="batch-norm",
+                number="Figure 2b",
+                title="Batch norm",
+                lead="The same network with and without it, for the same steps on the same batches.",
+                figures=[figure for pair in pairs for figure in batch_norm_figures(outcomes, *pair)],
+                table=batch_norm_table(table, study.data),
+                note="Steps until accuracy over an epoch's training batches, in train mode, had reached that; exact to "
+                "one epoch. In evaluation mode batch norm uses running averages. On few examples they lag behind the "
+                "weights, and training accuracy is then lower than in train mode.",
+            )
+        )
+    return Presentation(headline=headline(table), sections=sections)
+
+
+def headline(table: pd.DataFrame) -> str:
+    """What both give on the cleanest labels, in points, from runs that fitted and failed no check."""
+    sound = table[table["fitted"].astype(bool) & (table["failed_checks"] == "")]
+    sound = sound[sound["label_rate"] == table["label_rate"].min()]
+    gains = sound.groupby("model", sort=False)["early_stopping_gain"].mean().dropna()
+    tests = sound.groupby("model", sort=False)["test_accuracy"].mean()
+    norms = [tests[first] - tests[second] for first, second in batch_norm_pairs(list(tests.index))]
+    parts = [
+        f"{name} {_points_between(values)}"
+        for name, values in (("batch norm", norms), ("early stopping", gains.tolist()))
+        if len(values)
+    ]
+    return f"Points of test accuracy: {', '.join(parts)}." if parts else "No conclusion about implicit regularisers."
+
+
+def stopping_table(table: pd.DataFrame) -> PageTable:
+    """A block a model, a row a rate of label corruption; means over seeds."""
+    blocks: dict[str, list[list[str | Cell]]] = {}
+    for _, runs in table.groupby(["model", "n_train", "corruption", "corruption_rate"], sort=False):
+        first = runs.iloc[0]
+        label = setting_label(first["corruption"], first["corruption_rate"])
+        intervals = {name: mean_interval(runs[name].to_numpy(np.float64)) for name in _STOPPING}
+        row: list[str | Cell] = [
+            Cell(label, note="" if runs["fitted"].all() else "not fitted"),
+            *(_accuracy(intervals[name]) for name in _STOPPING[:3]),
+            *(_points(intervals[name]) for name in _STOPPING[3:]),
+            f"{first['num_validation']:,}",
+            str(len(runs)),
+        ]
+        blocks.setdefault(model_label(first["model"], int(first["n_train"])), []).append(row)
+    return PageTable(
+        header=("labels", "last", "best on validation", "best on test", "gain", "optimism", "validation", "seeds"),
+        spans=(("", 1), ("test accuracy", 3), ("points", 2), ("examples", 1), ("", 1)),
+        blocks=blocks,
+    )
+
+
+_STOPPING = ("test_accuracy", "best_on_validation", "best_on_test", "early_stopping_gain", "optimism")
+
+
+def batch_norm_table(table: pd.DataFrame, data: Dataset) -> PageTable:
+    """A block a model and rate; accuracies and steps with and without batch norm, and the difference or ratio."""
+    blocks: dict[str, list[list[str | Cell]]] = {}
+    for model, twin, rate in _pairs(table):
+        own, other = (runs_of(table, name, rate).set_index("seed") for name in (model, twin))
+        rows: list[list[str | Cell]] = []
+        for name, words in (("test_accuracy", "test accuracy"), ("train_accuracy", "train accuracy")):
+            rows.append([words, *(_accuracy(_mean(runs, name)) for runs in (own, other))])
+            rows[-1].append(_points(mean_interval((own[name] - other[name]).dropna().to_numpy(np.float64)), " points"))
+        paper = paper_pair(model, twin) if rate == 0 and is_cifar10(data) else None
+        if paper is not None:
+            cells = (percent(paper[0], 2), percent(paper[1], 2), f"{100 * (paper[0] - paper[1]):+.2f} points")
+            rows.insert(1, [Cell("the paper's", "quiet", "n = 50,000"), *(Cell(text, "quiet") for text in cells)])
+        for level in LEVELS:
+            name = steps_column(level)
+            ratio = mean_interval((own[name] / other[name]).to_numpy(np.float64))
+            rows.append(
+                [
+                    f"steps to {level:.0%} train accuracy",
+                    *(_steps(_mean(runs, name)) for runs in (own, other)),
+                    "–" if np.isnan(ratio.mean) else Cell(f"× {ratio.mean:.2f}", note=_spread(ratio, 1, 2)),
+                ]
+            )
+        lags = [_mean(runs, "evaluation_lag") for runs in (own, other)]
+        rows.append(["evaluation mode behind by up to", *(_points(lag, " points") for lag in lags), ""])
+        label = model_label(model, int(own["n_train"].iloc[0]))
+        blocks[label if rate == 0 else f"{label}, {setting_label('partial-labels', rate)}"] = rows
+    return PageTable(header=("", *_NORMS, "difference"), blocks=blocks)
+
+
+def batch_norm_figures(outcomes: Sequence[TrainOutcome], model: str, twin: str, rate: float) -> list[Figure]:
+    """Training accuracy in both modes, and test accuracy, against steps; means over seeds with their interval."""
+    runs = [
+        (norm, outcome)
+        for norm, name in zip(_NORMS, (model, twin), strict=True)
+        for outcome in outcomes
+        if outcome.spec.model == name and outcome.spec.label_rate == rate
+    ]
+    training = pd.concat(
+        [
+            curve.assign(norm=norm, mode=mode, seed=outcome.spec.seed)
+            for norm, outcome in runs
+            for mode, curve in zip(_MODES, (_evaluated(outcome, "train_accuracy"), _running(outcome)), strict=True)
+        ],
+        ignore_index=True,
+    )
+    testing = pd.concat(
+        [_evaluated(outcome, "test_accuracy").assign(norm=norm, seed=outcome.spec.seed) for norm, outcome in runs],
+        ignore_index=True,
+    )
+    first = runs[0][1]
+    setting = "" if rate == 0 else f", {setting_label('partial-labels', rate)}"
+    stem = slug(f"{model}-{first.n_train}{setting}")
+    seeds = seed_sentence(testing)
+    subtitle = model_label(model, first.n_train) + setting
+    train = over_seeds(training, ["norm", "mode", "step"], "accuracy", "accuracy")
+    test = over_seeds(testing, ["norm", "step"], "accuracy", "accuracy")
+    color = with_dashes("norm", _NORMS, _NORMS)["color"]
+    return [
+        Figure(
+            name=f"figure-2b-train-{stem}",
+            title="Training accuracy",
+            caption="Train mode: over the batches of each epoch, while weights move. Evaluation mode, with the "
+            f"interval if there is one: on the whole training set. {seeds}",
+            data=train,
+            chart=_accuracy_chart(train, color, _mode_dash()),
+            subtitle=subtitle,
+            log_steps=True,
+        ),
+        Figure(
+            name=f"figure-2b-test-{stem}",
+            title="Test accuracy",
+            caption=f"On {first.n_test:,} test examples, in evaluation mode. {seeds}",
+            data=test,
+            chart=_accuracy_chart(test, color, with_dashes("norm", _NORMS, _NORMS)["strokeDash"]),
+            subtitle=subtitle,
+            log_steps=True,
+        ),
+    ]
+
+
+def _accuracy_chart(data: pd.DataFrame, color: alt.Color, dash: alt.StrokeDash) -> alt.LayerChart:
+    base = alt.Chart().encode(x=steps_x(), color=color)
+    scale = alt.Scale(domain=[0, 1])  # the interval of few seeds may reach beyond
+    y = alt.Y("accuracy:Q", title="accuracy", axis=alt.Axis(format=".0%"), scale=scale)
+    layers = [base.mark_line().encode(y=y, strokeDash=dash)]
+    if data["low"].notna().any():
+        band = base.mark_area(opacity=0.18, clip=True).encode(y=alt.Y("low:Q", title="accuracy"), y2="high:Q")
+        layers.append(band.transform_filter(f"datum.mode !== '{_MODES[1]}'"))
+    return layered(*layers, data=data, height=240)
+
+
+def _mode_dash() -> alt.StrokeDash:
+    scale = alt.Scale(domain=_MODES, range=[DASHES[0], DASHES[2]])
+    return alt.StrokeDash("mode:N", scale=scale, legend=alt.Legend(orient="bottom", symbolType="stroke"))
+
+
+def _evaluated(outcome: TrainOutcome, column: str) -> pd.DataFrame:
+    """Where the test set was evaluated, which runs of one study share: [step, accuracy]."""
+    curve = outcome.curve
+    rows = pd.DataFrame({"step": curve["step"], "accuracy": curve[column]})
+    return rows[~np.isnan(curve["test_accuracy"])]
+
+
+def _running(outcome: TrainOutcome) -> pd.DataFrame:
+    curve = outcome.curve
+    points = binned(curve["step"], curve["running_accuracy"], outcome.steps_run, MOST_POINTS)
+    return pd.DataFrame(points, columns=["step", "accuracy"])
+
+
+def _pairs(table: pd.DataFrame) -> list[tuple[str, str, float]]:
+    """Models with their twins, and the rates that runs of both have."""
+    rates = table.groupby("model", sort=False)["label_rate"].unique()
+    pairs = batch_norm_pairs(list(rates.index))
+    return [(first, second, float(rate)) for first, second in pairs for rate in rates[first] if rate in rates[second]]
+
+
+def _setting(outcome: TrainOutcome) -> str:
+    return setting_label(outcome.spec.corruption, outcome.spec.corruption_rate)
+
+
+def _mean(runs: pd.DataFrame, name: str) -> Interval:
+    return mean_interval(runs[name].to_numpy(np.float64))
+
+
+def _accuracy(interval: Interval) -> Cell:
+    return Cell(percent(interval.mean), note=_spread(interval, 100, 1))
+
+
+def _points(interval: Interval, unit: str = "") -> str | Cell:
+    if np.isnan(interval.mean):
+        return "–"
+    return Cell(f"{100 * interval.mean:+.1f}{unit}", note=_spread(interval, 100, 1))
+
+
+def _steps(interval: Interval) -> str | Cell:
+    return "never" if np.isnan(interval.mean) else Cell(f"{interval.mean:,.0f}", note=_spread(interval, 1, 0))
+
+
+def _spread(interval: Interval, scale: int, digits: int) -> str:
+    """Half of the interval, where there is one."""
+    return "" if np.isnan(interval.low) else f"± {scale * (interval.high - interval.mean):,.{digits}f}"
+
+
+def _points_between(values: Sequence[float]) -> str:
+    """ "+1.2", or "+0.3 to +1.2" of several."""
+    ends = dict.fromkeys(f"{100 * value:+.1f}" for value in (min(values), max(values)))
+    return " to ".join(ends)

@@ -1,0 +1,1 @@
+"""Judging measures of complexity: which of them tell true labels from random ones, and rank networks a"""

@@ -1,0 +1,318 @@
+"""Judging measures of complexity: which of them tell true labels from random ones, and rank networks as their gaps do?
+
+Claim      A quantity that is as large on true labels as on random ones, for the same network, recipe and inputs, cannot
+           explain why the first generalises and the second does not.
+Command    byrote judge FILE.py:NAME --data digits    (or without a name: every measure in the box)
+Cost       A user's function of the outputs takes seconds; all those judged unless named, 2 minutes on digits and two
+           AMD EPYC cores, most of it sharpness, which takes many minutes where a zoo has convolutional networks.
+Expected   What belongs to the architecture alone (its number of parameters, its VC dimension) does not tell them apart.
+           Norms and distances that grow while noise is fitted do, and few of them rank networks within one setting of
+           the labels better than the time to fit does. Three seeds: on digits 8 of 9 measures tell labels apart, on
+           500 images of CIFAR-10 (JPEG copy) 5 of 9, and none ranks networks better than every baseline.
+Source     Zhang et al., Understanding deep learning requires rethinking generalization (ICLR 2017), section 2.2; and
+           what judgement.py names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from pydantic import PrivateAttr
+
+from byrote.data.dataset import Dataset, require_dataset
+from byrote.data.kinds import in_words
+from byrote.errors import UserError, suggestion
+from byrote.evidence.finding import Finding
+from byrote.evidence.intervals import Interval
+from byrote.evidence.judgement import Judgement, judge_values
+from byrote.references import is_reference, load_object
+from byrote.studies.analysis import Analysis
+from byrote.theory.calculation import Calculation, Computed, OnStage, Result, Value
+from byrote.theory.measures.catalog import MEASURES
+from byrote.theory.measures.measure import VERSION, Measure, TrainingSet, why_not
+from byrote.theory.measures.trained import trained_network, training_set
+from byrote.training.outcome import TrainOutcome
+from byrote.training.spec import TrainSpec
+
+BASELINES = tuple(name for name, measure in MEASURES.items() if measure.kind == "baseline")
+SLOW = ("pac-bayes", "hessian-trace", "top-eigenvalue")
+"""Seconds or minutes for each network of a zoo of hundreds: judged when asked for by name."""
+_NOT_OF_THE_DATA = {"model": "", "learning_rate": 1.0, "batch_size": 1, "weight_decay": 0.0, "dropout": 0.0}
+"""Fields that do not change what a network is trained on, as far as zoos vary them."""
+Networks = Callable[[], Iterator[TrainOutcome]]
+"""The runs of a zoo one by one, with their weights."""
+
+
+def find_measure(name: str) -> Measure:
+    """The measure of that name in the box, or the user's own function behind FILE.py:NAME or package.module:NAME.
+
+    Raises:
+        UserError: there is none, or it is no function.
+    """
+    if not is_reference(name):
+        if name not in MEASURES:
+            known = ", ".join(MEASURES)
+            raise UserError(
+                f"got the measure {name!r}, expected FILE.py:NAME or one of {known}{suggestion(name, MEASURES)}"
+            )
+        return MEASURES[name]
+    function = load_object(name)
+    if isinstance(function, Measure):
+        return function
+    if not callable(function):
+        raise UserError(
+            f"got the measure {name!r}, which is {function!r}, expected a function "
+            "(model, initial_state, data, outcome) -> float"
+        )
+    try:
+        takes = inspect.signature(function)
+    except (TypeError, ValueError):  # of some built-in functions, which then say so when they are called
+        takes = None
+    try:
+        if takes is not None:
+            takes.bind("model", "initial_state", "data", "outcome")
+    except TypeError as error:
+        raise UserError(
+            f"got the measure {name!r}, which takes {takes} ({error}): expected a function "
+            "(model, initial_state, data, outcome) -> float"
+        ) from error
+    return Measure(function, "norm", name.rpartition(":")[2].replace("_", " "), "yours")
+
+
+class MeasureOfNetworks(Calculation):
+    """One measure of every network of a zoo."""
+
+    name: ClassVar[str] = "measure-of-networks"
+    version: ClassVar[int | str] = VERSION
+
+    measure: str
+    networks: str
+    """Digest of the keys of their runs."""
+    _load: Networks = PrivateAttr()
+    _num: int = PrivateAttr()
+
+    @classmethod
+    def of(cls, measure: str, keys: Sequence[str], load: Networks) -> MeasureOfNetworks:
+        made = cls(measure=measure, networks=hashlib.sha256("\n".join(keys).encode()).hexdigest())
+        made._load, made._num = load, len(keys)
+        return made
+
+    @property
+    def label(self) -> str:
+        return self.measure
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        return (self.measure,)
+
+    def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:  # noqa: ARG002
+        measure = find_measure(self.measure)
+        values: list[float] = []
+        missing = ""
+        # Networks of one corruption and seed saw the same data.
+        seen: dict[TrainSpec, TrainingSet] = {}
+        for outcome in self._load():
+            spec = outcome.spec
+            known = spec.model_copy(update=_NOT_OF_THE_DATA)
+            if known not in seen:
+                seen[known] = training_set(spec, data)
+            network, initial = trained_network(outcome, data), outcome.initial_state or {}
+            try:
+                value = measure.function(network, initial, seen[known], _without_weights(outcome))
+            except Exception as error:  # a layer that it cannot read, a module without a second derivative
+                if is_reference(self.measure) and not isinstance(error, UserError):
+                    raise  # the user's own mistake, with its trace
+                value, missing = math.nan, missing or f"{outcome.spec.model}: {why_not(error)}"
+            values.append(_number(value, self.measure, outcome))
+            on_stage("evaluating networks", len(values) / self._num)
+        array = np.array(values)
+        counts: dict[str, Value] = {
+            "num_networks": len(array),
+            "num_missing": int(np.isnan(array).sum()),
+            "missing": missing,
+        }
+        return Result(counts, {"values": array})
+
+
+def _without_weights(outcome: TrainOutcome) -> TrainOutcome:
+    return replace(outcome, initial_state=None, final_state=None)
+
+
+def _number(value: Any, name: str, outcome: TrainOutcome) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"the measure {name} gave {value!r} for {outcome.spec.model} on {outcome.spec.corruption}, "
+            "expected a number"
+        ) from error
+
+
+@dataclass(frozen=True, eq=False)
+class JudgeAnalysis(Analysis):
+    """Measures, judged by trained networks. `byrote.judge` makes one.
+
+    Args:
+        data: what the networks were trained on.
+        runs: the table of their study, a row a network, in the order in which `load` gives them.
+        load: gives their runs with weights.
+        measures: names, FILE.py:NAME or package.module:NAME.
+        choice_of_models: which the networks are and why, in one sentence.
+
+    Raises:
+        UserError: a measure that is not there, or named twice.
+    """
+
+    name: ClassVar[str] = "judge"
+    title: ClassVar[str] = "Which measures explain generalization?"
+
+    data: Dataset
+    runs: pd.DataFrame
+    load: Networks
+    measures: Sequence[str]
+    choice_of_models: str = ""
+
+    def __post_init__(self) -> None:
+        require_dataset(self.data)
+        if not self.measures or len(set(self.measures)) < len(self.measures):
+            raise UserError(f"got measures={list(self.measures)!r}, expected different ones, at least one")
+        for name in self.measures:
+            find_measure(name)
+
+    def plan(self) -> list[MeasureOfNetworks]:
+        keys = list(self.runs["key"])
+        return [MeasureOfNetworks.of(name, keys, self.load) for name in dict.fromkeys((*self.measures, *BASELINES))]
+
+    def summarise(self, results: Sequence[Computed]) -> pd.DataFrame:
+        """One row a measure: what judgement.py finds of it, and the time that all its values took."""
+        rows = []
+        values = self.values(results)
+        for result in results:
+            name = result.calculation.measure  # type: ignore[attr-defined]
+            judgement = self._judgement(name, values)
+            measure = find_measure(name)
+            rows.append(
+                {
+                    "study": self.name,
+                    "measure": name,
+                    "title": measure.title,
+                    "kind": measure.kind,
+                    "source": measure.source,
+                    **_columns(judgement),
+                    "num_missing": result.values["num_missing"],
+                    "missing": result.values["missing"],
+                    "data": self.data.label,
+                    "num_trained": len(self.runs),
+                    "seconds": result.seconds,
+                    "key": result.key,
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def verdict(self, table: pd.DataFrame) -> list[Finding]:
+        return [_finding(row) for row in table.to_dict("records") if row["measure"] in self.measures]
+
+    def choices(self) -> list[str]:
+        inputs = [in_words(self.data, done) for done in self.runs["preprocessing"].unique()]
+        return [*filter(None, [self.choice_of_models]), *inputs]
+
+    def values(self, results: Sequence[Computed]) -> pd.DataFrame:
+        """`runs` with a column for each measure, turned round where a larger value is better."""
+        columns = {}
+        for result in results:
+            name = result.calculation.measure  # type: ignore[attr-defined]
+            columns[name] = result.arrays["values"] * (1 if find_measure(name).larger_is_worse else -1)
+        return self.runs.reset_index(drop=True).assign(**columns)
+
+    def _judgement(self, name: str, values: pd.DataFrame) -> Judgement:
+        if name not in self._judged:
+            baselines = [other for other in BASELINES if other in values and other != name]
+            self._judged[name] = judge_values(values, name, baselines)
+        return self._judged[name]
+
+    @cached_property
+    def _judged(self) -> dict[str, Judgement]:
+        """Resampling takes seconds, and a report asks twice."""
+        return {}
+
+
+def _columns(judgement: Judgement) -> dict[str, object]:
+    telling, ranking = judgement.telling, judgement.ranking
+    return {
+        "num_networks": judgement.num_networks,
+        "tells": telling.tells,
+        **_ends("difference", telling.difference),
+        "share_larger": telling.share_larger,
+        "num_pairs": telling.num_pairs,
+        "num_unfitted": telling.num_unfitted,
+        "num_configurations": telling.num_configurations,
+        "num_seeds": telling.num_seeds,
+        "would_decide": telling.would_decide,
+        **_ends("tau", ranking.overall),
+        **_ends("granulated", ranking.granulated),
+        **{f"within_{factor}": value for factor, value in ranking.within.items()},
+        "worst_environment": ranking.worst_environment,
+        "worst_sign_error": ranking.worst_sign_error,
+        **{
+            name: value
+            for baseline, interval in judgement.over_baselines.items()
+            for name, value in _ends(f"over_{baseline}", interval).items()
+        },
+    }
+
+
+def _ends(name: str, interval: Interval) -> dict[str, float]:
+    return {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
+
+
+def _finding(row: dict[Any, Any]) -> Finding:
+    claim = f"{row['title']} tells true labels from random ones"
+    left_out = f" {row['num_unfitted']} pairs had not both fitted." if row["num_unfitted"] else ""
+    missing = f" It has no value for {row['num_missing']} networks ({row['missing']})." if row["missing"] else ""
+    if not row["num_pairs"]:
+        return Finding(
+            claim, "no conclusion", f"No pairs of networks to compare.{left_out}{missing} {row['would_decide']}"
+        )
+    between = (
+        ""
+        if math.isnan(row["difference_low"])
+        else f" (95% interval over {row['num_configurations']} configurations and {row['num_seeds']} seeds: "
+        f"{row['difference_low']:+.2f} to {row['difference_high']:+.2f})"
+    )
+    told = (
+        f"Of {row['num_pairs']} pairs that differ in their labels alone, both fitted, it is larger on random labels in "
+        f"{100 * row['share_larger']:.0f}%; the relative difference is {row['difference']:+.2f}{between}."
+    )
+    if row["tells"] is None:
+        return Finding(claim, "no conclusion", f"{told}{left_out}{missing} {row['would_decide']}")
+    return Finding(claim, "supported" if row["tells"] else "not supported", f"{told} {_ranks(row)}".strip())
+
+
+def _ranks(row: dict[Any, Any]) -> str:
+    if math.isnan(row["tau"]):
+        return "It is the same for all networks, or for too few to rank them."
+    beaten = [name for name in BASELINES if row.get(f"over_{name}_low", math.nan) > 0]
+    not_beaten = [name for name in BASELINES if f"over_{name}_low" in row and name not in beaten]
+    worst = (
+        f" At worst ({row['worst_environment']}) its sign is wrong in {100 * row['worst_sign_error']:.0f}% of cases."
+        if row["worst_environment"]
+        else ""
+    )
+    against = [
+        f"{word} {', '.join(find_measure(name).title for name in names)}"
+        for word, names in (("better than", beaten), ("not better than", not_beaten))
+        if names
+    ]
+    return (
+        f"It ranks {row['num_networks']} networks by their gaps with Kendall's tau {row['tau']:+.2f} "
+        f"({row['tau_low']:+.2f} to {row['tau_high']:+.2f}), {row['granulated']:+.2f} within single factors"
+        f"{': ' + ', '.join(against) if against else ''}.{worst}"
+    )

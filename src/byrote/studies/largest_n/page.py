@@ -1,0 +1,186 @@
+"""Effective capacity on a page: accuracy on random labels against n, and the bits that networks hold of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from byrote.charts.figure import Figure, layered, rounded, seed_sentence, with_dashes
+from byrote.charts.sections import Cell, PageTable, Presentation, Section
+from byrote.evidence.intervals import mean_interval
+from byrote.studies.largest_n.findings import in_words
+from byrote.studies.largest_n.study import LargestNAnalysis
+from byrote.theory.calculation import Computed
+from byrote.theory.complexity.largest_n import LargestN
+from byrote.training.replica_run import FIT
+
+_FITTED = (
+    "Fitted: 99% of random labels right, in the mean over draws. n doubles until they are not, is bisected between, on "
+    "a grid with steps of a fifth, and doubled further where there are examples. This supposes that fewer examples are "
+    "never harder to fit."
+)
+_BITS = (
+    "Bits: n (log2 K - h(e) - e log2(K - 1)) at error e, with the entropy h of a coin: the mutual information of "
+    "labels and predictions for errors that are uniform over the wrong classes, and a lower bound for all others "
+    "(Fano)."
+)
+_STEPS = (
+    "All n get as many steps as the limit of epochs gives to the largest. The capacity is that of the network together "
+    "with its recipe."
+)
+
+
+def present(analysis: LargestNAnalysis, results: Sequence[Computed], table: pd.DataFrame) -> Presentation:
+    curve = probes(results)
+    return Presentation(
+        headline=headline(table),
+        sections=[
+            Section(
+                id="capacity",
+                title="Random labels against n",
+                lead="A network fits the random labels of few examples, and from some n on no longer. What it holds of "
+                "them is at most the dotted line, on which every label is known, and stops growing where it is full.",
+                figures=[accuracy_figure(curve), bits_figure(curve, analysis.data.num_classes)],
+                table=capacity_table(table),
+                note="Next: the smallest n that was found too large, a fifth above. Bits: the most at any n that was "
+                "tried.",
+            )
+        ],
+        notes=[_FITTED, _BITS, _STEPS],
+    )
+
+
+def headline(table: pd.DataFrame) -> str:
+    """Of the last model, the widest where there are several."""
+    model = table["model"].iloc[-1]
+    own = table[table["model"] == model]
+    if own["largest_n"].isna().any():
+        return f"{model} fitted no random labels: no conclusion."
+    if own["next_n"].isna().any():
+        return f"{model} fits the random labels of all {int(own['n_train'].iloc[0]):,} examples."
+    return f"{model} fits random labels up to n = {own['largest_n'].mean():,.0f}."
+
+
+def probes(results: Sequence[Computed]) -> pd.DataFrame:
+    """A row for each n that was tried, of each model and seed."""
+    parts = []
+    for result in results:
+        calculation = result.calculation
+        if isinstance(calculation, LargestN):
+            found = {name: result.arrays[name] for name in ("n", "fitted", "bits")}
+            accuracy = result.arrays["accuracy"].mean(axis=1)
+            own = {"model": calculation.model, "seed": calculation.seed, "parameters": result.values["parameters"]}
+            parts.append(pd.DataFrame({**own, **found, "accuracy": accuracy}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def accuracy_figure(curve: pd.DataFrame) -> Figure:
+    """Training accuracy on random labels against n; points are single seeds."""
+    data, base, series = _base(curve)
+    y = alt.Y("accuracy:Q", title="accuracy on random labels", axis=alt.Axis(format=".0%", tickCount=5))
+    return Figure(
+        name="capacity-accuracy",
+        title="Accuracy on random labels",
+        subtitle="",
+        caption=f"Lines are means over seeds. Filled: fitted. Dotted: {FIT:.0%}. {seed_sentence(curve)}",
+        data=data,
+        chart=layered(
+            alt.Chart().mark_rule(strokeDash=[2, 3]).encode(y=alt.datum(FIT)),
+            base.mark_line().encode(y=alt.Y("mean(accuracy):Q", title="accuracy on random labels"), **series),
+            _points(base, y, series),
+            data=data,
+            height=280,
+        ),
+    )
+
+
+def bits_figure(curve: pd.DataFrame, num_classes: int) -> Figure:
+    """Bits memorised against n, both on logarithmic axes."""
+    data, base, series = _base(curve.assign(all_bits=curve["n"] * math.log2(num_classes)))
+    scale = alt.Scale(type="log", nice=False)
+    axis = alt.Axis(format="~s", tickCount=5)
+    y = alt.Y("bits:Q", title="bits memorised", scale=scale, axis=axis)
+    known = data["bits"] > 0
+    return Figure(
+        name="capacity-bits",
+        title="Bits memorised",
+        subtitle="",
+        caption=f"Lines are means over seeds. Filled: fitted. Dotted: all there is to know, n log2 {num_classes}. "
+        f"{seed_sentence(curve)}",
+        data=data[known].reset_index(drop=True),
+        chart=layered(
+            alt.Chart()
+            .mark_rule(strokeDash=[2, 3])
+            .encode(
+                x="min(n):Q",
+                x2="max(n):Q",
+                y=alt.Y("min(all_bits):Q", title="bits memorised", scale=scale, axis=axis),
+                y2="max(all_bits):Q",
+            ),
+            base.mark_line().encode(y=alt.Y("mean(bits):Q", title="bits memorised", scale=scale, axis=axis), **series),
+            _points(base, y, series),
+            data=data[known].reset_index(drop=True),
+            height=280,
+        ),
+    )
+
+
+def _base(curve: pd.DataFrame) -> tuple[pd.DataFrame, alt.Chart, dict[str, object]]:
+    data = rounded(curve.astype({"accuracy": np.float64, "bits": np.float64}))
+    models = list(dict.fromkeys(data["model"]))
+    x = alt.X(
+        "n:Q",
+        title="examples n",
+        scale=alt.Scale(type="log", nice=False),
+        axis=alt.Axis(format=",d", tickCount=5, labelOverlap=True),
+    )
+    return data, alt.Chart().encode(x=x), with_dashes("model", models, models)
+
+
+def _points(base: alt.Chart, y: alt.Y, series: dict[str, object]) -> alt.Chart:
+    return base.mark_point(filled=False).encode(
+        y=y,
+        color=series["color"],
+        fill=alt.Fill("model:N", legend=None),
+        fillOpacity=alt.condition("datum.fitted", alt.value(1), alt.value(0)),
+        tooltip=[
+            alt.Tooltip("model:N"),
+            alt.Tooltip("seed:N"),
+            alt.Tooltip("n:Q", format=","),
+            alt.Tooltip("accuracy:Q", format=".1%"),
+            alt.Tooltip("bits:Q", format=",.0f"),
+        ],
+    )
+
+
+def capacity_table(table: pd.DataFrame) -> PageTable:
+    """A row a model; means over seeds."""
+    rows: list[Sequence[str | Cell]] = []
+    for model, own in table.groupby("model", sort=False):
+        means = {
+            name: mean_interval(own[name].to_numpy(np.float64)) for name in ("largest_n", "bits", "bits_per_parameter")
+        }
+        if own["largest_n"].isna().any():
+            largest = Cell("none", "unsure", "no conclusion")
+        elif own["next_n"].isna().any():
+            largest = Cell(f"{int(own['n_train'].iloc[0]):,}", "unsure", "all there are")
+        else:
+            largest = Cell(in_words(means["largest_n"]))
+        tried = own["next_n"].dropna()
+        rows.append(
+            [
+                str(model),
+                f"{int(own['parameters'].iloc[0]):,}",
+                largest,
+                Cell(f"{tried.min():,.0f}", note=f"accuracy {own['next_accuracy'].mean():.3f}") if len(tried) else "–",
+                in_words(means["bits"]),
+                in_words(means["bits_per_parameter"], ".2g"),
+                f"{len(own)}",
+            ]
+        )
+    header = ("model", "parameters", "largest n", "next", "bits", "bits per parameter", "seeds")
+    return PageTable(header=header, blocks={"": rows})

@@ -1,0 +1,75 @@
+"""Effective capacity: the largest n whose random labels training fits, and how many bits of them a network holds.
+
+Claim      A network has so many examples' random labels in it and no more: it fits them up to some n, and the bits that
+           it memorises stop growing beyond.
+Command    byrote measure largest-n --data digits --models mlp-1x512    (or --models "mlp-1x{width}")
+Expected   The largest n grows with the number of parameters; large networks fit all there is, which gives no limit.
+Source     Zhang et al. (ICLR 2017), section 2; Arpit et al. (ICML 2017); Nakkiran et al. (ICLR 2020), definition 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from byrote.data.dataset import Dataset, require_dataset
+from byrote.errors import UserError
+from byrote.evidence.finding import Finding
+from byrote.studies.largest_n.findings import findings
+from byrote.studies.random_labels import RandomLabelAnalysis, refuse_draws
+from byrote.theory.calculation import Calculation
+from byrote.theory.complexity.largest_n import LargestN
+from byrote.training.spec import Recipe
+
+
+@dataclass(frozen=True, eq=False)
+class LargestNAnalysis(RandomLabelAnalysis):
+    """The largest n for each model and seed, up to `n_train` or all examples; all n get as many steps.
+
+    Args, beside those of every RandomLabelAnalysis:
+        draws: draws of random labels at each n, trained side by side.
+    """
+
+    name: ClassVar[str] = "largest-n"
+    title: ClassVar[str] = "Effective capacity"
+
+    draws: int = 4
+
+    def __post_init__(self) -> None:
+        require_dataset(self.data)
+        if self.data.num_classes < 2:
+            raise UserError(f"got {self.data.name} with one class, whose labels cannot be random: expected at least 2")
+        super().__post_init__()
+        refuse_draws(self.draws)
+
+    def plan(self) -> list[Calculation]:
+        return [
+            LargestN(
+                model=model,
+                recipe=self.recipe,
+                n_train=self.largest,
+                draws=self.draws,
+                seed=seed,
+                data_seed=self.data_seed,
+            )
+            for model in self.models
+            for seed in range(self.seeds)
+        ]
+
+    def verdict(self, table: pd.DataFrame) -> list[Finding]:
+        return findings(self.models, table, self.seeds)
+
+
+def largest_n_analysis(
+    data: Dataset,
+    *,
+    model: str | Callable[..., Any] | None = None,
+    recipe: Recipe,
+    seeds: int = 1,
+    n_train: int | None = None,
+    draws: int = 4,
+) -> LargestNAnalysis:
+    return LargestNAnalysis(data=data, model=model, recipe=recipe, seeds=seeds, n_train=n_train, draws=draws)

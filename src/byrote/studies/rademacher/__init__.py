@@ -1,0 +1,1 @@
+"""Empirical Rademacher complexity of what training can reach, for growing n and growing networks."""

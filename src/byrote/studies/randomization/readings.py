@@ -1,0 +1,324 @@
+"""How the runs of one model in a randomisation test bear on a claim: p-values, what was found, what would decide it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from byrote.data.corruptions import INPUT_CORRUPTIONS
+from byrote.evidence.chance import chance_sides, verdict_in_words
+from byrote.evidence.comparisons import compare_accuracies
+from byrote.evidence.intervals import Interval, mean_interval
+from byrote.evidence.learning import MOST_EXAMPLES, learning, num_unseen, unseen_accuracies
+from byrote.evidence.obstacles import remedy
+from byrote.evidence.seed_tests import (
+    LEAST_SEEDS,
+    LEVEL,
+    UNKNOWN,
+    Sides,
+    all_of,
+    seeds_in_words,
+    seeds_wanted,
+    sides,
+    sides_of,
+)
+from byrote.evidence.slow_start import FALL, WINDOW
+from byrote.evidence.verdicts import LITTLE
+
+SMALL_FACTOR = 10.0
+"""Time to fit may grow by an order of magnitude and still count as 'a small factor': the paper gives none."""
+FIT = 0.99
+"""The share of the labels that counts as fitted."""
+
+_NAMES = {
+    "true-labels": "true labels",
+    "random-labels": "random labels",
+    "shuffled-pixels": "shuffled pixels",
+    "random-pixels": "random pixels",
+    "gaussian": "Gaussian inputs",
+}
+
+
+class Reading(NamedTuple):
+    sides: Sides
+    """Of the claim: `above` speaks for it and `below` against it."""
+    statement: str
+    wanted: str = ""
+    """What would decide it, in sentences, for where it is not decided."""
+
+
+def memorises(model: str, runs: pd.DataFrame) -> Reading:
+    n, train = int(runs["n_train"].iloc[0]), runs["train_accuracy"].mean()
+    p_value = by_luck(runs)
+    least = runs["ceiling"].min()
+    labels = f"random labels of all {n:,} examples" if least == 1 else f"random labels of {n:,} examples"
+    statement = f"{model} fits {labels} under this recipe (train accuracy {train:.3f}, {_seeds(runs)})"
+    if least < 1:
+        statement += f", as far as identical inputs with different labels allow, {least:.3f} at most"
+    if p_value > LEVEL:
+        return Reading(
+            Sides(p_value, 1.0),
+            f"{statement}: but naming one class always does so well by luck with p = {p_value:.2g}.",
+            "More training examples that differ, in more than one class, would tell.",
+        )
+    statement += (
+        ": bounds on the whole class, VC or Rademacher, are vacuous here. "
+        f"It tests at an accuracy of {_mean(runs['test_accuracy'])}, {verdict_in_words(runs)}."
+    )
+    if runs["seed"].nunique() > 1 and runs["initial_weights"].nunique() == 1:
+        statement += (
+            " All seeds start from the same weights (a pretrained or unseeded factory): "
+            "they differ in labels and batch order alone."
+        )
+    return Reading(Sides(p_value, 1.0), statement)
+
+
+def by_luck(runs: pd.DataFrame) -> float:
+    """The chance that naming one class always is right on so many random labels of these runs: by any of K classes.
+
+    What identical inputs with different labels leave at most may be no more than that.
+    """
+    n, num_classes = int(runs["n_train"].iloc[0]), int(runs["num_classes"].iloc[0])
+    right = np.rint(runs["train_accuracy"].to_numpy(float) * n)
+    return float(min(1.0, num_classes * stats.binom.sf(right - 1, n, 1 / num_classes).max()))
+
+
+def fits_noise(model: str, runs: pd.DataFrame) -> Reading:
+    n = int(runs["n_train"].iloc[0])
+    names = and_([_NAMES[name] for name in INPUT_CORRUPTIONS if name in set(runs["corruption"])])
+    statement = f"{model} fits {names} of all {n:,} examples under this recipe ({_seeds(runs)})."
+    if one_class := one_class_suffices(runs):
+        return Reading(UNKNOWN, f"{statement} {one_class}")
+    return Reading(Sides(0.0, 1.0), statement)
+
+
+def one_class_suffices(runs: pd.DataFrame) -> str:
+    """Why fitting the true labels says nothing, in a sentence; "" where it does."""
+    largest = float(runs["largest_class"].iloc[0])
+    if largest < FIT * float(runs["ceiling"].min()):
+        return ""
+    return (
+        f"But {largest:.1%} of the true labels are of one class, and naming it always counts as fitted: data in which "
+        "classes are less unequal would tell."
+    )
+
+
+def order(model: str, runs: pd.DataFrame) -> Reading:
+    starts = _by_seed(runs, "steps_to_start")
+    if (starts[["random-pixels", "gaussian"]].isna().any(axis=1) & starts["random-labels"].isna()).any():
+        unstarted = runs[runs["steps_to_start"].isna()]
+        return Reading(
+            UNKNOWN,
+            f"{_starts(model, runs)} Which of two that never start would be first is not known.",
+            f"{_capital(remedy(unstarted))}.",
+        )
+    leads = {name: _log_ratios(runs, "steps_to_start", "random-labels", name) for name in ("random-pixels", "gaussian")}
+    factors = and_([f"{_factor(lead)} as many as on {_NAMES[name]}" for name, (lead, _) in leads.items()])
+    statement = f"{_starts(model, runs)} On random labels it takes {factors}."
+    return Reading(
+        all_of(*(sides(lead, least_deviation=least) for lead, least in leads.values())),
+        statement,
+        _most_seeds([seeds_wanted(lead) for lead, _ in leads.values()]),
+    )
+
+
+def time_grows(model: str, runs: pd.DataFrame) -> Reading:
+    most = runs["label_rate"].max()
+    top = runs[runs["label_rate"] == most].sort_values("seed")
+    # Over one epoch, which is what a time to fit is exact to.
+    steps_an_epoch = np.ceil(runs["n_train"].iloc[0] / runs["batch_size"].iloc[0])
+    factors = top["relative_time_to_fit"].to_numpy(float)
+    times = top["steps_to_fit"].to_numpy(float)
+    growth = np.log(factors)
+    least = _deviation_of_rounding(times, steps_an_epoch, times / factors, steps_an_epoch)
+    means = runs.groupby("label_rate")["relative_time_to_fit"].mean()
+    each = ", ".join(f"{mean:.2f} at rate {rate:g}" for rate, mean in means.items())
+    statement = (
+        f"{model} takes {_factor(growth)} as many steps to fit at rate {most:g} as at 0; on average "
+        f"{each} ({_seeds(runs)}; up to {SMALL_FACTOR:g} times counts as a small factor)."
+    )
+    if one_class := one_class_suffices(runs):
+        return Reading(UNKNOWN, f"{statement} {one_class}")
+    grows = sides(growth, least_deviation=least)
+    is_small = sides(-growth, -math.log(SMALL_FACTOR), least_deviation=least)
+    return Reading(
+        all_of(grows, is_small),
+        statement,
+        _most_seeds([seeds_wanted(growth), seeds_wanted(growth, math.log(SMALL_FACTOR))]),
+    )
+
+
+def error_rises(model: str, runs: pd.DataFrame) -> Reading:
+    n_test = num_unseen(runs)
+    rates = sorted(runs["label_rate"].astype(float).unique().tolist())
+    levels = [(rate, runs[runs["label_rate"] == rate].sort_values("seed")) for rate in rates]
+    accuracies = [unseen_accuracies(own) for _, own in levels]
+    learned = learning(levels[0][1])
+    several = runs["seed"].nunique() >= LEAST_SEEDS
+    # How much test error falls from one level to the next, against a fall that counts.
+    rises = [
+        compare_accuracies(before.tolist(), after.tolist(), n_test).difference for before, after in pairwise(accuracies)
+    ]
+    steps = [sides_of(rise, -LITTLE) if several else UNKNOWN for rise in rises]
+    starts = sides_of(learned.accuracy, learned.guessing) if several else UNKNOWN
+    ends = chance_sides(levels[-1][1]) if several else UNKNOWN
+    each = ", ".join(
+        f"{1 - own.mean():.3f} at rate {rate:g}" for (rate, _), own in zip(levels, accuracies, strict=True)
+    )
+    worst = min(range(len(rises)), key=lambda place: rises[place].low)
+    fall = rises[worst]
+    between = f"{levels[worst][0]:g} and {levels[worst + 1][0]:g}"
+    statement = (
+        f"{model}'s test error is {each}. From one level to the next it falls by {_points(-fall.low)} at most "
+        f"(between {between}, by the 95% interval; {_points(LITTLE)} count). On true labels it gets {learned.words}. "
+        f"On random labels its test accuracy is {_mean(accuracies[-1])}, {verdict_in_words(levels[-1][1])} "
+        f"({_seeds(runs)})."
+    )
+    return Reading(
+        all_of(starts, ends, *steps), statement, _error_wanted(several, learned.wanted, steps, rises, n_test)
+    )
+
+
+def _error_wanted(several: bool, learned: str, steps: Sequence[Sides], rises: Sequence[Interval], n_test: int) -> str:
+    if not several:
+        return seeds_in_words(LEAST_SEEDS)
+    undecided = [rise for rise, found in zip(rises, steps, strict=True) if min(found) > LEVEL]
+    if not undecided:
+        return learned
+    # Half-widths shrink with the root of the number of test examples.
+    away = min(abs(rise.mean + LITTLE) / (rise.mean - rise.low) for rise in undecided)
+    number = math.ceil(n_test / away**2) if away else math.inf
+    if number > MOST_EXAMPLES:
+        return "More seeds, or levels further apart, would tell."
+    return f"Some {number:,} test examples would tell whether it falls between levels."
+
+
+def slow_start(model: str, runs: pd.DataFrame) -> Reading:
+    true, random = (runs[runs["corruption"] == name].set_index("seed").sort_index() for name in _TWO)
+    if true["steps_to_start"].isna().any():
+        return Reading(
+            UNKNOWN,
+            f"{model}'s loss did not start to fall even on true labels ({_seeds(runs)}).",
+            f"{_capital(remedy(true[true['steps_to_start'].isna()]))}, or a larger learning rate.",
+        )
+    later, least = _log_ratios(runs, "steps_to_start", "random-labels", "true-labels")
+    if not (random["early_gradient_norm"].notna() & random["early_gradient_cosine"].notna()).all():
+        return Reading(
+            UNKNOWN,
+            f"{_starts(model, runs)} Its gradients until then are not recorded ({_seeds(runs)}).",
+            "Try `--dense-steps 1000`, and a batch size that leaves several steps before it starts.",
+        )
+    larger = np.log(random["early_gradient_norm"].to_numpy(float) / true["early_gradient_norm"].to_numpy(float))
+    less = (true["early_gradient_cosine"] - random["early_gradient_cosine"]).to_numpy(float)
+    r, t = random.mean(numeric_only=True), true.mean(numeric_only=True)
+    statement = (
+        f"{_starts(model, runs)} On random labels it takes {_factor(later)} as many. Over the same first steps, until "
+        f"the loss falls on random labels, batch gradients have a mean norm of {r['early_gradient_norm']:.2g} (on true "
+        f"labels: {t['early_gradient_norm']:.2g}; {_factor(larger)} as large) and a mean cosine of "
+        f"{r['early_gradient_cosine']:.2f} with the one before (on true labels: {t['early_gradient_cosine']:.2f}; "
+        f"less by {_difference(less)}). In the first {WINDOW} steps alone the norms are "
+        f"{r['initial_gradient_norm']:.2g} and {t['initial_gradient_norm']:.2g}"
+    )
+    at_first = np.log((random["initial_gradient_norm"] / true["initial_gradient_norm"]).to_numpy(float))
+    if sides(larger).above <= LEVEL < sides(at_first).above:
+        statement += ": that those under random labels start larger does not show, they stay while the others shrink"
+    return Reading(
+        all_of(sides(later, least_deviation=least), sides(larger), sides(less)),
+        f"{statement} ({_seeds(runs)}).",
+        _most_seeds([seeds_wanted(later), seeds_wanted(larger), seeds_wanted(less)]),
+    )
+
+
+_TWO = ("true-labels", "random-labels")
+
+
+def _by_seed(runs: pd.DataFrame, column: str) -> pd.DataFrame:
+    return runs.pivot_table(index="seed", columns="corruption", values=column, dropna=False)
+
+
+def _log_ratios(runs: pd.DataFrame, column: str, first: str, second: str) -> tuple[np.ndarray, float]:
+    """Of steps under two corruptions, seed by seed, and the deviation that rounding alone gives to each.
+
+    A run in which it never happened counts with all its steps: so much later it is at least.
+    """
+    known = runs.assign(**{column: runs[column].fillna(runs["steps_run"])})
+    times = _by_seed(known, column)
+    one, other = times[first].to_numpy(float), times[second].to_numpy(float)
+    least = _deviation_of_rounding(one, _exact_to(one), other, _exact_to(other))
+    return np.log(one / other), least
+
+
+def _exact_to(steps: np.ndarray) -> np.ndarray:
+    """How many steps apart the record of early training is."""
+    return np.where(steps <= 100, 1.0, 10.0)
+
+
+def _deviation_of_rounding(
+    first: np.ndarray, first_exact_to: np.ndarray | float, second: np.ndarray, second_exact_to: np.ndarray | float
+) -> float:
+    """Of the logarithm of the ratio of two times, each uniform between two that are recorded."""
+    return float(np.sqrt(((first_exact_to / first) ** 2 + (second_exact_to / second) ** 2).mean() / 12))
+
+
+def _starts(model: str, runs: pd.DataFrame) -> str:
+    return (
+        f"Steps until {model}'s loss starts to fall ({FALL:.0%} below chance): {_times(runs, 'steps_to_start')}; "
+        f"until it has fitted: {_times(runs, 'steps_to_fit')} ({_seeds(runs)})."
+    )
+
+
+def _times(runs: pd.DataFrame, column: str) -> str:
+    """Mean steps by setting, soonest first: "12 on true labels, never on random labels"."""
+    names = list(dict.fromkeys(runs["corruption"]))
+    means = {name: runs.loc[runs["corruption"] == name, column].mean(skipna=False) for name in names}
+    return ", ".join(
+        f"{'never' if np.isnan(means[name]) else f'{means[name]:,.0f}'} on {_NAMES[name]}"
+        for name in sorted(names, key=lambda name: np.nan_to_num(means[name], nan=np.inf))
+    )
+
+
+def _factor(logarithms: np.ndarray) -> str:
+    """ "2.10 times (95% interval 1.80 to 2.50)"."""
+    interval = mean_interval(logarithms)
+    shown = f"{math.exp(interval.mean):.2f} times"
+    if math.isnan(interval.low):
+        return shown
+    return f"{shown} (95% interval {math.exp(interval.low):.2f} to {math.exp(interval.high):.2f})"
+
+
+def _difference(values: np.ndarray) -> str:
+    interval = mean_interval(values)
+    if math.isnan(interval.low):
+        return f"{interval.mean:.2f}"
+    return f"{interval.mean:.2f} (95% interval {interval.low:.2f} to {interval.high:.2f})"
+
+
+def _points(fraction: float) -> str:
+    return f"{100 * max(fraction, 0.0):.1f} points"
+
+
+def _mean(accuracies: Sequence[float] | np.ndarray | pd.Series) -> str:
+    return f"{float(np.mean(accuracies)):.3f}"
+
+
+def _most_seeds(numbers: Sequence[int | None]) -> str:
+    return seeds_in_words(None if None in numbers else max(number for number in numbers if number))
+
+
+def _seeds(runs: pd.DataFrame) -> str:
+    count = runs["seed"].nunique()
+    return f"{count} seeds" if count > 1 else "one seed, so no interval over seeds"
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def and_(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

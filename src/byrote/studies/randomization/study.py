@@ -1,0 +1,136 @@
+"""The randomisation test: can these networks memorise this data, and what is left of it without structure?
+
+Claim      Deep networks fit random labels, and inputs without structure, with unchanged hyper-parameters;
+           time to fit grows with label corruption by a small factor; test error rises smoothly to chance.
+Command    byrote reproduce figure1 --data cifar10:DIR --scale laptop    (or --scale paper)
+Cost       laptop: 32 minutes on two AMD EPYC cores shared with other work (15 runs in bfloat16).
+Expected   1a: all five settings are fitted; the loss on random labels falls last. 1b: time to fit grows by a
+           small factor with the share of random labels. 1c: test error rises from its own level to chance.
+Source     Zhang et al., Understanding deep learning requires rethinking generalization (ICLR 2017),
+           section 2 and Figure 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from byrote.data.corruptions import CORRUPTIONS, Corruption, has_meaning
+from byrote.data.dataset import Dataset
+from byrote.errors import UserError, suggestion
+from byrote.evidence.chance import chance_deviations
+from byrote.evidence.finding import Finding
+from byrote.evidence.learning import learning_columns
+from byrote.evidence.slow_start import slow_start_columns
+from byrote.studies.design import ModelStudy, PerModel, label_corruptions
+from byrote.studies.randomization.findings import findings
+from byrote.studies.study import tabulate
+from byrote.training.outcome import TrainOutcome
+from byrote.training.spec import TrainSpec
+
+SETTINGS = ("true-labels", "random-labels", "shuffled-pixels", "random-pixels", "gaussian")
+"""The five of Figure 1a."""
+RATES = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Levels of label corruption for Figures 1b and 1c."""
+
+
+@dataclass(frozen=True, eq=False)
+class RandomizationStudy(ModelStudy):
+    """Each model under each setting of Figure 1a and each rate of Figures 1b and 1c, with each seed.
+
+    Args, beside those of every ModelStudy:
+        settings: names of CORRUPTIONS (all at rate 1); () for none; None for `settings_of` the data.
+        rates: levels of label corruption; 0 is the setting true-labels and 1 random-labels; () for none.
+
+    Both take one value for all models or a mapping with one for each. The recipe is the same under every corruption.
+
+    Raises:
+        UserError: an unknown setting, a rate outside [0, 1], nothing to run, or what ModelStudy refuses.
+    """
+
+    name: ClassVar[str] = "randomization"
+    title: ClassVar[str] = "Randomisation test"
+
+    settings: PerModel[Sequence[str]] | None = None
+    rates: PerModel[Sequence[float]] = RATES
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for model in self.model_names:
+            self._conditions(model)
+
+    def plan(self) -> list[TrainSpec]:
+        return [
+            self.make_spec(model, seed, corruptions)
+            for model in self.model_names
+            for seed in self.seed_list
+            for corruptions in self._conditions(model)
+        ]
+
+    def summarise(self, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
+        """`tabulate`, and per run:
+
+        relative_time_to_fit: steps to fit over those of the run with the same model and seed on true labels;
+        guessing, balanced_test_accuracy, balanced_half_width, balanced_guessing, largest_class: see `learning`;
+        chance_deviation: of the test accuracy over all renamings of the classes, see `chance_deviation`;
+        steps_to_start, initial_gradient_norm, early_gradient_norm, early_gradient_cosine: see `slow_start`;
+        diverged_at_step: NaN where the loss was finite throughout;
+        initial_weights: their digest. Runs of one model and seed that start from different weights do not
+            compare: they fail the check "equal initial weights".
+        """
+        table = tabulate(self.name, outcomes)
+        if table.empty:
+            return table
+        fit_true = {
+            (row.model, row.seed): row.steps_to_fit for row in table[table["corruption"] == "true-labels"].itertuples()
+        }
+        bases = pd.Series([fit_true.get(pair) for pair in zip(table["model"], table["seed"], strict=True)])
+        table["relative_time_to_fit"] = table["steps_to_fit"] / bases.astype(float)
+        for name, values in slow_start_columns(outcomes, self.data.train.true_labels, self.data.num_classes).items():
+            table[name] = values
+        test, train = self.data.test.true_labels, self.data.train.true_labels
+        for name, values in learning_columns(outcomes, test, train).items():
+            table[name] = values
+        table["chance_deviation"] = chance_deviations(outcomes, self.data.test.true_labels)
+        table["diverged_at_step"] = [
+            np.nan if outcome.diverged_at_step is None else float(outcome.diverged_at_step) for outcome in outcomes
+        ]
+        table["initial_weights"] = [outcome.initial_weights for outcome in outcomes]
+        starts = table.groupby(["model", "seed"])["initial_weights"].transform("nunique")
+        table.loc[starts > 1, "failed_checks"] += "; equal initial weights"
+        table["failed_checks"] = table["failed_checks"].str.removeprefix("; ")
+        return table
+
+    def verdict(self, table: pd.DataFrame) -> list[Finding]:
+        return findings(table, self.plan())
+
+    def _conditions(self, model: str) -> list[tuple[Corruption, ...]]:
+        """The corruptions of each condition, settings first, each once."""
+        settings = settings_of(self.data) if self.settings is None else self.own(self.settings, "settings", model)
+        rates = self.own(self.rates, "rates", model)
+        if isinstance(rates, int | float):
+            rates = (rates,)
+        known = [name for name in CORRUPTIONS if name != "partial-labels"]
+        if isinstance(settings, str) or not set(settings) <= set(known):
+            unknown = [] if isinstance(settings, str) else [name for name in settings if name not in known]
+            near = suggestion(str(unknown[0]), known) if unknown else ""
+            raise UserError(f"got settings={settings!r}, expected a list out of {', '.join(known)}{near}")
+        if not all(0 <= rate <= 1 for rate in rates):
+            raise UserError(f"got rates={rates!r}, expected label corruptions between 0 and 1")
+        if not (settings or rates):
+            raise UserError(f"got neither settings nor rates for {model}, expected at least one of them")
+        conditions = [_setting(name) for name in settings] + [label_corruptions(rate) for rate in rates]
+        return list(dict.fromkeys(conditions))
+
+
+def settings_of(data: Dataset) -> tuple[str, ...]:
+    """SETTINGS, without Gaussian inputs where these are token ids, which have no mean or variance."""
+    return tuple(name for name in SETTINGS if has_meaning(name, data.kind))
+
+
+def _setting(name: str) -> tuple[Corruption, ...]:
+    return () if name == "true-labels" else (Corruption.model_validate({"name": name}),)

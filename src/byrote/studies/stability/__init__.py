@@ -1,0 +1,1 @@
+"""How much one example matters to a network, on true and on random labels: uniform stability, measured"""

@@ -1,0 +1,179 @@
+"""Table 2: regularisers, random labels and early stopping at the scale of ImageNet.
+
+Claim      With a thousand classes and 1.28 million images it is the same: random labels are fitted far above chance,
+           though not all, with and without regularisers; without any, top-5 accuracy on true labels remains high;
+           stopping early gains some points where there is no augmentation.
+Command    byrote reproduce table2 --data images:DIR --scale laptop    (or --scale paper)
+           Inception V3 is torchvision's, called by three lines of your own in FILE.py (--models FILE.py:inception_v3
+           --learning-rate 0.1 --image-size 342, of which crops of 299 are taken):
+               def inception_v3(*, input_shape, num_classes, dropout=0.0):
+                   return torchvision.models.inception_v3(
+                       num_classes=num_classes, dropout=dropout, aux_logits=False, init_weights=True)
+Expected   On ImageNet the paper's seven rows: 88-95% of random labels, 59.8% top-1 and 80.4% top-5 without any
+           regulariser, 77.8% and 93.9% with all three, and 3.4 points more at the best moment of training.
+Source     Zhang et al., Understanding deep learning requires rethinking generalization (ICLR 2017),
+           sections 2 and 3 and Table 2.
+Assumed    The recipe, as on CIFAR-10: SGD with momentum 0.9, batch size 128, rate 0.1 (Inception and ResNet; others
+           0.01, models of your own among them unless --learning-rate says otherwise) times 0.95 after every epoch,
+           weight decay 5e-4 on all parameters, whitening; crops of 7/8 of the side (28 of 32, 224 of 256); dropout 0.5
+           of models that take a rate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pandas as pd
+
+from byrote.data.dataset import Dataset
+from byrote.errors import UserError
+from byrote.evidence.chance import chance_deviations
+from byrote.evidence.early_stopping import early_stopping_columns
+from byrote.evidence.finding import Finding
+from byrote.studies.design import NO_REGULARIZERS, ModelStudy, PerModel, label_corruptions
+from byrote.studies.model_choice import chosen_models
+from byrote.studies.paper_numbers import is_imagenet
+from byrote.studies.paper_settings import (
+    LAPTOP,
+    PAPER_STEPS,
+    WEIGHT_DECAY,
+    Scale,
+    Sizes,
+    paper_recipe,
+    sized,
+)
+from byrote.studies.study import tabulate
+from byrote.studies.table2.findings import findings, runs_of
+from byrote.studies.table2.rows import MEASURES, Row, paper_accuracy, rows_for
+from byrote.training.outcome import TrainOutcome
+from byrote.training.spec import Recipe, TrainSpec
+
+TABLE2_RECIPE = Recipe(
+    stop="at_steps",
+    steps=PAPER_STEPS,
+    augmentation="crop-flip-color",
+    dropout=0.5,
+    weight_decay=WEIGHT_DECAY,
+    evaluation_spacing=1,
+    evaluation_share=1,
+)
+"""Evaluated after every epoch, or as often as evaluation costs no more than training."""
+_EPOCHS = 100
+_CROP_SHARE = 7 / 8
+
+
+@dataclass(frozen=True, eq=False)
+class Table2Study(ModelStudy):
+    """Each model under each row with each seed, all for the same number of steps.
+
+    Args, beside those of every ModelStudy:
+        rows: which rows, for all models or in a mapping with each model's own; None is `rows_for`. The recipe's
+            augmentation, dropout and weight decay are those of the rows that have them.
+
+    Raises:
+        UserError: no or repeated rows, a recipe that does not stop after a number of steps or lacks a regulariser that
+            a row has, or what ModelStudy refuses.
+    """
+
+    name: ClassVar[str] = "table2"
+    title: ClassVar[str] = "Table 2: regularisers at the scale of ImageNet"
+
+    recipe: PerModel[Recipe] = TABLE2_RECIPE
+    rows: PerModel[Sequence[Row]] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for model, rows in self.rows_by_model.items():
+            if not rows or len(set(rows)) < len(rows):
+                raise UserError(f"got rows={rows!r} for {model}, expected a list of different rows")
+            recipe = self.own(self.recipe, "recipe", model)
+            self.require_steps(model, "Table 2 compares final accuracies")
+            for name, off in NO_REGULARIZERS.items():
+                if getattr(recipe, name) == off and any(getattr(row, name) for row in rows):
+                    raise UserError(
+                        f"got {name}={off!r} for {model}, but Table 2 trains with and without: give that of the rows "
+                        "that have it"
+                    )
+
+    @property
+    def rows_by_model(self) -> dict[str, Sequence[Row]]:
+        return {
+            model: rows_for(model, self.data) if self.rows is None else self.own(self.rows, "rows", model)
+            for model in self.model_names
+        }
+
+    def plan(self) -> list[TrainSpec]:
+        return [
+            self._spec(model, row, seed)
+            for model, rows in self.rows_by_model.items()
+            for seed in self.seed_list
+            for row in rows
+        ]
+
+    def summarise(self, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
+        """`tabulate`, whose accuracies are top-1, and per run:
+
+        num_evaluations, best_on_test, steps_to_best_on_test and, where examples are held out, best_on_validation,
+            steps_to_best_on_validation, early_stopping_gain, optimism: see `early_stopping_columns`;
+        chance_deviation: of the test accuracy over all renamings of the classes, see `chance_deviation`;
+        paper_train_accuracy, paper_train_top5_accuracy, paper_test_accuracy, paper_test_top5_accuracy,
+            paper_best_on_test: of the same row in the paper's Table 2; NaN on other data than ImageNet.
+        """
+        table = tabulate(self.name, outcomes)
+        if table.empty:
+            return table
+        table = table.assign(**early_stopping_columns(outcomes))
+        table["chance_deviation"] = chance_deviations(outcomes, self.data.test.true_labels)
+        for measure in MEASURES:
+            table[f"paper_{measure}"] = math.nan
+            for model, rows in self.rows_by_model.items() if is_imagenet(self.data) else ():
+                for row in rows:
+                    index = runs_of(table, model, row).index
+                    table.loc[index, f"paper_{measure}"] = paper_accuracy(row, measure)
+        return table
+
+    def verdict(self, table: pd.DataFrame) -> list[Finding]:
+        return [
+            finding
+            for model, rows in self.rows_by_model.items()
+            for finding in findings(model, rows, table, len(self.seed_list), on_imagenet=is_imagenet(self.data))
+        ]
+
+    def _spec(self, model: str, row: Row, seed: int) -> TrainSpec:
+        left_out = {name: off for name, off in NO_REGULARIZERS.items() if not getattr(row, name)}
+        return self.make_spec(model, seed, label_corruptions(float(row.random_labels)), **left_out)
+
+
+def table2_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[str] | None = None) -> Table2Study:
+    """The rows of the paper's Table 2, on any images; those with dropout only for models that take a rate of it.
+
+    Args:
+        scale: "paper" is a small residual network on the whole training set for 100 epochs (of CIFAR-10, where that has
+            more steps). "laptop" is conv-small on 1,000 examples, or all where there are no more, for 2,000 steps.
+        models: others than these.
+    """
+    laptop = scale == "laptop"
+    defaults = ("conv-small",) if laptop else ("resnet",)
+    names = chosen_models(models, data, defaults)
+    # Where an epoch is longer than one of CIFAR-10, the rate falls once in each; ImageNet's has 10,000 steps.
+    epoch = max(TABLE2_RECIPE.decay_steps, math.ceil(len(data.train) / TABLE2_RECIPE.batch_size))
+    whole: Sizes = {"": (None, {"steps": _EPOCHS * epoch, "decay_steps": epoch})}
+    changes = TABLE2_RECIPE.model_dump(exclude_unset=True) | {"crop": _crop(data)}
+    if not data.is_images:
+        changes["augmentation"] = "none"
+    return Table2Study(
+        data=data,
+        models=models,
+        defaults=defaults,
+        seeds=seeds,
+        **sized(names, data, LAPTOP if laptop else whole, **changes),
+    )
+
+
+def _crop(data: Dataset) -> int | None:
+    """7/8 of the shorter side of images larger than the paper's crop of CIFAR-10."""
+    cropped = paper_recipe("", data).crop
+    return cropped and round(_CROP_SHARE * min(data.input_shape[1:]))

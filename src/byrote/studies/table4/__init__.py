@@ -1,0 +1,1 @@
+"""Table 4: whether explicit regularisers keep a network from fitting random labels."""

@@ -1,0 +1,199 @@
+"""Table 4 on a page: random labels with each regulariser beside the paper's, and against weight decay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast, get_args
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from byrote.charts.figure import Figure, layered, model_label, rounded, seed_sentence, slug
+from byrote.charts.sections import Cell, PageTable, Presentation, Section, Tone
+from byrote.evidence.intervals import mean_interval
+from byrote.evidence.words import percent
+from byrote.studies.paper_numbers import PAPER, is_cifar10
+from byrote.studies.study import Study
+from byrote.studies.table4.convergence import Ending
+from byrote.studies.table4.findings import TOGETHER, ending_of
+from byrote.studies.table4.rows import Condition, published_rows, runs_of, words
+from byrote.studies.table4.study import Table4Study
+from byrote.training.outcome import TrainOutcome
+
+_TONES: dict[Ending, Tone] = {"fits": "", "converges without fitting": "unsure", "does not converge": "bad"}
+_ENDINGS = (
+    "Does not converge: over the last tenth of the steps it was given, the training loss is not finite, or at most 10% "
+    "below that of the best constant prediction. Converges without fitting: the loss is lower, but never were 99% of "
+    "the labels right. The paper gives no definition. With several seeds the worst of them counts."
+)
+_CROSS = "M-0.8,-0.8L0.8,0.8M0.8,-0.8L-0.8,0.8"
+_PREVENTS = (
+    "A regulariser is said to keep a network from fitting only where its loss has settled (less than 5% lower in the "
+    "last tenth of the steps than in the tenth before) after at least twice the steps that the network takes without."
+)
+
+
+def present(study: Study, _outcomes: Sequence[TrainOutcome], table: pd.DataFrame) -> Presentation:
+    """The table beside the paper's, and a figure a model of train accuracy against weight decay."""
+    study = cast(Table4Study, study)
+    beside = is_cifar10(study.data)
+    drawn = [weight_decay_figure(study, model, table) for model in study.model_names]
+    return Presentation(
+        headline=headline(study, table),
+        sections=[
+            Section(
+                id="table-4",
+                number="Table 4",
+                title="Random labels with regularisers",
+                lead="Train accuracy on random labels, without augmentation when measured: what each network memorises "
+                "with each regulariser.",
+                table=page_table(study, table),
+                note=f"{PAPER}, Table 4, on 50,000 images; its weight decay is not stated. Failed: to converge."
+                if beside
+                else "",
+            ),
+            Section(
+                id="weight-decay",
+                title="How much weight decay it takes",
+                lead="Train accuracy on random labels against weight decay, 0 at the left end: where a network stops "
+                "fitting, and where it stops converging.",
+                figures=[figure for figure in drawn if figure is not None],
+            ),
+        ],
+        notes=[_ENDINGS, _PREVENTS],
+    )
+
+
+def headline(study: Table4Study, table: pd.DataFrame) -> str:
+    """Whether regularisers of the usual strength keep networks from fitting random labels."""
+    found = study.verdict(table)
+    claims = [finding.claim for finding in found]
+    if TOGETHER not in claims:
+        return "No regulariser of the usual strength was tried."
+    tried = [finding.outcome for finding in found[: claims.index(TOGETHER)]]
+    if prevented := tried.count("not supported"):
+        return f"{prevented} of {len(tried)} regularised networks cannot fit random labels."
+    if fitted := tried.count("supported"):
+        return (
+            "Explicit regularisers do not keep networks from fitting random labels."
+            if fitted == len(tried)
+            else f"{fitted} of {len(tried)} regularised networks fit random labels; the others support no conclusion."
+        )
+    return "No conclusion about regularisers and random labels."
+
+
+def page_table(study: Table4Study, table: pd.DataFrame) -> PageTable:
+    """A block a model, a row each of its regularisers, run or not; means over seeds."""
+    beside = is_cifar10(study.data)
+    blocks: dict[str, list[list[str | Cell]]] = {}
+    for model in study.model_names:
+        own = table[table["model"] == model]
+        seeds = f"{len(study.seed_list)} seed{'s' if len(study.seed_list) > 1 else ''}"
+        heading = model
+        if len(own):
+            steps = f"{int(own['steps_run'].max()):,} steps"
+            heading = f"{model_label(model, int(own['n_train'].iloc[0]))}, {steps}, {seeds}"
+        blocks[heading] = [
+            _cells(model, condition, runs_of(own, model, condition), beside) for condition in study.conditions(model)
+        ]
+    return PageTable(
+        header=("regulariser", *(("paper", "ours") if beside else ("train accuracy",)), "outcome"),
+        blocks=blocks,
+    )
+
+
+def _cells(model: str, condition: Condition, runs: pd.DataFrame, beside: bool) -> list[str | Cell]:
+    interval = mean_interval(runs["train_accuracy"].to_numpy(np.float64))
+    spread = f"± {100 * (interval.high - interval.mean):.1f}" if interval.n > 1 else ""
+    ours = Cell(percent(interval.mean, 2), note=spread)
+    cells: list[str | Cell] = [words(condition), ours]
+    if beside:
+        published = published_rows().get((model, condition))
+        theirs = "–" if published is None else percent(published / 100, 2)
+        if published is not None and np.isnan(published):
+            theirs = "failed"
+        cells.insert(1, Cell(theirs, "quiet"))
+    if runs.empty:
+        return [*cells, Cell("not run", "quiet")]
+    failed = "failed a check" if (runs["failed_checks"] != "").any() else ""
+    ending = ending_of(runs)
+    return [*cells, Cell(ending, _TONES[ending], note=failed)]
+
+
+def weight_decay_figure(study: Table4Study, model: str, table: pd.DataFrame) -> Figure | None:
+    """Train accuracy of one model on random labels against weight decay; None without runs."""
+    rows = []
+    for augmentation, decay in study.conditions(model):
+        runs = runs_of(table, model, (augmentation, decay))
+        if augmentation == "none" and len(runs):
+            interval = mean_interval(runs["train_accuracy"].to_numpy(np.float64))
+            rows.append(
+                {
+                    "model": model,
+                    "weight_decay": decay,
+                    "train_accuracy": interval.mean,
+                    "low": interval.low,
+                    "high": interval.high,
+                    "seeds": interval.n,
+                    "ending": ending_of(runs),
+                    "chance": 1 / int(runs["num_classes"].iloc[0]),
+                }
+            )
+    if not rows:
+        return None
+    data = rounded(pd.DataFrame(rows))
+    positive = data.loc[data["weight_decay"] > 0, "weight_decay"]
+    own = table[table["model"] == model]
+    color = alt.Color("model:N", scale=alt.Scale(domain=study.model_names), legend=None)
+    base = alt.Chart().encode(
+        x=alt.X(
+            "weight_decay:Q",
+            title="weight decay",
+            # Zero stands left of the weakest by log 3, as a third of that would on a logarithmic axis.
+            scale=alt.Scale(type="symlog", constant=positive.min() / 2 if len(positive) else 1, nice=False, padding=10),
+            axis=alt.Axis(
+                values=data["weight_decay"].tolist(),
+                labelExpr="datum.value === 0 ? '0' : format(datum.value, '~e')",
+                labelOverlap="greedy",
+            ),
+        ),
+        color=color,
+    )
+    y = alt.Y("train_accuracy:Q", title="train accuracy", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%"))
+    endings = list(get_args(Ending))
+    layers = [
+        alt.Chart().mark_rule(strokeDash=[2, 3]).encode(y=alt.Y("mean(chance):Q", title="train accuracy")),
+        base.mark_line().encode(y=y),
+    ]
+    if data["low"].notna().any():
+        layers.append(
+            base.mark_rule(strokeWidth=1.5, clip=True).encode(y=alt.Y("low:Q", title="train accuracy"), y2="high:Q")
+        )
+    layers.append(
+        base.mark_point(filled=False, opacity=1).encode(
+            y=y,
+            fill=alt.Fill("model:N", scale=alt.Scale(domain=study.model_names), legend=None),
+            fillOpacity=alt.condition(f"datum.ending === '{endings[0]}'", alt.value(1), alt.value(0)),
+            shape=alt.Shape(
+                "ending:N", scale=alt.Scale(domain=endings, range=["circle", "circle", _CROSS]), legend=None
+            ),
+            tooltip=[
+                alt.Tooltip("weight_decay:Q", title="weight decay", format="~e"),
+                alt.Tooltip("train_accuracy:Q", title="train accuracy", format=".2%"),
+                alt.Tooltip("ending:N", title="outcome"),
+                alt.Tooltip("low:Q", title="95% interval, low", format=".2%"),
+                alt.Tooltip("high:Q", title="95% interval, high", format=".2%"),
+                alt.Tooltip("seeds:Q"),
+            ],
+        )
+    )
+    return Figure(
+        name=f"table-4-{slug(model)}",
+        title=model,
+        subtitle=f"n = {int(own['n_train'].iloc[0]):,}, {int(own['steps_run'].max()):,} steps",
+        caption=f"Filled: fits. Hollow: converges without fitting. Cross: does not converge. Dotted: guessing. "
+        f"{seed_sentence(own)}",
+        data=data,
+        chart=layered(*layers, data=data, height=220),
+    )

@@ -1,0 +1,233 @@
+"""Judgements of measures whose merit is known: the gap itself, its opposite, a constant, coin flips."""
+
+import math
+from itertools import combinations, product
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from byrote.evidence.judgement import FACTORS, judge_values, kendall, telling
+
+RATES = (0.01, 0.05, 0.1)
+
+
+def make_table(seeds=3, widths=("mlp-1x8", "mlp-1x64"), rates=(0.01, 0.1), **columns):
+    """A net of each kind; gaps grow with the corruption, fall with the width, and hardly move with the step size."""
+    generator = np.random.default_rng(0)
+    rows = []
+    kinds = ("true-labels", "partial-labels", "random-labels")
+    for corruption, model, rate, seed in product(kinds, widths, rates, range(seeds)):
+        gap = 0.1 + 0.35 * kinds.index(corruption) - 0.05 * widths.index(model) + 0.0001 * generator.standard_normal()
+        rows.append(
+            {
+                "model": model,
+                "corruption": corruption,
+                "corruption_rate": {"true-labels": 0.0, "partial-labels": 0.5, "random-labels": 1.0}[corruption],
+                "learning_rate": rate,
+                "seed": seed,
+                "n_train": 100,
+                "n_test": 100_000,
+                "fitted": True,
+                "failed_checks": "",
+                "test_accuracy": 1 - gap,
+                "generalization_gap": gap,
+                "parameters": 100 * (1 + widths.index(model)),
+            }
+        )
+    return pd.DataFrame(rows).assign(**columns)
+
+
+def test_the_gap_itself_passes_everything():
+    table = make_table(rates=RATES)
+    table["measure"] = 10 * table["generalization_gap"]
+    found = judge_values(table, "measure", ["parameters"], resamples=100)
+    assert found.telling.tells is True
+    assert found.telling.share_larger == 1.0
+    assert (found.telling.num_pairs, found.telling.num_configurations, found.telling.num_seeds) == (18, 6, 3)
+    assert found.ranking.overall.mean == pytest.approx(1)
+    assert found.ranking.within == pytest.approx({"model": 1, "corruption": 1})
+    assert found.ranking.granulated.mean == pytest.approx(1)
+    assert found.ranking.worst_sign_error == 0
+    assert found.over_baselines["parameters"].low > 0
+
+
+def test_its_opposite_fails_everything():
+    table = make_table(rates=RATES)
+    table["measure"] = -table["generalization_gap"]
+    found = judge_values(table, "measure", resamples=100)
+    assert found.telling.tells is False
+    assert found.ranking.overall.mean == pytest.approx(-1)
+    assert found.ranking.worst_sign_error == 1
+
+
+def test_what_belongs_to_the_algorithm_alone_does_not_tell_labels_apart():
+    """The number of parameters: equal on both labels."""
+    found = judge_values(make_table(), "parameters", resamples=100)
+    assert found.telling.difference.mean == 0
+    assert found.telling.tells is False
+    assert found.ranking.within["corruption"] == 0
+    assert found.ranking.within["model"] == -1
+    assert found.ranking.granulated.mean == -0.5
+    assert found.ranking.worst_environment == "model mlp-1x8 to mlp-1x64"
+
+
+def test_pairs_of_one_factor_are_those_of_a_loop():
+    """And an environment of few pairs is none, however wrong the measure is in it."""
+    table = make_table(rates=(0.01, 0.1, 1.0))
+    table["measure"] = np.random.default_rng(2).normal(size=len(table))
+    lines = table.to_dict("records")
+    signs: dict[str, list[float]] = {}
+    for one, other in combinations(lines, 2):
+        if {name for name in FACTORS if name in one and one[name] != other[name]} != {"model"}:
+            continue
+        if one["seed"] == other["seed"]:
+            change = np.sign(other["generalization_gap"] - one["generalization_gap"])
+            change *= np.sign(other["measure"] - one["measure"])
+            signs.setdefault(f"model {one['model']} to {other['model']}", []).append(change)
+    ((environment, expected),) = signs.items()
+    found = judge_values(table, "measure", resamples=50).ranking
+    assert found.within["model"] == pytest.approx(np.mean(expected))
+    few = table[(table["model"] == "mlp-1x8") | (table["seed"] == 0) & (table["corruption"] == "true-labels")]
+    assert environment not in judge_values(few, "measure", resamples=50).ranking.worst_environment
+
+
+def test_a_factor_of_few_pairs_counts_for_nothing():
+    """A single pair that agrees would count as much as all others, with an interval of no width."""
+    table = make_table()
+    table["measure"] = -table["generalization_gap"]
+    pair = table.iloc[:1].assign(learning_rate=1.0, generalization_gap=0.9, measure=1.0)
+    found = judge_values(pd.concat([table, pair], ignore_index=True), "measure", resamples=50).ranking
+    assert found.within.keys() == {"model", "corruption"}
+    assert found.granulated.mean == pytest.approx(-1)
+
+
+def test_a_constant_ranks_nothing():
+    found = judge_values(make_table(measure=1.0), "measure", resamples=50)
+    assert math.isnan(found.ranking.overall.mean)
+    assert found.ranking.within == {"model": 0, "corruption": 0}
+
+
+def test_the_coefficient_is_scipys():
+    table = make_table()
+    table["measure"] = np.random.default_rng(1).normal(size=len(table))
+    found = judge_values(table, "measure", resamples=200)
+    expected = stats.kendalltau(table["measure"], table["generalization_gap"]).statistic
+    assert found.ranking.overall.mean == pytest.approx(expected)
+    assert found.ranking.overall.low < expected < found.ranking.overall.high
+
+
+@pytest.mark.parametrize("values", [5, 1000])
+def test_samples_by_weights_are_samples_by_rows(values):
+    """Against scipy, with few and with many ties; an example that is drawn twice is tied with itself."""
+    generator = np.random.default_rng(0)
+    x, y = generator.integers(0, values, (2, 30)).astype(float)
+    drawn = generator.integers(0, 30, (20, 30))
+    weights = np.stack([np.bincount(rows, minlength=30) for rows in drawn]).astype(float)
+    expected = [stats.kendalltau(x[rows], y[rows]).statistic for rows in drawn]
+    np.testing.assert_allclose(kendall(x, y, weights), expected)
+    np.testing.assert_allclose(kendall(x, y), [stats.kendalltau(x, y).statistic])
+    assert np.isnan(kendall(np.ones(3), y[:3])).all()
+
+
+def test_pairs_that_did_not_both_fit_decide_nothing():
+    table = make_table()
+    table["measure"] = table["generalization_gap"]
+    table.loc[table["corruption"] == "random-labels", "fitted"] = False
+    found = judge_values(table, "measure", resamples=50)
+    assert found.telling.tells is None
+    assert (found.telling.num_pairs, found.telling.num_unfitted) == (0, 12)
+    assert found.num_networks == 24
+
+
+def test_one_seed_has_no_interval_and_no_answer():
+    table = make_table(seeds=1)
+    table["measure"] = table["generalization_gap"]
+    found = judge_values(table, "measure", resamples=50)
+    assert found.telling.tells is None
+    assert found.telling.would_decide == "Three seeds would tell."
+    assert found.telling.share_larger == 1.0
+
+
+def test_few_configurations_go_the_same_way_by_chance():
+    """Four, whatever their seeds: one in 16 nulls. A single one is decided by its networks."""
+    table = make_table(seeds=5)
+    table["measure"] = table["generalization_gap"]
+    four = judge_values(table, "measure", resamples=50).telling
+    assert (four.tells, four.num_configurations) == (None, 4)
+    assert four.would_decide.startswith("Five configurations would tell")
+    one = judge_values(table[(table["model"] == "mlp-1x8") & (table["learning_rate"] == 0.1)], "measure", resamples=50)
+    assert (one.telling.tells, one.telling.num_configurations) == (True, 1)
+
+
+@pytest.mark.parametrize(
+    ("luck", "seeds", "models"),
+    # Of one configuration, its own luck is what is asked.
+    [*product(("configuration", "seed", "network"), (3, 5), (6,)), *product(("seed", "network"), (3, 5), (1,))],
+)
+def test_a_measure_that_has_nothing_to_do_with_labels_rarely_tells_them(seeds, models, luck):
+    """Long-tailed values, drawn for configurations with their labels, for seeds with theirs, or for single networks."""
+    generator = np.random.default_rng(0)
+    table = make_table(seeds=seeds, widths=[f"mlp-1x{8 * (1 + width)}" for width in range(models)], rates=(0.1,))
+    table = table[table["corruption"] != "partial-labels"].reset_index(drop=True)
+    own = {"configuration": ["corruption", "model"], "seed": ["corruption", "seed"], "network": []}[luck]
+    share = table.groupby(own).ngroup().to_numpy() if own else np.arange(len(table))
+    found = []
+    for _ in range(200):
+        values = np.exp(2 * generator.standard_normal(share.max() + 1))[share]
+        values *= np.exp(0.2 * generator.standard_normal(len(table)))
+        found.append(telling(table.assign(measure=values), "measure").tells)
+    most = stats.binom.ppf(0.999, 200, 0.05)
+    assert found.count(True) <= most
+    assert found.count(False) <= most
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_granulated_agreement_excludes_0_rarely_by_chance(seeds):
+    """Measure and gap drawn apart, by configuration and by network; pairs have configurations in common."""
+    generator = np.random.default_rng(0)
+    table = make_table(seeds=seeds, widths=("a", "b", "c", "d"), rates=(0.01, 0.1))
+    share = table.groupby(["corruption", "model", "learning_rate"]).ngroup().to_numpy()
+    excluded = 0
+    for _ in range(100):
+        gap, value = (generator.standard_normal(share.max() + 1)[share] for _ in range(2))
+        gap = 0.4 + 0.05 * gap + 0.02 * generator.standard_normal(len(table))
+        own = {"generalization_gap": gap, "test_accuracy": 1 - gap}
+        own["measure"] = value + 0.3 * generator.standard_normal(len(table))
+        interval = judge_values(table.assign(**own), "measure", resamples=2).ranking.granulated
+        excluded += interval.low > 0 or interval.high < 0
+    assert excluded <= stats.binom.ppf(0.999, 100, 0.06)
+
+
+def test_missing_values_and_failed_checks_are_left_out():
+    table = make_table()
+    table["measure"] = table["generalization_gap"]
+    table.loc[0, "measure"] = math.nan
+    table.loc[1, "failed_checks"] = "labels the same"
+    found = judge_values(table, "measure", resamples=50)
+    assert found.num_networks == len(table) - 2
+    assert found.telling.num_pairs == 10
+
+
+def test_nothing_at_all_is_no_answer():
+    table = make_table(fitted=False)
+    table["measure"] = 1.0
+    found = judge_values(table, "measure", ["parameters"])
+    assert found.num_networks == 0
+    assert found.telling.tells is None
+    assert math.isnan(found.ranking.granulated.mean)
+    assert math.isnan(found.over_baselines["parameters"].mean)
+
+
+def test_gaps_that_differ_by_less_than_their_noise_are_no_change():
+    table = make_table(n_test=10)
+    table["measure"] = table["generalization_gap"]
+    assert "model" not in judge_values(table, "measure", resamples=20).ranking.within
+
+
+def test_equal_arguments_give_equal_intervals():
+    table = make_table()
+    table["measure"] = np.random.default_rng(2).normal(size=len(table))
+    first, second = (judge_values(table, "measure", resamples=50) for _ in range(2))
+    assert first == second

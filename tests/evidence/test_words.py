@@ -1,0 +1,27 @@
+"""Figures and settings read as people write them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from byrote.evidence.words import percent, regularizers
+
+
+@pytest.mark.parametrize(
+    ("fraction", "shown"), [(1.0, "100.0%"), (0.99999, "99.9%"), (0.9714, "97.1%"), (0.0, "0.0%"), (np.nan, "–")]
+)
+def test_only_all_of_it_reads_100_percent(fraction, shown) -> None:
+    assert percent(fraction) == shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("none", 0.0, 0.0), ""),
+        (("random-crop", 0.0, 5e-4), "random crop, weight decay 0.0005"),
+        (("my.py:flip", 0.5, 0.0), "my.py:flip, dropout 0.5"),
+    ],
+)
+def test_regularizers_in_words(arguments, words):
+    assert regularizers(*arguments) == words

@@ -1,0 +1,79 @@
+import pytest
+import torch
+
+from byrote.errors import UserError
+from byrote.runs.calculate import calculate
+from byrote.runs.store import Store
+from byrote.studies.expressivity.study import ExpressivityAnalysis, expressivity_analysis
+from byrote.theory.complexity.fitting_width import FittingWidth
+from byrote.theory.memorizers.built_network import BuiltNetwork
+from byrote.theory.memorizers.overriding import Overriding
+from byrote.theory.memorizers.worked_example import WorkedExample
+
+torch.set_num_threads(1)
+
+
+def of(analysis, kind):
+    return [calculation for calculation in analysis.plan() if isinstance(calculation, kind)]
+
+
+def test_n_grows_by_four_up_to_all_examples(tiny):
+    analysis = expressivity_analysis(tiny, "laptop")
+    assert analysis.sizes == [8, 32, 121]
+    built = of(analysis, BuiltNetwork)
+    assert [c.n_train for c in built if c.construction == "two-layer"] == [8, 32, 121]
+    assert {c.construction for c in built} == {"two-layer", "deep", "hyperplanes"}
+    assert len(of(analysis, WorkedExample)) == 1
+
+
+def test_n_train_caps_everything(tiny):
+    analysis = ExpressivityAnalysis(tiny, n_train=32)
+    assert analysis.sizes == [8, 32]
+    assert max(getattr(c, "n_train", 0) for c in analysis.plan()) == 32
+    assert ExpressivityAnalysis(tiny, n_train=8).sizes == [8]
+
+
+def test_networks_are_trained_up_to_a_size_of_their_own(tiny):
+    analysis = ExpressivityAnalysis(tiny, most_trained=40)
+    assert {c.n_train for c in of(analysis, FittingWidth)} == {40}
+    assert {c.n_train for c in of(analysis, Overriding)} == {40}
+
+
+def test_every_seed_draws_labels(tiny):
+    assert {c.seed for c in of(ExpressivityAnalysis(tiny, seeds=3), BuiltNetwork)} == {0, 1, 2}
+
+
+def test_smaller_n_gets_fewer_steps_and_never_too_few(tiny):
+    few, many = (
+        of(ExpressivityAnalysis(tiny, n_train=n), FittingWidth)[0].recipe.epochs * -(-n // 128) for n in (32, 121)
+    )
+    assert few == many == 1500
+
+
+def test_families_of_the_users_take_the_place_of_perceptrons(tiny):
+    analysis = expressivity_analysis(tiny, "paper", 1, ("resnet-1x{width}",))
+    assert {c.model for c in of(analysis, FittingWidth)} == {"resnet-1x{width}"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"families": ["mlp-1x64"]}, r"got model 'mlp-1x64', expected a family whose width is open"),
+        ({"n_train": 7}, "got n_train=7 for tiny, which has 121 training examples; choose between 8 and 121"),
+        ({"n_train": 122}, "got n_train=122"),
+        ({"seeds": 0}, "got seeds=0"),
+    ],
+)
+def test_what_cannot_be_is_refused(options, message, tiny):
+    with pytest.raises(UserError, match=message):
+        ExpressivityAnalysis(tiny, **options)
+
+
+def test_constructions_on_real_data_support_the_theorem(tiny, tmp_path):
+    analysis = ExpressivityAnalysis(tiny, families=(), chosen=(1,))
+    with Store(tmp_path / "runs.db") as store:
+        table = analysis.summarise(calculate(analysis, store, device="cpu"))
+    assert len(table) == len(analysis.plan())
+    outcomes = {finding.claim: finding.outcome for finding in analysis.verdict(table)}
+    assert outcomes["2n + d weights represent any labels of n examples (Theorem 1)"] == "supported"
+    assert "not supported" not in outcomes.values()

@@ -1,0 +1,135 @@
+"""What is said of a measure, from tables where it is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from byrote.errors import UserError
+from byrote.studies.judge.study import BASELINES, JudgeAnalysis, MeasureOfNetworks, find_measure
+from byrote.theory.calculation import Computed
+from byrote.theory.measures.measure import Measure
+
+
+def no_networks():
+    return iter(())
+
+
+MODELS = ("mlp-1x8", "mlp-1x16", "mlp-1x32", "mlp-1x64", "mlp-1x128")
+
+
+def make_runs(seeds=3, fitted=True):
+    rows = [
+        {
+            "key": f"{model}{corruption}{seed}",
+            "model": model,
+            "corruption": corruption,
+            "corruption_rate": float(corruption == "random-labels"),
+            "seed": seed,
+            "n_train": 100,
+            "n_test": 10_000,
+            "fitted": fitted,
+            "failed_checks": "",
+            "test_accuracy": 0.9 - 0.8 * (corruption == "random-labels") - 0.05 * (model == "mlp-1x8"),
+            "generalization_gap": 0.1 + 0.8 * (corruption == "random-labels") + 0.05 * (model == "mlp-1x8"),
+            "epochs_run": 10,
+        }
+        for model in MODELS
+        for corruption in ("true-labels", "random-labels")
+        for seed in range(seeds)
+    ]
+    return pd.DataFrame(rows)
+
+
+def judged(tiny, values, measure="distance", runs=None):
+    runs = make_runs() if runs is None else runs
+    analysis = JudgeAnalysis(tiny, runs, no_networks, [measure])
+    constant = {name: np.ones(len(runs)) for name in BASELINES}
+    results = [
+        Computed(
+            "key",
+            c,
+            "tiny",
+            {"num_missing": 0, "missing": ""},
+            {"values": (constant | {measure: values})[c.measure]},
+            1.0,
+            {},
+        )
+        for c in analysis.plan()
+    ]
+    return analysis, results
+
+
+def test_baselines_are_always_compared_with(tiny):
+    plan = JudgeAnalysis(tiny, make_runs(), no_networks, ["vc"]).plan()
+    assert [calculation.measure for calculation in plan] == ["vc", *BASELINES]
+    assert len({calculation.key(tiny) for calculation in plan}) == len(plan)
+
+
+def test_the_key_is_that_of_the_networks(tiny):
+    one, other = (MeasureOfNetworks.of("vc", keys, no_networks) for keys in (["a", "b"], ["a", "c"]))
+    assert one.key(tiny) != other.key(tiny)
+
+
+def test_a_measure_that_grows_with_the_gap_is_supported(tiny):
+    analysis, results = judged(tiny, make_runs()["generalization_gap"].to_numpy())
+    (finding,) = analysis.verdict(analysis.summarise(results))
+    assert finding.outcome == "supported"
+    assert (
+        "Of 15 pairs that differ in their labels alone, both fitted, it is larger on random labels in 100%"
+        in finding.statement
+    )
+    assert "(95% interval over 5 configurations and 3 seeds: +0.7" in finding.statement
+    assert "Kendall's tau +1.00" in finding.statement
+
+
+def test_one_that_does_not_is_not_supported(tiny):
+    analysis, results = judged(tiny, np.ones(30))
+    (finding,) = analysis.verdict(analysis.summarise(results))
+    assert finding.outcome == "not supported"
+    assert "It is the same for all networks" in finding.statement
+
+
+def test_margins_are_turned_round(tiny):
+    analysis, results = judged(tiny, -make_runs()["generalization_gap"].to_numpy(), "margin")
+    (finding,) = analysis.verdict(analysis.summarise(results))
+    assert finding.outcome == "supported"
+
+
+@pytest.mark.parametrize(
+    ("runs", "why"),
+    [(make_runs(1), "Three seeds would tell."), (make_runs(fitted=False), "15 pairs had not both fitted")],
+)
+def test_too_little_is_no_conclusion(tiny, runs, why):
+    analysis, results = judged(tiny, np.arange(len(runs), dtype=float), runs=runs)
+    (finding,) = analysis.verdict(analysis.summarise(results))
+    assert finding.outcome == "no conclusion"
+    assert why in finding.statement
+
+
+def test_the_users_measure_is_found_or_refused(tmp_path):
+    source = tmp_path / "own.py"
+    source.write_text("def my_norm(model, initial_state, data, outcome):\n    return 1.0\n\nLIST = []\n")
+    found = find_measure(f"{source}:my_norm")
+    assert isinstance(found, Measure)
+    assert found.title == "my norm"
+    with pytest.raises(UserError, match=r"expected a function \(model, initial_state, data, outcome\)"):
+        find_measure(f"{source}:LIST")
+
+
+@pytest.mark.parametrize(
+    "takes", ["model", "model, initial_state, data", "model, initial_state, data, outcome, extra", "*, model"]
+)
+def test_a_measure_that_takes_other_arguments_is_refused_by_name(takes, tmp_path):
+    source = tmp_path / "mine.py"
+    source.write_text(f"def mine({takes}):\n    return 1.0\n")
+    with pytest.raises(
+        UserError, match=r"mine\.py:mine', which takes \(.*expected a function .model, initial_state, data"
+    ):
+        find_measure(f"{source}:mine")
+
+
+@pytest.mark.parametrize("takes", ["*given", "model, initial_state, data, outcome, extra=1", "a, b, c, d, **more"])
+def test_a_measure_that_takes_more_than_it_must_is_one(takes, tmp_path):
+    source = tmp_path / "mine.py"
+    source.write_text(f"def mine({takes}):\n    return 1.0\n")
+    assert find_measure(f"{source}:mine").function

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+from presented import assert_draws_its_data, is_whole, rows
+
+from byrote.studies.largest_n.page import bits_figure, present, probes
+from byrote.studies.largest_n.study import LargestNAnalysis
+from byrote.theory.calculation import Computed
+
+
+def pretended(calculation, largest):
+    """A search up to 100 examples that ended at `largest`, or did not end (100), or did not begin (0)."""
+    n = np.array([10, 20, 40, 80, 100])
+    fitted = n <= largest
+    beyond = n[~fitted]
+    values = {
+        "largest_n": float(n[fitted].max()) if fitted.any() else np.nan,
+        "next_n": float(beyond.min()) if len(beyond) else np.nan,
+        "next_accuracy": 0.5 if len(beyond) else np.nan,
+        "next_gain": 0.0 if len(beyond) else np.nan,
+        "next_stop": "epochs" if len(beyond) else "",
+        "bits": 66.0,
+        "bits_n": 20,
+        "bits_per_parameter": 0.66,
+        "bits_growth": 1.0 if len(beyond) > 1 else np.nan,
+        "num_probes": 5,
+        "parameters": 100,
+        "failed_checks": "",
+    }
+    accuracy = np.where(fitted, 1.0, 0.5)[:, None].repeat(2, axis=1)
+    arrays = {"n": n, "accuracy": accuracy, "fitted": fitted, "bits": np.where(fitted, 3.3 * n, 0.0)}
+    return Computed("key", calculation, "tiny", values, arrays, 1.0, {})
+
+
+@pytest.fixture
+def presented(tiny):
+    def make(largest, model="mlp-1x4", seeds=2):
+        analysis = LargestNAnalysis(tiny, model, seeds=seeds, n_train=100)
+        results = [pretended(calculation, largest) for calculation in analysis.plan()]
+        table = analysis.summarise(results)
+        return results, present(analysis, results, table)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("largest", "headline", "cell"),
+    [
+        (40, "mlp-1x4 fits random labels up to n = 40.", "40 ± 0"),
+        (100, "mlp-1x4 fits the random labels of all 100 examples.", "100 all there are"),
+        (0, "mlp-1x4 fitted no random labels: no conclusion.", "none no conclusion"),
+    ],
+)
+def test_the_page_says_where_fitting_ends(presented, largest, headline, cell):
+    _, shown = presented(largest)
+    assert shown.headline == headline
+    (section,) = shown.sections
+    assert is_whole(section.table)
+    (row,) = rows(section.table)[""]
+    assert row[2] == cell
+    assert row[-3:] == ["66 ± 0", "0.66 ± 0", "2"]
+    for figure in shown.figures:
+        assert_draws_its_data(figure)
+        assert "2 seeds." in figure.caption
+
+
+def test_every_n_of_every_seed_is_a_point(presented):
+    results, shown = presented(40)
+    curve = probes(results)
+    assert len(curve) == len(shown.figures[0].data) == 10
+    assert curve.groupby("seed")["fitted"].sum().tolist() == [3, 3]
+
+
+def test_no_bits_have_no_place_on_a_logarithmic_axis(presented):
+    results, _ = presented(40, seeds=1)
+    data = bits_figure(probes(results), 10).data
+    assert data["n"].tolist() == [10, 20, 40]
+    assert data["all_bits"].tolist() == pytest.approx((np.array([10, 20, 40]) * np.log2(10)).tolist(), rel=1e-4)
+
+
+def test_members_of_a_family_have_a_row_each(presented):
+    results, shown = presented(40, "mlp-1x{width}")
+    models = list(dict.fromkeys(result.calculation.model for result in results))
+    assert [row[0] for row in rows(shown.sections[0].table)[""]] == models

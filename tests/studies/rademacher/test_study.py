@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+import torch
+
+from byrote.errors import UserError
+from byrote.studies.rademacher.shattering import ShatteringAnalysis
+from byrote.studies.rademacher.study import STUMPS, RademacherAnalysis, rademacher_analysis
+from byrote.theory.calculation import compute
+from byrote.theory.complexity.rademacher import generalization_bound
+from byrote.theory.complexity.reached_complexity import ReachedComplexity
+from byrote.theory.complexity.stump_complexity import StumpComplexity
+from byrote.training.spec import Recipe
+
+torch.set_num_threads(1)
+RECIPE = Recipe(preprocessing="standardize", learning_rate=0.1, batch_size=32, epochs=60)
+
+
+def test_every_size_is_measured_for_every_width_and_seed_and_for_stumps(tiny):
+    analysis = RademacherAnalysis(tiny, "mlp-1x{width}", RECIPE, seeds=2, n_train=96, draws=8)
+    plan = analysis.plan()
+    assert analysis.sizes == [6, 12, 24, 48, 96]
+    stumps = [each for each in plan if isinstance(each, StumpComplexity)]
+    assert [each.n_train for each in stumps] == analysis.sizes
+    reached = [(each.model, each.n_train, each.seed) for each in plan if isinstance(each, ReachedComplexity)]
+    assert reached == [(model, n, seed) for model in analysis.models for n in analysis.sizes for seed in (0, 1)]
+    assert {each.draws for each in plan} == {8}
+    assert len({each.key(tiny) for each in plan}) == len(plan)
+
+
+def test_all_sizes_get_as_many_steps(tiny):
+    plan = RademacherAnalysis(tiny, "mlp-1x4", RECIPE, n_train=96).plan()
+    epochs = {each.n_train: each.recipe.epochs for each in plan if isinstance(each, ReachedComplexity)}
+    assert epochs == {96: 60, 48: 90, 24: 180, 12: 180, 6: 180}
+
+
+def test_few_examples_have_fewer_sizes(tiny):
+    assert RademacherAnalysis(tiny, n_train=3).sizes == [1, 3]
+    assert RademacherAnalysis(tiny).largest == 121
+
+
+@pytest.mark.parametrize("exhaustive", [True, False])
+def test_no_draws_are_refused(tiny, exhaustive):
+    with pytest.raises(UserError, match="got draws=0"):
+        rademacher_analysis(tiny, recipe=RECIPE, draws=0, exhaustive=exhaustive)
+
+
+def test_draws_with_every_labeling_are_refused(tiny):
+    with pytest.raises(UserError, match="got draws=4 with exhaustive, which trains every labeling"):
+        rademacher_analysis(tiny, recipe=RECIPE, n_train=3, draws=4, exhaustive=True)
+
+
+def test_exhaustive_asks_for_all_labelings(tiny):
+    analysis = rademacher_analysis(tiny, model="mlp-1x4", recipe=RECIPE, n_train=5, exhaustive=True)
+    assert isinstance(analysis, ShatteringAnalysis)
+    assert isinstance(rademacher_analysis(tiny, model="mlp-1x4", recipe=RECIPE), RademacherAnalysis)
+
+
+def test_a_small_network_from_training_to_verdict(tiny):
+    analysis = RademacherAnalysis(tiny, "mlp-1x{width}", RECIPE, n_train=24, draws=20)
+    results = [compute(calculation, tiny) for calculation in analysis.plan()]
+    table = analysis.summarise(results)
+    assert len(table) == len(results) == 5 * (1 + len(analysis.models))
+    assert set(table["model"]) == {STUMPS, *analysis.models}
+    stumps, reached = table[table["model"] == STUMPS], table[table["model"] != STUMPS]
+    assert (reached["low"] <= reached["complexity"]).all()
+    assert (table["complexity"] <= 1).all()
+    assert (stumps["complexity"] <= stumps["upper_bound"]).all()
+    # Up to 16 examples all signs are gone through; of 24, they are drawn, and the interval has half of the 5%.
+    drawn = stumps["n_train"] == 24
+    for own, limit, risk in ((stumps[~drawn], "high", 0.05), (stumps[drawn], "high", 0.025), (reached, "low", 0.05)):
+        bounds = [generalization_bound(0.0, *pair, risk) for pair in zip(own[limit], own["n_train"], strict=True)]
+        np.testing.assert_allclose(own["bound"], bounds)
+    found = {finding.claim: finding for finding in analysis.verdict(table)}
+    wide = analysis.models[-1]
+    near = found[f"{wide} fits coin flips: its Rademacher complexity is near 1"]
+    assert near.outcome == "no conclusion"
+    assert near.statement.endswith("More draws (`--draws 40`), or more examples, would tell.")
+    assert found["What training reaches grows with width"].outcome == "supported"
+    assert analysis.summarise(results[:1])["model"].tolist() == [STUMPS]
+
+
+def test_calculations_that_are_missing_decide_nothing(tiny):
+    analysis = RademacherAnalysis(tiny, "mlp-1x{width}")
+    findings = analysis.verdict(analysis.summarise([]))
+    assert {finding.outcome for finding in findings} == {"no conclusion"}
+    assert len(findings) == 3 * len(analysis.models) + 1

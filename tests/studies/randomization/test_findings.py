@@ -1,0 +1,195 @@
+import re
+
+import numpy as np
+import pytest
+
+from byrote.studies.randomization.study import RandomizationStudy
+
+# What an exemplary network does: steps to fit, test accuracy, loss until it starts, gradient norm, cosine.
+GOOD = {
+    ("true-labels", 0.0): (100, 0.9, 20, 1.0, 0.5),
+    ("partial-labels", 0.5): (200, 0.5, 25, 1.0, 0.3),
+    ("random-labels", 1.0): (400, 0.1, 45, 2.0, 0.1),
+    ("shuffled-pixels", 1.0): (120, 0.8, 22, 1.0, 0.5),
+    ("random-pixels", 1.0): (250, 0.1, 30, 1.0, 0.5),
+    ("gaussian", 1.0): (300, 0.1, 35, 1.0, 0.5),
+}
+NEVER = {
+    "losses": np.full(50, 9.0),
+    "curve": {"step": np.array([100.0]), "train_loss": np.array([9.0])},
+    "steps_to_fit": None,
+}
+MEMORISES, NOISE, ORDER, TIME, ERROR, SLOW = range(6)
+
+
+@pytest.fixture
+def verdict(data, make_outcome):
+    """The findings where runs are as in GOOD, except for `changes`, by condition."""
+
+    def give(changes=None, *, seeds=3, drop=0, models=("net",), **options):
+        study = RandomizationStudy(data=data, models=models, seeds=seeds, **({"rates": (0.0, 0.5, 1.0)} | options))
+        outcomes = []
+        for spec in study.plan():
+            fit, accuracy, start, norm, cosine = GOOD[spec.corruption, spec.corruption_rate]
+            losses = np.r_[np.full(start - 2, np.log(10)), np.full(52 - start, 0.0)]
+            fields = {"steps_to_fit": fit, "test_accuracy": accuracy, "losses": losses}
+            own = (changes or {}).get(spec.corruption, {})
+            fields |= {"gradient_norm": norm, "cosine": cosine} | (own(spec.seed) if callable(own) else own)
+            outcomes.append(make_outcome(spec, **fields))
+        return study.verdict(study.summarise(outcomes[drop:]))
+
+    return give
+
+
+def test_an_exemplary_network_supports_every_claim(verdict):
+    found = verdict()
+    assert [finding.outcome for finding in found] == ["supported"] * 6
+    assert "fits random labels of all 40 examples under this recipe (train accuracy 1.000, 3 seeds): bounds on the" in (
+        found[MEMORISES].statement
+    )
+    assert "tests at an accuracy of 0.100, at chance (10.0%; " in found[MEMORISES].statement
+    assert "fits shuffled pixels, random pixels and Gaussian inputs of all 40" in found[NOISE].statement
+    assert "250 on random pixels, 300 on Gaussian inputs, 400 on random labels" in (found[ORDER].statement)
+    assert "On random labels it takes 1.53 times (95% interval 1.53 to 1.53) as many as on random pixels and 1.31" in (
+        found[ORDER].statement
+    )
+    assert (
+        "takes 4.00 times (95% interval 4.00 to 4.00) as many steps to fit at rate 1 as at 0; on average 1.00 at"
+        in (found[TIME].statement)
+    )
+    assert "0.100 at rate 0, 0.500 at rate 0.5, 0.900 at rate 1" in found[ERROR].statement
+    assert "gets 90.0% of 1,000 test examples (95% interval 88.0% to 91.7%), where guessing, which is" in (
+        found[ERROR].statement
+    )
+    assert (
+        "mean norm of 2 (on true labels: 1; 2.00 times (95% interval 2.00 to 2.00) as large)" in found[SLOW].statement
+    )
+
+
+def test_one_seed_decides_what_networks_can_and_nothing_that_compares_runs(verdict):
+    found = verdict(seeds=1)
+    assert [finding.outcome for finding in found] == ["supported"] * 2 + ["no conclusion"] * 4
+    for finding in found[ORDER:]:
+        assert "Three seeds that agree would tell (`--seeds 3`)" in finding.statement
+
+
+def jitter(low, high):
+    """Steps to fit that differ by seed."""
+    return lambda seed: {"steps_to_fit": (low, high, (low + high) // 2)[seed % 3]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "which", "outcome", "words"),
+    [
+        (
+            {"random-labels": {"steps_to_fit": None}},
+            MEMORISES,
+            "no conclusion",
+            r"3 of 3 runs stopped before they had fitted \(net, random labels, seed 0: train .* try `--epochs 400`",
+        ),
+        ({"random-labels": {"steps_to_fit": None}}, TIME, "no conclusion", "3 of 9 runs stopped"),
+        ({"random-labels": {"steps_to_fit": None}}, ERROR, "no conclusion", "3 of 9 runs stopped"),
+        ({"random-labels": {"steps_to_fit": None}}, NOISE, "supported", "fits shuffled pixels"),
+        ({"gaussian": {"steps_to_fit": None}}, NOISE, "no conclusion", "gaussian, seed 0"),
+        (
+            {"random-labels": {"steps_to_fit": None, "stop_reason": "non-finite loss"}},
+            MEMORISES,
+            "no conclusion",
+            "no longer finite in 3 of 3 .* they have diverged, .* try `--learning-rate 0.001`",
+        ),
+        ({"random-labels": {"failed": ("rate",)}}, MEMORISES, "no conclusion", r"in 3 of 3 runs \(rate\)"),
+        ({"true-labels": {"failed": ("rate",)}}, MEMORISES, "supported", "vacuous"),
+        ({"true-labels": {"failed": ("rate",)}}, SLOW, "no conclusion", "A self-check failed"),
+        ({"random-labels": {"test_accuracy": 0.2}}, MEMORISES, "supported", "0.200, away from chance"),
+        ({"random-labels": {"ceiling": 0.9}}, MEMORISES, "supported", "different labels allow, 0.900 at most"),
+        ({"random-labels": {"ceiling": 0.1, "train_accuracy": 0.1}}, MEMORISES, "no conclusion", "well by luck with p"),
+        ({"random-labels": {"steps_to_fit": 1100}}, TIME, "not supported", "11.00 times"),
+        ({"random-labels": {"steps_to_fit": 90}}, TIME, "not supported", "0.90 times"),
+        ({"random-labels": {"steps_to_fit": 100}}, TIME, "no conclusion", "1.00 times .* would not tell"),
+        ({"random-labels": jitter(90, 200)}, TIME, "no conclusion", "As these seeds differ, 9 would tell"),
+        ({"random-labels": jitter(400, 500)}, TIME, "supported", "4.50 at rate 1"),
+        ({"partial-labels": {"steps_to_fit": 90}}, TIME, "supported", "0.90 at rate 0.5"),
+        ({"partial-labels": {"test_accuracy": 0.02}}, ERROR, "not supported", "0.980 at rate 0.5"),
+        ({"partial-labels": {"test_accuracy": 0.07}}, ERROR, "no conclusion", "Some .* test examples would tell"),
+        # A fall of exactly four points, to the last bit: no number of examples would tell.
+        (
+            {"partial-labels": {"test_accuracy": 0.04}, "random-labels": {"test_accuracy": 0.08}},
+            ERROR,
+            "no conclusion",
+            "More seeds, or levels further apart, would tell",
+        ),
+        ({"random-labels": {"test_accuracy": 0.2}}, ERROR, "not supported", "away from chance"),
+        (
+            {"true-labels": {"test_accuracy": 0.11}, "partial-labels": {"test_accuracy": 0.1}},
+            ERROR,
+            "no conclusion",
+            "",
+        ),
+        ({"gaussian": {"losses": np.full(50, 9.0)}}, ORDER, "not supported", "100 on Gaussian inputs"),
+        (
+            {"gaussian": NEVER, "random-labels": NEVER},
+            ORDER,
+            "no conclusion",
+            "never on Gaus.* Try `--epochs 400`",
+        ),
+        ({"random-labels": NEVER}, ORDER, "supported", "never on random labels"),
+        ({"gaussian": NEVER}, ORDER, "not supported", "never on Gaussian inputs"),
+        ({"random-labels": NEVER}, SLOW, "supported", "never on random labels"),
+        ({"true-labels": NEVER}, SLOW, "no conclusion", "did not start to fall even on true labels .* `--epochs 400`"),
+        ({"random-labels": {"losses": np.zeros(50)}}, SLOW, "no conclusion", "takes 1.00 times .* as many"),
+        ({"random-labels": {"cosine": 0.6}}, SLOW, "not supported", r"less by -0.10 \(95%"),
+        ({"random-labels": {"gradient_norm": 0.5}}, SLOW, "not supported", "0.50 times"),
+    ],
+)
+def test_what_runs_show_decides(verdict, changes, which, outcome, words):
+    finding = verdict(changes)[which]
+    assert finding.outcome == outcome, finding.statement
+    assert re.search(words, finding.statement), finding.statement
+
+
+def test_a_claim_about_several_models_is_a_family(verdict):
+    """What would be supported alone, at p = 0.03, is not among four."""
+    growth = {"random-labels": jitter(200, 400)}
+    alone = verdict(growth, settings=())
+    several = verdict(growth, settings=(), models=["a", "b", "c", "d"])
+    of_time = [finding.outcome for finding in several if "time to fit" in finding.claim]
+    assert [finding.outcome for finding in alone if "time to fit" in finding.claim] == ["supported"]
+    assert of_time == ["no conclusion"] * 4
+
+
+def test_gradients_that_stay_large_are_told_from_gradients_that_start_so(verdict, data, make_outcome):
+    study = RandomizationStudy(data=data, models=["net"], settings=["true-labels", "random-labels"], rates=(), seeds=3)
+    outcomes = list(map(make_outcome, study.plan()))
+    for true in outcomes[::2]:
+        true.early["gradient_norm"][25:] = 0.1
+        true.early["gradient_cosine"][1:] = 0.6
+    (finding,) = study.verdict(study.summarise(outcomes))[-1:]
+    assert "that those under random labels start larger does not show, they stay while the others shrink" in (
+        finding.statement
+    )
+
+
+def test_seeds_that_share_their_weights_are_told(verdict):
+    told = "All seeds start from the same weights"
+    same = {"random-labels": {"initial_weights": "pretrained"}}
+    assert told in verdict(same, seeds=2, settings=["random-labels"], rates=())[MEMORISES].statement
+    assert told not in verdict(seeds=2)[MEMORISES].statement
+
+
+def test_runs_that_have_not_finished_decide_nothing(verdict):
+    outcomes = [finding.outcome for finding in verdict(drop=1)]  # true labels are missing
+    assert outcomes == ["supported"] * 3 + ["no conclusion"] * 3
+    assert "1 of 9 runs have not finished" in verdict(drop=1)[TIME].statement
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        ({"settings": (), "rates": (0.0, 1.0)}, 3),  # two levels show no smooth rise
+        ({"settings": ("true-labels", "gaussian"), "rates": ()}, 1),
+        ({"settings": ("true-labels",), "rates": ()}, 0),
+        ({"settings": (), "rates": (0.5,)}, 0),
+    ],
+)
+def test_only_claims_that_were_put_to_the_test_are_judged(verdict, options, count):
+    assert len(verdict(**options)) == count

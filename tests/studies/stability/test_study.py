@@ -1,0 +1,102 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from byrote.cli import main
+from byrote.data.dataset import Dataset, Split
+from byrote.errors import UserError
+from byrote.studies.stability.study import StabilityAnalysis, stability_analysis
+from byrote.theory.calculation import compute
+from byrote.theory.complexity.known_stability import RidgeStability, SgdStability
+from byrote.theory.complexity.stability import ReplacementStability
+from byrote.training.spec import Recipe
+
+torch.set_num_threads(1)
+RECIPE = Recipe(learning_rate=0.1, batch_size=20, epochs=40)
+
+
+def test_every_seed_is_trained_on_both_labels_beside_what_theory_knows(tiny):
+    plan = StabilityAnalysis(tiny, "mlp-1x16", RECIPE, seeds=2, replacements=3).plan()
+    assert [type(each) for each in plan[:2]] == [RidgeStability, SgdStability]
+    networks = [each for each in plan if isinstance(each, ReplacementStability)]
+    assert [(each.seed, each.corruption) for each in networks] == [
+        (0, "true-labels"),
+        (0, "random-labels"),
+        (1, "true-labels"),
+        (1, "random-labels"),
+    ]
+    assert len({each.key(tiny) for each in plan}) == len(plan) == 6
+
+
+@pytest.mark.parametrize(("n_train", "trained", "held_out"), [(None, 108, 12), (45, 45, 5), (120, 120, 1), (2, 2, 1)])
+def test_some_examples_are_held_out_to_take_the_places_of_others(tiny, n_train, trained, held_out):
+    analysis = StabilityAnalysis(tiny, "mlp-1x16", RECIPE, n_train=n_train, replacements=2)
+    assert (analysis.largest, analysis.num_held_out) == (trained, held_out)
+
+
+def test_all_networks_take_as_many_steps(tiny):
+    analysis = StabilityAnalysis(tiny, "mlp-1x16", RECIPE, n_train=45, replacements=2)
+    assert (analysis.fixed.stop, analysis.fixed.steps) == ("at_steps", 40 * 3)
+    given = Recipe(preprocessing="whiten", steps=7)
+    assert StabilityAnalysis(tiny, "mlp-1x16", given, replacements=2).fixed == given
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"replacements": 0}, "got replacements=0 for n = 108 training examples, expected from 1 to 108"),
+        ({"replacements": 46, "n_train": 45}, "got replacements=46 for n = 45"),
+        ({"n_train": 1, "replacements": 1}, "got n_train=1 of 121 training examples of tiny, expected at least 2"),
+        ({"n_train": 121}, "got n_train=121 of 121 training examples of tiny, expected at least 2 and at most 120"),
+        ({"n_train": 5000}, "got n_train=5000 for tiny, which has 121"),
+        ({"seeds": 0}, "got seeds=0"),
+        ({"model": "mlp"}, "got model 'mlp'"),
+    ],
+)
+def test_wrong_input_is_one_sentence(tiny, changes, told):
+    with pytest.raises(UserError, match=told):
+        stability_analysis(tiny, **({"recipe": RECIPE} | changes))
+
+
+def test_one_class_is_refused():
+    split = Split.clean(np.zeros((6, 3), dtype=np.float32), np.zeros(6, dtype=np.int64))
+    with pytest.raises(UserError, match="got same with one class, whose labels cannot be random"):
+        stability_analysis(Dataset("same", split, split, ("a",), pixel_max=1.0), recipe=RECIPE)
+
+
+def test_a_small_network_from_training_to_verdict(tiny):
+    analysis = stability_analysis(tiny, model="mlp-1x64", recipe=RECIPE, n_train=40, replacements=12)
+    table = analysis.summarise([compute(calculation, tiny) for calculation in analysis.plan()])
+    networks = table[table["calculation"] == "ReplacementStability"]
+    assert (networks["num_fitted"] == 14).all()
+    assert set(networks["learning_rate"]) == {0.1}
+    found = {finding.claim: finding for finding in analysis.verdict(table)}
+    assert len(found) == 3
+    assert found["mlp-1x64: a replaced example loses more where labels are random"].outcome == "supported"
+    assert found["mlp-1x64: the bound by uniform stability says nothing, on these data"].outcome == "supported"
+    assert found["Where theory is exact, what is measured stays below its bound"].outcome == "supported"
+
+
+def test_calculations_that_are_missing_decide_nothing(tiny):
+    analysis = StabilityAnalysis(tiny, "mlp-1x16", RECIPE, replacements=2)
+    findings = analysis.verdict(analysis.summarise([]))
+    assert {finding.outcome for finding in findings} == {"no conclusion"}
+    assert len(findings) == 2
+
+
+def test_the_command_leaves_its_page_and_prints_its_findings(tmp_path, capsys):
+    words = (
+        "stability --data digits --models mlp-1x64 --n-train 40 --replacements 4 --batch-size 20 --learning-rate 0.1"
+    )
+    arguments = ["measure", *words.split(), "--device", "cpu", "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    told = capsys.readouterr().out
+    assert "a replaced example loses more where labels are random: " in told
+    assert "4 of 4 calculations" in told
+    assert "Where theory is exact" in (tmp_path / "report.html").read_text()
+    assert len(list((tmp_path / "figures").glob("*.svg"))) == 2
+    assert main(arguments) == 0
+    assert "4 of 4 calculations are in the store already" in capsys.readouterr().err
+    assert json.loads((tmp_path / "study.json").read_text())["arguments"][:2] == ["measure", "stability"]
