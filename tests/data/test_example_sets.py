@@ -205,6 +205,13 @@ class Flipped(Items):
         return (x if random.random() < 0.5 else -x), y
 
 
+class Broken(Items):
+    def __getitem__(self, row: int) -> Any:
+        if row == 3:
+            raise OSError("no such picture")
+        return self.items[row]
+
+
 LIST = list(zip(X, Y, strict=True))
 REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     "a stream": ((Stream(),), r"x_train is a Stream, which gives its examples one after the other and has no length"),
@@ -222,6 +229,10 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     "inputs without labels": ((Items(list(X)),), r"x_train is a Items whose examples are a ndarray each, expected two"),
     "three values": ((Items([(x, y, 0) for x, y in LIST]),), r"whose examples are 3 values each, expected two"),
     "no examples": ((Items([]),), r"x_train has no rows, expected at least one example"),
+    "a row that cannot be read": (
+        (Broken(LIST),),
+        r"row 3 \(counting from 0\): Broken.__getitem__ failed: OSError: no such picture \(test_example_sets.py, line",
+    ),
     "an augmentation": ((Flipped(LIST),), r"x_train, row \d+ .*, is another each time that it is read, as by"),
     "several shapes": ((Items([*LIST[:-1], (X[0, :2], 1)]),), r"x_train, row 39 .*, has an input of float32 \(2,\)"),
     "a loader with its own batches": (

@@ -68,6 +68,7 @@ def test_runs_that_are_missing_come_first():
         ({}, "`--steps 2400`"),
         ({"stop": "at_interpolation", "stop_reason": "epochs"}, "`--epochs 60`"),
         ({"stop_reason": "non-finite loss"}, "`--learning-rate 0.002`"),
+        ({"stop_reason": "non-finite loss", "learning_rate": 1e12}, "`--learning-rate 0.01`, the usual one"),
     ],
 )
 def test_a_remedy_names_a_flag_and_the_value_to_try_next(change, flag):

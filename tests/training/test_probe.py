@@ -9,7 +9,7 @@ from torch import nn
 from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
 from byrote.references import name_of
-from byrote.training.probe import probe_models
+from byrote.training.probe import probe_models, refuse_without_batch_norm
 from byrote.training.spec import TrainSpec
 
 BUILT: list[str] = []
@@ -38,3 +38,11 @@ def test_token_ids_stay_whole_and_what_is_found_is_said() -> None:
     data = Dataset("words", split, split, ("a", "b"))
     (note,) = probe_models([TrainSpec(model=name_of(words), preprocessing="none")], data, "cpu")
     assert note.startswith(f"{name_of(words)} gives probabilities")
+
+
+def test_constants_of_batch_norm_want_a_model_that_has_it(tiny: Dataset) -> None:
+    plain = TrainSpec(model="mlp-1x4", batch_norm_epsilon=1e-4)
+    with pytest.raises(UserError, match=r"got batch_norm_epsilon=0.0001, but no batch norm in mlp-1x4: leave it out"):
+        refuse_without_batch_norm([plain, plain], tiny)
+    refuse_without_batch_norm([plain, TrainSpec(model="resnet-1x4", batch_norm_epsilon=1e-4)], tiny)
+    refuse_without_batch_norm([TrainSpec(model="mlp-1x4")], tiny)

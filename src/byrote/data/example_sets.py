@@ -16,6 +16,7 @@ from byrote.data.labels import has_no_label
 from byrote.data.memory import refuse_too_large
 from byrote.data.roles import HELD_OUT, INPUTS, LABELS, SPLITS, role_of
 from byrote.errors import UserError
+from byrote.references import users_code
 
 _READ_TWICE = 16
 """Rows that are read twice: a flip at random leaves so many unchanged once in 65,000 times."""
@@ -200,7 +201,7 @@ def _names_for(labels: np.ndarray, names: Any) -> tuple[str, ...] | None:
 def _from_items(dataset: Any, rows: Sequence[int], label: str | None, name: str) -> ExampleSet:
     if not len(rows):
         raise UserError(f"{name} has no rows, expected at least one example")
-    take, about = _taker(dataset, dataset[rows[0]], label, name)
+    take, about = _taker(dataset, _item(dataset, rows[0], name), label, name)
     first = _example(take, dataset, rows[0], name)
     refuse_too_large(first[0].nbytes * len(rows), name)
     for row in rows[:_READ_TWICE]:
@@ -305,8 +306,13 @@ def _named_taker(
 def _example(
     take: Callable[[Any], tuple[Any, Any]], dataset: Any, row: int, name: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    x, y = take(dataset[row])
+    x, y = take(_item(dataset, row, name))
     return _plain(x, f"{name}, row {row} (counting from 0)"), _plain(y, name)
+
+
+def _item(dataset: Any, row: int, name: str) -> Any:
+    with users_code("", f"{name}, row {row} (counting from 0): {type(dataset).__name__}.__getitem__"):
+        return dataset[row]
 
 
 def _plain(value: Any, name: str) -> np.ndarray:

@@ -8,8 +8,12 @@ from typing import Any
 import pandas as pd
 
 from byrote.evidence.words import regularizers
+from byrote.training.spec import Recipe
 
 _MOST_NAMED = 3
+_USUAL_RATE = Recipe().learning_rate
+_FAR_TOO_LARGE = 1000.0
+"""Times the usual rate: from there on, a tenth of a rate after another would not arrive in three tries."""
 
 
 def obstacle(runs: pd.DataFrame, num_planned: int, *, fitted: bool = False, finite: bool = True) -> str | None:
@@ -59,6 +63,8 @@ def remedy(runs: pd.DataFrame) -> str:
     """What to try where these runs have not fitted, with the value to try next: "try `--epochs 400`, twice as many"."""
     if (runs["stop_reason"] == "non-finite loss").any():
         rate = float(runs["learning_rate"].min())
+        if rate > _FAR_TOO_LARGE * _USUAL_RATE:
+            return f"try `--learning-rate {_USUAL_RATE:g}`, the usual one"
         return f"try `--learning-rate {rate / 10:.2g}`, a tenth of this one"
     if (runs["stop"] == "at_steps").any():
         return f"try `--steps {2 * int(runs['steps_run'].max())}`, twice as many"

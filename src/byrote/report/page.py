@@ -17,6 +17,7 @@ from byrote.data.classes import class_remarks
 from byrote.data.corruptions import CORRUPTIONS
 from byrote.data.dataset import Dataset
 from byrote.data.kinds import in_words
+from byrote.data.label_copies import label_copy_remarks
 from byrote.errors import UserError
 from byrote.evidence.intervals import mean_interval
 from byrote.evidence.words import percent, regularizers
@@ -325,7 +326,8 @@ def _data_note(data: Dataset) -> str:
 
 def _input_notes(data: Dataset, recipes: Sequence[Recipe]) -> list[str]:
     """What was done to the inputs, and why, in each way that occurs."""
-    return [in_words(data, done) for done in dict.fromkeys(recipe.resolved(data).preprocessing for recipe in recipes)]
+    ways = dict.fromkeys(recipe.resolved(data).preprocessing for recipe in recipes)
+    return [*(in_words(data, done) for done in ways), *label_copy_remarks(data)]
 
 
 def _leak_notes(data: Dataset, outcomes: Sequence[TrainOutcome]) -> list[str]:
@@ -341,8 +343,9 @@ def _leak_notes(data: Dataset, outcomes: Sequence[TrainOutcome]) -> list[str]:
         else "there is no other, and so the test set says nothing of generalization"
     )
     first = data.test.place(int(most.test_leaked[0]))
+    exactly = "but for rounding" if data.kind == "vectors" else "exactly"
     note = (
-        f"{len(most.test_leaked):,} of {most.n_test:,} test examples have exactly the input of an example that was "
+        f"{len(most.test_leaked):,} of {most.n_test:,} test examples have {exactly} the input of an example that was "
         f"trained on, {first} the first. A right answer there may be memory: {others}."
     )
     return [note]

@@ -19,7 +19,7 @@ from byrote.theory.calculation import Calculation, Computed, OnStage, compute
 from byrote.theory.trained_calculation import TrainedCalculation
 from byrote.training.key import run_key
 from byrote.training.planner import resolve_device
-from byrote.training.probe import probe_models
+from byrote.training.probe import probe_models, refuse_without_batch_norm
 from byrote.training.spec import TrainSpec
 
 OnCalculation = Callable[[Calculation, str, float], None]
@@ -104,6 +104,7 @@ def calculate(
         specs, num_classes = _specs(planned.values()), getattr(analysis, "num_classes", None)
         for spec in dict.fromkeys(specs):
             run_key(spec, analysis.data)  # refuses a recipe that cannot be trained
+        refuse_without_batch_norm(specs, analysis.data, num_classes)
         for note in probe_models(specs, analysis.data, device, num_classes):
             say(note)
         tasks = [_Task(key, calculation) for key, calculation in planned.items() if key not in stored]

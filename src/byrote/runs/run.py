@@ -23,7 +23,7 @@ from byrote.training.engine import train
 from byrote.training.key import run_key
 from byrote.training.outcome import Progress, TrainOutcome
 from byrote.training.planner import plan_groups, resolve_device
-from byrote.training.probe import probe_models
+from byrote.training.probe import probe_models, refuse_without_batch_norm
 from byrote.training.spec import TrainSpec
 
 OnProgress = Callable[[Progress], None]
@@ -110,6 +110,7 @@ def run(
     device = resolve_device(device)
     specs = study.plan()
     keys = {spec: run_key(spec, study.data) for spec in specs}
+    refuse_without_batch_norm(specs, study.data)
     notes = probe_models(specs, study.data, device)
     damaged = store.discard_damaged(keys.values())
     finished = store.finished(keys.values(), weights=keep_weights)

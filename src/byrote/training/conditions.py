@@ -12,11 +12,12 @@ from jaxtyping import Int64, Shaped, UInt64
 from torch import Tensor
 
 from byrote.data.corruptions import apply_corruptions
-from byrote.data.dataset import Dataset
+from byrote.data.dataset import Dataset, Kind
 from byrote.data.preprocessing import Batch, Inputs, blocks, concatenate, preprocess
 from byrote.data.subsets import held_out_rows, subset
 from byrote.errors import UserError
 from byrote.training.checks import data_checks, digest, held_out, unseen
+from byrote.training.near_copies import with_ids_of_near_rows
 from byrote.training.outcome import Check
 from byrote.training.planner import SHARE_OF_MEMORY, device_memory
 from byrote.training.spec import INPUT_CORRUPTIONS, TrainSpec
@@ -76,7 +77,8 @@ class Conditions:
     most_correct: tuple[int, ...]
     """[R] how many training labels any function of the inputs can get right: all, but for identical inputs."""
     test_leaked: tuple[Int64[np.ndarray, " _"], ...]
-    """[R] of the test split, the rows whose input, as the network sees it, is one that is trained on."""
+    """[R] of the test split, the rows whose input, as the network sees it, is one that is trained on; of vectors, but
+    for rounding."""
     checks: tuple[tuple[Check, ...], ...]
 
 
@@ -106,7 +108,7 @@ def make_conditions(specs: Sequence[TrainSpec], data: Dataset, *, device: str, c
         if version not in versions:
             versions[version] = len(pairs)
             pairs.append(preprocess(corrupted, spec.preprocessing, spec.crop))
-            input_ids.append(_identities(*pairs[-1]))
+            input_ids.append(_identities(*pairs[-1], corrupted.kind))
         labels, true = corrupted.train.labels, corrupted.train.true_labels
         trained, kept_out = _replaced(spec, *held_out_rows(true, spec.validation, spec.data_seed))
         train_ids, test_ids = input_ids[versions[version]]
@@ -185,10 +187,14 @@ def _stacked_rows(first: Int64[np.ndarray, " R"], rows: Sequence[Int64[np.ndarra
     return torch.from_numpy(first[:, None] + np.stack(rows))
 
 
-def _identities(train: Inputs, test: Inputs) -> tuple[Int64[np.ndarray, " N"], Int64[np.ndarray, " T"]]:
-    """A number for each example, equal for inputs that a network cannot tell apart, within and between the splits."""
+def _identities(train: Inputs, test: Inputs, kind: Kind) -> tuple[Int64[np.ndarray, " N"], Int64[np.ndarray, " T"]]:
+    """A number for each example, equal for inputs that a network cannot tell apart, within and between the splits; of
+    vectors also for those of the two splits that differ by rounding alone."""
     numbers = np.unique(np.concatenate([_hashes(train), _hashes(test)]), return_inverse=True)[1]
-    return numbers[: len(train)], numbers[len(train) :]
+    of_train, of_test = numbers[: len(train)], numbers[len(train) :]
+    if kind == "vectors":
+        of_test = with_ids_of_near_rows(train, test, of_train, of_test)
+    return of_train, of_test
 
 
 def _hashes(inputs: Inputs) -> UInt64[np.ndarray, " N"]:

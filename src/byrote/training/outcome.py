@@ -108,7 +108,8 @@ class TrainOutcome:
     environment: dict[str, str]
     """device, hardware, threads, and the versions of byrote, torch, numpy and python."""
     test_leaked: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    """[L] rows of the test examples whose input, after preprocessing, is exactly one that was trained on. What is right
+    """[L] rows of the test examples whose input, after preprocessing, is one that was trained on,
+    exactly or, of vectors, but for rounding. What is right
     there may be memory: `test_accuracy_unleaked` is the accuracy on the others."""
     test_leaked_correct: int = 0
     """How many of them are predicted right."""

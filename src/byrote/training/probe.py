@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from byrote.data.dataset import Dataset
+from byrote.errors import UserError
+from byrote.models.catalog import build_model
 from byrote.models.probe import probe
 from byrote.references import is_reference, source_digest
 from byrote.training.key import network_input_shape
@@ -34,6 +36,22 @@ def probe_models(specs: Iterable[TrainSpec], data: Dataset, device: str, num_cla
         for note in _probed(model, source_digest(model), shape, dropout, _Examples(data), num_classes, device)
     ]
     return list(dict.fromkeys(notes))
+
+
+def refuse_without_batch_norm(specs: Iterable[TrainSpec], data: Dataset, num_classes: int | None = None) -> None:
+    """Raises UserError where constants of batch norm are asked for and no model that is to be trained with them has it:
+    they would be heeded nowhere."""
+    for field in ("batch_norm_momentum", "batch_norm_epsilon"):
+        asked = {spec.model: spec for spec in specs if getattr(spec, field) is not None}
+        if asked and not any(_has_batch_norm(spec, data, num_classes or data.num_classes) for spec in asked.values()):
+            value = getattr(next(iter(asked.values())), field)
+            raise UserError(f"got {field}={value:g}, but no batch norm in {', '.join(asked)}: leave it out")
+
+
+def _has_batch_norm(spec: TrainSpec, data: Dataset, num_classes: int) -> bool:
+    shape = network_input_shape(spec, data)
+    network = build_model(spec.model, input_shape=shape, num_classes=num_classes, dropout=spec.dropout)
+    return any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in network.modules())
 
 
 class _Examples:
