@@ -22,6 +22,7 @@ from byrote.data.corruptions import CORRUPTIONS
 from byrote.data.sources import SOURCES
 from byrote.models.catalog import MODELS
 from byrote.theory.measures.catalog import MEASURES
+from byrote.training.learning_rate_schedule import SCHEDULES
 
 QUICK = ["--n-train", "40", "--stop", "at_steps", "--steps", "2", "--device", "cpu"]
 NUM_RUNS = 16
@@ -244,6 +245,7 @@ def test_a_reader_that_leaves_is_no_error():
         ("data", SOURCES),
         ("corruptions", CORRUPTIONS),
         ("augmentations", AUGMENTATIONS),
+        ("schedules", SCHEDULES),
         ("studies", REPRODUCTIONS),
         ("measurements", MEASUREMENTS),
         ("measures", MEASURES),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from byrote.data.augmentations import crop_flip_color, draws, random_crop
 from byrote.data.corruptions import Corruption
@@ -19,7 +16,7 @@ from byrote.data.dataset import Dataset
 from byrote.data.preprocessing import Inputs
 from byrote.errors import UserError
 from byrote.randomness import stream_seed
-from byrote.training.batches import EpochAugmentation, batch_bounds, batches
+from byrote.training.batches import EpochAugmentation, batches
 from byrote.training.conditions import SplitTensors, make_conditions
 from byrote.training.spec import TrainSpec
 
@@ -134,32 +131,3 @@ def test_a_crop_is_verified_to_fit(tiny: Dataset) -> None:
         replace(good, name="flat", function=lambda images, draw, size: images.flatten(1)).verify(
             split, examples, torch.float32
         )
-
-
-@pytest.mark.parametrize(
-    ("n", "size", "expected"),
-    [
-        (10, 4, [(0, 4), (4, 7), (7, 10)]),
-        (9, 4, [(0, 3), (3, 6), (6, 9)]),
-        (8, 4, [(0, 4), (4, 8)]),
-        (5, 2, [(0, 3), (3, 5)]),
-        (3, 2, [(0, 3)]),
-        (2, 1, [(0, 1), (1, 2)]),
-        (1, 4, [(0, 1)]),
-    ],
-)
-def test_batches_of_few_examples(n: int, size: int, expected: list[tuple[int, int]]) -> None:
-    assert batch_bounds(n, size) == expected
-
-
-@given(n=st.integers(1, 10_000), size=st.integers(1, 300))
-def test_batches_are_as_few_and_as_equal_as_can_be(n: int, size: int) -> None:
-    bounds = batch_bounds(n, size)
-    assert [start for start, _ in bounds] == [0, *(end for _, end in bounds[:-1])]
-    assert bounds[-1][1] == n
-    sizes = [end - start for start, end in bounds]
-    assert max(sizes) - min(sizes) <= 1
-    assert size == 1 or n == 1 or min(sizes) > 1
-    if size != 2:
-        assert max(sizes) <= size
-        assert len(bounds) == math.ceil(n / size)

@@ -116,6 +116,11 @@ def conv_net_of_64(*, input_shape: tuple[int, ...], num_classes: int) -> nn.Modu
     return nn.Sequential(nn.Conv2d(3, 2, 8, stride=8), nn.ReLU(), nn.Flatten(), nn.Linear(98, num_classes))
 
 
+def linear(step: int, total_steps: int) -> float:
+    return 1 - step / total_steps
+
+
+LINEAR = name_of(linear)
 BATCH_NORM = name_of(batch_norm_net)
 CONV_64 = name_of(conv_net_of_64)
 CONV_BATCH_NORM = name_of(conv_batch_norm_net)
@@ -167,13 +172,14 @@ class Plain:
         self.epochs: list[dict[str, float]] = []
         last_gradient = None
         epoch = 0
+        total = spec.steps or spec.epochs * len(self.batches(np.arange(len(y)), spec.batch_size))
         while len(self.steps) < num_steps:
             epoch += 1
             first_of_epoch = len(self.steps)
             epoch_x = x if spec.augmentation == "none" else self.augmented(spec, data, trained, epoch)
             for rows in self.batches(permutation(stream(spec.seed, "batches", epoch), len(y)), spec.batch_size):
                 for group in optimizer.param_groups:
-                    group["lr"] = spec.learning_rate * spec.decay ** (len(self.steps) // spec.decay_steps)
+                    group["lr"] = spec.learning_rate * self.factor(spec, len(self.steps), total)
                 net.train()
                 logits = net(epoch_x[rows])
                 loss = self.loss(spec, logits, y[rows])
@@ -250,6 +256,15 @@ class Plain:
         return torch.stack(result)
 
     @staticmethod
+    def factor(spec: TrainSpec, step: int, total: int) -> float:
+        if step < spec.warmup_steps:
+            return (step + 1) / (spec.warmup_steps + 1)
+        step, total = step - spec.warmup_steps, total - spec.warmup_steps
+        if spec.schedule == "cosine":
+            return float(1 + np.cos(np.pi * step / total)) / 2
+        return linear(step, total) if spec.schedule == LINEAR else spec.decay ** (step // spec.decay_steps)
+
+    @staticmethod
     def top5(logits: torch.Tensor, labels: torch.Tensor) -> float:
         return (logits.argsort(1)[:, -5:] == labels[:, None]).any(1).double().mean().item()
 
@@ -322,6 +337,9 @@ def train_all(specs: Sequence[TrainSpec], data: Dataset, **options: object) -> l
     "fields",
     [
         {"steps": 120, "decay": 0.5, "decay_steps": 30},
+        {"steps": 30, "schedule": "cosine", "warmup_steps": 5},
+        {"steps": 30, "schedule": LINEAR, "optimizer": "RAdam", "learning_rate": 0.01},
+        {"steps": 20, "warmup_steps": 9, "decay": 0.5, "decay_steps": 4},
         {"dropout": 0.3},
         {"loss": "squared-error", "learning_rate": 0.01},
         {"model": BATCH_NORM},
@@ -363,7 +381,7 @@ def test_a_stack_equals_plain_loops(tiny: Dataset, fields: dict[str, object]) ->
         {"model": CONV_BATCH_NORM, "augmentation": "crop-flip-color", "validation": 0.1, "n_train": 40, "steps": 5},
         {"optimizer": "Adam"},
         # Not elementwise: its second moments are factored for matrices and not for vectors.
-        {"optimizer": "Adafactor", "n_train": 40, "decay": 1.0},
+        {"optimizer": "Adafactor", "n_train": 40, "schedule": LINEAR},
     ],
     ids=str,
 )
@@ -397,8 +415,9 @@ LEAVING = {
 
 @pytest.mark.parametrize("optimizer", LEAVING)
 def test_who_leaves_leaves_the_others_unaffected(tiny: Dataset, optimizer: str) -> None:
+    own = {"schedule": "cosine", "warmup_steps": 3} if optimizer == "sgd" else {}
     specs = [
-        each.model_copy(update={"optimizer": optimizer, "learning_rate": rate})
+        each.model_copy(update={"optimizer": optimizer, "learning_rate": rate} | own)
         for each, rate in zip(fitting(), LEAVING[optimizer], strict=True)
     ]
     outcomes = train_all(specs, tiny)

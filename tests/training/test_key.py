@@ -43,6 +43,9 @@ def test_the_key_is_pinned() -> None:
         {"augmentation": "random-crop"},
         {"validation": 0.5},
         {"evaluation_share": 0.2},
+        {"schedule": "cosine"},
+        {"schedule": "constant"},
+        {"warmup_steps": 5},
     ],
     ids=str,
 )
@@ -65,14 +68,24 @@ def test_the_users_source_counts(tmp_path: Path) -> None:
     (tmp_path / "sizes.py").write_text("W = 3\n")
     (tmp_path / "myopt.py").write_text("from torch.optim import SGD\nclass Mine(SGD): ...\n")
     (tmp_path / "myaug.py").write_text("def halved(images, draw, size):\n    return images / 2\n")
+    (tmp_path / "myrate.py").write_text("def half(step, total_steps):\n    return 0.5\n")
     own = {"model": "mynet.py:net", "optimizer": "myopt.py:Mine", "augmentation": "myaug.py:halved"}
+    own["schedule"] = "myrate.py:half"
     spec = TrainSpec(**{field: f"{tmp_path}/{name}" for field, name in own.items()})
     keys = {run_key(spec, made_up())}
-    for name in ("mynet.py", "sizes.py", "myopt.py", "myaug.py"):
+    for name in ("mynet.py", "sizes.py", "myopt.py", "myaug.py", "myrate.py"):
         with (tmp_path / name).open("a") as file:
             file.write("\n# changed\n")
         keys.add(run_key(spec, made_up()))
-    assert len(keys) == 5
+    assert len(keys) == 6
+
+
+def test_a_warm_up_as_long_as_the_run_has_no_key() -> None:
+    # Two of the four examples, one batch an epoch.
+    spec = SPEC.model_copy(update={"epochs": 3, "validation": 0.5})
+    run_key(spec.model_copy(update={"warmup_steps": 2}), made_up())
+    with pytest.raises(UserError, match="got warmup_steps=3 for runs of at most 3 steps: give fewer, or more epochs"):
+        run_key(spec.model_copy(update={"warmup_steps": 3}), made_up())
 
 
 def test_an_augmentation_that_is_not_there_has_no_key() -> None:

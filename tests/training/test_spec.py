@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -105,21 +106,69 @@ def test_a_change_that_a_recipe_does_not_heed_is_refused() -> None:
         Recipe(steps=5).changed(epochs=3)
     with pytest.raises(UserError, match=r"got momentum=0.5 for Adam, which does not heed it"):
         Recipe().changed(optimizer="Adam", momentum=0.5)
-    with pytest.raises(UserError, match="got decay_steps=10 where decay is 1, which keeps the learning rate"):
+    with pytest.raises(UserError, match="got decay_steps=10 with the schedule constant, which does not heed it"):
         Recipe(decay=1.0).changed(decay_steps=10)
+    with pytest.raises(UserError, match=r"got decay=0\.5 with the schedule cosine, which does not heed"):
+        Recipe(schedule="cosine", decay=0.5)
     with pytest.raises(UserError, match="did you mean batch_size"):
         Recipe().changed(batchsize=3)
 
 
 def test_objects_are_taken_by_their_names() -> None:
-    recipe = Recipe(optimizer=torch.optim.Adam, optimizer_options={"eps": 1e-8}, augmentation=flipped)
+    recipe = Recipe(optimizer=torch.optim.Adam, optimizer_options={"eps": 1e-8}, augmentation=flipped, schedule=linear)
     assert recipe.optimizer == "Adam"
     assert recipe.optimizer_options == (("eps", 1e-8),)
     assert recipe.augmentation.endswith("test_spec.py:flipped")
+    assert recipe.schedule.endswith("test_spec.py:linear")
+
+
+class Own(torch.optim.SGD): ...
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "name"),
+    [
+        (torch.optim.RAdam, "RAdam"),
+        ("torch.optim:RAdam", "RAdam"),
+        (torch.optim.SGD, "sgd"),
+        ("SGD", "sgd"),
+        (Own, f"{__file__}:Own"),
+    ],
+)
+def test_an_optimizer_has_one_name(optimizer: object, name: str) -> None:
+    assert Recipe(optimizer=optimizer).optimizer == name
+
+
+def test_an_optimizer_is_a_class() -> None:
+    for optimizer in (torch.optim.SGD([torch.zeros(1)]), partial(torch.optim.Adam, betas=(0.8, 0.9))):
+        with pytest.raises(UserError, match=r"got an optimizer that is a (SGD|partial), expected a class, such as"):
+            Recipe(optimizer=optimizer)
 
 
 def flipped(images, draws):
     return images
+
+
+def linear(step, total_steps):
+    return 1 - step / total_steps
+
+
+def test_a_decay_of_1_is_the_constant_schedule_and_has_its_key() -> None:
+    """Keys and stores of before there were schedules have it so."""
+    constant = TrainSpec(model="mlp-1x4", schedule="constant")
+    assert TrainSpec(model="mlp-1x4", decay=1) == TrainSpec(model="mlp-1x4", decay=1.0, decay_steps=7) == constant
+    assert (
+        Recipe(decay=1.0).changed(schedule="steps") == Recipe().changed(decay=1).changed(schedule="steps") == Recipe()
+    )
+    assert '"decay":1.0,"decay_steps":391' in constant.canonical_json()
+    assert TrainSpec.model_validate_json(constant.canonical_json()) == constant
+
+
+def test_another_schedule_forgets_what_it_does_not_heed() -> None:
+    recipe = Recipe(decay=0.5, decay_steps=10)
+    assert recipe.changed(schedule="cosine") == Recipe(schedule="cosine")
+    assert recipe.changed(schedule="steps") == recipe
+    assert Recipe(schedule="cosine").changed(schedule="steps", decay=0.5, decay_steps=10) == recipe
 
 
 def test_a_spec_is_frozen() -> None:
@@ -127,9 +176,9 @@ def test_a_spec_is_frozen() -> None:
         TrainSpec(model="mlp-1x4").seed = 3  # type: ignore[misc]
 
 
-def test_a_spec_without_a_replaced_example_has_the_text_it_had_before_there_were_any() -> None:
+def test_a_spec_without_newer_fields_has_the_text_it_had_before_there_were_any() -> None:
     spec = TrainSpec(model="mlp-1x8", validation=0.1)
-    assert "replaced" not in spec.canonical_json()
+    assert not any(name in spec.canonical_json() for name in ("replaced", "schedule", "warmup_steps"))
     replaced = spec.model_copy(update={"replaced": 0})
     assert '"replaced":0' in replaced.canonical_json()
     assert TrainSpec.model_validate_json(replaced.canonical_json()) == replaced

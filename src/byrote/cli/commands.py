@@ -136,6 +136,7 @@ def show_names(command: List) -> int:
     from byrote.data.sources import SOURCES
     from byrote.models.catalog import MODELS
     from byrote.theory.measures.catalog import MEASURES
+    from byrote.training.learning_rate_schedule import SCHEDULES
 
     studies = {name: reproduction.description for name, reproduction in REPRODUCTIONS.items()}
     lists = {
@@ -143,6 +144,7 @@ def show_names(command: List) -> int:
         "data": SOURCES,
         "corruptions": CORRUPTIONS,
         "augmentations": AUGMENTATIONS,
+        "schedules": SCHEDULES,
         "studies": studies,
         "measurements": {name: measurement.description for name, measurement in MEASUREMENTS.items()},
         "measures": {name: f"{measure.title} ({measure.source})" for name, measure in MEASURES.items()},

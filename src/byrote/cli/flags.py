@@ -14,7 +14,7 @@ from byrote.cli.studies import REPRODUCTIONS
 from byrote.training.spec import Recipe
 
 Precision = Literal["auto", "float32", "bfloat16"]
-Listed = Literal["models", "data", "corruptions", "augmentations", "studies", "measurements", "measures"]
+Listed = Literal["models", "data", "corruptions", "augmentations", "schedules", "studies", "measurements", "measures"]
 
 
 def _shown(metavar: str, used: str) -> Any:

@@ -43,7 +43,7 @@ def with_short_names(value: T, names: Mapping[str, str]) -> T:
 
 def _names_in(outcome: TrainOutcome | Computed) -> Iterable[Any]:
     if isinstance(outcome, TrainOutcome):
-        return (outcome.spec.model, outcome.spec.optimizer, outcome.spec.augmentation)
+        return outcome.spec.references
     return (getattr(outcome.calculation, "model", None), *getattr(outcome.calculation, "references", ()))
 
 

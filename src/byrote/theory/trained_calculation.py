@@ -28,7 +28,7 @@ class TrainedCalculation(Calculation):
 
     @property
     def references(self) -> tuple[str, ...]:
-        return (self.model, self.recipe.optimizer, self.recipe.augmentation)
+        return (self.model, *self.recipe.references)
 
 
 class TrainedOnLabels(TrainedCalculation):

@@ -19,8 +19,9 @@ from byrote.errors import UserError
 from byrote.isolation import undisturbed
 from byrote.models.number_types import input_type
 from byrote.randomness import permutation, stream, stream_seed
-from byrote.training.batches import EpochAugmentation, batch_bounds, batches
+from byrote.training.batches import EpochAugmentation, batches
 from byrote.training.conditions import SplitTensors, labels_digest, make_conditions
+from byrote.training.epochs import batch_bounds, most_steps
 from byrote.training.evaluation import (
     Evaluation,
     evaluate,
@@ -29,7 +30,9 @@ from byrote.training.evaluation import (
     to_numpy,
     weighted_mean,
 )
+from byrote.training.evaluation_schedule import EvaluationSchedule, sample_strides
 from byrote.training.key import network_input_shape
+from byrote.training.learning_rate_schedule import learning_rate_factors
 from byrote.training.optimizers import ReplicaOptimizer, is_elementwise
 from byrote.training.outcome import Progress, StopReason, TrainOutcome
 from byrote.training.planner import is_convolutional, resolve_device
@@ -37,7 +40,6 @@ from byrote.training.precision import make_numerics, weights_dtype, widened
 from byrote.training.recorder import Recorder, StepProbe, is_early_row
 from byrote.training.replica_run import ReplicaRun, build_run, environment
 from byrote.training.replicas import Replicas
-from byrote.training.schedule import EvaluationSchedule, sample_strides
 from byrote.training.spec import FIELDS_OF_REPLICAS, TrainSpec
 from byrote.training.trial import goes_with_channels_last, trial_inputs, verify, why_not_stackable
 
@@ -198,11 +200,14 @@ class _Group:
         early_start, seen = 0, 0
         figures: dict[str, Tensor] = {}
         last_report = time.perf_counter()
+        total = most_steps(recipe, order.shape[1])
+        bounds = self.bounds[: total - self.step]
         own_order = order.to(self.train_split.inputs.home)
-        parts = (own_order[:, first:last] for first, last in self.bounds)
+        parts = (own_order[:, first:last] for first, last in bounds)
         arriving = batches(self.train_split, parts, self.dtype, self._augmentation(epoch))
-        for (first, last), inputs in zip(self.bounds, arriving, strict=True):
-            is_last = last == order.shape[1] or self.step + 1 == recipe.steps
+        factors = learning_rate_factors(recipe, first=self.step, num=len(bounds), total=total)
+        for (first, last), factor, inputs in zip(bounds, factors, arriving, strict=True):
+            is_last = last == bounds[-1][1]
             early = is_early_row(self.step + 1, recipe.dense_steps)
             measure = early or is_last
             with self.numerics():
@@ -215,7 +220,6 @@ class _Group:
                 figures = self.probe.before_step(
                     parameters, measure=measure, remember=is_early_row(self.step + 2, recipe.dense_steps)
                 )
-            factor = recipe.decay ** (self.step // recipe.decay_steps)
             self.optimizer.step(factor)
             self.replicas.clear_gradients()
             if measure:
@@ -242,8 +246,6 @@ class _Group:
                 last_report = time.perf_counter()
                 running = share_equal(predictions[:, :seen], labels[:, :seen])
                 self.report(self._progress(epoch - 1, seen / order.shape[1], weighted_mean(losses, sizes), running))
-            if is_last:
-                break
         self.examples_done += seen * len(self.active)
         mean_loss = weighted_mean(losses, sizes)
         self._note_divergence(torch.stack(losses))

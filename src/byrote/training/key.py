@@ -12,6 +12,8 @@ from byrote.data.subsets import num_held_out
 from byrote.errors import UserError
 from byrote.models.catalog import build_model
 from byrote.references import is_reference, source_digest
+from byrote.training.epochs import most_steps
+from byrote.training.learning_rate_schedule import verify_schedule
 from byrote.training.optimizers import FIELDS_OF_OPTIMIZERS, verify_optimizer
 from byrote.training.spec import TrainSpec
 
@@ -23,8 +25,8 @@ def run_key(spec: TrainSpec, data: Dataset) -> str:
     """SHA-256 over the spec, the data's arrays, the model's parameters, the user's source, and SEMANTICS.
 
     Raises:
-        UserError: a model, optimiser, crop, corruption, augmentation or validation share that is not there or does not
-            go with the data.
+        UserError: a model, optimiser, schedule, crop, corruption, augmentation or validation share that is not there or
+            does not go with the data.
     """
     spec = spec.resolved(data)
     shape = network_input_shape(spec, data)
@@ -35,7 +37,8 @@ def run_key(spec: TrainSpec, data: Dataset) -> str:
             "give one of your own that begins with nn.Embedding, or load the data with kind='vectors'"
         )
     find_augmentation(spec.augmentation, data.input_shape)
-    num_held_out(len(data.train) if spec.n_train is None else spec.n_train, spec.validation)
+    num_examples = len(data.train) if spec.n_train is None else spec.n_train
+    verify_schedule(spec, most_steps(spec, num_examples - num_held_out(num_examples, spec.validation)))
     shapes = _parameter_shapes(spec.model, shape, data.num_classes, spec.dropout, _source_of(spec.model))
     fields = {name: getattr(spec, name) for name in FIELDS_OF_OPTIMIZERS}
     _verify_optimizer(TrainSpec(model="", **fields), frozenset(len(s) for _, s in shapes), _source_of(spec.optimizer))
@@ -44,7 +47,7 @@ def run_key(spec: TrainSpec, data: Dataset) -> str:
         spec.canonical_json(),
         data.fingerprint,
         ";".join(f"{name}{size}" for name, size in shapes),
-        *(source_digest(name) for name in (spec.model, spec.optimizer, spec.augmentation) if is_reference(name)),
+        *(source_digest(name) for name in spec.references if is_reference(name)),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

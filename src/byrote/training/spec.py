@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_serializer, model_validator
 
 from byrote.data.corruptions import INPUT_CORRUPTIONS, LABEL_CORRUPTIONS, Corruption
 from byrote.data.dataset import Dataset
@@ -24,8 +24,17 @@ FIELDS_OF_REPLICAS = ("corruptions", "seed", "data_seed", "replaced", "learning_
 """What runs that are trained side by side may differ in."""
 
 
+_OF_STEPS = ("decay", "decay_steps")
+"""What the schedule `steps` alone heeds."""
+_YOUNGER_THAN_STORES = ("schedule", "warmup_steps", "replaced")
+"""Left out of what is keyed and stored while they have their defaults, so that runs of before them keep their keys."""
+
+
 class Recipe(Record):
-    """How a network is trained. The defaults are the paper's settings on CIFAR-10 for MLPs."""
+    """How a network is trained. The defaults are the paper's settings on CIFAR-10 for MLPs.
+
+    In Python, `optimizer` also takes the class itself, `augmentation` and `schedule` the function itself.
+    """
 
     preprocessing: Preprocessing = "auto"
     """auto: by the kind of data, whiten for images, standardize for vectors, none for tokens. whiten: subtract each
@@ -39,15 +48,22 @@ class Recipe(Record):
     optimizer: str = "sgd"
     """The optimiser: sgd, any class of torch.optim by its name ("Adam"), FILE.py:NAME or package.module:NAME."""
     learning_rate: Positive = 0.01
-    """The learning rate at the first step, from where it decays."""
+    """The learning rate, which the schedule and the warm-up multiply by a factor at each step."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """The momentum of sgd alone; other optimisers take theirs through optimizer_options."""
     optimizer_options: tuple[tuple[str, float | int | bool | str], ...] = ()
     """Further keyword arguments of the optimiser, as names and values."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     """The weight decay of all trained weights, as the optimiser defines it (the paper's is 0.0005)."""
+    schedule: str = "steps"
+    """The course of the learning rate: constant; steps, times decay after every decay_steps; cosine, to 0 at the end of
+    steps, or, under at_interpolation, of all epochs that a run may take; FILE.py:NAME or package.module:NAME of a
+    function called as NAME(step, total_steps) -> factor."""
+    warmup_steps: Annotated[int, Field(ge=0, le=10**12)] = 0
+    """The steps over which the learning rate first rises from near 0, in a straight line; then the schedule begins."""
     decay: Annotated[float, Field(gt=0, le=1)] = 0.95
-    """The factor that the learning rate is multiplied by after every decay_steps; 1 keeps it."""
+    """The factor that the learning rate is multiplied by after every decay_steps under the schedule steps; 1 is the
+    schedule constant."""
     decay_steps: Count = 391
     """The optimiser steps between two decays (391: one epoch of all of CIFAR-10 at batch 128), whatever n is."""
     loss: Literal["cross-entropy", "squared-error"] = "cross-entropy"
@@ -80,15 +96,21 @@ class Recipe(Record):
     @field_validator("optimizer", mode="before")
     @classmethod
     def _a_class_by_its_name(cls, optimizer: object) -> object:
-        if not isinstance(optimizer, type):
-            return optimizer
-        is_torchs = optimizer.__module__.startswith("torch.optim.")
-        return optimizer.__name__ if is_torchs else name_of(optimizer)
+        if isinstance(optimizer, type):
+            is_torchs = optimizer.__module__.startswith("torch.optim.")
+            optimizer = optimizer.__name__ if is_torchs else name_of(optimizer)
+        if not isinstance(optimizer, str):
+            raise UserError(
+                f"got an optimizer that is a {type(optimizer).__name__}, expected a class, such as torch.optim.Adam, "
+                "or its name; what it is made with are learning_rate, weight_decay and optimizer_options"
+            )
+        name = optimizer.removeprefix("torch.optim:")
+        return "sgd" if name.lower() == "sgd" else name
 
-    @field_validator("augmentation", mode="before")
+    @field_validator("augmentation", "schedule", mode="before")
     @classmethod
-    def _a_function_by_its_name(cls, augmentation: object) -> object:
-        return name_of(augmentation) if callable(augmentation) else augmentation
+    def _a_function_by_its_name(cls, function: object) -> object:
+        return name_of(function) if callable(function) else function
 
     @field_validator("optimizer_options", mode="before")
     @classmethod
@@ -101,6 +123,20 @@ class Recipe(Record):
         alone = isinstance(fields, dict) and fields.get("steps") is not None and "stop" not in fields
         return fields | {"stop": "at_steps"} if alone else fields
 
+    @model_validator(mode="before")
+    @classmethod
+    def _a_decay_of_1_is_none(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict) or fields.get("decay") != 1 or fields.get("schedule", "steps") != "steps":
+            return fields
+        return {name: value for name, value in fields.items() if name not in _OF_STEPS} | {"schedule": "constant"}
+
+    @model_validator(mode="after")
+    def _decays_by_steps_only(self) -> Recipe:
+        for name in _OF_STEPS if self.schedule != "steps" else ():
+            if (value := getattr(self, name)) != type(self).model_fields[name].default:
+                raise ValueError(_unheeded(name, value, self.schedule))
+        return self
+
     @model_validator(mode="after")
     def _stop_rule_is_complete(self) -> Recipe:
         if (self.stop == "at_steps") != (self.steps is not None):
@@ -110,17 +146,33 @@ class Recipe(Record):
             )
         return self
 
+    @model_serializer(mode="wrap", when_used="json")
+    def _as_before_it_had_these(self, serialize: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        fields = serialize(self)
+        if self.schedule == "constant":
+            fields |= {"schedule": "steps", "decay": 1.0}
+        known = type(self).model_fields
+        return {n: v for n, v in fields.items() if n not in _YOUNGER_THAN_STORES or v != known[n].default}
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Names that may be the user's own code (FILE.py:NAME), whose source is part of the key."""
+        return (self.optimizer, self.augmentation, self.schedule)
+
     def changed(self: R, **changes: Any) -> R:
         """The same with these fields changed; steps alone make it stop after so many.
 
         Raises:
             UserError: a field or value that no recipe has, or a field that the recipe does not heed.
         """
+        implied: dict[str, Any] = {}
         if changes.get("steps") is not None:
-            changes.setdefault("stop", "at_steps")
+            implied["stop"] = "at_steps"
         elif changes.get("stop") == "at_interpolation":
-            changes.setdefault("steps", None)
-        made = type(self)(**(self.model_dump() | changes))
+            implied["steps"] = None
+        if changes.get("schedule", "steps") != "steps":
+            implied |= {name: type(self).model_fields[name].default for name in _OF_STEPS}
+        made = type(self)(**(self.model_dump() | implied | changes))
         if "epochs" in changes and made.stop == "at_steps":
             raise UserError(
                 f"got epochs={made.epochs} where training stops after {made.steps:,} steps: give steps instead, or "
@@ -130,10 +182,9 @@ class Recipe(Record):
             raise UserError(
                 f"got momentum={made.momentum:g} for {made.optimizer}, which does not heed it: give optimizer_options"
             )
-        if "decay_steps" in changes and made.decay == 1:
-            raise UserError(
-                f"got decay_steps={made.decay_steps} where decay is 1, which keeps the learning rate: give decay too"
-            )
+        for name in _OF_STEPS if made.schedule != "steps" else ():
+            if name in changes and (name, changes[name]) != ("decay", 1):
+                raise UserError(_unheeded(name, changes[name], made.schedule))
         return made
 
     def resolved(self: R, data: Dataset) -> R:
@@ -181,6 +232,11 @@ class TrainSpec(Recipe):
         return self
 
     @property
+    def references(self) -> tuple[str, ...]:
+        """Names that may be the user's own code (FILE.py:NAME), whose source is part of the key."""
+        return (self.model, *super().references)
+
+    @property
     def corruption(self) -> str:
         """The column `corruption` of results.csv: "true-labels", "random-labels", "partial-labels+gaussian"."""
         return "+".join(corruption.name for corruption in self.corruptions) or "true-labels"
@@ -196,9 +252,12 @@ class TrainSpec(Recipe):
         return max((c.rate for c in self.corruptions if c.name in LABEL_CORRUPTIONS), default=0.0)
 
     def canonical_json(self) -> str:
-        """One text for equal specs, on every machine: what the key of a run hashes.
-
-        Fields that are younger than a store are left out while they are None, so that its runs keep their keys.
-        """
-        fields = self.model_dump(mode="json", exclude={"replaced"} if self.replaced is None else None)
+        """One text for equal specs, on every machine: what the key of a run hashes."""
+        fields = self.model_dump(mode="json")
         return json.dumps(fields, sort_keys=True, separators=(",", ":"))
+
+
+def _unheeded(name: str, value: object, schedule: str) -> str:
+    return (
+        f"got {name}={value} with the schedule {schedule}, which does not heed it: leave it out, or give schedule=steps"
+    )

@@ -32,7 +32,7 @@ def test_every_size_sees_every_labelling_with_every_seed(data):
         (model, rate, seed) for model in study.sizes[FAMILY] for rate in (0.0, 0.5) for seed in (0, 1)
     ]
     assert len({spec.canonical_json() for spec in plan}) == len(plan)
-    assert {(spec.stop, spec.decay, spec.steps) for spec in plan} == {("at_steps", 1.0, 10_000)}
+    assert {(spec.stop, spec.schedule, spec.steps) for spec in plan} == {("at_steps", "constant", 10_000)}
 
 
 def test_sizes_follow_the_number_of_examples():
@@ -62,7 +62,7 @@ def test_paper_scale_takes_all_examples_for_as_many_epochs():
 def test_other_families_are_trained_at_their_own_rate(data):
     study = overparameterization_study(data, "laptop", models=["mlp-1x{width}", "mlp-2x{width}"])
     assert {spec.model[:5]: spec.learning_rate for spec in study.plan()} == {"mlp-1": 0.05, "mlp-2": 0.01}
-    assert {spec.decay for spec in study.plan()} == {1.0}
+    assert {spec.schedule for spec in study.plan()} == {"constant"}
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_what_makes_no_sweep_is_refused(data, changes, words):
 
 
 def test_a_real_sweep_tells_sizes_apart(tiny, tmp_path):
-    recipe = Recipe(learning_rate=0.05, decay=1.0, stop="at_steps", steps=150, batch_size=32, dense_steps=0)
+    recipe = Recipe(learning_rate=0.05, schedule="constant", stop="at_steps", steps=150, batch_size=32, dense_steps=0)
     study = OverparameterizationStudy(data=tiny, ratios=(1.0, 10.0, 100.0), recipe=recipe, n_train=60, rates=(0.0, 1.0))
     table = study.summarise(run(study, tmp_path / "runs.db"))
     assert len(table) == 6

@@ -159,7 +159,7 @@ class ExpressivityAnalysis(Analysis):
         own = {"learning_rate": self._rate} if family.startswith("mlp-") else {}
         steps = max(_FEWEST_STEPS, _STEPS_AN_EXAMPLE * n)
         epochs = math.ceil(steps / math.ceil(n / Recipe().batch_size))
-        return paper_recipe(family, self.data, decay=1.0, epochs=epochs, dense_steps=0, **own)
+        return paper_recipe(family, self.data, schedule="constant", epochs=epochs, dense_steps=0, **own)
 
 
 _MANY_INPUTS = 1000

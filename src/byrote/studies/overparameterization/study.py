@@ -40,7 +40,7 @@ RATES = (0.0, 0.2, 1.0)
 RATIOS = (0.1, 0.2, 0.4, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 12.0, 20.0, 50.0)
 """Parameters per example. Steps are smallest, a factor of 1.4, from 0.7 to 8, where networks begin to fit."""
 _FAMILIES = ("mlp-1x{width}",)
-_RECIPE = Recipe(decay=1.0, stop="at_steps", steps=10_000, dense_steps=0)
+_RECIPE = Recipe(schedule="constant", stop="at_steps", steps=10_000, dense_steps=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +167,7 @@ def overparameterization_study(
             family: paper_recipe(
                 family,
                 data,
-                decay=1.0,
+                schedule="constant",
                 stop="at_steps",
                 steps=_EPOCHS * math.ceil((n_train or len(data.train)) / Recipe().batch_size),
                 dense_steps=0,

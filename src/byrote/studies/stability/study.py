@@ -31,7 +31,7 @@ from byrote.theory.calculation import Calculation
 from byrote.theory.complexity.known_stability import RidgeStability, SgdStability
 from byrote.theory.complexity.stability import ReplacementStability
 from byrote.theory.trained_calculation import Labels
-from byrote.training.batches import batch_bounds
+from byrote.training.epochs import batch_bounds
 from byrote.training.spec import Recipe
 
 _MOST_EXAMPLES = 1500

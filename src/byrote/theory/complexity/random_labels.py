@@ -13,9 +13,9 @@ from byrote.data.dataset import Dataset, Split
 from byrote.data.subsets import subset
 from byrote.theory.calculation import OnStage
 from byrote.theory.trained_calculation import TrainedCalculation
-from byrote.training.batches import batch_bounds
 from byrote.training.checks import UNSEEN
 from byrote.training.engine import train
+from byrote.training.epochs import batch_bounds
 from byrote.training.outcome import Progress, TrainOutcome
 from byrote.training.planner import plan_groups
 from byrote.training.spec import Count, Recipe, TrainSpec

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from byrote.training.schedule import EvaluationSchedule, sample_strides
+from byrote.training.evaluation_schedule import EvaluationSchedule, sample_strides
 from byrote.training.spec import Recipe
 
 
