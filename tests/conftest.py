@@ -16,10 +16,21 @@ if TYPE_CHECKING:
 
 sys.path.insert(0, str(Path(__file__).parent))  # for squares.py
 
+# The nets of these tests are fastest on one thread, and tests run beside each other on all cores. Read when torch is
+# imported, here and in the processes that the tests start.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 hook = install_import_hook("byrote", "beartype.beartype")
 
 # In the background of a script Ctrl-C is ignored, and so it would be by the processes that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One for each core that a container grants, but eight at most: each imports everything for itself, into 500 MB."""
+    import joblib
+
+    return min(joblib.cpu_count(), 8)
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,11 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from byrote.cli import main
 from byrote.cli.measures import MEASUREMENTS
 from byrote.cli.parsing import parse
 
-torch.set_num_threads(1)
 FAST = ["--data", "digits", "--device", "cpu", "--learning-rate", "0.1", "--epochs", "60"]
 
 

@@ -1,4 +1,4 @@
-"""Nets this small are fastest on one thread."""
+"""How much memory training takes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
-
-torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -1,13 +1,10 @@
 import pytest
-import torch
 from presented import assert_draws_its_data, is_whole, rows
 
 from byrote.studies.expressivity.page import construction_figure, present, trained_figure
 from byrote.studies.expressivity.study import ExpressivityAnalysis
 from byrote.theory.calculation import Computed, compute
 from byrote.theory.complexity.fitting_width import FittingWidth
-
-torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,4 @@
 import pytest
-import torch
 
 from byrote.errors import UserError
 from byrote.runs.calculate import calculate
@@ -9,8 +8,6 @@ from byrote.theory.complexity.fitting_width import FittingWidth
 from byrote.theory.memorizers.built_network import BuiltNetwork
 from byrote.theory.memorizers.overriding import Overriding
 from byrote.theory.memorizers.worked_example import WorkedExample
-
-torch.set_num_threads(1)
 
 
 def of(analysis, kind):

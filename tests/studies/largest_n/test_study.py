@@ -1,14 +1,12 @@
 from dataclasses import replace
 
 import pytest
-import torch
 
 from byrote.errors import UserError
 from byrote.studies.largest_n.study import LargestNAnalysis, largest_n_analysis
 from byrote.theory.calculation import compute
 from byrote.training.spec import Recipe
 
-torch.set_num_threads(1)
 RECIPE = Recipe(preprocessing="standardize", learning_rate=0.1, batch_size=64, epochs=40)
 
 

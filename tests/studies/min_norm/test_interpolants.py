@@ -1,15 +1,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from presented import assert_draws_its_data, is_whole, rows
 
 from byrote.studies.min_norm.interpolants import descent_figure, interpolants_table
 from byrote.studies.min_norm.study import MinNormAnalysis
 from byrote.theory.calculation import compute
 from byrote.theory.kernels.other_interpolants import OtherInterpolants
-
-torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")

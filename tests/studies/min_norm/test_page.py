@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from made_up_runs import data  # noqa: F401  (fixtures)
 from presented import assert_draws_its_data, is_whole, rows
 
@@ -12,7 +11,6 @@ from byrote.studies.min_norm.study import MinNormAnalysis
 from byrote.theory.calculation import compute
 from byrote.theory.kernels.other_interpolants import OtherInterpolants
 
-torch.set_num_threads(1)
 IDS = ["rows", "norms", "learning-curves", "choices", "descent"]
 
 

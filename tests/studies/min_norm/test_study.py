@@ -3,7 +3,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
@@ -16,7 +15,6 @@ from byrote.theory.calculation import compute
 from byrote.theory.kernels.interpolation import KernelInterpolation
 from byrote.theory.kernels.other_interpolants import OtherInterpolants
 
-torch.set_num_threads(1)
 ROWS = (Row("inputs"), Row("random-convolutions"), Row("random-convolutions", regularized=True))
 
 

@@ -1,13 +1,11 @@
 import pandas as pd
 import pytest
-import torch
 
 from byrote.errors import UserError
 from byrote.studies.rademacher.shattering import ShatteringAnalysis
 from byrote.theory.calculation import Computed, compute
 from byrote.training.spec import Recipe
 
-torch.set_num_threads(1)
 RECIPE = Recipe(preprocessing="standardize", learning_rate=0.1, epochs=5)
 
 

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 
 from byrote.errors import UserError
 from byrote.studies.rademacher.shattering import ShatteringAnalysis
@@ -11,7 +10,6 @@ from byrote.theory.complexity.reached_complexity import ReachedComplexity
 from byrote.theory.complexity.stump_complexity import StumpComplexity
 from byrote.training.spec import Recipe
 
-torch.set_num_threads(1)
 RECIPE = Recipe(preprocessing="standardize", learning_rate=0.1, batch_size=32, epochs=60)
 
 

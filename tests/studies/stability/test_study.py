@@ -2,7 +2,6 @@ import json
 
 import numpy as np
 import pytest
-import torch
 
 from byrote.cli import main
 from byrote.data.dataset import Dataset, Split
@@ -13,7 +12,6 @@ from byrote.theory.complexity.known_stability import RidgeStability, SgdStabilit
 from byrote.theory.complexity.stability import ReplacementStability
 from byrote.training.spec import Recipe
 
-torch.set_num_threads(1)
 RECIPE = Recipe(learning_rate=0.1, batch_size=20, epochs=40)
 
 

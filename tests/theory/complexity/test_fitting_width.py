@@ -3,7 +3,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from byrote.models.matching import num_parameters
 from byrote.theory.calculation import compute
@@ -12,7 +11,6 @@ from byrote.theory.complexity.fitting_width import FittingWidth
 from byrote.training.engine import train
 from byrote.training.spec import Recipe, TrainSpec
 
-torch.set_num_threads(1)
 RECIPE = Recipe(preprocessing="standardize", learning_rate=0.1, decay=1.0, batch_size=20, epochs=60)
 
 

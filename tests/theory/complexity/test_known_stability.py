@@ -1,12 +1,9 @@
 import numpy as np
 import pytest
-import torch
 
 from byrote.data.dataset import Dataset, Split
 from byrote.theory.calculation import compute
 from byrote.theory.complexity.known_stability import RidgeStability, SgdStability
-
-torch.set_num_threads(1)
 
 
 def test_ridge_on_digits_stays_below_the_published_bound(tiny):

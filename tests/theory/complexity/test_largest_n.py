@@ -3,7 +3,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-import torch
 
 from byrote.theory.calculation import compute
 from byrote.theory.complexity import largest_n
@@ -11,8 +10,6 @@ from byrote.theory.complexity.bits import memorised_bits
 from byrote.theory.complexity.largest_n import LargestN, geometric_grid
 from byrote.training.engine import train
 from byrote.training.spec import Recipe, TrainSpec
-
-torch.set_num_threads(1)
 
 
 @pytest.mark.parametrize(("least", "most"), [(10, 1437), (2, 12), (10, 10), (10, 7), (1, 2)])

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 
 from byrote.data.corruptions import corrupt
 from byrote.data.subsets import subset
@@ -15,7 +14,6 @@ from byrote.theory.complexity.random_labels import (
 )
 from byrote.training.spec import Recipe
 
-torch.set_num_threads(1)
 RECIPE = Recipe(preprocessing="standardize", learning_rate=0.1, batch_size=16, epochs=40)
 
 

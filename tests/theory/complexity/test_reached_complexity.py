@@ -14,7 +14,6 @@ from byrote.theory.complexity.reached_complexity import ReachedComplexity
 from byrote.theory.complexity.stumps import Stumps
 from byrote.training.spec import Recipe
 
-torch.set_num_threads(1)
 NORM = 0.01
 
 

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 
 from byrote.data.corruptions import corrupt
 from byrote.theory.calculation import compute
@@ -10,7 +9,6 @@ from byrote.theory.complexity.random_labels import coin_flips
 from byrote.theory.complexity.shattering import Shattering, seeds_of_labelings
 from byrote.training.spec import Recipe
 
-torch.set_num_threads(1)
 RECIPE = Recipe(preprocessing="standardize", learning_rate=0.1, epochs=100)
 
 

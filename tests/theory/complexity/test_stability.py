@@ -10,7 +10,6 @@ from byrote.theory.measures.trained import trained_network, training_set
 from byrote.training.engine import train
 from byrote.training.spec import Recipe
 
-torch.set_num_threads(1)
 RECIPE = Recipe(learning_rate=0.1, batch_size=20, stop="at_steps", steps=80)
 
 

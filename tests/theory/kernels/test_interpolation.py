@@ -14,8 +14,6 @@ from byrote.theory.kernels.cholesky import NotPositiveDefinite, factorize
 from byrote.theory.kernels.feature_maps import mapped_inputs
 from byrote.theory.kernels.interpolation import RIDGES, WIDTHS, KernelInterpolation
 
-torch.set_num_threads(1)
-
 
 def with_repeats(tiny):
     """The first three images twice more, once with other labels."""

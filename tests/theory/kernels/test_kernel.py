@@ -71,7 +71,7 @@ def test_the_origin_has_a_right_angle_to_all(degree):
     np.testing.assert_allclose(gram(ArcCosine(degree), x), expected)
 
 
-@pytest.mark.parametrize("kernel", KERNELS, ids=str)
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: type(kernel).__name__)
 @pytest.mark.parametrize("block", [1, 4, 7, 100])
 def test_tiles_make_the_whole(kernel: Kernel, block: int):
     x, y = points(11), points(6, seed=1)

@@ -8,8 +8,6 @@ from byrote.theory.kernels.feature_maps import mapped_inputs, scaled_inputs
 from byrote.theory.kernels.machines import ConvolutionMachine, GaussianMachine
 from byrote.theory.kernels.random_convolutions import RandomConvFeatures
 
-torch.set_num_threads(1)
-
 
 def gaussian(tiny):
     train, test = mapped_inputs("inputs", tiny, "cpu")

@@ -2,14 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from byrote.data.dataset import Split
 from byrote.errors import UserError
 from byrote.theory.calculation import compute
 from byrote.theory.kernels.other_interpolants import DESCENTS, OtherInterpolants
-
-torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ from byrote.errors import UserError
 from byrote.theory.kernels.kernel import Gaussian, Linear
 from byrote.theory.kernels.ridge import KernelRidge, largest_ridge_error, ridge_stability
 
-torch.set_num_threads(1)
 N, M, D, P = 12, 7, 3, 5
 
 

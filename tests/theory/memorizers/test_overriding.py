@@ -1,13 +1,11 @@
 import numpy as np
 import pytest
-import torch
 
 from byrote.errors import UserError
 from byrote.theory.calculation import compute
 from byrote.theory.memorizers.overriding import NUM_SHOWN, Overriding
 from byrote.training.spec import Recipe
 
-torch.set_num_threads(1)
 RECIPE = Recipe(preprocessing="standardize", learning_rate=0.1, batch_size=32, epochs=60)
 
 
