@@ -24,6 +24,9 @@ def test_a_container_may_be_allowed_less(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "memory.current").write_text("999000\n")
     assert memory.total_memory() == 1_000_000 < whole
     assert memory.free_memory() == 1000
+    (tmp_path / "memory.stat").write_text("anon 25\ninactive_file 5\n")
+    assert memory.free_memory() == 1005
+    (tmp_path / "memory.stat").unlink()
     with pytest.raises(UserError, match=r"^a.npy says that it holds 1,001 bytes, and 1,000 bytes of memory are free: "):
         memory.refuse_too_large(1001, "a.npy")
     memory.refuse_too_large(1000, "a.npy")

@@ -1,4 +1,4 @@
-"""How many bytes there are, asked before an array is made whose size a file declares."""
+"""How many bytes there are, of this machine or a device, asked before arrays are made that might not fit."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from byrote.errors import UserError
 _CGROUP = Path("/sys/fs/cgroup")
 
 
-def total_memory() -> int:
-    """Bytes of this machine, or fewer where a container is allowed fewer."""
+def total_memory(device: str = "cpu") -> int:
+    """Bytes of a CUDA device, or of this machine, or fewer where a container is allowed fewer; the same tomorrow."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.get_device_properties(device).total_memory
     try:
         machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):
@@ -21,12 +25,17 @@ def total_memory() -> int:
     return machine if allowed is None else min(machine, allowed)
 
 
-def free_memory() -> int:
-    """Bytes that this process can still take: of the machine, of its container, of its own limit (`ulimit -v`)."""
+def free_memory(device: str = "cpu") -> int:
+    """Bytes that can be taken now: of a CUDA device; or by this process of the machine, of its container, of its own
+    limit (`ulimit -v`). Files that are cached in memory are no obstacle."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.mem_get_info(device)[0]
     free = [_lines_of_kib(Path("/proc/meminfo")).get("MemAvailable", total_memory())]
     allowed, taken = _number(_CGROUP / "memory.max"), _number(_CGROUP / "memory.current")
     if allowed is not None and taken is not None:
-        free.append(allowed - taken)
+        free.append(allowed - taken + _cached_files(_CGROUP / "memory.stat"))
     with suppress(ImportError):  # not on Windows
         import resource
 
@@ -64,3 +73,11 @@ def _lines_of_kib(file: Path) -> dict[str, int]:
     except OSError:
         return {}
     return {words[0].rstrip(":"): 1024 * int(words[1]) for words in lines if len(words) == 3 and words[2] == "kB"}
+
+
+def _cached_files(stat: Path) -> int:
+    try:
+        lines = stat.read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))

@@ -13,13 +13,14 @@ from torch import Tensor
 
 from byrote.data.corruptions import apply_corruptions
 from byrote.data.dataset import Dataset, Kind
+from byrote.data.memory import total_memory
 from byrote.data.preprocessing import Batch, Inputs, blocks, concatenate, preprocess
 from byrote.data.subsets import held_out_rows, subset
 from byrote.errors import UserError
 from byrote.training.checks import data_checks, digest, held_out, unseen
 from byrote.training.near_copies import with_ids_of_near_rows
 from byrote.training.outcome import Check
-from byrote.training.planner import SHARE_OF_MEMORY, device_memory
+from byrote.training.planner import SHARE_OF_MEMORY
 from byrote.training.spec import INPUT_CORRUPTIONS, TrainSpec
 
 
@@ -132,7 +133,7 @@ def make_conditions(specs: Sequence[TrainSpec], data: Dataset, *, device: str, c
 
     def on_device(index: int, *, whole: bool) -> Inputs:
         inputs = concatenate([pair[index] for pair in pairs])
-        most_bytes = int(SHARE_OF_MEMORY * device_memory(device))
+        most_bytes = int(SHARE_OF_MEMORY * total_memory(device))
         return inputs.to(device, channels_last=channels_last, whole=whole, most_bytes=most_bytes)
 
     def split(inputs: Inputs, num_each: int, rows: Sequence[np.ndarray], labels: str, true: str) -> SplitTensors:

@@ -7,7 +7,6 @@ already has, nor on a timing that comes out differently on another day.
 from __future__ import annotations
 
 import math
-import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 import torch
 
 from byrote.data.dataset import Dataset
+from byrote.data.memory import total_memory
 from byrote.errors import UserError
 from byrote.models.catalog import build_model
 from byrote.training.key import network_input_shape
@@ -127,7 +127,7 @@ def _most_replicas(members: Sequence[TrainSpec], data: Dataset, device: str) -> 
     num_own_inputs = sum(any(c.name in INPUT_CORRUPTIONS for c in member.corruptions) for member in members)
     n = min(spec.n_train or len(data.train), len(data.train)) + len(data.test)
     input_bytes = n * math.prod(data.input_shape) * 4 * num_own_inputs / len(members)
-    most = int(device_memory(device) * SHARE_OF_MEMORY / (replica_bytes + input_bytes))
+    most = int(total_memory(device) * SHARE_OF_MEMORY / (replica_bytes + input_bytes))
     reason = "as many as a quarter of the memory holds"
     if device == "cpu":
         fits = int(_STACK_BYTES_CPU / (replica_bytes / 7))
@@ -139,16 +139,6 @@ def _most_replicas(members: Sequence[TrainSpec], data: Dataset, device: str) -> 
         most, reason = _MOST_REPLICAS, "more would gain nothing"
     most = max(most, 1)
     return most, f"in stacks of up to {most}: {reason}"
-
-
-def device_memory(device: str) -> int:
-    """Bytes of the device in all, not those free now: groups must come out the same tomorrow."""
-    if device.startswith("cuda"):
-        return torch.cuda.get_device_properties(device).total_memory
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
-        return 8 * 2**30
 
 
 @lru_cache(maxsize=1)

@@ -113,7 +113,7 @@ def test_seeds_are_draws_of_random_labels(tiny):
     ],
 )
 def test_a_laptop_takes_what_memory_and_minutes_hold(n, shape, memory, sizes, monkeypatch):
-    monkeypatch.setattr(min_norm, "device_memory", lambda _: memory)
+    monkeypatch.setattr(min_norm, "total_memory", lambda: memory)
     inputs = np.broadcast_to(np.zeros((), np.uint8), (n, *shape))
     split = Split.clean(inputs, np.arange(n) % 10)
     found = min_norm_analysis(Dataset("made up", split, split, tuple("abcdefghij")), "laptop").sizes

@@ -118,7 +118,7 @@ def test_fewer_features_than_examples_are_refused(tiny):
 
 
 def test_a_matrix_too_large_for_memory_is_refused_before_anything_is_computed(tiny, monkeypatch):
-    monkeypatch.setattr(interpolation, "available_memory", lambda _: 40_000)
+    monkeypatch.setattr(interpolation, "free_memory", lambda _: 40_000)
     with pytest.raises(UserError, match="got a kernel matrix of 121 points in float32, which takes"):
         compute(KernelInterpolation(features="inputs", n_train=121), tiny)
 

@@ -116,11 +116,6 @@ def test_filters_follow_the_seed_and_the_images():
     assert not torch.equal(one, RandomConvFeatures.draw(draw_images(9, seed=1), 8, **DRAWN).filters)
 
 
-def test_operations_are_counted():
-    features = RandomConvFeatures.draw(IMAGES, 8, **DRAWN)
-    assert features.num_operations((3, 13, 11)) == 2 * 4 * 48 * 10 * 8
-
-
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -28,6 +28,7 @@ import numpy as np
 import pandas as pd
 
 from byrote.data.dataset import Dataset, require_dataset
+from byrote.data.memory import total_memory
 from byrote.errors import UserError
 from byrote.evidence.chance import chance_deviation
 from byrote.evidence.finding import Finding
@@ -40,7 +41,6 @@ from byrote.theory.calculation import Calculation, Computed
 from byrote.theory.kernels.feature_maps import Features
 from byrote.theory.kernels.interpolation import KernelInterpolation
 from byrote.theory.kernels.other_interpolants import LEAST, OtherInterpolants
-from byrote.training.planner import device_memory
 
 LABEL_DRAWS = 3
 """Draws of random labels at least: they share the factorisation with the true ones, and cost little."""
@@ -195,7 +195,7 @@ def min_norm_analysis(
 
 
 def _laptop_sizes(data: Dataset) -> dict[Features, int]:
-    held = math.isqrt(int(_SHARE_OF_MEMORY * device_memory("cpu")) // np.dtype(np.float32).itemsize)
+    held = math.isqrt(int(_SHARE_OF_MEMORY * total_memory()) // np.dtype(np.float32).itemsize)
     sizes: dict[Features, int] = {features: min(len(data.train), held, most) for features, most in LAPTOP.items()}
     affordable = LAPTOP["random-convolutions"] * _CIFAR10_IMAGE // max(_CIFAR10_IMAGE, math.prod(data.input_shape))
     return sizes | {"random-convolutions": min(sizes["inputs"], max(affordable, 2 * data.num_classes))}

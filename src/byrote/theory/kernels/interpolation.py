@@ -20,15 +20,15 @@ from torch import Tensor
 
 from byrote.data.corruptions import corrupt
 from byrote.data.dataset import Dataset
+from byrote.data.memory import free_memory
 from byrote.data.subsets import subset
 from byrote.errors import UserError
 from byrote.theory.calculation import Calculation, OnStage, Result
 from byrote.theory.kernels.cholesky import Factor, NotPositiveDefinite, condition, factorize, restore, solve
 from byrote.theory.kernels.distinct_inputs import DistinctInputs
-from byrote.theory.kernels.exact_solve import matrix_bytes, sizes_of
+from byrote.theory.kernels.exact import matrix_bytes, sizes_of
 from byrote.theory.kernels.feature_maps import Features, mapped_inputs, scaled_inputs
 from byrote.theory.kernels.machines import ConvolutionMachine, GaussianMachine, KernelMachine
-from byrote.theory.kernels.memory import available_memory
 from byrote.theory.kernels.random_convolutions import RandomConvFeatures, num_patches
 from byrote.theory.kernels.validation_ladder import Ladder, Trial, climb, climb_widths
 
@@ -224,7 +224,7 @@ def _submatrix(factor: Factor, chosen: Int64[Tensor, " S"]) -> Float[Tensor, "S 
 
 
 def _require_memory(num_points: int, device: str) -> None:
-    available = available_memory(device)
+    available = free_memory(device)
     if matrix_bytes(num_points, torch.float32) > available:
         most = int(math.sqrt(available / torch.float32.itemsize)) // 1000 * 1000
         raise UserError(

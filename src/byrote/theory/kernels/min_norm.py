@@ -20,14 +20,20 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
+from byrote.data.memory import free_memory
 from byrote.errors import UserError
 from byrote.theory.calculation import OnStage
-from byrote.theory.kernels.dual import Solution
 from byrote.theory.kernels.eigenpro import solve_iteratively
-from byrote.theory.kernels.exact_solve import matrix_bytes, require_memory, sizes_of, solve_exactly, solve_matrix
+from byrote.theory.kernels.exact import (
+    Solution,
+    matrix_bytes,
+    require_memory,
+    sizes_of,
+    solve_exactly,
+    solve_linear,
+    solve_matrix,
+)
 from byrote.theory.kernels.kernel import Kernel, KernelFunction, Linear, find_kernel, row_blocks
-from byrote.theory.kernels.memory import available_memory
-from byrote.theory.kernels.primal import solve_linear
 
 _LOG = logging.getLogger(__name__)
 
@@ -243,7 +249,7 @@ class MinNorm(BaseEstimator, ABC):
 
     @property
     def _budget(self) -> int:
-        return available_memory(self.device) if self.memory_budget is None else self.memory_budget
+        return free_memory(str(self.device)) if self.memory_budget is None else self.memory_budget
 
     def _report(self, stage: str, share: float) -> None:
         if self.on_progress:

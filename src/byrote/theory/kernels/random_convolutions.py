@@ -137,11 +137,6 @@ class RandomConvFeatures:
                 out[:, :, cell, 1] = (total - difference) / 2
         return found.flatten(1)
 
-    def num_operations(self, input_shape: tuple[int, int, int]) -> int:
-        """Multiplications and additions for one image (C, H, W): 2 P for each of M filters at each place."""
-        places = math.prod(side - self.patch_size + 1 for side in input_shape[1:])
-        return 2 * self.filters.numel() * places
-
     def _cells(self, images: Float32[Tensor, "B C H W"]) -> Iterator[Float32[Tensor, "B L P"]]:
         """The normalised patches of each cell."""
         for rows in _windows(images, self.patch_size).tensor_split(self.grid, 1):
@@ -168,8 +163,8 @@ def gram_of_features(
 
     The features of `block_filters` filters at a time are in memory, (M + N) * block_filters * grid^2 numbers, beside
     `out` and what `RandomConvFeatures.of_filters` takes; of all filters together they need not fit. Of a symmetric
-    matrix one half is computed and mirrored at the end. Operations: M + N times `features.num_operations`, and
-    2 M N D for the products, or half of that.
+    matrix one half is computed and mirrored at the end. It takes 2 P operations for each filter and place of an image,
+    and 2 M N D for the products, or half of that.
 
     Args:
         out: where to write it, on the device of the filters; else new memory.

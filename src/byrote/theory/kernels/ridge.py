@@ -26,6 +26,7 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from byrote.errors import UserError
+from byrote.theory.kernels.exact import left_out_errors
 from byrote.theory.kernels.kernel import Kernel, gram
 
 
@@ -55,7 +56,7 @@ class KernelRidge:
     def without_each(self, points: Float64[Tensor, "M D"]) -> Float64[Tensor, "N M"]:
         """The predictions at `points` of the fit that example i was left out of, for every i."""
         cross = gram(self.kernel, self.inputs, points)
-        return self._coefficients @ cross - self._weights_of_each[:, None] * (self._inverse @ cross)
+        return self._coefficients @ cross - self._left_out_errors[:, None] * (self._inverse @ cross)
 
     def with_replaced(
         self,
@@ -77,7 +78,7 @@ class KernelRidge:
         at_new = (
             self.kernel.diagonal(new_inputs) - (new_cross * new_solved).sum(dim=0) + own * new_solved[places].diagonal()
         )
-        weights = self._weights_of_each[places]
+        weights = self._left_out_errors[places]
         without = self._coefficients @ cross - weights[:, None] * solved[places]
         without_at_new = self._coefficients @ new_cross - weights * new_solved[places].diagonal()
         step = (new_targets - without_at_new) / (ridge + at_new)
@@ -94,9 +95,9 @@ class KernelRidge:
         return self._inverse @ self.targets
 
     @property
-    def _weights_of_each(self) -> Float64[Tensor, " N"]:
+    def _left_out_errors(self) -> Float64[Tensor, " N"]:
         """The leave-one-out residuals y_i - f_without_i(x_i)."""
-        return self._coefficients / self._inverse.diagonal()
+        return left_out_errors(self._coefficients[:, None], self._inverse.diagonal())[:, 0]
 
 
 def ridge_stability(n: int, strength: float, *, kappa: float = 1.0, largest_error: float = 1.0) -> float:
