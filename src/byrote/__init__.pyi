@@ -62,12 +62,12 @@ from .theory.kernels.min_norm import MinNormClassifier as MinNormClassifier
 from .theory.kernels.min_norm import MinNormRegressor as MinNormRegressor
 from .theory.measures.measure import Measure as Measure
 from .theory.measures.measure import TrainingSet as TrainingSet
-from .theory.memorizers.deep import DeepMemorizer as DeepMemorizer
-from .theory.memorizers.deep import deep_memorizer as deep_memorizer
-from .theory.memorizers.override import Overridden as Overridden
+from .theory.memorizers.memorizer import DeepMemorizer as DeepMemorizer
+from .theory.memorizers.memorizer import Memorizer as Memorizer
+from .theory.memorizers.memorizer import deep_memorizer as deep_memorizer
+from .theory.memorizers.memorizer import memorizer as memorizer
+from .theory.memorizers.override import OverriddenNetwork as OverriddenNetwork
 from .theory.memorizers.override import override as override
-from .theory.memorizers.two_layers import Memorizer as Memorizer
-from .theory.memorizers.two_layers import memorizer as memorizer
 
 # training
 from .training.engine import train as train

@@ -43,7 +43,7 @@ def trained(**changes):
 
 def overridden(**changes):
     row = {
-        "calculation": "Overriding",
+        "calculation": "Manipulation",
         "model": "mlp-1x64",
         "parameters": 4810.0,
         "num_chosen": 10,

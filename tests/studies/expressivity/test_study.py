@@ -6,7 +6,7 @@ from byrote.runs.store import Store
 from byrote.studies.expressivity.study import ExpressivityAnalysis, expressivity_analysis
 from byrote.theory.complexity.fitting_width import FittingWidth
 from byrote.theory.memorizers.built_network import BuiltNetwork
-from byrote.theory.memorizers.overriding import Overriding
+from byrote.theory.memorizers.manipulation import Manipulation
 from byrote.theory.memorizers.worked_example import WorkedExample
 
 
@@ -33,7 +33,7 @@ def test_n_train_caps_everything(tiny):
 def test_networks_are_trained_up_to_a_size_of_their_own(tiny):
     analysis = ExpressivityAnalysis(tiny, most_trained=40)
     assert {c.n_train for c in of(analysis, FittingWidth)} == {40}
-    assert {c.n_train for c in of(analysis, Overriding)} == {40}
+    assert {c.n_train for c in of(analysis, Manipulation)} == {40}
 
 
 def test_every_seed_draws_labels(tiny):

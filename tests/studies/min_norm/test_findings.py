@@ -37,7 +37,7 @@ def fit(row, labels="true labels", **changes):
 def small(**changes):
     """The five solutions on few examples."""
     values = {
-        "calculation": "OtherInterpolants",
+        "calculation": "ImplicitBias",
         "n_train": 300,
         "num_steps": 10_000,
         "sgd_distance": 1e-4,

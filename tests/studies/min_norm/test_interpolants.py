@@ -6,12 +6,12 @@ from presented import assert_draws_its_data, is_whole, rows
 from byrote.studies.min_norm.interpolants import descent_figure, interpolants_table
 from byrote.studies.min_norm.study import MinNormAnalysis
 from byrote.theory.calculation import compute
-from byrote.theory.kernels.other_interpolants import OtherInterpolants
+from byrote.theory.kernels.implicit_bias import ImplicitBias
 
 
 @pytest.fixture(scope="module")
 def found(tiny):
-    return compute(OtherInterpolants(n_train=20, num_steps=300), tiny)
+    return compute(ImplicitBias(n_train=20, num_steps=300), tiny)
 
 
 def test_each_descent_is_a_line_on_logarithmic_axes(found):

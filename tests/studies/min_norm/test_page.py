@@ -9,7 +9,7 @@ from presented import assert_draws_its_data, is_whole, rows
 from byrote.studies.min_norm.page import curve_figure, headline, ladder_figure, norm_figure, page_table, present
 from byrote.studies.min_norm.study import MinNormAnalysis
 from byrote.theory.calculation import compute
-from byrote.theory.kernels.other_interpolants import OtherInterpolants
+from byrote.theory.kernels.implicit_bias import ImplicitBias
 
 IDS = ["rows", "norms", "learning-curves", "choices", "descent"]
 
@@ -19,9 +19,7 @@ def presented(data):
     analysis = MinNormAnalysis(data, curve=(40,), label_draws=2)
     hastened = [
         calculation.model_copy(
-            update={"num_steps": 100, "n_train": 20}
-            if isinstance(calculation, OtherInterpolants)
-            else {"num_filters": 200}
+            update={"num_steps": 100, "n_train": 20} if isinstance(calculation, ImplicitBias) else {"num_filters": 200}
         )
         for calculation in analysis.plan()
     ]

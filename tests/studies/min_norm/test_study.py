@@ -12,8 +12,8 @@ from byrote.studies.min_norm.findings import fits_of
 from byrote.studies.min_norm.rows import Row
 from byrote.studies.min_norm.study import MinNormAnalysis, min_norm_analysis
 from byrote.theory.calculation import compute
+from byrote.theory.kernels.implicit_bias import ImplicitBias
 from byrote.theory.kernels.interpolation import KernelInterpolation
-from byrote.theory.kernels.other_interpolants import OtherInterpolants
 
 ROWS = (Row("inputs"), Row("random-convolutions"), Row("random-convolutions", regularized=True))
 
@@ -37,7 +37,7 @@ def computed(cifar10):
 
 
 def _hastened(calculation):
-    if isinstance(calculation, OtherInterpolants):
+    if isinstance(calculation, ImplicitBias):
         return calculation.model_copy(update={"num_steps": 500, "n_train": 20})
     return calculation.model_copy(update={"num_filters": 200})
 
@@ -51,7 +51,7 @@ def test_each_kind_of_features_is_calculated_once_at_each_n(tiny):
         *((name, 121) for name in (*features, "random-convolutions")),
     ]
     last = analysis.plan()[-1]
-    assert isinstance(last, OtherInterpolants)
+    assert isinstance(last, ImplicitBias)
     assert last.n_train == 60
     ridges = {c.features: c.with_ridge for c in analysis.plan()[:-1]}
     assert ridges == {"inputs": False, "gabor": False, "random-convolutions": True}

@@ -8,7 +8,7 @@ from byrote.studies.rademacher.findings import pooled
 from byrote.studies.rademacher.page import complexity_figure, present, size_figure
 from byrote.studies.rademacher.study import STUMPS, RademacherAnalysis
 from byrote.theory.calculation import Computed, compute
-from byrote.theory.complexity.stump_complexity import StumpComplexity
+from byrote.theory.complexity.stumps import StumpComplexity
 
 
 def pretended(calculation, complexity):

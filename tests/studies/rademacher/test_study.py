@@ -7,7 +7,7 @@ from byrote.studies.rademacher.study import STUMPS, RademacherAnalysis, rademach
 from byrote.theory.calculation import compute
 from byrote.theory.complexity.rademacher import generalization_bound
 from byrote.theory.complexity.reached_complexity import ReachedComplexity
-from byrote.theory.complexity.stump_complexity import StumpComplexity
+from byrote.theory.complexity.stumps import StumpComplexity
 from byrote.training.spec import Recipe
 
 RECIPE = Recipe(preprocessing="standardize", learning_rate=0.1, batch_size=32, epochs=60)

@@ -8,7 +8,7 @@ from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
 from byrote.studies.stability.study import StabilityAnalysis, stability_analysis
 from byrote.theory.calculation import compute
-from byrote.theory.complexity.known_stability import RidgeStability, SgdStability
+from byrote.theory.complexity.convex_stability import RidgeStability, SgdStability
 from byrote.theory.complexity.stability import ReplacementStability
 from byrote.training.spec import Recipe
 

@@ -1,11 +1,12 @@
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 import pytest
 
 from byrote.errors import UserError
-from byrote.theory.complexity.linear_class import LinearClass
 from byrote.theory.complexity.rademacher import (
+    HypothesisClass,
     all_signs,
     deviation,
     draw_signs,
@@ -14,6 +15,25 @@ from byrote.theory.complexity.rademacher import (
     rademacher_complexity,
 )
 from byrote.theory.complexity.stumps import Stumps
+
+
+@dataclass(frozen=True, eq=False)
+class LinearClass(HypothesisClass):
+    """x -> w.x with |w| at most `norm`, whose suprema have a closed form (Mohri et al., 2018, theorem 5.10)."""
+
+    inputs: np.ndarray
+    norm: float = 1.0
+
+    @property
+    def ranges(self):
+        return self.norm * np.linalg.norm(self.inputs, axis=1)
+
+    def suprema(self, signs):
+        return self.norm * np.linalg.norm(signs @ self.inputs, axis=1) / len(self.inputs)
+
+    @property
+    def upper_bound(self):
+        return self.norm * np.linalg.norm(self.inputs) / len(self.inputs)
 
 
 def points(n, d=3, seed=0):

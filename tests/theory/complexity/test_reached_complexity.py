@@ -8,7 +8,6 @@ from torch import nn
 from byrote.data.corruptions import corrupt
 from byrote.data.dataset import Dataset, Split
 from byrote.theory.calculation import compute
-from byrote.theory.complexity.linear_class import LinearClass
 from byrote.theory.complexity.random_labels import coin_flips, fit_random_labels
 from byrote.theory.complexity.reached_complexity import ReachedComplexity
 from byrote.theory.complexity.stumps import Stumps
@@ -53,7 +52,7 @@ def test_the_supremum_of_the_norm_bounded_class_is_found_on_every_draw():
         f"{__file__}:Unit", recipe, flips, range(6), device="cpu", on_stage=lambda *_: None, stage=""
     )
     inputs = flips.train.inputs.astype(np.float64)
-    exact = LinearClass(inputs, NORM).suprema(signs_of(flips, 6))
+    exact = NORM * np.linalg.norm(signs_of(flips, 6) @ inputs, axis=1) / len(inputs)
     found = np.array([2 * (math.log(2) - outcome.train_loss) for outcome in outcomes])
     most = NORM**2 * np.square(inputs).sum(axis=1).mean() / 4  # what h^2 / 8 can take away
     assert np.all(found <= exact + 1e-9)

@@ -6,10 +6,10 @@ import torch
 from scipy.optimize import minimize
 from torch import nn
 
+from byrote.theory.measures.flat_network import TrainingLoss
 from byrote.theory.measures.measure import TrainingSet
 from byrote.theory.measures.sharpness import RADIUS, adaptive_sharpness, sharpness, worst_rise
 from byrote.theory.measures.trained import trained_network, training_set
-from byrote.theory.measures.training_loss import TrainingLoss
 from byrote.training.engine import train
 from byrote.training.spec import TrainSpec
 

@@ -31,7 +31,7 @@ def findings(table: pd.DataFrame, families: Sequence[str]) -> list[Finding]:
         _units(_built(table, "hyperplanes")),
         *(_trained(family, _rows(table, "FittingWidth", "model", family)) for family in families),
         _capacity(_built(table, "two-layer")),
-        _override(_rows(table, "Overriding")),
+        _override(_rows(table, "Manipulation")),
     ]
 
 

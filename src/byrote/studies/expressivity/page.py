@@ -42,9 +42,9 @@ def present(analysis: ExpressivityAnalysis, results: Sequence[Computed], table: 
     for result in results:
         if type(result.calculation).__name__ == "WorkedExample":
             sections += worked_sections(result, analysis.data)
-    overriding = [result for result in results if type(result.calculation).__name__ == "Overriding"]
+    overriding = [result for result in results if type(result.calculation).__name__ == "Manipulation"]
     if overriding:
-        sections.append(_overridden(analysis, overriding, _of(table, "Overriding")))
+        sections.append(_overridden(analysis, overriding, _of(table, "Manipulation")))
     return Presentation(
         headline=headline(analysis.verdict(table)), sections=sections, notes=[_TARGETS, _COUNTS, _SOURCES]
     )

@@ -32,7 +32,7 @@ from byrote.studies.seeds import at_most
 from byrote.theory.calculation import Calculation, Computed
 from byrote.theory.complexity.fitting_width import FittingWidth
 from byrote.theory.memorizers.built_network import BuiltNetwork, ConstructionName
-from byrote.theory.memorizers.overriding import Overriding
+from byrote.theory.memorizers.manipulation import Manipulation
 from byrote.theory.memorizers.worked_example import WorkedExample
 from byrote.training.spec import Recipe
 
@@ -121,7 +121,7 @@ class ExpressivityAnalysis(Analysis):
             for seed in seeds
         ]
         overridden = [
-            Overriding(
+            Manipulation(
                 model=_NETWORK,
                 recipe=paper_recipe(_NETWORK, self.data, learning_rate=self._rate, dense_steps=0),
                 n_train=min(self.largest, self.most_trained or self.largest),

@@ -15,8 +15,8 @@ from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.intervals import Interval, binomial_interval, next_value
 from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, MORE_EXAMPLES, SIGNIFICANCE, exceeds
 from byrote.studies.min_norm.rows import Row
+from byrote.theory.kernels.implicit_bias import ImplicitBias
 from byrote.theory.kernels.interpolation import KernelInterpolation
-from byrote.theory.kernels.other_interpolants import OtherInterpolants
 
 CONVERGED = 0.01
 """Descent has reached the minimum-norm solution once it is within a hundredth of its norm."""
@@ -187,7 +187,7 @@ def _descent(table: pd.DataFrame) -> list[Finding]:
     """What the calculation on few examples shows of descent, and of all that fits as well."""
     reached = "SGD from zero converges to the interpolant of minimum norm; from elsewhere it does not"
     alike = "Interpolants of very different norm and test error have the same curvature"
-    found = table[table["calculation"] == OtherInterpolants.__name__] if len(table) else table
+    found = table[table["calculation"] == ImplicitBias.__name__] if len(table) else table
     if found.empty:
         return [Finding(claim, "no conclusion", "The calculation has not finished.") for claim in (reached, alike)]
     one = found.iloc[0]

@@ -11,7 +11,7 @@ from byrote.charts.figure import Figure, layered, rounded, steps_axis, with_dash
 from byrote.charts.sections import Cell, PageTable
 from byrote.evidence.words import percent
 from byrote.theory.calculation import Computed
-from byrote.theory.kernels.other_interpolants import DESCENTS, OtherInterpolants
+from byrote.theory.kernels.implicit_bias import DESCENTS, ImplicitBias
 
 NAMES = dict(zip(DESCENTS, ("SGD from zero", "all examples, from zero", "SGD from a random start"), strict=True))
 _LEAST = 1e-16
@@ -20,7 +20,7 @@ _LEAST = 1e-16
 
 def descent_figure(results: Sequence[Computed]) -> Figure | None:
     """Distance from the shortest interpolant along each descent; None where that was not computed."""
-    found = [result for result in results if isinstance(result.calculation, OtherInterpolants)]
+    found = [result for result in results if isinstance(result.calculation, ImplicitBias)]
     if not found:
         return None
     arrays = found[0].arrays

@@ -19,8 +19,8 @@ from byrote.studies.min_norm.study import MinNormAnalysis
 from byrote.studies.paper_numbers import PAPER
 from byrote.theory.calculation import Computed
 from byrote.theory.kernels.feature_maps import Features
+from byrote.theory.kernels.implicit_bias import ImplicitBias
 from byrote.theory.kernels.interpolation import KernelInterpolation
-from byrote.theory.kernels.other_interpolants import OtherInterpolants
 
 LABELS = ("true labels", "random labels")
 _LOG = alt.Scale(type="log", nice=False, padding=12)
@@ -45,7 +45,7 @@ _CHOICE = (
 def present(analysis: MinNormAnalysis, results: Sequence[Computed], table: pd.DataFrame) -> Presentation:
     """The paper's rows beside ours; what norms say; learning curves; the choice of widths; descent and its rivals."""
     beside = bool(published_rows(analysis.data))
-    small = table[table["calculation"] == OtherInterpolants.__name__]
+    small = table[table["calculation"] == ImplicitBias.__name__]
     sections = [
         Section(
             id="rows",

@@ -39,8 +39,8 @@ from byrote.studies.paper_settings import Scale
 from byrote.studies.seeds import at_most
 from byrote.theory.calculation import Calculation, Computed
 from byrote.theory.kernels.feature_maps import Features
+from byrote.theory.kernels.implicit_bias import LEAST, ImplicitBias
 from byrote.theory.kernels.interpolation import KernelInterpolation
-from byrote.theory.kernels.other_interpolants import LEAST, OtherInterpolants
 
 LABEL_DRAWS = 3
 """Draws of random labels at least: they share the factorisation with the true ones, and cost little."""
@@ -117,7 +117,7 @@ class MinNormAnalysis(Analysis):
             for size in self._curve_to(n, features)
         ]
         few = min(SMALL, *full.values(), len(self.data.train) // 2)
-        small = OtherInterpolants(n_train=few, data_seed=self.data_seed)
+        small = ImplicitBias(n_train=few, data_seed=self.data_seed)
         return [*sorted(planned, key=lambda calculation: calculation.n_train), small]
 
     def _curve_to(self, n: int, features: Features) -> list[int]:
@@ -222,7 +222,7 @@ def _fits(own: Mapping[Hashable, Any], arrays: Mapping[str, np.ndarray], data: D
 
 
 def _interpolants(arrays: Mapping[str, np.ndarray]) -> list[dict[Hashable, Any]]:
-    """The columns of each solution that an OtherInterpolants has found."""
+    """The columns of each solution that an ImplicitBias has found."""
     names = ("norm", "distance", "residual", "train_error", "test_error")
     columns = {name: arrays[f"interpolant_{name}"] for name in names}
     return [

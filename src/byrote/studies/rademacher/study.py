@@ -27,7 +27,7 @@ from byrote.theory.calculation import Calculation, Computed
 from byrote.theory.complexity.rademacher import generalization_bound
 from byrote.theory.complexity.random_labels import with_steps_of
 from byrote.theory.complexity.reached_complexity import RISK, ReachedComplexity
-from byrote.theory.complexity.stump_complexity import StumpComplexity
+from byrote.theory.complexity.stumps import StumpComplexity
 from byrote.training.spec import Recipe
 
 STUMPS = "decision stumps"

@@ -16,7 +16,7 @@ import pandas as pd
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import Interval, mean_interval
 from byrote.evidence.obstacles import check_failed, unfinished
-from byrote.theory.complexity.known_stability import RidgeStability
+from byrote.theory.complexity.convex_stability import RidgeStability
 from byrote.theory.complexity.stability import POINTS, Loss, Point, ReplacementStability
 
 LABELS = ("true-labels", "random-labels")

@@ -28,7 +28,7 @@ from byrote.evidence.finding import Finding
 from byrote.studies.random_labels import RandomLabelAnalysis
 from byrote.studies.stability.findings import findings
 from byrote.theory.calculation import Calculation
-from byrote.theory.complexity.known_stability import RidgeStability, SgdStability
+from byrote.theory.complexity.convex_stability import RidgeStability, SgdStability
 from byrote.theory.complexity.stability import ReplacementStability
 from byrote.theory.trained_calculation import Labels
 from byrote.training.epochs import batch_bounds

@@ -2,18 +2,25 @@
 
 The best stump for a sign vector is found by sorting: along each feature, the signs' running sum says how many are right
 on either side of every threshold. O(D N log N) once, and O(D N) for each sign vector.
+
+Their Rademacher complexity shows what an exact one looks like beside networks'.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
+from byrote.data.dataset import Dataset
+from byrote.data.subsets import subset
 from byrote.randomness import stream
-from byrote.theory.complexity.rademacher import HypothesisClass, massart_bound
+from byrote.theory.calculation import Calculation, OnStage, Result
+from byrote.theory.complexity.rademacher import HypothesisClass, massart_bound, rademacher_complexity
+from byrote.training.spec import Count, Seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,3 +73,35 @@ class Stumps(HypothesisClass):
         """Between which neighbours in each feature's order a threshold fits: not between equal values."""
         ordered = np.take_along_axis(self.inputs, self._orders.T, axis=0).T
         return ordered[:, 1:] > ordered[:, :-1]
+
+
+class StumpComplexity(Calculation):
+    """On the raw features of `n_train` examples; over `draws` of signs, or all of them for up to 16 examples."""
+
+    name: ClassVar[str] = "stump-complexity"
+
+    n_train: Count
+    draws: Count = 64
+    seed: Seed = 0
+    data_seed: Seed = 0
+
+    @property
+    def label(self) -> str:
+        return f"decision stumps, n = {self.n_train:,}"
+
+    def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:  # noqa: ARG002
+        """values: complexity, low, high, upper_bound (Massart's), num_draws, is_exact."""
+        inputs = subset(data, self.n_train, self.data_seed).train.inputs
+        on_stage("stumps", 0.0)
+        stumps = Stumps(inputs.reshape(len(inputs), -1))
+        found = rademacher_complexity(stumps, draws=self.draws, seed=self.seed)
+        return Result(
+            {
+                "complexity": found.value,
+                "low": found.low,
+                "high": found.high,
+                "upper_bound": found.upper_bound,
+                "num_draws": found.num_draws,
+                "is_exact": found.is_exact,
+            }
+        )

@@ -17,8 +17,8 @@ from torch import nn
 
 from byrote.errors import UserError
 from byrote.randomness import stream
+from byrote.theory.measures.flat_network import TrainingLoss
 from byrote.theory.measures.measure import State, TrainingSet
-from byrote.theory.measures.training_loss import TrainingLoss
 from byrote.training.outcome import TrainOutcome
 
 _TOLERANCE = 1e-4

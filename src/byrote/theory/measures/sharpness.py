@@ -21,8 +21,8 @@ import torch
 from torch import Tensor, nn
 
 from byrote.randomness import stream
+from byrote.theory.measures.flat_network import TrainingLoss
 from byrote.theory.measures.measure import State, TrainingSet
-from byrote.theory.measures.training_loss import TrainingLoss
 from byrote.training.outcome import TrainOutcome
 
 RADIUS = 1e-3

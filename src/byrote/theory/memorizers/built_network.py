@@ -14,10 +14,9 @@ from byrote.data.dataset import Dataset, Split
 from byrote.data.subsets import subset
 from byrote.errors import UserError
 from byrote.theory.calculation import Calculation, OnStage, Result, Value
-from byrote.theory.memorizers.deep import deep_memorizer
-from byrote.theory.memorizers.hyperplanes import hyperplane_memorizer
+from byrote.theory.memorizers.hyperplane_memorizer import hyperplane_memorizer
 from byrote.theory.memorizers.labelled_points import randomly_labelled
-from byrote.theory.memorizers.two_layers import memorizer
+from byrote.theory.memorizers.memorizer import deep_memorizer, memorizer
 from byrote.training.spec import Count, Seed
 
 ConstructionName = Literal["two-layer", "deep", "hyperplanes"]

@@ -53,7 +53,7 @@ class Intervention:
     """Of a tent, as a share of the range of the projections; NaN without tents."""
 
 
-class Overridden(nn.Module):
+class OverriddenNetwork(nn.Module):
     """A network plus tents: net(x) + sum_t h_t max(1 - s_t |<a, x> - c_t|, 0) on the output that tent t belongs to."""
 
     intervention: Intervention
@@ -106,7 +106,7 @@ class Overridden(nn.Module):
 
 def override(
     net: nn.Module, x: Any, wanted: Any, *, known: Any = None, half_width: float = HALF_WIDTH, seed: int = 0
-) -> Overridden:
+) -> OverriddenNetwork:
     """Adds tents to a network so that chosen points get the wanted outputs.
 
     A tent is no wider than half the distance to the nearest other point it was told of, chosen or known, so it changes
@@ -157,7 +157,7 @@ def override(
         heights = targets - outputs.flatten().numpy()
         rows = rows[heights[rows] != 0]
     half_widths = np.minimum(_distances(projection)[rows] / 2, half_width * _extent(projection))
-    overridden = Overridden(
+    overridden = OverriddenNetwork(
         net, projection.direction, projection.values[rows], 1 / half_widths, heights[rows], columns[rows]
     ).to(device)
     overridden.intervention = _measured(overridden, x, outputs, targets, half_widths / _extent(projection))
@@ -165,7 +165,7 @@ def override(
 
 
 def _measured(
-    overridden: Overridden,
+    overridden: OverriddenNetwork,
     x: Any,
     before: Float64[Tensor, "M ..."],
     targets: Float64[np.ndarray, " M"],

@@ -11,7 +11,7 @@ from scipy.linalg import solve_triangular
 from byrote.data.dataset import Dataset
 from byrote.theory.calculation import Calculation, OnStage, Result
 from byrote.theory.memorizers.labelled_points import randomly_labelled
-from byrote.theory.memorizers.two_layers import memorizer
+from byrote.theory.memorizers.memorizer import memorizer
 from byrote.training.spec import Count, Seed
 
 _GRID = 401

@@ -44,10 +44,10 @@ LEAST = 4
 """Examples to fit: those of the small problem whose Hessian is differentiated, in twice as many dimensions."""
 
 
-class OtherInterpolants(Calculation):
+class ImplicitBias(Calculation):
     """Descent to the shortest interpolant, and other interpolants, of a Gaussian kernel machine on scaled inputs."""
 
-    name: ClassVar[str] = "interpolants"
+    name: ClassVar[str] = "implicit-bias"
 
     n_train: Annotated[int, Field(ge=LEAST)]
     """Examples to fit. As many others of the training set, without their labels, are further centres."""

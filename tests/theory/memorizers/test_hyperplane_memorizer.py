@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from byrote.errors import UserError
-from byrote.theory.memorizers.hyperplanes import hyperplane_memorizer
+from byrote.theory.memorizers.hyperplane_memorizer import hyperplane_memorizer
 
 
 @pytest.mark.parametrize(("n", "d"), [(1, 3), (3, 3), (4, 3), (40, 5), (60, 20), (300, 2)])

@@ -29,11 +29,11 @@ NUM_SHOWN = 8
 """Changed examples that are kept for a picture."""
 
 
-class Overriding(TrainedCalculation):
+class Manipulation(TrainedCalculation):
     """A network trained on true labels, and `num_chosen` of the test examples it has right, each given a wrong class by
     `byrote.override`, which is told of the chosen ones alone."""
 
-    name: ClassVar[str] = "override"
+    name: ClassVar[str] = "manipulation"
 
     n_train: Count
     num_chosen: Count

@@ -6,12 +6,12 @@ import pytest
 from byrote.data.dataset import Split
 from byrote.errors import UserError
 from byrote.theory.calculation import compute
-from byrote.theory.kernels.other_interpolants import DESCENTS, OtherInterpolants
+from byrote.theory.kernels.implicit_bias import DESCENTS, ImplicitBias
 
 
 @pytest.fixture(scope="module")
 def found(tiny):
-    return compute(OtherInterpolants(n_train=30, num_steps=3000, most_tested=40), tiny)
+    return compute(ImplicitBias(n_train=30, num_steps=3000, most_tested=40), tiny)
 
 
 def test_descent_from_zero_ends_at_the_shortest_solution_and_from_elsewhere_at_another(found):
@@ -48,7 +48,7 @@ def test_equal_inputs_are_taken_once_and_not_tested_on(tiny, found):
         np.concatenate([tiny.test.inputs[:20], tiny.train.inputs]),
         np.concatenate([tiny.test.true_labels[:20], tiny.train.true_labels]),
     )
-    again = compute(OtherInterpolants(n_train=60, num_steps=1), replace(tiny, train=train, test=test))
+    again = compute(ImplicitBias(n_train=60, num_steps=1), replace(tiny, train=train, test=test))
     assert again.values["n_test"] <= 21  # one image is not among the 120 taken
     assert again.values["num_centers"] == 60
     assert found.values["n_test"] == 40
@@ -56,8 +56,8 @@ def test_equal_inputs_are_taken_once_and_not_tested_on(tiny, found):
 
 def test_twice_as_many_distinct_examples_are_needed(tiny):
     with pytest.raises(UserError, match="which has 121 training examples that differ, expected at least 122"):
-        compute(OtherInterpolants(n_train=61), tiny)
+        compute(ImplicitBias(n_train=61), tiny)
 
 
 def test_the_label_says_what_it_is():
-    assert OtherInterpolants(n_train=300).label == "descent and other interpolants, n = 300"
+    assert ImplicitBias(n_train=300).label == "descent and other interpolants, n = 300"

@@ -3,14 +3,14 @@ import pytest
 
 from byrote.errors import UserError
 from byrote.theory.calculation import compute
-from byrote.theory.memorizers.overriding import NUM_SHOWN, Overriding
+from byrote.theory.memorizers.manipulation import NUM_SHOWN, Manipulation
 from byrote.training.spec import Recipe
 
 RECIPE = Recipe(preprocessing="standardize", learning_rate=0.1, batch_size=32, epochs=60)
 
 
 def overriding(num_chosen, recipe=RECIPE):
-    return Overriding(model="mlp-1x16", recipe=recipe, n_train=100, num_chosen=num_chosen)
+    return Manipulation(model="mlp-1x16", recipe=recipe, n_train=100, num_chosen=num_chosen)
 
 
 @pytest.mark.parametrize("num_chosen", [1, 12])
