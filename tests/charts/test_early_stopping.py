@@ -27,6 +27,7 @@ def test_every_evaluation_is_drawn_with_the_best_so_far(figure) -> None:
     assert (drawn.data["best_so_far"] >= drawn.data["test_accuracy"]).all()
     (values,) = drawn.spec["datasets"].values()
     assert len(values) == 4
+    assert {layer["encoding"]["x"]["scale"]["type"] for layer in drawn.spec["layer"]} == {"log"}  # the button says so
     assert "Evaluated after 4 of 12 epochs on 64 test examples. One seed: no interval." in drawn.caption
 
 

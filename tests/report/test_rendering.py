@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from byrote.charts.figure import Figure
-from byrote.report.rendering import chart, distinct, environment, write_figure
+from byrote.report.rendering import chart, code_marked, distinct, environment, write_figure
 
 
 @pytest.fixture
@@ -37,3 +37,9 @@ def test_templates_escape_and_miss_no_name():
 
 def test_records_come_once():
     assert distinct([{"a": "1"}, {"a": "2"}, {"a": "1"}]) == [{"a": "1"}, {"a": "2"}]
+
+
+def test_a_flag_to_try_is_code_and_all_else_is_escaped():
+    assert code_marked("a < b: try `--epochs 300`, twice") == "a &lt; b: try <code>--epochs 300</code>, twice"
+    made = environment({"some/net.py:Net": "Net"}).from_string("{{ text | code }}")
+    assert made.render(text="some/net.py:Net: `--n 1`") == "Net: <code>--n 1</code>"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from byrote.charts.figure import Figure, layered, rounded, seed_sentence, slug, steps_axis, with_dashes
+from byrote.charts.figure import Figure, layered, rounded, seed_sentence, slug, steps_x, with_dashes
 from byrote.evidence.early_stopping import MOMENTS, evaluations
 from byrote.training.outcome import TrainOutcome
 
@@ -40,7 +40,7 @@ def early_stopping_figure(outcomes: Sequence[TrainOutcome], conditions: Sequence
     legend = alt.Legend(orient="bottom", labelExpr=short, symbolFillColor="transparent", columnPadding=8)
     encodings = with_dashes("condition", names, names)
     base = alt.Chart().encode(
-        x=alt.X("step:Q", title="training steps", axis=steps_axis()),
+        x=steps_x(),
         y=alt.Y("test_accuracy:Q", title="test accuracy", axis=alt.Axis(format=".0%"), scale=alt.Scale(zero=False)),
         color=encodings["color"],
         detail="seed:N",

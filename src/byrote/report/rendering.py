@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Literal
 
 import jinja2
 import vl_convert
+from markupsafe import Markup, escape
 
 from byrote.charts.figure import Figure
 from byrote.charts.theme import DARK, FONT, LIGHT, Style, vega_config
@@ -38,6 +40,7 @@ def environment(names: Mapping[str, str] | None = None) -> jinja2.Environment:
     )
     made.finalize = partial(with_short_names, names=names or {})
     made.filters["percent"] = percent
+    made.filters["code"] = code_marked
     made.globals.update(
         css_light=LIGHT.css(),
         css_dark=DARK.css(),
@@ -45,6 +48,11 @@ def environment(names: Mapping[str, str] | None = None) -> jinja2.Environment:
         vega=_vega,
     )
     return made
+
+
+def code_marked(text: str) -> Markup:
+    """A sentence as HTML, in which what stands between backticks, as a flag to try does, is code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
 
 
 @cache

@@ -80,11 +80,12 @@ def scoreboard(table: pd.DataFrame) -> Figure:
         color=alt.Color("quantity:N", scale=by_series, legend=legend),
     )
     scale = alt.Scale(domain=[-1, 1])
+    signed = "datum.value == 0 ? '0' : format(datum.value, '+~g')"
     layers = [
         alt.Chart().mark_rule(strokeDash=[2, 3]).encode(x=alt.datum(0)),
-        base.mark_rule(strokeWidth=1.5).encode(x=alt.X("low:Q", title=None, scale=scale), x2="high:Q"),
+        base.mark_rule(strokeWidth=1.5, clip=True).encode(x=alt.X("low:Q", title=None, scale=scale), x2="high:Q"),
         base.mark_point(filled=True, opacity=1).encode(
-            x=alt.X("value:Q", title=None, scale=scale, axis=alt.Axis(format="+~g", tickCount=5)),
+            x=alt.X("value:Q", title=None, scale=scale, axis=alt.Axis(labelExpr=signed, tickCount=5)),
             shape=alt.Shape("quantity:N", scale=by_series, legend=legend),
             tooltip=[
                 alt.Tooltip("measure:N"),
@@ -135,7 +136,7 @@ def cloud(name: str, networks: pd.DataFrame) -> Figure:
                 "value:Q",
                 title=measure.title,
                 scale=alt.Scale(type="log" if is_log else "linear", zero=False),
-                axis=alt.Axis(format="~g" if not is_log else "~e", tickCount=4),
+                axis=alt.Axis(format=".6~g" if not is_log else "~e", tickCount=4),
             ),
             y=alt.Y("gap:Q", title="generalization gap, points"),
             color=alt.Color("labels:N", scale=by_labels),
