@@ -5,6 +5,7 @@ import pytest
 
 from byrote.charts.early_stopping import early_stopping_figure
 from byrote.charts.early_stopping import evaluated as density
+from byrote.charts.figure import MOST_LINES
 from byrote.evidence.early_stopping import MOMENTS
 from byrote.training.spec import TrainSpec
 
@@ -52,3 +53,13 @@ def test_without_evaluations_there_is_nothing_to_draw(evaluated) -> None:
 def test_runs_of_different_density_are_told_apart(evaluated) -> None:
     runs = [evaluated(SPEC), evaluated(SPEC, every=4)]
     assert density(runs) == "Evaluated after 3 of 12 or 12 of 12 epochs on 64 test examples."
+
+
+def test_of_many_runs_the_mean_is_drawn_with_a_band(evaluated) -> None:
+    runs = [evaluated(SPEC.model_copy(update={"seed": seed})) for seed in range(MOST_LINES + 1)]
+    drawn = early_stopping_figure(runs, ["true labels"] * len(runs), "Figure 2a")
+    assert drawn.data["runs"].unique().tolist() == [len(runs)]
+    assert len(drawn.data) == 12
+    assert (drawn.data["low"] <= drawn.data["test_accuracy"]).all()
+    assert "means over all runs alike, and the bands of test accuracy span 80% of them" in drawn.caption
+    assert "21 seeds." in drawn.caption

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 import pandas as pd
 
-from byrote.charts.figure import Figure, layered, rounded, seed_sentence, slug, steps_x, with_dashes
+from byrote.charts.figure import (
+    BANDS_IN_WORDS,
+    MOST_LINES,
+    Figure,
+    accuracy_bands,
+    layered,
+    rounded,
+    seed_sentence,
+    slug,
+    steps_x,
+    with_dashes,
+)
 from byrote.evidence.early_stopping import MOMENTS, evaluations
 from byrote.training.outcome import TrainOutcome
 
@@ -15,8 +27,9 @@ _MARKS = {"best_on_test": ("triangle-up", 170), "best_on_validation": ("circle",
 """Shape and size: one that coincides with another still shows behind it."""
 
 
-def early_stopping_figure(outcomes: Sequence[TrainOutcome], conditions: Sequence[str], number: str) -> Figure | None:
-    """Runs of one model: a line a run, a colour and a dash a condition; None where there is no evaluation.
+def early_stopping_figure(outcomes: Sequence[TrainOutcome], conditions: list[str], number: str) -> Figure | None:
+    """Runs of one model: a line a run, or of more than MOST_LINES under a condition their mean with a band; a colour
+    and a dash a condition; None where there is no evaluation.
 
     Args:
         conditions: what each of `outcomes` is called in the legend.
@@ -29,6 +42,22 @@ def early_stopping_figure(outcomes: Sequence[TrainOutcome], conditions: Sequence
     data = pd.concat(curves, ignore_index=True)
     if data.empty:
         return None
+    first = outcomes[0]
+    about = {
+        "name": f"{slug(number)}-{slug(f'{first.spec.model}-{first.n_train}')}",
+        "title": first.spec.model,
+        "subtitle": f"n = {first.n_train:,}",
+    }
+    seeds = seed_sentence(data)
+    if max(conditions.count(condition) for condition in conditions) > MOST_LINES:
+        bands = accuracy_bands(curves, "condition")
+        return Figure(
+            **about,
+            caption=f"{BANDS_IN_WORDS} {evaluated(outcomes)} {seeds}",
+            data=bands,
+            chart=_band_chart(bands),
+            log_steps=True,
+        )
     validated = bool(data["validation_accuracy"].notna().any())
     data = rounded(
         data[["condition", "seed", "epoch", "step", "test_accuracy", "best_so_far", "validation_accuracy", *MOMENTS]]
@@ -63,17 +92,27 @@ def early_stopping_figure(outcomes: Sequence[TrainOutcome], conditions: Sequence
             ],
         )
     )
-    first = outcomes[0]
     return Figure(
-        name=f"{slug(number)}-{slug(f'{first.spec.model}-{first.n_train}')}",
-        title=first.spec.model,
-        subtitle=f"n = {first.n_train:,}",
-        caption=f"The band reaches from test accuracy up to its best so far. {evaluated(outcomes)} "
-        f"{seed_sentence(data)}",
+        **about,
+        caption=f"The band reaches from test accuracy up to its best so far. {evaluated(outcomes)} {seeds}",
         data=data,
         chart=layered(lines, band, points, data=data, height=280),
         log_steps=True,
     )
+
+
+def _band_chart(bands: pd.DataFrame) -> alt.LayerChart:
+    names = list(bands["condition"].unique())
+    encodings = with_dashes("condition", names, names)
+    accuracy: dict[str, Any] = {
+        "title": "test accuracy",
+        "axis": alt.Axis(format=".0%"),
+        "scale": alt.Scale(zero=False),
+    }
+    base = alt.Chart().encode(x=steps_x(), color=encodings["color"])
+    area = base.mark_area(opacity=0.18).encode(y=alt.Y("low:Q", **accuracy), y2="high:Q")
+    line = base.mark_line().encode(y=alt.Y("test_accuracy:Q", **accuracy), strokeDash=encodings["strokeDash"])
+    return layered(area, line, data=bands, height=280)
 
 
 def evaluated(outcomes: Sequence[TrainOutcome]) -> str:

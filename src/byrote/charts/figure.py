@@ -26,6 +26,10 @@ MOST_LINES = 20
 """Of more runs than this under one setting, the mean is drawn with a band, and not each: no eye follows more lines."""
 BAND = (0.1, 0.9)
 """The quantiles over runs that such a band spans."""
+BANDS_IN_WORDS = (
+    f"Lines are means over all runs alike, and the bands of test accuracy span {BAND[1] - BAND[0]:.0%} of them; a run "
+    "that has stopped counts on with its last accuracy."
+)
 MOST_POINTS = 120
 """A drawn curve has hardly more: a page with a hundred runs stays small, and single batches do not hide the trend."""
 
@@ -113,6 +117,16 @@ def banded(curves: Sequence[Float[np.ndarray, "_ 2"]], value: str) -> pd.DataFra
     values = np.stack([np.interp(step, curve[:, 0], curve[:, 1]) for curve in curves])
     low, high = np.quantile(values, BAND, axis=0)
     return pd.DataFrame({"step": step, value: values.mean(0), "low": low, "high": high, "runs": len(curves)})
+
+
+def accuracy_bands(curves: Sequence[pd.DataFrame], by: str, value: str = "test_accuracy") -> pd.DataFrame:
+    """Curves with columns "step", `value` and one value of `by` each -> `by` and what `banded` gives."""
+    filled = [curve for curve in curves if len(curve)]
+    groups: dict[str, list[np.ndarray]] = {}
+    for curve in filled:
+        groups.setdefault(curve[by].iloc[0], []).append(curve[["step", value]].to_numpy(np.float64))
+    parts = [banded(group, value).assign(**{by: name}) for name, group in groups.items()]
+    return rounded(pd.concat(parts, ignore_index=True))
 
 
 def over_seeds(frame: pd.DataFrame, by: list[str], value: str, name: str) -> pd.DataFrame:

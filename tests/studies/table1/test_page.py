@@ -135,6 +135,15 @@ def test_accuracies_along_training_are_those_evaluated(shown) -> None:
     assert_draws_its_data(figure)
 
 
+def test_of_many_runs_the_means_are_drawn_with_a_band(shown) -> None:
+    _, outcomes, _ = shown(models=["alexnet"], seeds=21)
+    figure = curves_figure(outcomes)
+    assert figure.data["runs"].unique().tolist() == [21]
+    assert figure.data.groupby("row").size().unique().tolist() == [12]
+    assert "bands of test accuracy span 80% of them" in figure.caption
+    assert_draws_its_data(figure)
+
+
 def test_without_evaluations_nothing_is_drawn(shown) -> None:
     _, outcomes, _ = shown(models=["alexnet"])
     for outcome in outcomes:

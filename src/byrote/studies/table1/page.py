@@ -9,7 +9,19 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from byrote.charts.figure import Figure, layered, model_label, rounded, seed_sentence, slug, steps_x, with_dashes
+from byrote.charts.figure import (
+    BANDS_IN_WORDS,
+    MOST_LINES,
+    Figure,
+    accuracy_bands,
+    layered,
+    model_label,
+    rounded,
+    seed_sentence,
+    slug,
+    steps_x,
+    with_dashes,
+)
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.evidence.intervals import mean_interval
 from byrote.evidence.obstacles import obstacle
@@ -241,36 +253,42 @@ def curves_figure(outcomes: Sequence[TrainOutcome]) -> Figure | None:
     data = rounded(pd.concat(curves, ignore_index=True)) if curves else pd.DataFrame()
     if data.empty:
         return None
+    many = max(data.groupby("row")["seed"].nunique()) > MOST_LINES
+    seeds = seed_sentence(data)
+    if many:
+        found = [accuracy_bands(curves, "row", f"{split}_accuracy") for split in ("train", "test")]
+        data = found[0][["row", "step", "runs", "train_accuracy"]].merge(found[1], on=["row", "step", "runs"])
     names = [label for label in LABELS.values() if label in set(data["row"])]
     encodings = with_dashes("row", list(LABELS.values()), names)
     picked = alt.selection_point(fields=["row"], bind="legend", name="picked")
     base = alt.Chart().encode(
         x=steps_x(),
-        detail="seed:N",
+        **({} if many else {"detail": "seed:N"}),
         **encodings,
     )
     train = base.mark_line(strokeWidth=1).encode(
-        y=_accuracy("train"), opacity=alt.condition(picked, alt.value(0.75), alt.value(0.08))
+        y=_accuracy("train_accuracy"), opacity=alt.condition(picked, alt.value(0.75), alt.value(0.08))
     )
     test = base.mark_line(strokeWidth=2.6).encode(
-        y=_accuracy("test"), opacity=alt.condition(picked, alt.value(0.95), alt.value(0.08))
+        y=_accuracy("test_accuracy"), opacity=alt.condition(picked, alt.value(0.95), alt.value(0.08))
     )
+    band = base.mark_area(opacity=0.18).encode(y=_accuracy("low"), y2="high:Q")
     first = outcomes[0]
     return Figure(
         name=f"table-1-{slug(first.spec.model)}",
         title=first.spec.model,
         subtitle=f"n = {first.n_train:,}",
         caption="Thin: train accuracy, on the labels trained on. Thick: test accuracy. Evaluated after "
-        f"{len(curves[0])} of {first.epochs_run:,} epochs. {seed_sentence(data)}",
+        f"{len(curves[0])} of {first.epochs_run:,} epochs. {BANDS_IN_WORDS + ' ' if many else ''}{seeds}",
         data=data,
-        chart=layered(train, test.add_params(picked), data=data, height=260),
+        chart=layered(*([band] if many else []), train, test.add_params(picked), data=data, height=260),
         log_steps=True,
     )
 
 
-def _accuracy(split: str) -> alt.Y:
+def _accuracy(field: str) -> alt.Y:
     scale = alt.Scale(domain=[0, 1])
-    return alt.Y(f"{split}_accuracy:Q", title="accuracy", scale=scale, axis=alt.Axis(format=".0%"))
+    return alt.Y(f"{field}:Q", title="accuracy", scale=scale, axis=alt.Axis(format=".0%"))
 
 
 def _curve(outcome: TrainOutcome) -> pd.DataFrame:
