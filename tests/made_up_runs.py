@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 from made_up_predictions import chance_of_made_up_predictions  # noqa: F401  (a fixture for all tests here)
 
-from byrote.data.corruptions import Corruption
+from byrote.data.check import Check
+from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset, Split
 from byrote.evidence.finding import Finding
 from byrote.studies.randomization.study import RandomizationStudy
-from byrote.training.outcome import CURVE_COLUMNS, EARLY_COLUMNS, Check, TrainOutcome
+from byrote.training.outcome import CURVE_COLUMNS, EARLY_COLUMNS, TrainOutcome
 from byrote.training.spec import TrainSpec
 
 DIFFICULTY = {"shuffled-pixels": 1.4, "random-pixels": 3.5, "gaussian": 5.5, "random-labels": 8.0}

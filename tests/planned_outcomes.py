@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from made_up_predictions import chance_of_made_up_predictions  # noqa: F401  (a fixture for all tests here)
 
+from byrote.data.check import Check
 from byrote.data.dataset import Dataset, Split
 from byrote.studies.strengths.study import StrengthStudy
-from byrote.training.outcome import CURVE_COLUMNS, EARLY_COLUMNS, Check, TrainOutcome
+from byrote.training.outcome import CURVE_COLUMNS, EARLY_COLUMNS, TrainOutcome
 from byrote.training.spec import TrainSpec
 
 

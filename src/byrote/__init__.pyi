@@ -1,8 +1,12 @@
 __version__: str
 
 # data
-from .data.corruptions import Corruption as Corruption
-from .data.corruptions import corrupt as corrupt
+from .data.check import Check as Check
+from .data.corruptions.application import corrupt as corrupt
+from .data.corruptions.contract import CorruptionContext as CorruptionContext
+from .data.corruptions.contract import InputCorruption as InputCorruption
+from .data.corruptions.contract import LabelCorruption as LabelCorruption
+from .data.corruptions.record import Corruption as Corruption
 from .data.dataset import Dataset as Dataset
 from .data.dataset import Split as Split
 from .data.sources import from_arrays as from_arrays
@@ -71,7 +75,6 @@ from .theory.memorizers.override import override as override
 
 # training
 from .training.engine import train as train
-from .training.outcome import Check as Check
 from .training.outcome import Progress as Progress
 from .training.outcome import TrainOutcome as TrainOutcome
 from .training.spec import Recipe as Recipe

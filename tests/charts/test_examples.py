@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from byrote.charts.examples import example_rows
-from byrote.data.corruptions import corrupt
+from byrote.data.corruptions.application import corrupt
 
 
 def pixels(example) -> np.ndarray:
@@ -24,7 +24,7 @@ def test_rows_show_what_the_run_was_trained_on(data, outcomes) -> None:
         "random labels",
         "shuffled pixels",
         "random pixels",
-        "Gaussian",
+        "Gaussian inputs",
         "partial labels 50%",
     ]
     assert {len(row.examples) for row in rows} == {8}

@@ -4,21 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from byrote.charts.figure import banded, binned, condition_label, over_seeds, setting_label, slug, steps_x
+from byrote.charts.figure import banded, binned, condition_label, over_seeds, slug, steps_x
 from byrote.training.spec import Corruption, TrainSpec
-
-
-@pytest.mark.parametrize(
-    ("corruption", "rate", "label"),
-    [
-        ("true-labels", 0.0, "true labels"),
-        ("partial-labels", 0.25, "partial labels 25%"),
-        ("partial-labels+gaussian", 0.125, "partial labels 12.5%, Gaussian"),
-        ("random-pixels", 1.0, "random pixels"),
-    ],
-)
-def test_setting_label(corruption, rate, label) -> None:
-    assert setting_label(corruption, rate) == label
 
 
 def test_a_condition_is_all_that_runs_differ_in() -> None:

@@ -18,7 +18,7 @@ from byrote.cli import main
 from byrote.cli.measures import MEASUREMENTS
 from byrote.cli.studies import REPRODUCTIONS
 from byrote.data.augmentations import AUGMENTATIONS
-from byrote.data.corruptions import CORRUPTIONS
+from byrote.data.corruptions.catalog import CORRUPTIONS
 from byrote.data.sources import SOURCES
 from byrote.models.catalog import MODELS
 from byrote.theory.measures.catalog import MEASURES

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from byrote.data.corruptions import Corruption, apply_corruptions
+from byrote.data.corruptions.application import apply_corruptions
+from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset, Split, moments, require_dataset
 from byrote.data.subsets import subset
 from byrote.errors import UserError

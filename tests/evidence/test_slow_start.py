@@ -3,7 +3,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from byrote.data.corruptions import Corruption
+from byrote.data.corruptions.record import Corruption
 from byrote.evidence.slow_start import FALL, WINDOW, slow_start_columns
 from byrote.training.spec import TrainSpec
 

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
+from byrote.data.check import Check
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.evidence.finding import Finding
@@ -20,7 +21,6 @@ from byrote.report.page import write_report
 from byrote.report.presentations import PRESENTERS
 from byrote.studies.analysis import Analysis, tabulate_results
 from byrote.theory.calculation import Calculation, Computed, Result
-from byrote.training.outcome import Check
 from byrote.training.spec import Recipe, TrainSpec
 
 VOID = {"meta", "link", "img", "br", "line", "circle"}
@@ -200,7 +200,7 @@ def test_failures_come_with_their_traces(report, study, outcome) -> None:
     failed = [Failed(outcome("gaussian").spec, "Traceback: out of <memory>")]
     page = read(report(study(), [outcome()], failures=failed))
     assert "1 run failed and is missing below" in page.text
-    assert "mlp-1x512, Gaussian, seed 0" in page.text
+    assert "mlp-1x512, Gaussian inputs, seed 0" in page.text
     assert "out of <memory>" in page.text
 
 
@@ -221,7 +221,7 @@ def test_seeds_have_intervals(report, study, outcomes) -> None:
     [
         ({"batch_norm": True}, "Batch norm (mlp-1x512) evaluates with running averages"),
         ({"ceiling": 0.95}, "Identical inputs with different labels cap training accuracy, at 95.00%"),
-        ({"stop_reason": "non-finite loss"}, "the loss was no longer finite: mlp-1x512, Gaussian, seed 0"),
+        ({"stop_reason": "non-finite loss"}, "the loss was no longer finite: mlp-1x512, Gaussian inputs, seed 0"),
         ({}, "Gaussian inputs are unclamped"),
         (
             {"n_test": 64, "test_leaked": np.arange(16), "test_leaked_correct": 16, "test_accuracy": 0.5},

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from byrote.data.check import Check
 from byrote.data.dataset import Dataset, Split
 from byrote.evidence.finding import Finding
 from byrote.studies.study import Study, tabulate
-from byrote.training.outcome import CURVE_COLUMNS, EARLY_COLUMNS, Check, TrainOutcome
+from byrote.training.outcome import CURVE_COLUMNS, EARLY_COLUMNS, TrainOutcome
 from byrote.training.planner import Group
 from byrote.training.spec import Corruption, TrainSpec
 

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from byrote.data.corruptions import Corruption
+from byrote.data.corruptions.record import Corruption
 from byrote.runs.progress import ProgressDisplay, describe
 from byrote.training.engine import train
 from byrote.training.outcome import Progress

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from byrote.data.corruptions import Corruption
+from byrote.data.corruptions.record import Corruption
 from byrote.studies.study import tabulate
 from byrote.training.spec import TrainSpec
 

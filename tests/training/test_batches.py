@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from byrote.data.augmentations import crop_flip_color, draws, random_crop
-from byrote.data.corruptions import Corruption
+from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset
 from byrote.data.preprocessing import Inputs
 from byrote.errors import UserError

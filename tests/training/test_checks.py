@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from byrote.data.corruptions import Corruption, apply_corruptions
+from byrote.data.corruptions.application import apply_corruptions
+from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset, Split
 from byrote.training.checks import data_checks, digest, fresh_weights, held_out, same_labels, unseen
 from byrote.training.spec import TrainSpec

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from byrote.data.corruptions import Corruption, apply_corruptions
+from byrote.data.corruptions.application import apply_corruptions
+from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset, Split
 from byrote.data.preprocessing import preprocess
 from byrote.data.subsets import held_out_rows, subset

@@ -15,7 +15,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from byrote.data.augmentations import draws, find_augmentation
-from byrote.data.corruptions import Corruption, apply_corruptions
+from byrote.data.corruptions.application import apply_corruptions
+from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset, Split
 from byrote.data.preprocessing import preprocess
 from byrote.data.subsets import held_out_rows, subset

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from byrote.data.corruptions import Corruption
+from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset
 from byrote.models.catalog import build_model
 from byrote.training.conditions import make_conditions

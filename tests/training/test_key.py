@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from byrote.data.corruptions import Corruption
+from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
 from byrote.training import key

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from byrote.data.check import Check
 from byrote.data.dataset import Dataset, Split
 from byrote.training.engine import train
-from byrote.training.outcome import CURVE_COLUMNS, EARLY_COLUMNS, Check
+from byrote.training.outcome import CURVE_COLUMNS, EARLY_COLUMNS
 from byrote.training.spec import TrainSpec
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from byrote.data.corruptions import Corruption
+from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.models.catalog import build_model

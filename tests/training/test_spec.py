@@ -9,7 +9,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from byrote.data.corruptions import Corruption
+from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
 from byrote.training.spec import Recipe, TrainSpec

@@ -12,8 +12,7 @@ import numpy as np
 from jaxtyping import Int64, Shaped, UInt8
 from PIL import Image
 
-from byrote.charts.figure import setting_label
-from byrote.data.corruptions import apply_corruptions
+from byrote.data.corruptions.application import apply_corruptions
 from byrote.data.dataset import Dataset, Split
 from byrote.data.subsets import subset
 from byrote.training.spec import TrainSpec
@@ -59,7 +58,7 @@ def example_rows(data: Dataset, specs: Sequence[TrainSpec]) -> list[ExampleRow]:
         shown = apply_corruptions(clean, spec.corruptions, smallest.seed).train.take(rows)
         result.append(
             ExampleRow(
-                setting_label(spec.corruption, spec.corruption_rate),
+                spec.setting,
                 tuple(
                     Example(
                         draw(shown.inputs[i]),

@@ -76,15 +76,7 @@ def with_dashes(field: str, domain: Sequence[str], shown: Sequence[str]) -> dict
 def condition_label(spec: TrainSpec) -> str:
     """All in which the runs of a model may differ but the seed: "random labels, weight decay 0.0005"."""
     own = regularizers(spec.augmentation, spec.dropout, spec.weight_decay)
-    return ", ".join(filter(None, [setting_label(spec.corruption, spec.corruption_rate), own]))
-
-
-def setting_label(corruption: str, rate: float) -> str:
-    """What figures call a corruption ("partial-labels+gaussian"): "partial labels 50%, Gaussian"."""
-    names = [name.replace("-", " ").replace("gaussian", "Gaussian") for name in corruption.split("+")]
-    if 0 < rate < 1:
-        names[0] += f" {100 * rate:.3g}%"
-    return ", ".join(names)
+    return ", ".join(filter(None, [spec.setting, own]))
 
 
 def binned(

@@ -132,7 +132,7 @@ def report(command: Report) -> int:
 def show_names(command: List) -> int:
     """Prints the names that other commands take."""
     from byrote.data.augmentations import AUGMENTATIONS
-    from byrote.data.corruptions import CORRUPTIONS
+    from byrote.data.corruptions.catalog import CORRUPTIONS
     from byrote.data.sources import SOURCES
     from byrote.models.catalog import MODELS
     from byrote.theory.measures.catalog import MEASURES

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from byrote.data.corruptions.record import corruption_words
 from byrote.evidence.words import regularizers
 from byrote.training.spec import Recipe
 
@@ -82,7 +83,6 @@ def _each(runs: pd.DataFrame) -> str:
 
 def run_label(run: Mapping[Hashable, Any]) -> str:
     """A row of a table in words: "alexnet, random labels, weight decay 0.0005"."""
-    rate = f" {run['corruption_rate']:g}" if 0 < run["corruption_rate"] < 1 else ""
-    words = [run["model"], run["corruption"].replace("-", " ") + rate]
+    words = [run["model"], corruption_words(run["corruption"], run["corruption_rate"])]
     own = regularizers(run["augmentation"], run["dropout"], run["weight_decay"])
     return ", ".join([*words, own] if own else words)

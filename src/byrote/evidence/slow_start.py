@@ -15,6 +15,7 @@ batch to the next. Measured here:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -43,12 +44,12 @@ def slow_start_columns(
 
     `labels` are the true training labels, whose frequencies give the loss at chance.
     """
-    frequencies = np.bincount(labels, minlength=num_classes) / len(labels)
-    starts = [_steps_to_start(outcome, frequencies) for outcome in outcomes]
+    sizes = np.bincount(labels, minlength=num_classes)
+    starts = [_steps_to_start(outcome, sizes) for outcome in outcomes]
     waits = {
         (outcome.spec.model, outcome.spec.seed): np.inf if np.isnan(start) else start
         for outcome, start in zip(outcomes, starts, strict=True)
-        if outcome.spec.corruption == "random-labels"
+        if outcome.spec.uniform_rate == 1
     }
     early = [_mean_until(o.early, waits.get((o.spec.model, o.spec.seed), np.nan)) for o in outcomes]
     return {
@@ -59,14 +60,14 @@ def slow_start_columns(
     }
 
 
-def _steps_to_start(outcome: TrainOutcome, frequencies: np.ndarray) -> float:
+def _steps_to_start(outcome: TrainOutcome, sizes: Int64[np.ndarray, " K"]) -> float:
     early, curve = outcome.early, outcome.curve
     recorded = early["step"][-1] if len(early["step"]) else 0
     # Epochs within the record add nothing to it, unless they end before the first window does.
     epochs = (curve["step"] > recorded) | (curve["step"] < WINDOW)
     steps = np.concatenate([early["step"], curve["step"][epochs]])
     losses = np.concatenate([_trailing_mean(early["step"], early["train_loss"]), curve["train_loss"][epochs]])
-    started = steps[losses <= (1 - FALL) * loss_at_chance(outcome, frequencies)]
+    started = steps[losses <= (1 - FALL) * loss_at_chance(outcome, sizes)]
     fitted = [] if outcome.steps_to_fit is None else [outcome.steps_to_fit]
     return float(min([*started, *fitted], default=np.nan))
 
@@ -82,10 +83,14 @@ def _trailing_mean(steps: Float[np.ndarray, " M"], losses: Float[np.ndarray, " M
     return np.where(steps >= WINDOW, means, np.nan)
 
 
-def loss_at_chance(outcome: TrainOutcome, frequencies: np.ndarray) -> float:
-    """The loss of the best constant prediction, if true labels have these frequencies."""
-    rate = outcome.spec.label_rate
-    mixed = (1 - rate) * frequencies + rate / len(frequencies)
+def loss_at_chance(outcome: TrainOutcome, sizes: Int64[np.ndarray, " K"]) -> float:
+    """The loss of the best constant prediction, if so many examples are truly of each class; NaN where it is not known
+    what the labels trained on are."""
+    method = outcome.spec.label_method
+    law = np.eye(len(sizes)) if method is None else method.law(outcome.spec.label_rate, sizes)
+    if law is None:
+        return math.nan
+    mixed = sizes / sizes.sum() @ law
     if outcome.spec.loss == "cross-entropy":
         return float(stats.entropy(mixed))
     return float(1 - (mixed**2).sum())

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import altair as alt
 import numpy as np
 
-from byrote.charts.figure import setting_label, steps_axis, with_dashes
+from byrote.charts.figure import steps_axis, with_dashes
 from byrote.references import short_name
 from byrote.report.rendering import environment, theme
 from byrote.studies.study import Study
@@ -92,7 +92,7 @@ class LivePage:
             curves = [
                 {
                     "model": short_name(spec.model),
-                    "setting": setting_label(spec.corruption, spec.corruption_rate),
+                    "setting": spec.setting,
                     "seed": spec.seed,
                     "step": step,
                     # JSON has no NaN.
@@ -151,7 +151,7 @@ def _thinned(points: list[tuple[int, float, float]]) -> list[tuple[int, float, f
 
 def _page(study: Study) -> str:
     specs = study.plan()
-    settings = list(dict.fromkeys(setting_label(spec.corruption, spec.corruption_rate) for spec in specs))
+    settings = list(dict.fromkeys(spec.setting for spec in specs))
     measures = (("loss", "Training loss", ""), ("accuracy", "Training accuracy", ".0%"))
     return (
         environment()

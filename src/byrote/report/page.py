@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from byrote.charts.examples import example_rows
-from byrote.charts.figure import condition_label, setting_label
+from byrote.charts.figure import condition_label
 from byrote.charts.sections import Presentation
 from byrote.charts.theme import Style
 from byrote.data.classes import class_remarks
-from byrote.data.corruptions import CORRUPTIONS
+from byrote.data.corruptions.catalog import does
+from byrote.data.corruptions.record import corruption_words, parts_of, split_level
 from byrote.data.dataset import Dataset
 from byrote.data.kinds import in_words
 from byrote.data.label_copies import label_copy_remarks
@@ -176,7 +177,7 @@ def _page(
             theme=theme(style),
             shown=shown,
             chart_of=lambda figure: chart(figure, style),
-            corruptions=CORRUPTIONS,
+            corruptions=does({split_level(part)[0] for name in table["corruption"] for part in parts_of(name)}),
             examples=example_rows(study.data, [outcome.spec for outcome in outcomes]),
             results=_results(table),
             num_runs=len(table),
@@ -210,7 +211,7 @@ def _results(table: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
         first = runs.iloc[0]
         seeds = runs["seed"].nunique()
         row = {
-            "setting": ", ".join(filter(None, [setting_label(*first[setting]), regularizers(*first[own])])),
+            "setting": ", ".join(filter(None, [corruption_words(*first[setting]), regularizers(*first[own])])),
             "fitted": int(runs["fitted"].sum()),
             "runs": len(runs),
             "stop": ", ".join(runs["stop_reason"].unique()),
@@ -291,8 +292,10 @@ def _notes(study: Study, outcomes: Sequence[TrainOutcome]) -> list[str]:
     notes += study.choices()
     notes += _input_notes(study.data, [outcome.spec for outcome in outcomes])
     notes += [interval, fitted, _stop_note(outcomes)]
-    if any("gaussian" in outcome.spec.corruption for outcome in outcomes):
-        notes.append("Gaussian inputs are unclamped numbers; the pictures above clip them to what a screen can show.")
+    calculated = [o.spec.corruption for o in outcomes if o.spec.input_method and o.spec.input_method.of_quantities]
+    if calculated:
+        names = " and ".join(dict.fromkeys(corruption_words(name, 1.0) for name in calculated))
+        notes.append(f"{names} are unclamped numbers; the pictures above clip them to what a screen can show.")
     lagging = [outcome for outcome in outcomes if outcome.batch_norm]
     if lagging:
         notes.append(_batch_norm_note(lagging))

@@ -17,8 +17,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from byrote.data.check import Check
 from byrote.theory.calculation import Calculation, Computed
-from byrote.training.outcome import Check, TrainOutcome
+from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec
 
 SCALARS: dict[str, type] = {

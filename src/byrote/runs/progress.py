@@ -7,6 +7,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
+from byrote.data.corruptions.catalog import TRUE_LABELS
 from byrote.references import short_name
 from byrote.runs.display import Display
 from byrote.training.outcome import Progress as Standing
@@ -67,8 +68,9 @@ class ProgressDisplay(Display):
 
 
 def describe(spec: TrainSpec) -> str:
+    corruption = "+".join(short_name(each.label) for each in spec.corruptions) or TRUE_LABELS
     rate = f" {spec.corruption_rate:g}" if 0 < spec.corruption_rate < 1 else ""
-    return f"{short_name(spec.model)}, {spec.corruption}{rate}, seed {spec.seed}"
+    return f"{short_name(spec.model)}, {corruption}{rate}, seed {spec.seed}"
 
 
 def describe_end(outcome: TrainOutcome) -> str:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, TypeAlias, TypeVar
 
 from byrote.data.classes import refuse_too_few
-from byrote.data.corruptions import Corruption
+from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset, require_dataset
 from byrote.errors import UserError
 from byrote.references import name_of

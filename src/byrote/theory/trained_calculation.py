@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from byrote.data.corruptions import Corruption
+from byrote.data.corruptions.record import Corruption
 from byrote.theory.calculation import Calculation
 from byrote.training.key import SEMANTICS
 from byrote.training.spec import Recipe, Seed

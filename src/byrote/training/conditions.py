@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Int64, Shaped, UInt64
 from torch import Tensor
 
-from byrote.data.corruptions import apply_corruptions
+from byrote.data.check import Check
+from byrote.data.corruptions.application import apply_corruptions
 from byrote.data.dataset import Dataset, Kind
 from byrote.data.memory import total_memory
 from byrote.data.preprocessing import Batch, Inputs, blocks, concatenate, preprocess
@@ -19,9 +20,8 @@ from byrote.data.subsets import held_out_rows, subset
 from byrote.errors import UserError
 from byrote.training.checks import data_checks, digest, held_out, unseen
 from byrote.training.near_copies import with_ids_of_near_rows
-from byrote.training.outcome import Check
 from byrote.training.planner import SHARE_OF_MEMORY
-from byrote.training.spec import INPUT_CORRUPTIONS, TrainSpec
+from byrote.training.spec import TrainSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +104,7 @@ def make_conditions(specs: Sequence[TrainSpec], data: Dataset, *, device: str, c
             subsets[subset_seed] = subset(data, spec.n_train, spec.data_seed)
         clean = subsets[subset_seed]
         corrupted = apply_corruptions(clean, spec.corruptions, spec.seed)
-        of_inputs = tuple(c for c in spec.corruptions if c.name in INPUT_CORRUPTIONS)
+        of_inputs = tuple(c for c in spec.corruptions if c.method.changes == "inputs")
         version = (subset_seed, of_inputs, spec.seed if of_inputs else None)
         if version not in versions:
             versions[version] = len(pairs)

@@ -6,7 +6,7 @@ import hashlib
 from functools import lru_cache
 
 from byrote.data.augmentations import find_augmentation
-from byrote.data.corruptions import refuse_meaningless
+from byrote.data.corruptions.application import refuse_impossible
 from byrote.data.dataset import Dataset
 from byrote.data.subsets import num_held_out
 from byrote.errors import UserError
@@ -30,7 +30,7 @@ def run_key(spec: TrainSpec, data: Dataset) -> str:
     """
     spec = spec.resolved(data)
     shape = network_input_shape(spec, data)
-    refuse_meaningless(spec.corruptions, data)
+    refuse_impossible(spec.corruptions, data)
     if data.kind == "tokens" and not is_reference(spec.model):
         raise UserError(
             f"got model {spec.model!r} for {data.name}, whose inputs are token ids: models in the box take quantities; "

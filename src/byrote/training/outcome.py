@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from byrote.data.check import Check
 from byrote.references import short_name
 from byrote.training.spec import TrainSpec
 
@@ -41,16 +42,6 @@ EARLY_COLUMNS = (
     "update_norm",
     "gradient_cosine",  # between the gradients of this batch and of the batch before
 )
-
-
-@dataclass(frozen=True)
-class Check:
-    """One self-verification of a run. A failed check blocks every conclusion drawn from the run."""
-
-    name: str
-    passed: bool
-    detail: str
-    """What was measured and what was expected, in one sentence."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from byrote.errors import UserError
 from byrote.models.catalog import build_model
 from byrote.training.key import network_input_shape
 from byrote.training.optimizers import is_elementwise
-from byrote.training.spec import FIELDS_OF_REPLICAS, INPUT_CORRUPTIONS, TrainSpec
+from byrote.training.spec import FIELDS_OF_REPLICAS, TrainSpec
 
 # Measured on two cores with 32 MiB of shared cache (benchmarks/stacking.py): stacks gain while all their
 # weights, gradients and momenta stay in the cache, and 64 networks are enough to hide the cost of each call.
@@ -124,7 +124,7 @@ def _most_replicas(members: Sequence[TrainSpec], data: Dataset, device: str) -> 
         return 1, "alone: convolutions in stacks are slower on a CPU"
     # Weights, gradients, momentum, the early record's copies of two gradients and the weights, and the start.
     replica_bytes = 7 * 4 * sum(parameter.numel() for parameter in network.parameters())
-    num_own_inputs = sum(any(c.name in INPUT_CORRUPTIONS for c in member.corruptions) for member in members)
+    num_own_inputs = sum(member.input_method is not None for member in members)
     n = min(spec.n_train or len(data.train), len(data.train)) + len(data.test)
     input_bytes = n * math.prod(data.input_shape) * 4 * num_own_inputs / len(members)
     most = int(total_memory(device) * SHARE_OF_MEMORY / (replica_bytes + input_bytes))

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from byrote import __version__
+from byrote.data.check import Check
 from byrote.data.dataset import Dataset
 from byrote.models.catalog import build_model
 from byrote.training.checks import digest, fresh_weights, same_labels
 from byrote.training.evaluation import Evaluation
 from byrote.training.key import network_input_shape, run_key
-from byrote.training.outcome import Check
 from byrote.training.planner import hardware
 from byrote.training.precision import said_of_precision, with_precision
 from byrote.training.replicas import prepare

@@ -8,12 +8,14 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, field_validator, model_serializer, model_validator
 
-from byrote.data.corruptions import INPUT_CORRUPTIONS, LABEL_CORRUPTIONS, Corruption
+from byrote.data.corruptions.catalog import TRUE_LABELS
+from byrote.data.corruptions.contract import InputCorruption, LabelCorruption
+from byrote.data.corruptions.record import UNIFORM_LABELS, Corruption, corruption_words
 from byrote.data.dataset import Dataset
 from byrote.data.kinds import Preprocessing, preprocessing_of
 from byrote.errors import UserError
 from byrote.records import Record
-from byrote.references import name_of
+from byrote.references import is_reference, name_of
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1, le=10**12)]
@@ -217,10 +219,12 @@ class TrainSpec(Recipe):
     @field_validator("corruptions")
     @classmethod
     def _at_most_one_of_each_kind(cls, corruptions: tuple[Corruption, ...]) -> tuple[Corruption, ...]:
-        for kind, names in (("label", LABEL_CORRUPTIONS), ("input", INPUT_CORRUPTIONS)):
-            found = [corruption.name for corruption in corruptions if corruption.name in names]
+        # The user's own are looked at when they are applied: a store is read without their files.
+        built_in = [corruption for corruption in corruptions if not is_reference(corruption.name)]
+        for kind in ("labels", "inputs"):
+            found = [corruption.name for corruption in built_in if corruption.method.changes == kind]
             if len(found) > 1:
-                raise ValueError(f"got {' and '.join(found)}: a run takes at most one {kind} corruption")
+                raise ValueError(f"got {' and '.join(found)}: a run takes at most one {kind[:-1]} corruption")
         return corruptions
 
     @model_validator(mode="after")
@@ -234,12 +238,17 @@ class TrainSpec(Recipe):
     @property
     def references(self) -> tuple[str, ...]:
         """Names that may be the user's own code (FILE.py:NAME), whose source is part of the key."""
-        return (self.model, *super().references)
+        return (self.model, *super().references, *(each.name for each in self.corruptions))
 
     @property
     def corruption(self) -> str:
-        """The column `corruption` of results.csv: "true-labels", "random-labels", "partial-labels+gaussian"."""
-        return "+".join(corruption.name for corruption in self.corruptions) or "true-labels"
+        """The column `corruption` of results.csv: "true-labels", "partial-labels+gaussian", "additive-noise=0.5"."""
+        return "+".join(corruption.label for corruption in self.corruptions) or TRUE_LABELS
+
+    @property
+    def setting(self) -> str:
+        """What figures call that: "partial labels 50%, Gaussian inputs"."""
+        return corruption_words(self.corruption, self.corruption_rate)
 
     @property
     def corruption_rate(self) -> float:
@@ -248,8 +257,25 @@ class TrainSpec(Recipe):
 
     @property
     def label_rate(self) -> float:
-        """The chance that a label is redrawn, 0 where labels are true: the x axis of Figures 1b and 1c."""
-        return max((c.rate for c in self.corruptions if c.name in LABEL_CORRUPTIONS), default=0.0)
+        """The rate of the label corruption, 0 where labels are true: the x axis of Figures 1b and 1c."""
+        return max((each.rate for each in self.corruptions if each.method.changes == "labels"), default=0.0)
+
+    @property
+    def uniform_rate(self) -> float | None:
+        """The chance that a label is redrawn uniformly, 0 where labels are true; None under any other corruption."""
+        return self.label_rate if self.corruption in UNIFORM_LABELS else None
+
+    @property
+    def label_method(self) -> LabelCorruption | None:
+        """What corrupts the labels; None where they are true."""
+        methods = (each.method for each in self.corruptions)
+        return next((method for method in methods if isinstance(method, LabelCorruption)), None)
+
+    @property
+    def input_method(self) -> InputCorruption | None:
+        """What corrupts the inputs."""
+        methods = (each.method for each in self.corruptions)
+        return next((method for method in methods if isinstance(method, InputCorruption)), None)
 
     def canonical_json(self) -> str:
         """One text for equal specs, on every machine: what the key of a run hashes."""

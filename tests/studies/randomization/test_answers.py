@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from made_up_runs import outcome, outcomes  # noqa: F401  (fixtures)
 
+from byrote.data.check import Check
 from byrote.studies.randomization.answers import answers, overall
 from byrote.studies.study import tabulate
-from byrote.training.outcome import Check
 
 BROKEN = (Check("share of changed labels", False, "Found 0.5, expected 0.9."),)
 ROTE = "Learns, and can learn by rote."

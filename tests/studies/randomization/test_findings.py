@@ -90,7 +90,7 @@ def jitter(low, high):
         ({"random-labels": {"steps_to_fit": None}}, TIME, "no conclusion", "3 of 9 runs stopped"),
         ({"random-labels": {"steps_to_fit": None}}, ERROR, "no conclusion", "3 of 9 runs stopped"),
         ({"random-labels": {"steps_to_fit": None}}, NOISE, "supported", "fits shuffled pixels"),
-        ({"gaussian": {"steps_to_fit": None}}, NOISE, "no conclusion", "gaussian, seed 0"),
+        ({"gaussian": {"steps_to_fit": None}}, NOISE, "no conclusion", "Gaussian inputs, seed 0"),
         (
             {"random-labels": {"steps_to_fit": None, "stop_reason": "non-finite loss"}},
             MEMORISES,

@@ -5,7 +5,7 @@ import pytest
 from made_up_runs import outcome, outcomes, study  # noqa: F401  (fixtures)
 from presented import assert_draws_its_data
 
-from byrote.charts.figure import MOST_POINTS, setting_label
+from byrote.charts.figure import MOST_POINTS
 from byrote.studies.randomization.page import early_figures, figure_1a, present
 
 
@@ -34,7 +34,7 @@ def test_1a_is_thin_reaches_the_last_step_and_marks_the_fit(outcomes) -> None:
     runs = outcomes(epoch_steps=400)
     figure = figure_1a(runs)
     for (setting, _), curve in figure.data.groupby(["setting", "seed"]):
-        (run,) = [r for r in runs if setting_label(r.spec.corruption, r.spec.corruption_rate) == setting]
+        (run,) = [r for r in runs if r.spec.setting == setting]
         assert len(curve) <= MOST_POINTS + 2
         assert curve["step"].is_monotonic_increasing
         assert curve["step"].max() >= 0.95 * run.steps_run

@@ -5,10 +5,10 @@ import pytest
 from made_up_runs import data, evaluated  # noqa: F401  (fixtures)
 from presented import assert_draws_its_data, is_whole, rows
 
+from byrote.data.check import Check
 from byrote.studies.table1.page import LABELS, curves_figure, headline, page_table, present, rows_figure
 from byrote.studies.table1.rows import LADDER, Row, published_rows
 from byrote.studies.table1.study import table1_study
-from byrote.training.outcome import Check
 
 PARAMETERS = {model: row.parameters for (model, _), row in published_rows().items()}
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from byrote.data.corruptions import Corruption
+from byrote.data.corruptions.record import Corruption
 from byrote.studies.table4.convergence import convergence_columns
 from byrote.training.outcome import CURVE_COLUMNS
 from byrote.training.spec import TrainSpec

@@ -5,9 +5,10 @@ import pytest
 from made_up_runs import data, evaluated  # noqa: F401  (fixtures)
 from presented import assert_draws_its_data, rows
 
+from byrote.data.check import Check
 from byrote.studies.table4.page import headline, page_table, present, weight_decay_figure
 from byrote.studies.table4.study import Table4Study, table4_study
-from byrote.training.outcome import CURVE_COLUMNS, Check
+from byrote.training.outcome import CURVE_COLUMNS
 
 FITS = {"steps_to_fit": 10, "train_accuracy": 1.0, "loss": 0.01}
 STUCK = {"steps_to_fit": None, "train_accuracy": 0.6, "loss": 1.0}

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from byrote.data.corruptions import corrupt
+from byrote.data.corruptions.application import corrupt
 from byrote.data.subsets import subset
 from byrote.theory.complexity.random_labels import (
     best_accuracy,

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from byrote.data.corruptions import corrupt
+from byrote.data.corruptions.application import corrupt
 from byrote.data.dataset import Dataset, Split
 from byrote.theory.calculation import compute
 from byrote.theory.complexity.random_labels import coin_flips, fit_random_labels

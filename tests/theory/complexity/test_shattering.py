@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from byrote.data.corruptions import corrupt
+from byrote.data.corruptions.application import corrupt
 from byrote.theory.calculation import compute
 from byrote.theory.complexity import shattering
 from byrote.theory.complexity.rademacher import all_signs

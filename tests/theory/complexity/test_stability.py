@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from byrote.data.corruptions import apply_corruptions
+from byrote.data.corruptions.application import apply_corruptions
 from byrote.data.subsets import held_out_rows, subset
 from byrote.theory.calculation import compute
 from byrote.theory.complexity.stability import LOSSES, POINTS, SHARES, ReplacementStability

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from byrote.data.corruptions import corrupt
+from byrote.data.corruptions.application import corrupt
 from byrote.data.dataset import Split
 from byrote.errors import UserError
 from byrote.theory.calculation import compute

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from byrote.data.corruptions import Corruption
+from byrote.data.corruptions.record import Corruption
 from byrote.theory.measures.trained import trained_network, training_set
 from byrote.training.engine import train
 from byrote.training.spec import TrainSpec

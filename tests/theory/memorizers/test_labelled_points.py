@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from byrote.data.corruptions import corrupt
+from byrote.data.corruptions.application import corrupt
 from byrote.data.dataset import Split
 from byrote.data.subsets import subset
 from byrote.theory.memorizers.labelled_points import randomly_labelled

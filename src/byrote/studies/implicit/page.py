@@ -17,13 +17,13 @@ from byrote.charts.figure import (
     model_label,
     over_seeds,
     seed_sentence,
-    setting_label,
     slug,
     steps_x,
     with_dashes,
 )
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.charts.theme import DASHES
+from byrote.data.corruptions.record import corruption_words
 from byrote.data.dataset import Dataset
 from byrote.evidence.intervals import Interval, mean_interval
 from byrote.evidence.words import percent
@@ -96,7 +96,7 @@ def stopping_table(table: pd.DataFrame) -> PageTable:
     blocks: dict[str, list[list[str | Cell]]] = {}
     for _, runs in table.groupby(["model", "n_train", "corruption", "corruption_rate"], sort=False):
         first = runs.iloc[0]
-        label = setting_label(first["corruption"], first["corruption_rate"])
+        label = corruption_words(first["corruption"], first["corruption_rate"])
         intervals = {name: mean_interval(runs[name].to_numpy(np.float64)) for name in _STOPPING}
         row: list[str | Cell] = [
             Cell(label, note="" if runs["fitted"].all() else "not fitted"),
@@ -142,7 +142,7 @@ def batch_norm_table(table: pd.DataFrame, data: Dataset) -> PageTable:
         lags = [_mean(runs, "evaluation_lag") for runs in (own, other)]
         rows.append(["evaluation mode behind by up to", *(_points(lag, " points") for lag in lags), ""])
         label = model_label(model, int(own["n_train"].iloc[0]))
-        blocks[label if rate == 0 else f"{label}, {setting_label('partial-labels', rate)}"] = rows
+        blocks[label if rate == 0 else f"{label}, {corruption_words('partial-labels', rate)}"] = rows
     return PageTable(header=("", *_NORMS, "difference"), blocks=blocks)
 
 
@@ -167,7 +167,7 @@ def batch_norm_figures(outcomes: Sequence[TrainOutcome], model: str, twin: str, 
         ignore_index=True,
     )
     first = runs[0][1]
-    setting = "" if rate == 0 else f", {setting_label('partial-labels', rate)}"
+    setting = "" if rate == 0 else f", {corruption_words('partial-labels', rate)}"
     stem = slug(f"{model}-{first.n_train}{setting}")
     seeds = seed_sentence(testing)
     subtitle = model_label(model, first.n_train) + setting
@@ -234,7 +234,7 @@ def _pairs(table: pd.DataFrame) -> list[tuple[str, str, float]]:
 
 
 def _setting(outcome: TrainOutcome) -> str:
-    return setting_label(outcome.spec.corruption, outcome.spec.corruption_rate)
+    return outcome.spec.setting
 
 
 def _mean(runs: pd.DataFrame, name: str) -> Interval:

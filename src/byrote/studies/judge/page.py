@@ -10,8 +10,9 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from byrote.charts.figure import Figure, layered, rounded, setting_label, slug
+from byrote.charts.figure import Figure, layered, rounded, slug
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
+from byrote.data.corruptions.record import corruption_words
 from byrote.evidence.judgement import EACH_BY_ITSELF
 from byrote.studies.judge.study import BASELINES, JudgeAnalysis, find_measure
 from byrote.theory.calculation import Computed
@@ -111,7 +112,7 @@ def scoreboard(table: pd.DataFrame) -> Figure:
 
 def cloud(name: str, networks: pd.DataFrame) -> Figure:
     """The networks, by the measure `name` and their gap; shape and colour are their labels."""
-    settings = [setting_label(*pair) for pair in zip(networks["corruption"], networks["corruption_rate"], strict=True)]
+    settings = list(map(corruption_words, networks["corruption"], networks["corruption_rate"]))
     measure = find_measure(name)
     sign = 1 if measure.larger_is_worse else -1
     data = rounded(

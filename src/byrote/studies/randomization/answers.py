@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from byrote.charts.sections import Answer, Gap
+from byrote.data.corruptions.catalog import TRUE_LABELS
+from byrote.data.corruptions.record import UNIFORM_LABELS, corruption_words, is_of_labels
 from byrote.evidence.learning import learning
 from byrote.evidence.obstacles import remedy
 from byrote.evidence.seed_tests import LEVEL
@@ -25,9 +27,10 @@ def answers(table: pd.DataFrame) -> list[Answer]:
 
 
 def _answer(runs: pd.DataFrame) -> Answer:
-    true = runs[runs["corruption"] == "true-labels"]
-    random = runs[(runs["label_rate"] == 1) & runs["corruption"].isin(["random-labels", "partial-labels"])]
-    decided, headline, sentence = _decide(true, random)
+    true = runs[runs["corruption"] == TRUE_LABELS]
+    random = runs[(runs["label_rate"] == 1) & runs["corruption"].isin(UNIFORM_LABELS)]
+    others = runs[~runs["corruption"].isin(UNIFORM_LABELS) & runs["corruption"].map(is_of_labels)]
+    decided, headline, sentence = _decide(true, random, others)
     first = runs.iloc[0]
     gaps = [("true labels", true, first["guessing"]), ("random labels", random, 1 / first["num_classes"])]
     return Answer(
@@ -60,7 +63,10 @@ def _leaked(runs: pd.DataFrame) -> str:
     return f"{count} test examples are also in the training set: {rest}. "
 
 
-def _decide(true: pd.DataFrame, random: pd.DataFrame) -> tuple[bool, str, str]:
+def _decide(true: pd.DataFrame, random: pd.DataFrame, others: pd.DataFrame) -> tuple[bool, str, str]:
+    if random.empty and len(others):
+        words = ", ".join(dict.fromkeys(map(corruption_words, others["corruption"], others["corruption_rate"])))
+        return False, "Not asked.", f"No run has random labels; the verdict below says what of memory {words} show."
     if random.empty:
         return False, "Not asked.", "No run has random labels, so memorisation was not tried."
     failed = sorted(set("; ".join([*true["failed_checks"], *random["failed_checks"]]).split("; ")) - {""})
@@ -119,7 +125,8 @@ def _diverged(runs: pd.DataFrame) -> str:
     lost = runs[runs["stop_reason"] == "non-finite loss"]
     if lost.empty:
         return ""
-    labels, step = lost["corruption"].iloc[0].replace("-", " "), int(lost["diverged_at_step"].min())
+    labels = corruption_words(lost["corruption"].iloc[0], lost["corruption_rate"].iloc[0])
+    step = int(lost["diverged_at_step"].min())
     if step <= 1:
         return (
             f"on {labels} its loss is not a finite number from the very first batch on, which no training mends. Look "

@@ -8,6 +8,7 @@ import altair as alt
 import pandas as pd
 
 from byrote.charts.figure import Figure, layered, over_seeds, seed_sentence, series, with_series
+from byrote.data.corruptions.record import UNIFORM_LABELS, corruption_words, is_of_labels
 from byrote.evidence.words import percent
 
 
@@ -78,7 +79,18 @@ def _chance_in_words(runs: pd.DataFrame) -> str:
 
 
 def _label_runs(table: pd.DataFrame) -> pd.DataFrame:
-    return table[table["corruption"].isin(["true-labels", "partial-labels", "random-labels"])]
+    """The runs of uniform label corruption; and those of each other one as a model of its own, with true labels."""
+    uniform = table[table["corruption"].isin(UNIFORM_LABELS)]
+    others = table[~table["corruption"].isin(UNIFORM_LABELS)]
+    others = others[others["corruption"].map(is_of_labels)]
+    if others.empty:
+        return uniform
+    true = uniform[uniform["label_rate"] == 0]
+    families = [] if uniform["label_rate"].max() == 0 else [uniform]
+    for (model, corruption), runs in others.groupby(["model", "corruption"], sort=False):
+        own = pd.concat([true[true["model"] == model], runs])
+        families.append(own.assign(model=f"{model}, {corruption_words(str(corruption), 1.0)}"))
+    return pd.concat(families, ignore_index=True)
 
 
 def _against_corruption(

@@ -21,22 +21,23 @@ from byrote.charts.figure import (
     over_seeds,
     rounded,
     seed_sentence,
-    setting_label,
     slug,
     steps_x,
     with_dashes,
 )
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
+from byrote.data.corruptions.record import corruption_words
 from byrote.data.dataset import Dataset
 from byrote.evidence.words import percent
 from byrote.studies.paper_numbers import PAPER
 from byrote.studies.randomization.answers import answers, overall
 from byrote.studies.randomization.label_corruption import figure_1b, figure_1c
 from byrote.studies.randomization.paper import beside
+from byrote.studies.randomization.study import SETTINGS as PLANNED
 from byrote.studies.study import Study
 from byrote.training.outcome import TrainOutcome
 
-SETTINGS = ("true labels", "random labels", "shuffled pixels", "random pixels", "Gaussian")
+SETTINGS = tuple(corruption_words(name, 1.0) for name in PLANNED)
 EARLY_MEASURES = {
     "gradient_norm": "gradient norm",
     "update_norm": "update norm",
@@ -133,15 +134,15 @@ def figure_1a(outcomes: Sequence[TrainOutcome]) -> Figure | None:
     """Training loss against steps under each setting, for the runs of one model; a line a seed, or of more than
     MOST_LINES their mean with a band.
 
-    Partial corruptions are left to Figures 1b and 1c; None where there is nothing else. A marker stands where a run
+    Partly uniform labels are left to Figures 1b and 1c; None where there is nothing else. A marker stands where a run
     has fitted.
     """
-    shown = [outcome for outcome in outcomes if outcome.spec.label_rate in (0.0, 1.0)]
+    shown = [outcome for outcome in outcomes if outcome.spec.uniform_rate in (None, 0.0, 1.0)]
     if not shown:
         return None
     by_setting: dict[str, list[TrainOutcome]] = {}
     for outcome in shown:
-        by_setting.setdefault(setting_label(outcome.spec.corruption, outcome.spec.corruption_rate), []).append(outcome)
+        by_setting.setdefault(outcome.spec.setting, []).append(outcome)
     many = max(map(len, by_setting.values())) > MOST_LINES
     curves = [_loss_band(setting, runs) for setting, runs in by_setting.items()] if many else map(_loss_curve, shown)
     data = pd.concat(curves, ignore_index=True)
@@ -189,8 +190,7 @@ def early_figures(outcomes: Sequence[TrainOutcome]) -> list[Figure]:
 
     Over label rates only; means over bins of steps and over seeds, with the seeds' interval.
     """
-    runs = [o for o in outcomes if o.spec.label_rate == 1.0 or o.spec.corruption in ("true-labels", "partial-labels")]
-    runs = [o for o in runs if "+" not in o.spec.corruption and len(o.early["step"])]
+    runs = [o for o in outcomes if o.spec.uniform_rate is not None and len(o.early["step"])]
     if len({outcome.spec.label_rate for outcome in runs}) < 2:
         return []
     last = max(int(outcome.early["step"].max()) for outcome in runs)
@@ -276,9 +276,7 @@ def _loss_curve(outcome: TrainOutcome) -> pd.DataFrame:
         rows = pd.concat([rows, pd.DataFrame({"step": [at], "train_loss": [there], "fitted": [True]})]).sort_values(
             "step"
         )
-    rows = rows.assign(
-        setting=setting_label(outcome.spec.corruption, outcome.spec.corruption_rate), seed=outcome.spec.seed
-    )
+    rows = rows.assign(setting=outcome.spec.setting, seed=outcome.spec.seed)
     return rounded(rows[["setting", "seed", "step", "train_loss", "fitted"]])
 
 
@@ -300,5 +298,5 @@ def _seeds(outcomes: Sequence[TrainOutcome]) -> str:
 
 
 def _unfitted(outcomes: Sequence[TrainOutcome]) -> str:
-    names = [setting_label(o.spec.corruption, o.spec.corruption_rate) for o in outcomes if not o.fitted]
+    names = [o.spec.setting for o in outcomes if not o.fitted]
     return f" Not fitted: {', '.join(dict.fromkeys(names))}." if names else ""

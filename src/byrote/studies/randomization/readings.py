@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from byrote.data.corruptions import INPUT_CORRUPTIONS
+from byrote.data.corruptions.catalog import title_of
+from byrote.data.corruptions.record import corruption_words
 from byrote.evidence.chance import chance_sides, verdict_in_words
 from byrote.evidence.comparisons import compare_accuracies
 from byrote.evidence.intervals import Interval, mean_interval
@@ -35,14 +36,6 @@ SMALL_FACTOR = 10.0
 """Time to fit may grow by an order of magnitude and still count as 'a small factor': the paper gives none."""
 FIT = 0.99
 """The share of the labels that counts as fitted."""
-
-_NAMES = {
-    "true-labels": "true labels",
-    "random-labels": "random labels",
-    "shuffled-pixels": "shuffled pixels",
-    "random-pixels": "random pixels",
-    "gaussian": "Gaussian inputs",
-}
 
 
 class Reading(NamedTuple):
@@ -79,6 +72,31 @@ def memorises(model: str, runs: pd.DataFrame) -> Reading:
     return Reading(Sides(p_value, 1.0), statement)
 
 
+def learns_by_rote(model: str, runs: pd.DataFrame) -> Reading:
+    """Of one label corruption at one rate, with the column `predictable`."""
+    n, train, predictable = int(runs["n_train"].iloc[0]), runs["train_accuracy"].mean(), runs["predictable"].iloc[0]
+    words = corruption_words(runs["corruption"].iloc[0], float(runs["corruption_rate"].iloc[0]))
+    statement = f"{model} fits {words} of {n:,} examples under this recipe (train accuracy {train:.3f}, {_seeds(runs)})"
+    if math.isnan(predictable):
+        return Reading(
+            UNKNOWN,
+            f"{statement}. By what chances these labels come from the true ones is not known, so neither is how many "
+            "of them can be told without remembering each.",
+            "A corruption that defines `chances` would tell.",
+        )
+    right = np.rint(runs["train_accuracy"].to_numpy(float) * runs["n_train"].to_numpy(float))
+    p_value = float(np.max(stats.binom.sf(right - 1, runs["n_train"].to_numpy(int), predictable)))
+    told = f"the true class alone tells {predictable:.1%} of these labels"
+    if p_value > LEVEL:
+        return Reading(
+            UNKNOWN,
+            f"{statement}: but {told}, and so it need not remember any: that they are fitted is no question of memory.",
+        )
+    return Reading(
+        Sides(p_value, 1.0), f"{statement}: {told}, and what is fitted beyond them it remembers example by example."
+    )
+
+
 def by_luck(runs: pd.DataFrame) -> float:
     """The chance that naming one class always is right on so many random labels of these runs: by any of K classes.
 
@@ -91,7 +109,7 @@ def by_luck(runs: pd.DataFrame) -> float:
 
 def fits_noise(model: str, runs: pd.DataFrame) -> Reading:
     n = int(runs["n_train"].iloc[0])
-    names = and_([_NAMES[name] for name in INPUT_CORRUPTIONS if name in set(runs["corruption"])])
+    names = and_([title_of(name) for name in dict.fromkeys(runs["corruption"])])
     statement = f"{model} fits {names} of all {n:,} examples under this recipe ({_seeds(runs)})."
     if one_class := one_class_suffices(runs):
         return Reading(UNKNOWN, f"{statement} {one_class}")
@@ -119,7 +137,7 @@ def order(model: str, runs: pd.DataFrame) -> Reading:
             f"{_capital(remedy(unstarted))}.",
         )
     leads = {name: _log_ratios(runs, "steps_to_start", "random-labels", name) for name in ("random-pixels", "gaussian")}
-    factors = and_([f"{_factor(lead)} as many as on {_NAMES[name]}" for name, (lead, _) in leads.items()])
+    factors = and_([f"{_factor(lead)} as many as on {title_of(name)}" for name, (lead, _) in leads.items()])
     statement = f"{_starts(model, runs)} On random labels it takes {factors}."
     return Reading(
         all_of(*(sides(lead, least_deviation=least) for lead, least in leads.values())),
@@ -278,7 +296,7 @@ def _times(runs: pd.DataFrame, column: str) -> str:
     names = list(dict.fromkeys(runs["corruption"]))
     means = {name: runs.loc[runs["corruption"] == name, column].mean(skipna=False) for name in names}
     return ", ".join(
-        f"{'never' if np.isnan(means[name]) else f'{means[name]:,.0f}'} on {_NAMES[name]}"
+        f"{'never' if np.isnan(means[name]) else f'{means[name]:,.0f}'} on {title_of(name)}"
         for name in sorted(names, key=lambda name: np.nan_to_num(means[name], nan=np.inf))
     )
 

@@ -13,15 +13,16 @@ Source     Zhang et al., Understanding deep learning requires rethinking general
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from byrote.data.corruptions import CORRUPTIONS, Corruption, has_meaning
+from byrote.data.corruptions.catalog import CORRUPTIONS, TRUE_LABELS
+from byrote.data.corruptions.record import Corruption, corruptions_of
 from byrote.data.dataset import Dataset
-from byrote.errors import UserError, suggestion
+from byrote.errors import UserError
 from byrote.evidence.chance import chance_deviations
 from byrote.evidence.finding import Finding
 from byrote.evidence.learning import learning_columns
@@ -32,7 +33,7 @@ from byrote.studies.study import tabulate
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec
 
-SETTINGS = ("true-labels", "random-labels", "shuffled-pixels", "random-pixels", "gaussian")
+SETTINGS = (TRUE_LABELS, "random-labels", "shuffled-pixels", "random-pixels", "gaussian")
 """The five of Figure 1a."""
 RATES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Levels of label corruption for Figures 1b and 1c."""
@@ -43,8 +44,9 @@ class RandomizationStudy(ModelStudy):
     """Each model under each setting of Figure 1a and each rate of Figures 1b and 1c, with each seed.
 
     Args, beside those of every ModelStudy:
-        settings: names of CORRUPTIONS (all at rate 1); () for none; None for `settings_of` the data.
-        rates: levels of label corruption; 0 is the setting true-labels and 1 random-labels; () for none.
+        settings: names of CORRUPTIONS (at rate 1), NAME=LEVEL of another rate or strength, FILE.py:NAME, corruptions
+            of your own as classes or objects, or `Corruption`s; () for none; None for `settings_of` the data.
+        rates: levels of uniform label corruption; 0 is the setting true-labels and 1 random-labels; () for none.
 
     Both take one value for all models or a mapping with one for each. The recipe is the same under every corruption.
 
@@ -55,7 +57,7 @@ class RandomizationStudy(ModelStudy):
     name: ClassVar[str] = "randomization"
     title: ClassVar[str] = "Randomisation test"
 
-    settings: PerModel[Sequence[str]] | None = None
+    settings: PerModel[Sequence[Any]] | None = None
     rates: PerModel[Sequence[float]] = RATES
 
     def __post_init__(self) -> None:
@@ -78,6 +80,8 @@ class RandomizationStudy(ModelStudy):
         guessing, balanced_test_accuracy, balanced_half_width, balanced_guessing, largest_class: see `learning`;
         chance_deviation: of the test accuracy over all renamings of the classes, see `chance_deviation`;
         steps_to_start, initial_gradient_norm, early_gradient_norm, early_gradient_cosine: see `slow_start`;
+        predictable: the share of the labels trained on that the true class alone tells, by the law of their
+            corruption; NaN where that is not known;
         diverged_at_step: NaN where the loss was finite throughout;
         initial_weights: their digest. Runs of one model and seed that start from different weights do not
             compare: they fail the check "equal initial weights".
@@ -86,7 +90,7 @@ class RandomizationStudy(ModelStudy):
         if table.empty:
             return table
         fit_true = {
-            (row.model, row.seed): row.steps_to_fit for row in table[table["corruption"] == "true-labels"].itertuples()
+            (row.model, row.seed): row.steps_to_fit for row in table[table["corruption"] == TRUE_LABELS].itertuples()
         }
         bases = pd.Series([fit_true.get(pair) for pair in zip(table["model"], table["seed"], strict=True)])
         table["relative_time_to_fit"] = table["steps_to_fit"] / bases.astype(float)
@@ -96,6 +100,8 @@ class RandomizationStudy(ModelStudy):
         for name, values in learning_columns(outcomes, test, train).items():
             table[name] = values
         table["chance_deviation"] = chance_deviations(outcomes, self.data.test.true_labels)
+        sizes = np.bincount(train, minlength=self.data.num_classes)
+        table["predictable"] = [_predictable(outcome.spec, sizes) for outcome in outcomes]
         table["diverged_at_step"] = [
             np.nan if outcome.diverged_at_step is None else float(outcome.diverged_at_step) for outcome in outcomes
         ]
@@ -108,29 +114,30 @@ class RandomizationStudy(ModelStudy):
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(table, self.plan())
 
+    def under(self, corruptions: Sequence[Any]) -> RandomizationStudy:
+        """The same study on true labels and under these `corruptions`, given as `settings` are, and under no others."""
+        return replace(self, settings=(TRUE_LABELS, *corruptions), rates=())
+
     def _conditions(self, model: str) -> list[tuple[Corruption, ...]]:
         """The corruptions of each condition, settings first, each once."""
         settings = settings_of(self.data) if self.settings is None else self.own(self.settings, "settings", model)
         rates = self.own(self.rates, "rates", model)
         if isinstance(rates, int | float):
             rates = (rates,)
-        known = [name for name in CORRUPTIONS if name != "partial-labels"]
-        if isinstance(settings, str) or not set(settings) <= set(known):
-            unknown = [] if isinstance(settings, str) else [name for name in settings if name not in known]
-            near = suggestion(str(unknown[0]), known) if unknown else ""
-            raise UserError(f"got settings={settings!r}, expected a list out of {', '.join(known)}{near}")
+        if isinstance(settings, str):
+            raise UserError(f"got settings={settings!r}, expected a list out of {', '.join(CORRUPTIONS)}")
         if not all(0 <= rate <= 1 for rate in rates):
             raise UserError(f"got rates={rates!r}, expected label corruptions between 0 and 1")
         if not (settings or rates):
             raise UserError(f"got neither settings nor rates for {model}, expected at least one of them")
-        conditions = [_setting(name) for name in settings] + [label_corruptions(rate) for rate in rates]
+        conditions = [corruptions_of(asked) for asked in settings] + [label_corruptions(rate) for rate in rates]
         return list(dict.fromkeys(conditions))
 
 
 def settings_of(data: Dataset) -> tuple[str, ...]:
     """SETTINGS, without Gaussian inputs where these are token ids, which have no mean or variance."""
-    return tuple(name for name in SETTINGS if has_meaning(name, data.kind))
+    return tuple(name for name in SETTINGS if all(each.method.goes_with(data.kind) for each in corruptions_of(name)))
 
 
-def _setting(name: str) -> tuple[Corruption, ...]:
-    return () if name == "true-labels" else (Corruption.model_validate({"name": name}),)
+def _predictable(spec: TrainSpec, sizes: np.ndarray) -> float:
+    return 1.0 if spec.label_method is None else spec.label_method.predictable(spec.label_rate, sizes)

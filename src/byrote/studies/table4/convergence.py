@@ -39,8 +39,8 @@ def convergence_columns(
 
     `labels` are the true training labels, whose frequencies give the loss at chance.
     """
-    frequencies = np.bincount(labels, minlength=num_classes) / len(labels)
-    at_chance = [loss_at_chance(outcome, frequencies) for outcome in outcomes]
+    sizes = np.bincount(labels, minlength=num_classes)
+    at_chance = [loss_at_chance(outcome, sizes) for outcome in outcomes]
     losses = [_last_losses(outcome) for outcome in outcomes]
     return {
         "ending": [

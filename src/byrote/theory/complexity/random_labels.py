@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from byrote.data.corruptions import Corruption
+from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset, Split
 from byrote.data.subsets import subset
 from byrote.theory.calculation import OnStage

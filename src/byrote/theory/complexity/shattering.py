@@ -14,7 +14,8 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Int64
 
-from byrote.data.corruptions import Corruption, apply_corruptions
+from byrote.data.corruptions.application import apply_corruptions
+from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset, Split
 from byrote.theory.calculation import OnStage, Result
 from byrote.theory.complexity.random_labels import (

@@ -18,7 +18,7 @@ from jaxtyping import Float, Float64, Int64
 from pydantic import Field
 from torch import Tensor
 
-from byrote.data.corruptions import corrupt
+from byrote.data.corruptions.application import corrupt
 from byrote.data.dataset import Dataset
 from byrote.data.memory import free_memory
 from byrote.data.subsets import subset

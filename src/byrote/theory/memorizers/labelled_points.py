@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from byrote.data.corruptions import corrupt
+from byrote.data.corruptions.application import corrupt
 from byrote.data.dataset import Dataset, Split
 from byrote.data.subsets import subset
 from byrote.theory.kernels.distinct_inputs import DistinctInputs

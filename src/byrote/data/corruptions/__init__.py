@@ -1,0 +1,1 @@
+"""Corruptions of a data set, one file each, and what draws, checks and names them."""
