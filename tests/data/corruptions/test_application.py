@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_up import counted
 from scipy import stats
 
 from byrote.data.corruptions.application import apply_corruptions, corrupt
@@ -20,13 +21,6 @@ from byrote.errors import UserError
 NAMES = [name for method in BUILT_IN for name in (method.name, method.full_name) if name]
 LABEL_CORRUPTIONS = [name for name in NAMES if Corruption(name=name).method.changes == "labels"]
 INPUT_CORRUPTIONS = [name for name in NAMES if name not in LABEL_CORRUPTIONS]
-
-
-def counted(n: int, shape: tuple[int, ...], k: int = 10) -> Dataset:
-    """Values by position, so that every permutation shows; labels in turn."""
-    values = np.arange(n * int(np.prod(shape)), dtype=np.float32).reshape(n, *shape)
-    split = Split.clean(values, np.arange(n) % k)
-    return Dataset("counted", split, split, tuple(map(str, range(k))))
 
 
 def sha(array: np.ndarray) -> str:

@@ -1,0 +1,140 @@
+"""The user's own corruptions have all that those in the box have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_up import counted, failed
+
+from byrote.data.corruptions.application import corrupt
+from byrote.data.corruptions.contract import CorruptionContext, InputCorruption, LabelCorruption
+from byrote.data.corruptions.record import Corruption
+from byrote.errors import UserError
+from byrote.training.checks import data_checks
+from byrote.training.spec import TrainSpec
+
+
+class ByChances(LabelCorruption):
+    """Half of what is redrawn becomes class 0, half class 1."""
+
+    def chances(self, sizes):
+        return np.tile([0.5, 0.5, *[0.0] * (len(sizes) - 2)], (len(sizes), 1))
+
+
+class ByInput(LabelCorruption):
+    def redraw(self, labels, uniform, context):
+        return (context.data.train.inputs.reshape(len(labels), -1).sum(1) > 3000).astype(np.int64)
+
+
+class Dimmed(InputCorruption):
+    """Inputs are divided by the strength."""
+
+    strength = 4.0
+    of_quantities = True
+
+    def redraw(self, inputs, generator, context):
+        inputs /= context.strength
+        return inputs
+
+
+@pytest.mark.parametrize("method", [ByChances, ByInput, Dimmed, Dimmed()], ids=str)
+def test_a_class_or_an_object_is_marked_nested_and_checked(method) -> None:
+    data = counted(300, (1, 2, 2), 4)
+    fewer, more, again = (corrupt(data, method, rate=rate, seed=3) for rate in (0.3, 0.8, 0.8))
+    assert more.fingerprint == again.fingerprint != corrupt(data, method, rate=0.8, seed=4).fingerprint
+    for less, all_, clean in ((fewer.train, more.train, data.train), (fewer.test, more.test, data.test)):
+        assert (all_.changed | ~less.changed).all()
+        np.testing.assert_array_equal(less.inputs[less.changed_inputs], all_.inputs[less.changed_inputs])
+        np.testing.assert_array_equal(less.inputs[~less.changed_inputs], clean.inputs[~less.changed_inputs])
+    np.testing.assert_array_equal(data.train.inputs, counted(300, (1, 2, 2), 4).train.inputs)
+    assert more.train.changed.any()
+    spec = TrainSpec(model="m", seed=3, corruptions=(Corruption(name=method, rate=0.8),))
+    assert [check.name for check in data_checks(spec, data, more) if not check.passed] == []
+    assert "corruption repeatable" in [check.name for check in data_checks(spec, data, more)]
+    lower = TrainSpec(model="m", seed=3, corruptions=(Corruption(name=method, rate=0.3),))
+    assert [check.name for check in data_checks(lower, data, more) if not check.passed] != []
+
+
+def test_chances_are_drawn_from_exactly() -> None:
+    data = counted(40_000, (1,), 4)
+    noisy = corrupt(data, ByChances, seed=1).train
+    assert set(np.unique(noisy.labels)) == {0, 1}
+    assert abs(noisy.labels.mean() - 0.5) < 0.02
+
+
+def test_what_is_known_of_the_law() -> None:
+    sizes = np.array([10, 10, 10, 10])
+    assert ByChances().predictable(1.0, sizes) == 0.5
+    assert np.isnan(ByInput().predictable(1.0, sizes))
+    assert ByInput().predictable(0.0, sizes) != ByInput().predictable(0.0, sizes)
+
+
+def test_strengths_are_its_own_or_given() -> None:
+    data = counted(30, (1, 2, 2))
+    np.testing.assert_allclose(corrupt(data, Dimmed).test.inputs, data.test.inputs / 4)
+    np.testing.assert_allclose(corrupt(data, Dimmed, strength=2.0).test.inputs, data.test.inputs / 2)
+    with pytest.raises(UserError, match=r"got strength=2 for .*ByChances, which has none"):
+        corrupt(data, ByChances, strength=2.0)
+
+
+class Wrong(InputCorruption):
+    def redraw(self, inputs, generator, context):
+        return inputs[:, :, :1]
+
+
+class Outside(LabelCorruption):
+    def redraw(self, labels, uniform, context):
+        return labels + 1
+
+
+class Nothing(LabelCorruption):
+    pass
+
+
+class Raises(LabelCorruption):
+    def chances(self, sizes):
+        return 1 / 0
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        (Wrong, r"got inputs of shape \(30, 1, 1, 2\) from the corruption .*Wrong, expected \(30, 1, 2, 2\)"),
+        (Outside, "got labels from 1 to 10 from the corruption .*Outside, expected 0 to 9"),
+        (Nothing, "Nothing defines neither chances nor redraw"),
+        (Raises, r"Raises' failed: ZeroDivisionError: division by zero \(test_contract.py, line"),
+    ],
+)
+def test_what_is_wrong_with_it_is_told(method, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        corrupt(counted(30, (1, 2, 2)), method)
+
+
+def test_a_corruption_that_no_seed_rules_is_found_out(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "import byrote, os\nimport numpy as np\n\n"
+        "class Lazy(byrote.LabelCorruption):\n"
+        "    def redraw(self, labels, uniform, context):\n"
+        "        return np.frombuffer(os.urandom(len(labels)), np.uint8).astype(int) % context.data.num_classes\n"
+    )
+    data = counted(60, (1,), 4)
+    corruption = Corruption(name=f"{tmp_path}/own.py:Lazy")
+    noisy = corrupt(data, corruption.name)
+    found = data_checks(TrainSpec(model="m", corruptions=(corruption,)), data, noisy)
+    assert [check.name for check in found if not check.passed] == ["corruption repeatable"]
+
+
+def test_the_context_opens_streams_of_the_seed(tiny) -> None:
+    one, other = CorruptionContext(tiny, 1), CorruptionContext(tiny, 2)
+    assert one.stream("a").random() == CorruptionContext(tiny, 1).stream("a").random() != one.stream("b").random()
+    assert one.stream("a").random() != other.stream("a").random()
+    assert one.moments[0].shape == (1, 1, 1)
+
+
+def test_what_it_does_is_told_by_its_docstring() -> None:
+    assert ByChances.in_words() == "Half of what is redrawn becomes class 0, half class 1"
+    assert not Dimmed.goes_with("tokens")
+    assert ByChances.goes_with("tokens")
+    assert failed(counted(9, (1,), 3), counted(9, (1,), 3), ByInput, 0.0) == []
