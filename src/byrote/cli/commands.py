@@ -177,12 +177,24 @@ def make_study(command: Demo | Reproduce | Measure, precision: str, out: Path) -
         study = demo_study(load("digits"), command.seeds)
     else:
         study = REPRODUCTIONS[command.name].build(_load(command, out), command.scale, command.seeds, command.models)
+        if command.corruptions is not None:
+            study = _under(study, command)
     if command.n_train is not None:
         study = replace(study, n_train=command.n_train)
     if isinstance(study, Analysis):
         refuse_training_flags(command, study.name, *command.recipe, *(["precision"] * (command.precision != "auto")))
         return study
     return study.with_recipe(precision=precision, **command.recipe)
+
+
+def _under(study: Any, command: Reproduce) -> Any:
+    """The study under the corruptions that the flags name, which may be joined by commas."""
+    if not hasattr(study, "under"):
+        raise UserError(
+            f"got --corruptions for {command.name}, which chooses the corruptions of each run itself: leave it out, or "
+            "reproduce figure1"
+        )
+    return study.under([name for word in command.corruptions or () for name in word.split(",") if name])
 
 
 def make_zoo(command: Judge, precision: str, out: Path) -> Any:

@@ -168,6 +168,9 @@ class Reproduce(TrainingFlags, DataFlags):
     """How much is trained: laptop takes subsets, minutes on two cores; paper takes everything, for a GPU."""
     models: Annotated[tuple[str, ...] | None, _shown("STR [STR ...]", "the study's own, at this scale")] = None
     """The models to train: see `byrote list models`."""
+    corruptions: Annotated[tuple[str, ...] | None, _shown("STR [STR ...]", "the study's own, at this scale")] = None
+    """For figure1, what networks are trained under beside true labels: see `byrote list corruptions`. NAME=LEVEL sets
+    the strength of one that has a strength, and the rate of any other (asymmetric-labels=0.4 additive-noise=2)."""
     recipe: tyro.conf.OmitArgPrefixes[ReproduceChanges] = field(default_factory=dict)
     """How networks are trained."""
 

@@ -37,7 +37,7 @@ _EXPECTED: Mapping[str, str] = {
 }
 """By a part of tyro's word for what a flag takes; the first that is there."""
 _METAVAR = r"^(\{.*?\}|--[\w-]+ \w+|[A-Z]+) (.*)$"
-_SEVERAL = ("--models", "--formats", "--optimizer-options")
+_SEVERAL = ("--models", "--corruptions", "--formats", "--optimizer-options")
 """Flags with any number of values, none of which would be taken for having left the flag out."""
 _HELP = ("-h", "--help")
 
