@@ -33,6 +33,11 @@ _REMEDIES = {
 }
 
 
+def remedy(error: OSError) -> str:
+    """What is in the way of a file, and what to do about it."""
+    return _REMEDIES.get(error.errno or 0, f"{error.strerror or error}: name another folder")
+
+
 def make_folder(path: Path) -> None:
     """Makes the folder, with those above it, where it is not there yet.
 
@@ -113,5 +118,4 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0, f"{error.strerror or error}: name another folder")
-        raise UserError(f"cannot write {path}: {remedy}; then run it again, finished runs are kept") from error
+        raise UserError(f"cannot write {path}: {remedy(error)}; then run it again, finished runs are kept") from error

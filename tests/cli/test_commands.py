@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -302,3 +303,24 @@ def test_wrong_input_to_the_judge_is_one_sentence(words, message, tmp_path, monk
     told = capsys.readouterr().err.strip()
     assert message in told
     assert len(told.splitlines()) == 1
+
+
+def test_an_empty_name_of_a_store_does_not_stand_for_the_default(tmp_path, capsys):
+    assert main(["demo", "--out", str(tmp_path), "--store", ""]) == 2
+    assert "got the store '', which is no name of a file" in capsys.readouterr().err
+
+
+def test_a_file_in_the_way_of_the_folder_is_told_before_data_are_read(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main(["reproduce", "figure1", "--data", "digits", "--out", str(tmp_path / "file" / "out")]) == 2
+    assert "file/out: a file is in the way of a folder: move it away" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="looks for /dev/full")
+def test_output_that_nothing_takes_is_one_sentence():
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-u", "-m", "byrote", "list"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert ended.returncode == 2
+    assert ended.stderr == "byrote: cannot write what is to be printed: the disk is full: make room\n"

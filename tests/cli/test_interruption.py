@@ -46,6 +46,12 @@ def test_an_interrupted_command_is_repeated_with_its_quotes_and_without_its_pass
     assert shown(["report", "x"]) == "byrote report x"
 
 
+def test_who_is_interrupted_within_two_stages_is_told_once(tmp_path, capsys):
+    with pytest.raises(Interrupted), told_how_to_go_on("s", tmp_path, []), told_how_to_go_on("s", tmp_path, []):
+        raise KeyboardInterrupt
+    assert capsys.readouterr().err.count("Interrupted.") == 1
+
+
 KILLED_IN = {
     "training": ("byrote.training.optimizers", "ReplicaOptimizer.step", 2),
     "reporting": ("byrote.report.page", "write_table", 1),

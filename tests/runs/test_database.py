@@ -28,7 +28,19 @@ REFUSED = {
     "memory": ("sqlite://", "got a store in memory, .*: name a file"),
     "memory by name": ("sqlite:///:memory:", "got a store in memory"),
     "no URL": ("://", "got the store '://', expected a file or a URL such as sqlite:///runs.db"),
-    "no dialect": ("nonsense://host/db", "cannot use the store nonsense://host/db: .*name a file"),
+    "no dialect": (
+        "nonsense://host/db",
+        "got a store of nonsense, which byrote does not use: expected a file or a URL",
+    ),
+    "another server": ("mysql://host/db", "got a store of mysql, which byrote does not use"),
+    "two slashes": ("sqlite://runs.db", "got the store 'sqlite://runs.db', whose file comes after three slashes"),
+    "nothing": ("", "got the store '', which is no name of a file: expected a file or a URL"),
+    "spaces": (" ", "got the store ' ', which is no name of a file"),
+    "no text": ("a\0b", "which is no name of a file"),
+    "libpq": (
+        "host=h user=me password=s3cret",
+        r"got the store 'host=h user=me password=\*\*\*', expected a file or a URL",
+    ),
     "no folder": ("nowhere/runs.db", r"there is no folder .*nowhere for the store .*: make it, or name another"),
 }
 

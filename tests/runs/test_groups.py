@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from byrote.errors import StoreError
+from byrote.errors import StoreError, UserError
 from byrote.runs.executors import Local
 from byrote.runs.groups import GroupReport, what_happened, work_off
 from byrote.runs.store import Store
@@ -79,3 +79,10 @@ def test_words_of_several_lines_are_told_by_their_first():
             raise ValueError("first\nsecond") from None
     except ValueError:
         assert what_happened(traceback.format_exc()) == "ValueError: first"
+
+
+def test_a_sentence_for_the_user_is_told_as_it_is():
+    try:
+        raise UserError("got a, expected b")
+    except UserError:
+        assert what_happened(traceback.format_exc()) == "got a, expected b"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import re
+
+import numpy as np
 import pytest
 import torch
 
@@ -27,6 +31,29 @@ def knows_the_labels(model, initial_state, data, outcome):
 
 def is_no_number(model, initial_state, data, outcome):
     return "large"
+
+
+def one(value):
+    def measure(model, initial_state, data, outcome):
+        return value
+
+    measure.__qualname__ = measure.__name__ = f"gives_{type(value).__name__}_{len(repr(value))}"
+    return measure
+
+
+def writes_to_what_it_gets(model, initial_state, data, outcome):
+    total = float(data.inputs.abs().sum())
+    torch.set_grad_enabled(False)
+    torch.set_default_dtype(torch.float64)
+    for tensor in (data.inputs, data.labels, *model.state_dict().values(), *initial_state.values()):
+        tensor.zero_()
+    return total + float(torch.rand(()) > 1)
+
+
+def fails_once(model, initial_state, data, outcome):
+    if outcome.spec.seed == 1 and outcome.spec.corruption == "random-labels":
+        raise ValueError("not this one")
+    return 1.0
 
 
 @pytest.fixture(scope="module")
@@ -80,5 +107,47 @@ def test_wrong_measures_are_named(zoo, trained):
         judge("colour", zoo, trained)
     with pytest.raises(UserError, match="expected different ones"):
         judge(["vc", "vc"], zoo, trained)
-    with pytest.raises(CalculationsFailed, match="gave 'large' for mlp-1x16 on true-labels, expected a number"):
+    with pytest.raises(CalculationsFailed, match="gave 'large' for mlp-1x16 on true-labels, seed 0, expected a real"):
         judge(is_no_number, zoo, trained)
+
+
+@pytest.mark.parametrize("value", [True, np.float32(1), np.array([[1]]), torch.ones(1, requires_grad=True)], ids=repr)
+def test_a_number_may_come_in_an_array(value, zoo, trained):
+    assert judge(one(value), zoo, trained).iloc[0]["num_missing"] == 0
+
+
+@pytest.mark.parametrize(
+    "value", [None, "3.5", 1j, np.complex64(1), torch.ones(2), torch.tensor(1j), 10**400], ids=repr
+)
+def test_what_is_no_real_number_is_refused(value, zoo, trained):
+    with pytest.raises(
+        CalculationsFailed, match=r"gave .* for mlp-1x16 on true-labels, seed 0, expected a real number"
+    ):
+        judge(one(value), zoo, trained)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_networks_without_a_finite_value_are_counted(value, zoo, trained):
+    row = judge(one(value), zoo, trained).iloc[0]
+    assert (row["num_missing"], row["missing"]) == (len(zoo.plan()), f"mlp-1x16: it gave {value}")
+
+
+def test_a_measure_that_writes_to_what_it_gets_harms_nobody(zoo, trained):
+    before = judge("distance", zoo, Store(trained.name)).iloc[0]
+    trained_on = zoo.data.train.inputs.copy()
+    row = judge(writes_to_what_it_gets, zoo, trained).iloc[0]
+    assert row["share_larger"] == 0  # labels differ, inputs do not
+    assert torch.is_grad_enabled()
+    assert torch.get_default_dtype() == torch.float32
+    assert (zoo.data.train.inputs == trained_on).all()
+    assert judge("distance", zoo, trained).iloc[0]["difference"] == before["difference"]
+
+
+def test_a_measure_that_fails_says_for_which_network_and_where(zoo, trained):
+    with pytest.raises(CalculationsFailed) as caught:
+        judge(fails_once, zoo, trained)
+    assert re.search(
+        r": measuring '.*:fails_once' of mlp-1x16 on random-labels, seed 1 failed: ValueError: not this one "
+        r"\(test_judge\.py, line \d+, in fails_once\)$",
+        str(caught.value),
+    )

@@ -255,6 +255,28 @@ def test_a_file_of_something_else_gets_no_tables(tmp_path):
     assert (tmp_path / "theirs.db").read_bytes() == before
 
 
+def test_so_does_one_with_views_alone(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "theirs.db")) as connection:
+        connection.execute("CREATE VIEW latest AS SELECT 1")
+    with pytest.raises(StoreError, match=r"is a database of something else, .*'latest'"):
+        Store(tmp_path / "theirs.db")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DROP TABLE byrote_runs",
+        "ALTER TABLE byrote_runs RENAME COLUMN ceiling TO floor",
+        "ALTER TABLE byrote_meta RENAME COLUMN value TO x",
+    ],
+)
+def test_tables_that_are_not_as_they_should_be_have_their_remedy(either, url, tmp_path, change):
+    with either._engine.begin() as connection:
+        connection.execute(sa.text(change))
+    with pytest.raises(StoreError, match="its tables are not those of byrote: restore a copy, or name another store"):
+        open_store(url, tmp_path).outcomes()
+
+
 def test_any_number_of_keys_can_be_asked_for(either):
     either.put(make_outcome(SPECS[0]))
     many = [

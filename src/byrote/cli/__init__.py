@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from byrote import __version__
 from byrote.cli.interruption import Interrupted, ending_like_ctrl_c, say
 from byrote.errors import StoreError, UserError
+from byrote.files import remedy
 from byrote.masking import masked
 
 
@@ -54,8 +55,10 @@ def _run(argv: Sequence[str] | None) -> int:
     except BrokenPipeError:  # the reader of our output has gone; nor is there anybody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (UserError, StoreError, OSError) as error:
+    except (UserError, StoreError) as error:
         return _wrong_input(str(error))
+    except OSError as error:
+        return _wrong_input(f"cannot write {error.filename or 'what is to be printed'}: {remedy(error)}")
     except SystemExit as ended:  # nothing of ours does that
         return _wrong_input(f"code of yours called sys.exit({ended.code!r}): take the call out, nothing is reported")
     except Exception:  # a fault of ours: its trace is for a report of it, and may quote what was typed

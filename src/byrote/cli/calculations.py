@@ -30,7 +30,10 @@ def calculate(
     """Computes what the store lacks, and writes the report. Returns the exit code."""
     started = time.monotonic()
     failures: Sequence[Any] = ()
-    with Store(command.store or out / "runs.db") as store, told_how_to_go_on(store.name, out, arguments):
+    with (
+        Store(out / "runs.db" if command.store is None else command.store) as store,
+        told_how_to_go_on(store.name, out, arguments),
+    ):
         try:
             results = run_calculations(analysis, store, executor, device=device)
         except CalculationsFailed as failed:

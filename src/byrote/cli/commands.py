@@ -40,13 +40,13 @@ def train(command: Demo | Reproduce | Measure, arguments: Sequence[str]) -> int:
     device = resolve_device(command.device)
     precision = resolve_precision(command.precision, device)
     out = command.out or Path("byrote-demo" if isinstance(command, Demo) else f"byrote-{command.name}")
-    study = make_study(command, precision, out)
     make_folder(out)
+    study = make_study(command, precision, out)
     _write_invocation(out, arguments, precision)
     if isinstance(study, Analysis):
         return calculate(study, command, arguments, out, executor_of(command.executor, device), device)
     with ExitStack() as stack:
-        store = stack.enter_context(Store(command.store or out / "runs.db"))
+        store = stack.enter_context(Store(out / "runs.db" if command.store is None else command.store))
         stack.enter_context(told_how_to_go_on(store.name, out, arguments))
         live = stack.enter_context(_live_page(study)) if command.live else None
         outcomes, failures = train_shown(
@@ -77,11 +77,15 @@ def judge(command: Judge, arguments: Sequence[str]) -> int:
     device = resolve_device(command.device)
     precision = resolve_precision(command.precision, device)
     out = command.out or Path("byrote-judge")
-    zoo, measures = make_zoo(command, precision, out), judged_measures(command)
+    measures = judged_measures(command)
     make_folder(out)
+    zoo = make_zoo(command, precision, out)
     _write_invocation(out, arguments, precision)
     executor = executor_of(command.executor, device)
-    with Store(command.store or out / "runs.db") as store, told_how_to_go_on(store.name, out, arguments):
+    with (
+        Store(out / "runs.db" if command.store is None else command.store) as store,
+        told_how_to_go_on(store.name, out, arguments),
+    ):
         outcomes, failures = train_shown(zoo, store, executor, device=device, keep_weights=True)
         if not outcomes:
             return 3
@@ -107,7 +111,7 @@ def report(command: Report) -> int:
     with chdir(folder if folder.is_dir() else Path.cwd()):
         keys: list[str]
         outcomes: Sequence[Any]
-        with Store(earlier.store or database) as store:
+        with Store(database if earlier.store is None else earlier.store) as store:
             if isinstance(earlier, Judge):
                 zoo = make_zoo(earlier, precision, database.parent)
                 trained = store.outcomes([run_key(spec, zoo.data) for spec in zoo.plan()])

@@ -56,6 +56,8 @@ def told_how_to_go_on(store: str, out: Path, arguments: Sequence[str]) -> Iterat
     """
     try:
         yield
+    except Interrupted:
+        raise
     except KeyboardInterrupt as interrupt:
         say(
             f"\nInterrupted. What is finished is kept in {store}; to go on with the rest: {shown(arguments)}\n"

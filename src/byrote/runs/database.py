@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from byrote.errors import StoreError
 from byrote.masking import MASK, masked
 
+_OTHERS = "its tables are not those of byrote: restore a copy, or name another store"
 _REMEDIES = {
     "SQLITE_FULL": "the disk is full: make room and run it again, finished runs are kept",
     "SQLITE_IOERR": "the disk refuses the file or its journal: make sure that there is room and that neither "
@@ -21,7 +23,20 @@ _REMEDIES = {
     "SQLITE_CANTOPEN": "the file cannot be opened or created: name a file in a folder that you may write to",
     "SQLITE_READONLY": "the file or its folder is read-only: allow writing there or name another store",
     "SQLITE_BUSY": "another process has kept it locked for a minute: end that process and run it again",
+    "SQLITE_ERROR": _OTHERS,
 }
+_DRIVERS = {
+    "sqlite": "sqlite",
+    "sqlite+pysqlite": "sqlite",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+_EXPECTED = (
+    "expected a file or a URL such as sqlite:///runs.db or postgresql://USER@HOST/DATABASE, with special characters of "
+    "a password as %40 for @"
+)
+_LIBPQ = re.compile(r"(?:^|\s)(?:host|hostaddr|dbname|user|password|service)\s*=")
 
 
 def parsed(url_or_path: str | Path) -> sa.URL:
@@ -34,25 +49,29 @@ def parsed(url_or_path: str | Path) -> sa.URL:
     """
     if not isinstance(url_or_path, str | Path):
         raise StoreError(f"got the store {url_or_path!r}, expected a file or a URL")
-    if isinstance(url_or_path, Path) or ":/" not in url_or_path:
+    if isinstance(url_or_path, Path) or not (":/" in url_or_path or _LIBPQ.search(url_or_path)):
         url = sa.URL.create("sqlite", database=str(url_or_path))
     else:
         try:
             url = sa.make_url(url_or_path)
         except (sa.exc.ArgumentError, ValueError):
             # Not from that error, which quotes the address with its password.
-            raise StoreError(
-                f"got the store {masked(url_or_path)!r}, expected a file or a URL such as sqlite:///runs.db or "
-                "postgresql://USER@HOST/DATABASE, with special characters of a password as %40 for @"
-            ) from None
-    if url.drivername in ("postgres", "postgresql"):
-        url = url.set(drivername="postgresql+psycopg")
+            raise StoreError(f"got the store {masked(url_or_path)!r}, {_EXPECTED}") from None
+    if url.drivername not in _DRIVERS:
+        raise StoreError(f"got a store of {url.drivername}, which byrote does not use: {_EXPECTED}")
+    url = url.set(drivername=_DRIVERS[url.drivername])
     if not is_sqlite(url):
         query = {name: value for name, value in url.query.items() if value != MASK}
         password = None if url.password == MASK else url.password
         return sa.URL.create(url.drivername, url.username, password, url.host, url.port, url.database, query)
-    if url.database in (None, "", ":memory:"):
+    if url.host:
+        raise StoreError(
+            f"got the store {masked(str(url_or_path))!r}, whose file comes after three slashes: sqlite:///FILE"
+        )
+    if url.database == ":memory:" or (not url.database and str(url_or_path).startswith("sqlite:")):
         raise StoreError("got a store in memory, which would be lost with the process: name a file")
+    if not str(url.database or "").strip() or "\0" in str(url.database):
+        raise StoreError(f"got the store {str(url_or_path)!r}, which is no name of a file: {_EXPECTED}")
     file = Path(str(url.database)).expanduser().absolute()
     if not file.parent.is_dir():
         raise StoreError(f"there is no folder {file.parent} for the store {file}: make it, or name another store")
@@ -68,9 +87,10 @@ def connected(url: sa.URL) -> sa.Engine:
     try:
         # No pool: connections are then never shared between threads, or with the children of a fork.
         engine = sa.create_engine(url, poolclass=sa.NullPool)
-    except (sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
-        remedy = "pip install 'byrote[postgres]'" if "psycopg" in str(error) else "install its driver"
-        raise StoreError(f"cannot use the store {name_of(url)}: {error}; {remedy}, or name a file") from error
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            f"cannot use the store {name_of(url)}: {error}; pip install 'byrote[postgres]', or name a file"
+        ) from error
     if is_sqlite(url):
         sa.event.listen(engine, "connect", _prepare_sqlite)
     return engine
@@ -105,6 +125,8 @@ def explained(name: str) -> Iterator[None]:
 
 
 def _server_remedy(message: str) -> str:
+    if re.search(r"(relation|column) .* does not exist", message):
+        return _OTHERS
     if "password" in message:
         return "commands are kept without passwords: put it into PGPASSWORD or ~/.pgpass, or give --store again"
     return "check its address and that the database runs"

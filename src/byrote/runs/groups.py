@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -81,11 +82,14 @@ def work_off(
 
 
 def what_happened(trace: str) -> str:
-    """What a traceback says happened: the first line of its last exception's words, which may have several."""
+    """What a traceback says happened: the first line of its last exception's words, which may have several; a sentence
+    for the user as it is.
+    """
     lines = trace.strip().splitlines()
     frames = [number for number, line in enumerate(lines) if line.startswith('  File "')]
     after = lines[frames[-1] + 1 :] if frames else lines[-1:]
-    return next((line for line in after if line and not line.startswith(" ")), lines[-1])
+    last = next((line for line in after if line and not line.startswith(" ")), lines[-1])
+    return re.sub(r"^byrote\.errors\.\w+: ", "", last)
 
 
 def _report_of(job: Job[GroupReport]) -> GroupReport:

@@ -304,7 +304,9 @@ class Store:
     def _create(self) -> str | None:
         """Makes the tables; not in a file that somebody else's are in already."""
         if is_sqlite(self._url):
-            others = [name for name in sa.inspect(self._engine).get_table_names() if name not in _tables.tables]
+            found = sa.inspect(self._engine)
+            names = [*found.get_table_names(), *found.get_view_names()]
+            others = [name for name in names if name not in _tables.tables]
             if others:
                 raise StoreError(
                     f"the file {self.name} is a database of something else, with tables such as {others[0]!r}: "

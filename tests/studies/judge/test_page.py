@@ -92,7 +92,7 @@ def test_one_seed_is_no_conclusion(tiny):
 
 def test_networks_without_a_value_are_named(tiny):
     shown, _, _ = presented(tiny, ["distance"], missing="alexnet: got a layer")
-    assert "has no value for 20 networks (alexnet: got a layer)" in shown.sections[0].note
+    assert "has no finite value for 20 networks (alexnet: got a layer)" in shown.sections[0].note
 
 
 def test_many_measures_have_no_clouds(tiny):

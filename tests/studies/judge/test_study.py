@@ -1,5 +1,7 @@
 """What is said of a measure, from tables where it is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -133,3 +135,24 @@ def test_a_measure_that_takes_more_than_it_must_is_one(takes, tmp_path):
     source = tmp_path / "mine.py"
     source.write_text(f"def mine({takes}):\n    return 1.0\n")
     assert find_measure(f"{source}:mine").function
+
+
+@pytest.mark.parametrize("takes", ["outcome, data, initial_state, model", "net, data, initial_state, outcome"])
+def test_a_measure_that_takes_them_in_another_order_is_refused(takes, tmp_path):
+    source = tmp_path / "mine.py"
+    source.write_text(f"def mine({takes}):\n    return 1.0\n")
+    with pytest.raises(
+        UserError, match=r"expected these arguments in the order \(model, initial_state, data, outcome\)"
+    ):
+        find_measure(f"{source}:mine")
+
+
+def test_networks_that_are_left_out_are_told_where_there_is_a_conclusion_too(tiny):
+    runs = make_runs()
+    values = runs["generalization_gap"].to_numpy().copy()
+    values[0] = np.inf
+    analysis, results = judged(tiny, values, runs=runs)
+    results[0] = replace(results[0], values={"num_missing": 1, "missing": "mlp-1x8: it gave inf"})
+    (finding,) = analysis.verdict(analysis.summarise(results))
+    assert finding.outcome == "supported"
+    assert "It has no finite value for 1 networks (mlp-1x8: it gave inf)." in finding.statement

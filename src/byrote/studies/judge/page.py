@@ -221,7 +221,7 @@ def _pairs(table: pd.DataFrame) -> str:
 def _missing(table: pd.DataFrame) -> str:
     lacking = table[table["missing"] != ""]
     return " ".join(
-        f"{row['title']} has no value for {row['num_missing']} networks ({row['missing']})."
+        f"{row['title']} has no finite value for {row['num_missing']} networks ({row['missing']})."
         for row in lacking.to_dict("records")
     )
 

@@ -18,13 +18,16 @@ from __future__ import annotations
 import hashlib
 import inspect
 import math
+import reprlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+import torch
 from pydantic import PrivateAttr
 
 from byrote.data.dataset import Dataset, require_dataset
@@ -33,7 +36,8 @@ from byrote.errors import UserError, suggestion
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import Interval
 from byrote.evidence.judgement import Judgement, judge_values
-from byrote.references import is_reference, load_object
+from byrote.isolation import undisturbed
+from byrote.references import is_reference, load_object, users_code
 from byrote.studies.analysis import Analysis
 from byrote.theory.calculation import Calculation, Computed, OnStage, Result, Value
 from byrote.theory.measures.catalog import MEASURES
@@ -47,6 +51,7 @@ SLOW = ("pac-bayes", "hessian-trace", "top-eigenvalue")
 """Seconds or minutes for each network of a zoo of hundreds: judged when asked for by name."""
 _NOT_OF_THE_DATA = {"model": "", "learning_rate": 1.0, "batch_size": 1, "weight_decay": 0.0, "dropout": 0.0}
 """Fields that do not change what a network is trained on, as far as zoos vary them."""
+_ARGUMENTS = ("model", "initial_state", "data", "outcome")
 Networks = Callable[[], Iterator[TrainOutcome]]
 """The runs of a zoo one by one, with their weights."""
 
@@ -78,12 +83,18 @@ def find_measure(name: str) -> Measure:
         takes = None
     try:
         if takes is not None:
-            takes.bind("model", "initial_state", "data", "outcome")
+            takes.bind(*_ARGUMENTS)
     except TypeError as error:
         raise UserError(
             f"got the measure {name!r}, which takes {takes} ({error}): expected a function "
             "(model, initial_state, data, outcome) -> float"
         ) from error
+    places = [] if takes is None else list(zip(takes.parameters, _ARGUMENTS, strict=False))
+    if any(given in _ARGUMENTS and given != expected for given, expected in places):
+        raise UserError(
+            f"got the measure {name!r}, which takes {takes}, expected these arguments in the order "
+            "(model, initial_state, data, outcome)"
+        )
     return Measure(function, "norm", name.rpartition(":")[2].replace("_", " "), "yours")
 
 
@@ -125,18 +136,23 @@ class MeasureOfNetworks(Calculation):
             if known not in seen:
                 seen[known] = training_set(spec, data)
             network, initial = trained_network(outcome, data), outcome.initial_state or {}
+            seen_by_it = _copied(seen[known]) if is_reference(self.measure) else seen[known]
             try:
-                value = measure.function(network, initial, seen[known], _without_weights(outcome))
-            except Exception as error:  # a layer that it cannot read, a module without a second derivative
+                with undisturbed(spec.seed):
+                    value = measure.function(network, initial, seen_by_it, _without_weights(outcome))
+            except (Exception, SystemExit) as error:  # a layer that it cannot read, a module without second derivative
                 if is_reference(self.measure) and not isinstance(error, UserError):
-                    raise  # the user's own mistake, with its trace
-                value, missing = math.nan, missing or f"{outcome.spec.model}: {why_not(error)}"
+                    with users_code(self.measure, f"measuring {self.measure!r} of {_said(outcome)}"):
+                        raise  # the user's own mistake, with its trace
+                value, missing = math.nan, missing or f"{spec.model}: {why_not(error)}"
             values.append(_number(value, self.measure, outcome))
+            if not math.isfinite(values[-1]):
+                missing = missing or f"{spec.model}: it gave {values[-1]}"
             on_stage("evaluating networks", len(values) / self._num)
         array = np.array(values)
         counts: dict[str, Value] = {
             "num_networks": len(array),
-            "num_missing": int(np.isnan(array).sum()),
+            "num_missing": int((~np.isfinite(array)).sum()),
             "missing": missing,
         }
         return Result(counts, {"values": array})
@@ -146,14 +162,27 @@ def _without_weights(outcome: TrainOutcome) -> TrainOutcome:
     return replace(outcome, initial_state=None, final_state=None)
 
 
+def _copied(data: TrainingSet) -> TrainingSet:
+    """What the user's own measure may write to: other networks and measures see the same data."""
+    return replace(data, inputs=data.inputs.clone(), labels=data.labels.clone())
+
+
+def _said(outcome: TrainOutcome) -> str:
+    spec = outcome.spec
+    return f"{spec.model} on {spec.corruption}, seed {spec.seed}"
+
+
 def _number(value: Any, name: str, outcome: TrainOutcome) -> float:
+    """Of a real number, also as an array or tensor of one element."""
+    one = isinstance(value, torch.Tensor | np.ndarray | np.generic) and math.prod(value.shape) == 1
+    number = value.item() if one else value
     try:
-        return float(value)
-    except (TypeError, ValueError) as error:
-        raise UserError(
-            f"the measure {name} gave {value!r} for {outcome.spec.model} on {outcome.spec.corruption}, "
-            "expected a number"
-        ) from error
+        if isinstance(number, Real):
+            return float(number)
+        why = ""
+    except OverflowError as error:
+        why = f" ({error})"
+    raise UserError(f"the measure {name} gave {reprlib.repr(value)} for {_said(outcome)}, expected a real number{why}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,7 +305,7 @@ def _ends(name: str, interval: Interval) -> dict[str, float]:
 def _finding(row: dict[Any, Any]) -> Finding:
     claim = f"{row['title']} tells true labels from random ones"
     left_out = f" {row['num_unfitted']} pairs had not both fitted." if row["num_unfitted"] else ""
-    missing = f" It has no value for {row['num_missing']} networks ({row['missing']})." if row["missing"] else ""
+    missing = f" It has no finite value for {row['num_missing']} networks ({row['missing']})." if row["missing"] else ""
     if not row["num_pairs"]:
         return Finding(
             claim, "no conclusion", f"No pairs of networks to compare.{left_out}{missing} {row['would_decide']}"
@@ -293,7 +322,7 @@ def _finding(row: dict[Any, Any]) -> Finding:
     )
     if row["tells"] is None:
         return Finding(claim, "no conclusion", f"{told}{left_out}{missing} {row['would_decide']}")
-    return Finding(claim, "supported" if row["tells"] else "not supported", f"{told} {_ranks(row)}".strip())
+    return Finding(claim, "supported" if row["tells"] else "not supported", f"{told}{left_out}{missing} {_ranks(row)}")
 
 
 def _ranks(row: dict[Any, Any]) -> str:

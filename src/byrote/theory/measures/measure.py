@@ -61,7 +61,7 @@ class Measure:
     """Whether a larger value speaks for a larger generalization gap."""
 
 
-def why_not(error: Exception) -> str:
+def why_not(error: BaseException) -> str:
     """What kept a measure from being computed: the sentence of a UserError, the first line of anything else."""
     if isinstance(error, UserError):
         return str(error)
