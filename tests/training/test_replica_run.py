@@ -6,14 +6,14 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from scipy import stats
 from torch import nn
 
 from byrote.data.dataset import Dataset
 from byrote.references import name_of
+from byrote.training.course import Course
 from byrote.training.evaluation import Evaluation
 from byrote.training.key import run_key
-from byrote.training.replica_run import ReplicaRun, build_run, environment
+from byrote.training.replica_run import Origin, ReplicaRun, build_network, environment
 from byrote.training.spec import TrainSpec
 
 ONE = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
@@ -30,18 +30,19 @@ def the_same_again(*, input_shape: tuple[int, ...], num_classes: int) -> nn.Modu
     return ONE
 
 
-def run_of(data: Dataset, **fields: object) -> ReplicaRun:
-    return build_run(TrainSpec(**{"model": "mlp-1x4"} | fields), data, "cpu", None)
+def origin_of(data: Dataset, **fields: object) -> Origin:
+    return build_network(TrainSpec(**{"model": "mlp-1x4"} | fields), data, "cpu", None)[1]
 
 
-def test_a_run_is_built_from_its_spec(tiny: Dataset) -> None:
-    run, same, other = run_of(tiny), run_of(tiny, learning_rate=1.0), run_of(tiny, seed=1)
-    assert run.initial_weights == same.initial_weights != other.initial_weights
-    assert run.key == run_key(run.spec, tiny) != same.key
-    assert (run.num_trained_weights, run.num_frozen_weights, run.batch_norm) == (64 * 4 + 4 + 50, 0, False)
-    assert run_of(tiny, model="inception").batch_norm
-    assert next(run_of(tiny, precision="float64").network.parameters()).dtype == torch.float64
-    assert [check.passed for check in run.checks] == [True]
+def test_a_network_is_built_from_its_spec(tiny: Dataset) -> None:
+    origin, same, other = origin_of(tiny), origin_of(tiny, learning_rate=1.0), origin_of(tiny, seed=1)
+    assert origin.initial_weights == same.initial_weights != other.initial_weights
+    assert origin.key == run_key(origin.spec, tiny) != same.key
+    assert (origin.num_trained_weights, origin.num_frozen_weights, origin.batch_norm) == (64 * 4 + 4 + 50, 0, False)
+    assert origin_of(tiny, model="inception").batch_norm
+    network, _ = build_network(TrainSpec(model="mlp-1x4", precision="float64"), tiny, "cpu", None)
+    assert next(network.parameters()).dtype == torch.float64
+    assert origin.check.passed
 
 
 def copied(*, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
@@ -89,83 +90,45 @@ BACKBONE = nn.Linear(64, 8).requires_grad_(False)
     ],
 )
 def test_weights_that_are_not_fresh_fail(tiny: Dataset, factory: object, detail: str) -> None:
-    (check,) = run_of(tiny, model=name_of(factory)).checks  # type: ignore[arg-type]
+    check = origin_of(tiny, model=name_of(factory)).check  # type: ignore[arg-type]
     assert not check.passed
     assert detail in check.detail
 
 
 @pytest.mark.parametrize("factory", [zeros, on_a_frozen_backbone])
 def test_weights_that_no_seed_should_change_are_fresh(tiny: Dataset, factory: object) -> None:
-    (check,) = run_of(tiny, model=name_of(factory)).checks  # type: ignore[arg-type]
+    check = origin_of(tiny, model=name_of(factory)).check  # type: ignore[arg-type]
     assert check.passed
+
+
+def run_of(origin: Origin, num_examples: int = 200, most_correct: int = 200) -> ReplicaRun:
+    none = np.zeros(0, np.int64)
+    return ReplicaRun(origin, num_examples, most_correct, none, none, "a", (origin.check,), None)
 
 
 def evaluation(num_correct: int, n: int = 200) -> Evaluation:
     return Evaluation(0.5, num_correct / n, 0.25, 0.75, num_correct, np.zeros(n, np.int64))
 
 
-def test_fitted_at_99_percent_and_interpolated_at_all_of_the_attainable(tiny: Dataset) -> None:
-    run = run_of(tiny)
-    run.num_examples, run.most_correct = 200, 150
+def test_figures_are_of_the_last_evaluations(tiny: Dataset) -> None:
+    run = run_of(origin_of(tiny), most_correct=150)
     assert run.ceiling == 0.75
-    run.test = evaluation(9)
-    for epoch, num_correct in enumerate([100, 148, 149, 120, 150, 149], start=1):
-        run.note_train(evaluation(num_correct), epoch=epoch, step=10 * epoch)
-    figures = run.figures(labels_at_end="")
-    # 0.99 of 150 is 148.5.
-    assert (figures["epochs_to_fit"], figures["steps_to_fit"]) == (3, 30)
-    assert (figures["epochs_to_interpolate"], figures["steps_to_interpolate"]) == (5, 50)
-    assert figures["train_accuracy"] == 149 / 200
+    course = Course(epochs_to_fit=3, steps_to_fit=30, diverged_at_step=40, train=evaluation(149), test=evaluation(9))
+    figures = run.figures(course, labels_at_end="a")
+    assert (figures["epochs_to_fit"], figures["steps_to_fit"], figures["steps_to_interpolate"]) == (3, 30, None)
+    assert (figures["train_accuracy"], figures["test_accuracy"]) == (149 / 200, 9 / 200)
+    assert figures["diverged_at_step"] == 40
     assert figures["train_predictions"].dtype == np.uint8
-
-
-def test_full_evaluation_is_due_near_the_next_threshold(tiny: Dataset) -> None:
-    run = run_of(tiny)
-    run.num_examples = run.most_correct = 200
-    near = [run.is_near_threshold(accuracy) for accuracy in (0.96, 0.975)]
-    run.note_train(evaluation(199), epoch=1, step=1)
-    near += [run.is_near_threshold(accuracy) for accuracy in (0.975, 0.985)]
-    run.note_train(evaluation(200), epoch=2, step=2)
-    assert [*near, run.is_near_threshold(1.0)] == [False, True, False, True, False]
-
-
-def test_a_sample_is_near_unless_it_is_very_unlikely(tiny: Dataset) -> None:
-    run = run_of(tiny)
-    run.num_examples = run.most_correct = 10_000
-    least = next(k for k in range(1001) if run.is_near_in_sample(k, 1000))
-    assert least == 970
-    assert stats.binom.cdf(least - 1, 1000, 0.99) < 1e-3
-    for size in (32, 100):
-        small = next(k for k in range(size + 1) if run.is_near_in_sample(k, size))
-        assert stats.binom.cdf(small - 1, size, 0.99) < 1e-3
-    run.note_train(evaluation(9950, 10_000), epoch=1, step=1)
-    # Who has interpolated has a sample without mistakes.
-    assert [run.is_near_in_sample(k, 1000) for k in (998, 999, 1000)] == [False, False, True]
-    run.note_train(evaluation(10_000, 10_000), epoch=2, step=2)
-    assert not run.is_near_in_sample(1000, 1000)
-
-
-def test_below_a_ceiling_a_sample_may_have_mistakes(tiny: Dataset) -> None:
-    run = run_of(tiny)
-    run.num_examples, run.most_correct = 10_000, 8000
-    run.note_train(evaluation(7950, 10_000), epoch=1, step=1)
-    least = next(k for k in range(1001) if run.is_near_in_sample(k, 1000))
-    assert 700 < least < 760
-    assert stats.binom.cdf(least - 1, 1000, 0.8) < 1e-3
 
 
 def test_a_run_without_an_evaluation_has_no_figures(tiny: Dataset) -> None:
     with pytest.raises(RuntimeError, match="without a full evaluation"):
-        run_of(tiny).figures(labels_at_end="")
+        run_of(origin_of(tiny)).figures(Course(train=evaluation(3)), labels_at_end="")
 
 
 def test_changed_labels_are_found_at_the_end(tiny: Dataset) -> None:
-    run = run_of(tiny)
-    run.num_examples = run.most_correct = 200
-    run.labels_at_start = "a"
-    run.test = evaluation(9)
-    run.note_train(evaluation(3), epoch=1, step=1)
-    assert [run.figures(labels_at_end=end)["checks"][-1].passed for end in "ab"] == [True, False]
+    run, course = run_of(origin_of(tiny)), Course(train=evaluation(3), test=evaluation(9))
+    assert [run.figures(course, labels_at_end=end)["checks"][-1].passed for end in "ab"] == [True, False]
 
 
 def test_the_environment_names_what_numbers_depend_on() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -76,6 +76,7 @@ def _unusable(spec: TrainSpec, why: str) -> UserError:
 
 
 def is_elementwise(name: str) -> bool:
+    """Whether this optimiser is known to step each weight by that weight's gradients alone."""
     found = optimizer_class(name)
     return found.__module__.startswith("torch.optim") and found.__name__ in ELEMENTWISE
 
@@ -90,47 +91,44 @@ class ReplicaOptimizer:
 
     def __init__(self, specs: Sequence[TrainSpec], parameters: dict[str, Tensor]) -> None:
         self._alone = len(specs) == 1
-        self._specs = list(specs)
-        self._parameters = parameters
-        self._optimizer = self._make()
+        self._sliced = _sliced(specs, parameters, self._alone)
 
     @property
     def wrapped(self) -> torch.optim.Optimizer:
-        return self._optimizer
+        """The optimiser of the slices."""
+        return self._sliced.optimizer
 
     def step(self, factor: float) -> None:
         """One step on the gradients in place, at `factor` times each replica's learning rate; clears them."""
-        for group, (first, last) in zip(self._optimizer.param_groups, self._segments, strict=True):
-            group["lr"] = self._specs[first].learning_rate * factor
-            for part, parameter in zip(group["params"], self._parameters.values(), strict=True):
-                part.grad = None if parameter.grad is None else self._part(parameter.grad, first, last)
-        self._optimizer.step()
-        for group, (first, last), addresses in zip(
-            self._optimizer.param_groups, self._segments, self._addresses, strict=True
-        ):
-            for part, parameter, address in zip(group["params"], self._parameters.values(), addresses, strict=True):
+        specs, parameters, segments, addresses_of_all, optimizer = self._sliced
+        for group, (first, last) in zip(optimizer.param_groups, segments, strict=True):
+            group["lr"] = specs[first].learning_rate * factor
+            for part, parameter in zip(group["params"], parameters.values(), strict=True):
+                part.grad = None if parameter.grad is None else _part(parameter.grad, first, last, self._alone)
+        optimizer.step()
+        for group, (first, last), addresses in zip(optimizer.param_groups, segments, addresses_of_all, strict=True):
+            for part, parameter, address in zip(group["params"], parameters.values(), addresses, strict=True):
                 part.grad = None
                 if part.data_ptr() != address:  # after `part.data = ...`
-                    home = self._part(parameter.data, first, last)
+                    home = _part(parameter.data, first, last, self._alone)
                     part.data = home.copy_(part.data)
 
     def keep(self, kept: Sequence[int], parameters: dict[str, Tensor]) -> None:
         """Goes on with the replicas `kept`, whose parameters are now `parameters`, and with their state."""
-        old = self._optimizer
+        old = self._sliced.optimizer
         old_group = [
             group
-            for group, (first, last) in zip(old.param_groups, self._segments, strict=True)
+            for group, (first, last) in zip(old.param_groups, self._sliced.segments, strict=True)
             for _ in range(first, last)
         ]
         rows = torch.tensor(kept)
-        self._specs = [self._specs[replica] for replica in kept]
-        self._parameters = parameters
-        self._optimizer = self._make()
-        for group, (first, last) in zip(self._optimizer.param_groups, self._segments, strict=True):
+        self._sliced = _sliced([self._sliced.specs[replica] for replica in kept], parameters, self._alone)
+        new = self._sliced.optimizer
+        for group, (first, last) in zip(new.param_groups, self._sliced.segments, strict=True):
             # What is one number for a slice, such as a count of steps, comes from the slice of its first replica.
             own = old_group[kept[first]]["params"]
             for index, part in enumerate(group["params"]):
-                self._optimizer.state[part] = {
+                new.state[part] = {
                     key: _laid_out_like(
                         part,
                         torch.cat([old.state[each["params"][index]][key] for each in old.param_groups])[
@@ -142,62 +140,79 @@ class ReplicaOptimizer:
                     for key, value in old.state[own[index]].items()
                 }
 
-    def _make(self) -> torch.optim.Optimizer:
-        spec = self._specs[0]
-        found = optimizer_class(spec.optimizer)
-        options: dict[str, Any] = dict(spec.optimizer_options)
-        taken = inspect.signature(found).parameters
-        for name, value in options.items():
-            _refuse_type(spec, name, value, taken[name].default if name in taken else None)
-        fields = {"lr": "learning_rate", "weight_decay": "weight_decay"}
-        if found is torch.optim.SGD:
-            fields["momentum"] = "momentum"
-        for name in options.keys() & fields.keys():
-            raise UserError(f"got {name!r} among the options of {spec.optimizer!r}: set {fields[name]} instead")
-        if found is torch.optim.SGD:
-            options["momentum"] = spec.momentum
-        is_torchs = found.__module__.startswith("torch.optim")
-        own_choice = options.keys() & {"fused", "foreach", "differentiable"}
-        if is_torchs and found.__name__ in _FUSED and not own_choice and all(map(_fusible, self._parameters.values())):
-            options["fused"] = True
 
-        self._segments: list[tuple[int, int]] = []
-        first = 0
-        for _, run in groupby(self._specs, key=lambda spec: (spec.learning_rate, spec.weight_decay)):
-            last = first + len(list(run))
-            self._segments.append((first, last))
-            first = last
-        parts = [
-            [self._part(p.detach(), first, last).requires_grad_(p.requires_grad) for p in self._parameters.values()]
-            for first, last in self._segments
-        ]
-        self._addresses = [[part.data_ptr() for part in each] for each in parts]
-        groups = [
-            {
-                "params": each,
-                "lr": self._specs[first].learning_rate,
-                # Also where it is 0: the default of AdamW, for one, is not.
-                "weight_decay": self._specs[first].weight_decay,
-            }
-            for each, (first, _) in zip(parts, self._segments, strict=True)
-        ]
-        # Some take these without a default.
-        required = {name for name in fields.keys() & taken.keys() if taken[name].default is inspect.Parameter.empty}
-        try:
-            optimizer = found(groups, **options, **{name: getattr(spec, fields[name]) for name in required})
-        except Exception as error:
-            own = ", ".join(f"{name}={value!r}" for name, value in spec.optimizer_options) or "without options"
-            raise _unusable(spec, f"cannot be made for these weights, {own}: {said(error)}") from error
-        if "lr" not in optimizer.defaults:
-            raise _unusable(spec, "has no learning rate called lr, which is set before each step")
-        if spec.weight_decay and "weight_decay" not in optimizer.defaults:
-            raise UserError(
-                f"got weight_decay={spec.weight_decay} for optimizer {spec.optimizer!r}, which has none; leave it at 0"
-            )
-        return optimizer
+class _Sliced(NamedTuple):
+    """Parameters in slices, and the optimiser of these."""
 
-    def _part(self, tensor: Tensor, first: int, last: int) -> Tensor:
-        return tensor[0] if self._alone else tensor[first:last]
+    specs: Sequence[TrainSpec]
+    """[R]"""
+    parameters: dict[str, Tensor]
+    segments: list[tuple[int, int]]
+    """The first and the last replica of each slice."""
+    addresses: list[list[int]]
+    """Where in memory each slice of each parameter lies."""
+    optimizer: torch.optim.Optimizer
+
+
+def _sliced(specs: Sequence[TrainSpec], parameters: dict[str, Tensor], alone: bool) -> _Sliced:
+    segments: list[tuple[int, int]] = []
+    first = 0
+    for _, run in groupby(specs, key=lambda spec: (spec.learning_rate, spec.weight_decay)):
+        last = first + len(list(run))
+        segments.append((first, last))
+        first = last
+    parts = [
+        [_part(p.detach(), first, last, alone).requires_grad_(p.requires_grad) for p in parameters.values()]
+        for first, last in segments
+    ]
+    groups = [
+        {
+            "params": each,
+            "lr": specs[first].learning_rate,
+            # Also where it is 0: the default of AdamW, for one, is not.
+            "weight_decay": specs[first].weight_decay,
+        }
+        for each, (first, _) in zip(parts, segments, strict=True)
+    ]
+    optimizer = _made(specs[0], groups, is_fusible=all(map(_fusible, parameters.values())))
+    return _Sliced(specs, parameters, segments, [[part.data_ptr() for part in each] for each in parts], optimizer)
+
+
+def _made(spec: TrainSpec, groups: list[dict[str, Any]], *, is_fusible: bool) -> torch.optim.Optimizer:
+    found = optimizer_class(spec.optimizer)
+    options: dict[str, Any] = dict(spec.optimizer_options)
+    taken = inspect.signature(found).parameters
+    for name, value in options.items():
+        _refuse_type(spec, name, value, taken[name].default if name in taken else None)
+    fields = {"lr": "learning_rate", "weight_decay": "weight_decay"}
+    if found is torch.optim.SGD:
+        fields["momentum"] = "momentum"
+    for name in options.keys() & fields.keys():
+        raise UserError(f"got {name!r} among the options of {spec.optimizer!r}: set {fields[name]} instead")
+    if found is torch.optim.SGD:
+        options["momentum"] = spec.momentum
+    is_torchs = found.__module__.startswith("torch.optim")
+    own_choice = options.keys() & {"fused", "foreach", "differentiable"}
+    if is_torchs and found.__name__ in _FUSED and not own_choice and is_fusible:
+        options["fused"] = True
+    # Some take these without a default.
+    required = {name for name in fields.keys() & taken.keys() if taken[name].default is inspect.Parameter.empty}
+    try:
+        optimizer = found(groups, **options, **{name: getattr(spec, fields[name]) for name in required})
+    except Exception as error:
+        own = ", ".join(f"{name}={value!r}" for name, value in spec.optimizer_options) or "without options"
+        raise _unusable(spec, f"cannot be made for these weights, {own}: {said(error)}") from error
+    if "lr" not in optimizer.defaults:
+        raise _unusable(spec, "has no learning rate called lr, which is set before each step")
+    if spec.weight_decay and "weight_decay" not in optimizer.defaults:
+        raise UserError(
+            f"got weight_decay={spec.weight_decay} for optimizer {spec.optimizer!r}, which has none; leave it at 0"
+        )
+    return optimizer
+
+
+def _part(tensor: Tensor, first: int, last: int, alone: bool) -> Tensor:
+    return tensor[0] if alone else tensor[first:last]
 
 
 def _fusible(parameter: Tensor) -> bool:

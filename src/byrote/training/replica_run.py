@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int64
 from torch import Tensor
 
 from byrote import __version__
@@ -16,118 +17,100 @@ from byrote.data.check import Check
 from byrote.data.dataset import Dataset
 from byrote.models.catalog import build_model
 from byrote.training.checks import digest, fresh_weights, same_labels
-from byrote.training.evaluation import Evaluation
+from byrote.training.course import Course
 from byrote.training.key import network_input_shape, run_key
 from byrote.training.planner import hardware
 from byrote.training.precision import said_of_precision, with_precision
 from byrote.training.replicas import prepare
 from byrote.training.spec import TrainSpec
 
-FIT = 0.99
-"""A run has fitted at this share of the attainable training accuracy."""
-_NEAR = 0.02
-"""Full evaluation runs in every epoch whose running accuracy is at most this far below the next threshold."""
-_DEVIATIONS = 5
-"""So many standard deviations a sample of training examples may fall short of a threshold that all of them reach."""
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Origin:
+    """What is known of a replica from its network alone, as its seed made it."""
 
-@dataclass
-class ReplicaRun:
     spec: TrainSpec
     key: str
-    network: torch.nn.Module
     initial_weights: str
+    """Digest of the weights."""
     batch_norm: bool
     num_trained_weights: int
     num_frozen_weights: int
-    checks: list[Check]
+    check: Check
+    """That the weights are fresh."""
 
-    # Set once the group's data are on the device.
-    num_examples: int = 0
-    most_correct: int = 0
-    test_leaked: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    leaked_labels: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    labels_at_start: str = ""
-    initial_state: dict[str, Tensor] | None = None
 
-    # Follow the evaluations.
-    epochs_to_fit: int | None = None
-    steps_to_fit: int | None = None
-    epochs_to_interpolate: int | None = None
-    steps_to_interpolate: int | None = None
-    diverged_at_step: int | None = None
-    train: Evaluation | None = None
-    test: Evaluation | None = None
+@dataclass(frozen=True, slots=True, eq=False)
+class ReplicaRun:
+    """All that is known of a replica before its first step; what follows is its `Course`."""
+
+    origin: Origin
+    num_examples: int
+    """That are trained on."""
+    most_correct: int
+    """How many of their labels any function of the inputs can get right."""
+    test_leaked: Int64[np.ndarray, " L"]
+    """Rows of the test split whose input is trained on."""
+    leaked_labels: Int64[np.ndarray, " L"]
+    labels_at_start: str
+    """Digest of the labels trained on."""
+    checks: tuple[Check, ...]
+    initial_state: dict[str, Tensor] | None
+    """Weights and buffers, where they are to be kept."""
+
+    @property
+    def spec(self) -> TrainSpec:
+        return self.origin.spec
 
     @property
     def ceiling(self) -> float:
+        """The attainable training accuracy."""
         return self.most_correct / self.num_examples
 
-    def is_near_threshold(self, running_accuracy: float) -> bool:
-        if self.steps_to_interpolate is not None:
-            return False
-        return running_accuracy >= self._next_share * self.ceiling - _NEAR
-
-    def is_near_in_sample(self, num_correct: int, num_sampled: int) -> bool:
-        """Whether the run may have reached its next threshold, given a sample of its training examples in evaluation
-        mode: always if it has interpolated, and with a chance of 0.999 if it has just fitted."""
-        if self.steps_to_interpolate is not None:
-            return False
-        share = self._next_share
-        if share == 1 and self.most_correct == self.num_examples:
-            return num_correct == num_sampled
-        expected = share * self.ceiling
-        variance = max(expected * (1 - expected), FIT * (1 - FIT))
-        margin = max(_NEAR, _DEVIATIONS * (variance / num_sampled) ** 0.5)
-        return num_correct >= (expected - margin) * num_sampled
-
-    @property
-    def _next_share(self) -> float:
-        return 1.0 if self.steps_to_fit is not None else FIT
-
-    def note_train(self, train: Evaluation, *, epoch: int, step: int) -> None:
-        """Takes in an evaluation of the training split made after `epoch` epochs and `step` steps."""
-        self.train = train
-        if self.steps_to_fit is None and train.num_correct >= FIT * self.most_correct:
-            self.epochs_to_fit, self.steps_to_fit = epoch, step
-        if self.steps_to_interpolate is None and train.num_correct >= self.most_correct:
-            self.epochs_to_interpolate, self.steps_to_interpolate = epoch, step
-
-    def figures(self, labels_at_end: str) -> dict[str, Any]:
+    def figures(self, course: Course, labels_at_end: str) -> dict[str, Any]:
         """The fields of TrainOutcome that are this replica's own."""
-        if self.train is None or self.test is None:
+        train, test = course.train, course.test
+        if train is None or test is None:
             raise RuntimeError("a run ended without a full evaluation")
-        kind = np.min_scalar_type(int(max(self.train.predictions.max(), self.test.predictions.max())))
+        kind = np.min_scalar_type(int(max(train.predictions.max(), test.predictions.max())))
         return {
-            "key": self.key,
-            "parameters": self.num_trained_weights,
-            "frozen_parameters": self.num_frozen_weights,
-            "diverged_at_step": self.diverged_at_step,
-            "batch_norm": self.batch_norm,
-            "train_loss": self.train.loss,
-            "train_accuracy": self.train.accuracy,
-            "train_accuracy_true_labels": self.train.accuracy_true_labels,
-            "train_top5_accuracy": self.train.top5_accuracy,
-            "test_loss": self.test.loss,
-            "test_accuracy": self.test.accuracy,
-            "test_top5_accuracy": self.test.top5_accuracy,
+            "key": self.origin.key,
+            "parameters": self.origin.num_trained_weights,
+            "frozen_parameters": self.origin.num_frozen_weights,
+            "diverged_at_step": course.diverged_at_step,
+            "batch_norm": self.origin.batch_norm,
+            "train_loss": train.loss,
+            "train_accuracy": train.accuracy,
+            "train_accuracy_true_labels": train.accuracy_true_labels,
+            "train_top5_accuracy": train.top5_accuracy,
+            "test_loss": test.loss,
+            "test_accuracy": test.accuracy,
+            "test_top5_accuracy": test.top5_accuracy,
             "ceiling": self.ceiling,
-            "epochs_to_fit": self.epochs_to_fit,
-            "steps_to_fit": self.steps_to_fit,
-            "epochs_to_interpolate": self.epochs_to_interpolate,
-            "steps_to_interpolate": self.steps_to_interpolate,
-            "train_predictions": self.train.predictions.astype(kind),
-            "test_predictions": self.test.predictions.astype(kind),
+            "epochs_to_fit": course.epochs_to_fit,
+            "steps_to_fit": course.steps_to_fit,
+            "epochs_to_interpolate": course.epochs_to_interpolate,
+            "steps_to_interpolate": course.steps_to_interpolate,
+            "train_predictions": train.predictions.astype(kind),
+            "test_predictions": test.predictions.astype(kind),
             "test_leaked": self.test_leaked,
-            "test_leaked_correct": int((self.test.predictions[self.test_leaked] == self.leaked_labels).sum()),
+            "test_leaked_correct": int((test.predictions[self.test_leaked] == self.leaked_labels).sum()),
             "checks": (*self.checks, same_labels(self.labels_at_start, labels_at_end)),
-            "initial_weights": self.initial_weights,
+            "initial_weights": self.origin.initial_weights,
             "initial_state": self.initial_state,
         }
 
 
 @torch.inference_mode(False)
-def build_run(spec: TrainSpec, data: Dataset, device: str, log: Callable[[str], None] | None) -> ReplicaRun:
+def build_network(
+    spec: TrainSpec, data: Dataset, device: str, on_log: Callable[[str], None] | None
+) -> tuple[torch.nn.Module, Origin]:
+    """A fresh network of `spec` on the device, ready for the engine, and what there is to say of it.
+
+    Raises:
+        UserError: as of `run_key`.
+    """
+
     def fresh(seed: int) -> torch.nn.Module:
         return build_model(
             spec.model,
@@ -150,22 +133,24 @@ def build_run(spec: TrainSpec, data: Dataset, device: str, log: Callable[[str], 
         check = Check(check.name, False, detail)
     notes = [note] if (note := said_of_precision(network, spec.precision)) else []
     notes += prepare(network, seed=spec.seed, momentum=spec.batch_norm_momentum, epsilon=spec.batch_norm_epsilon)
-    for note in notes if log else ():
-        log(f"{spec.model}: {note}")  # type: ignore[misc]
-    return ReplicaRun(
+    if on_log is not None:
+        for note in notes:
+            on_log(f"{spec.model}: {note}")
+    origin = Origin(
         spec=spec,
         # Now, not when the run ends: the user may have edited the source by then.
         key=run_key(spec, data),
-        network=with_precision(network, spec.precision).to(device),
         initial_weights=first,
         batch_norm=any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in network.modules()),
         num_trained_weights=sum(weight.numel() for weight in network.parameters() if weight.requires_grad),
         num_frozen_weights=sum(weight.numel() for weight in network.parameters() if not weight.requires_grad),
-        checks=[check],
+        check=check,
     )
+    return with_precision(network, spec.precision).to(device), origin
 
 
 def tensors_digest(tensors: Iterable[Tensor]) -> str:
+    """SHA-256 of all values, wherever they are."""
     found = (tensor.detach().cpu() for tensor in tensors)
     # NumPy knows no bfloat16.
     return digest(*((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy() for tensor in found))
@@ -182,6 +167,7 @@ def _all_tensors(network: torch.nn.Module) -> list[Tensor]:
 
 
 def environment(device: str) -> dict[str, str]:
+    """What numbers depend on beside the spec: device, hardware, threads and versions."""
     return {
         "device": device,
         "hardware": hardware(device),

@@ -16,7 +16,7 @@ from byrote.studies.largest_n.findings import in_words
 from byrote.studies.largest_n.study import LargestNAnalysis
 from byrote.theory.calculation import Computed
 from byrote.theory.complexity.largest_n import LargestN
-from byrote.training.replica_run import FIT
+from byrote.training.course import FIT
 
 _FITTED = (
     "Fitted: 99% of random labels right, in the mean over draws. n doubles until they are not, is bisected between, on "

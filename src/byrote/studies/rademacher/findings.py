@@ -17,7 +17,7 @@ from byrote.evidence.finding import Finding
 from byrote.evidence.obstacles import check_failed, unfinished
 from byrote.theory.complexity.rademacher import deviation, generalization_bound
 from byrote.theory.complexity.reached_complexity import RISK, ReachedComplexity
-from byrote.training.replica_run import FIT
+from byrote.training.course import FIT
 
 NEAR_ONE = 2 * FIT - 1
 """The complexity of networks that fit 99% of coin flips."""

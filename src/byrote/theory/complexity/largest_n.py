@@ -23,8 +23,8 @@ from byrote.theory.complexity.random_labels import (
     with_steps_of,
     without_test,
 )
+from byrote.training.course import FIT
 from byrote.training.outcome import TrainOutcome
-from byrote.training.replica_run import FIT
 from byrote.training.spec import Count
 
 STEPS_AN_OCTAVE = 4
