@@ -19,8 +19,8 @@ from byrote.models.switchboard import SWITCHES, Switchboard, switchboard
 from .conftest import steps_to_fit
 
 MIXINGS = [frozenset(c) for size in range(4) for c in itertools.combinations(("local", "shared", "attention"), size)]
-# Each pair of switches in all its four states, with every mixing (an orthogonal array of strength 2: the last three columns
-# are sums of the first three), and all six at once.
+# Each pair of switches in all its four states, with every mixing, and all six at once: an orthogonal array of strength
+# 2, the last three columns of which are sums of the first three.
 COVERING = [
     *(
         mixing
