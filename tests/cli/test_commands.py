@@ -107,8 +107,8 @@ def test_relative_paths_of_the_command_hold_for_its_report(tmp_path, monkeypatch
     x, y = generator.integers(0, 255, (60, 8, 8), dtype=np.uint8), np.arange(60) % 3
     np.savez(here / "own.npz", x_train=x, y_train=y, x_test=x, y_test=y)
     monkeypatch.chdir(here)
-    command = "reproduce figure1 --data npz:own.npz --n-train 30 --out out --title <Own> --dense-steps 0"
-    assert main([*command.split(), "--stop", "at_steps", "--steps", "1", "--device", "cpu"]) == 0
+    command = "reproduce table2 --data npz:own.npz --n-train 30 --out out --title <Own> --models mlp-1x8"
+    assert main([*command.split(), "--steps", "1", "--device", "cpu"]) == 0
     report = (here / "out" / "report.html").read_text()
     assert "&lt;Own&gt;" in report
     monkeypatch.chdir(tmp_path)
@@ -185,33 +185,23 @@ def test_failed_runs_leave_the_rest_and_exit_code_3(tmp_path, capsys):
     assert "no convolutions, please" in (out / "report.html").read_text()
 
 
-def test_an_interrupted_run_can_be_reported_and_says_how_to_go_on(tmp_path):
+def test_an_interrupted_run_has_drawn_a_live_page_and_says_how_to_go_on(tmp_path):
     out = tmp_path / "out"
-    process = run_process("demo", "--out", str(out), "--stop", "at_steps", "--steps", "400")
-    for line in process.stderr:
-        if re.match(r"\d+/16", line):
-            process.send_signal(signal.SIGINT)
-            break
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 130, told
-    assert f"to go on with the rest: byrote demo --out {out}" in told
-    assert "Traceback" not in told
-    assert main(["report", str(out)]) == 0
-
-
-def test_a_live_page_draws_while_networks_train(tmp_path):
-    process = run_process("demo", "--live", "--out", str(tmp_path / "out"), "--stop", "at_steps", "--steps", "400")
+    process = run_process("demo", "--live", "--out", str(out), *QUICK, "--steps", "400")
     url = re.search(r"http://127\.0\.0\.1:\d+/", process.stderr.readline())[0]
     for line in process.stderr:
         if re.match(r"\d+/16", line):
             break
     with urllib.request.urlopen(f"{url}state.json", timeout=20) as answer:
         state = json.load(answer)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
     assert state["curves"]
     assert not state["finished"]
-    assert process.returncode == 130
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert f"to go on with the rest: byrote demo --live --out {out}" in told
+    assert "Traceback" not in told
+    assert main(["report", str(out)]) == 0
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["demo", "--help"]])
