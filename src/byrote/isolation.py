@@ -113,7 +113,7 @@ def first_on_path(folder: Path) -> Iterator[None]:
     """Imports look into the user's `folder` first, as if its file were a script, and find its modules and not those of
     the same names that another folder's code has imported."""
     path = list(sys.path)
-    others = {name: module for name, module in sys.modules.items() if _is_of_another(name, module, folder)}
+    others = {name: module for name, module in _of_packages(_packages(folder)) if _place(name, module) != folder}
     for name in others:
         del sys.modules[name]
     sys.modules.update(_modules.get(folder, {}))
@@ -122,9 +122,9 @@ def first_on_path(folder: Path) -> Iterator[None]:
         yield
     finally:
         sys.path[:] = path
-        own = {name: module for name, module in sys.modules.items() if _place(name, module) == folder}
         clashing = {name.partition(".")[0] for name in others}
-        _modules.setdefault(folder, {}).update({n: m for n, m in own.items() if n.partition(".")[0] in clashing})
+        own = {name: module for name, module in _of_packages(clashing) if _place(name, module) == folder}
+        _modules.setdefault(folder, {}).update(own)
         for name in _modules[folder]:
             sys.modules.pop(name, None)
         sys.modules.update(others)
@@ -139,12 +139,16 @@ def forget_modules(files: set[Path]) -> None:
                 del modules[name]
 
 
-def _is_of_another(name: str, module: Any, folder: Path) -> bool:
-    """Whether a module that is not installed has a name that a module in `folder` has as well."""
-    package = name.partition(".")[0]
-    if not ((folder / f"{package}.py").is_file() or (folder / package / "__init__.py").is_file()):
-        return False
-    return _place(name, module) not in (None, folder)
+def _packages(folder: Path) -> set[str]:
+    """The imported modules and packages, no submodules, that have the name of one in `folder`."""
+    imported = {name.partition(".")[0] for name in list(sys.modules)}
+    return {n for n in imported if (folder / f"{n}.py").is_file() or (folder / n / "__init__.py").is_file()}
+
+
+def _of_packages(packages: set[str]) -> list[tuple[str, Any]]:
+    """The imported modules of the user's that `packages` hold, by name."""
+    found = [(name, module) for name, module in list(sys.modules.items()) if name.partition(".")[0] in packages]
+    return [(name, module) for name, module in found if _place(name, module) is not None]
 
 
 def _place(name: str, module: Any) -> Path | None:

@@ -115,6 +115,7 @@ def test_fashion_mnist() -> None:
     assert np.bincount(data.train.labels).tolist() == [6000] * 10
 
 
+@pytest.mark.slow
 def test_cifar10_parquet(real_data: Path) -> None:
     data = load(f"parquet:{real_data / 'cifar10'}", title="CIFAR-10 (JPEG copy)")
     check_contract(data)

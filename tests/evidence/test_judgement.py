@@ -161,12 +161,13 @@ def test_few_configurations_go_the_same_way_by_chance():
     assert (one.telling.tells, one.telling.num_configurations) == (True, 1)
 
 
+@pytest.mark.parametrize("draws", [40, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("luck", "seeds", "models"),
     # Of one configuration, its own luck is what is asked.
     [*product(("configuration", "seed", "network"), (3, 5), (6,)), *product(("seed", "network"), (3, 5), (1,))],
 )
-def test_a_measure_that_has_nothing_to_do_with_labels_rarely_tells_them(seeds, models, luck):
+def test_a_measure_that_has_nothing_to_do_with_labels_rarely_tells_them(seeds, models, luck, draws):
     """Long-tailed values, drawn for configurations with their labels, for seeds with theirs, or for single networks."""
     generator = np.random.default_rng(0)
     table = make_table(seeds=seeds, widths=[f"mlp-1x{8 * (1 + width)}" for width in range(models)], rates=(0.1,))
@@ -174,30 +175,31 @@ def test_a_measure_that_has_nothing_to_do_with_labels_rarely_tells_them(seeds, m
     own = {"configuration": ["corruption", "model"], "seed": ["corruption", "seed"], "network": []}[luck]
     share = table.groupby(own).ngroup().to_numpy() if own else np.arange(len(table))
     found = []
-    for _ in range(200):
+    for _ in range(draws):
         values = np.exp(2 * generator.standard_normal(share.max() + 1))[share]
         values *= np.exp(0.2 * generator.standard_normal(len(table)))
         found.append(telling(table.assign(measure=values), "measure").tells)
-    most = stats.binom.ppf(0.999, 200, 0.05)
+    most = stats.binom.ppf(0.999, draws, 0.05)
     assert found.count(True) <= most
     assert found.count(False) <= most
 
 
+@pytest.mark.parametrize("draws", [30, pytest.param(100, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("seeds", [1, 3])
-def test_granulated_agreement_excludes_0_rarely_by_chance(seeds):
+def test_granulated_agreement_excludes_0_rarely_by_chance(seeds, draws):
     """Measure and gap drawn apart, by configuration and by network; pairs have configurations in common."""
     generator = np.random.default_rng(0)
     table = make_table(seeds=seeds, widths=("a", "b", "c", "d"), rates=(0.01, 0.1))
     share = table.groupby(["corruption", "model", "learning_rate"]).ngroup().to_numpy()
     excluded = 0
-    for _ in range(100):
+    for _ in range(draws):
         gap, value = (generator.standard_normal(share.max() + 1)[share] for _ in range(2))
         gap = 0.4 + 0.05 * gap + 0.02 * generator.standard_normal(len(table))
         own = {"generalization_gap": gap, "test_accuracy": 1 - gap}
         own["measure"] = value + 0.3 * generator.standard_normal(len(table))
         interval = judge_values(table.assign(**own), "measure", resamples=2).ranking.granulated
         excluded += interval.low > 0 or interval.high < 0
-    assert excluded <= stats.binom.ppf(0.999, 100, 0.06)
+    assert excluded <= stats.binom.ppf(0.999, draws, 0.06)
 
 
 def test_missing_values_and_failed_checks_are_left_out():
