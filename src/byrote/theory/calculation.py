@@ -26,7 +26,11 @@ OnStage: TypeAlias = Callable[[str, float], None]
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a calculation finds."""
+    """What a calculation finds.
+
+    >>> Result({"largest_n": 512, "seconds": 3.5}, {"accuracy": np.array([1.0, 0.8])}).values["largest_n"]
+    512
+    """
 
     values: Mapping[str, Value]
     """One row of the table; NaN where a figure does not exist."""
@@ -38,6 +42,15 @@ class Calculation(Record, ABC):
     """Everything that defines one calculation on a data set: its fields, and `compute`. Frozen, hashable, validated.
 
     It may take minutes, and is kept in the store under its key: a calculation that is there is not made again.
+
+    >>> import byrote
+    >>> from byrote.theory.memorizers.worked_example import WorkedExample
+    >>> calculation = WorkedExample(num_points=8)
+    >>> calculation.label
+    'worked example, n = 8, seed 0'
+    >>> digits = byrote.load("digits")
+    >>> calculation.key(digits) == WorkedExample(num_points=8, seed=0).key(digits)
+    True
 
     Raises:
         UserError: a subclass that can be computed and has no name of its own.
@@ -86,7 +99,14 @@ class Calculation(Record, ABC):
 
 @dataclass(frozen=True, eq=False)
 class Computed:
-    """A finished calculation."""
+    """A finished calculation.
+
+    >>> import byrote
+    >>> from byrote.theory.memorizers.worked_example import WorkedExample
+    >>> computed = compute(WorkedExample(num_points=8), byrote.load("digits"))
+    >>> computed.values["num_weights"], computed.arrays["matrix"].shape  # 2n + d, and Theorem 1's matrix
+    (80, (8, 8))
+    """
 
     key: str
     calculation: Calculation

@@ -131,6 +131,7 @@ class Probe:
 
     @property
     def accuracy(self) -> float:
+        """The mean training accuracy of its runs."""
         return float(np.mean([outcome.train_accuracy for outcome in self.outcomes]))
 
     @property
@@ -140,6 +141,7 @@ class Probe:
 
     @property
     def bits(self) -> float:
+        """That they memorise of all labels: `memorised_bits` at their mean accuracy."""
         return memorised_bits(self.n, 1 - self.accuracy, self.outcomes[0].num_classes)
 
     @property

@@ -44,6 +44,7 @@ class HypothesisClass(ABC):
 
     @property
     def num_points(self) -> int:
+        """N."""
         return len(self.ranges)
 
 
@@ -124,6 +125,7 @@ def all_signs(num_points: int) -> Float64[np.ndarray, "M N"]:
 
 
 def draw_signs(draws: int, num_points: int, seed: int) -> Float64[np.ndarray, "M N"]:
+    """M vectors of fair signs, the same for the same seed."""
     return np.where(stream(seed, "signs").random((draws, num_points)) < 0.5, -1.0, 1.0)
 
 

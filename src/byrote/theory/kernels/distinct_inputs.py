@@ -25,6 +25,7 @@ class DistinctInputs:
 
     @classmethod
     def of(cls, inputs: Shaped[np.ndarray, "N ..."]) -> DistinctInputs:
+        """Inputs are equal where all their values are; 0.0 and -0.0 too."""
         vectors = np.ascontiguousarray(inputs.reshape(len(inputs), -1))
         if vectors.dtype.kind == "f":
             vectors = vectors + 0.0  # -0.0 and 0.0 are equal, and not the same bytes

@@ -38,7 +38,7 @@ from byrote.theory.kernels.kernel import Kernel, KernelFunction, Linear, find_ke
 _LOG = logging.getLogger(__name__)
 
 
-class MinNorm(BaseEstimator, ABC):
+class MinNorm(BaseEstimator, ABC):  # type: ignore[misc]
     """What the classifier and the regressor share.
 
     A kernel matrix that is singular in `dtype` (points that are equal; more points than features of a linear kernel)
@@ -96,23 +96,23 @@ class MinNorm(BaseEstimator, ABC):
     device: str
     on_progress: OnStage | None
 
-    # Without annotations: until `fit`, scikit-learn's parameters take any value.
+    # Until `fit`, scikit-learn's parameters take any value.
     def __init__(
         self,
-        kernel="gaussian",
-        width=None,
-        ridge=0.0,
-        solver="auto",
-        dtype="float64",
-        memory_budget=None,
-        leave_one_out=False,
-        overwrite=False,
-        tolerance=1e-4,
-        max_epochs=300,
-        random_state=0,
-        device="cpu",
-        on_progress=None,
-    ):
+        kernel: Any = "gaussian",
+        width: Any = None,
+        ridge: Any = 0.0,
+        solver: Any = "auto",
+        dtype: Any = "float64",
+        memory_budget: Any = None,
+        leave_one_out: Any = False,
+        overwrite: Any = False,
+        tolerance: Any = 1e-4,
+        max_epochs: Any = 300,
+        random_state: Any = 0,
+        device: Any = "cpu",
+        on_progress: Any = None,
+    ) -> None:
         self.kernel = kernel
         self.width = width
         self.ridge = ridge
@@ -278,10 +278,15 @@ class MinNorm(BaseEstimator, ABC):
         return columns.to(self.device, getattr(torch, self.dtype))
 
 
-class MinNormClassifier(ClassifierMixin, MinNorm):
+class MinNormClassifier(ClassifierMixin, MinNorm):  # type: ignore[misc]
     """The class of the largest of K outputs, which meet their one-hot targets at minimum norm.
 
     Parameters and attributes are `MinNorm`'s, and `classes_`, the K classes in order.
+
+    >>> points, labels = np.linspace(0, 1, 6)[:, None], ["a", "b", "b", "a", "b", "a"]
+    >>> model = MinNormClassifier(kernel="gaussian", width=0.1).fit(points, labels)
+    >>> model.predict(points).tolist(), model.score(points, labels), model.solver_
+    (['a', 'b', 'b', 'a', 'b', 'a'], 1.0, 'cholesky')
     """
 
     def predict(self, X: Any) -> np.ndarray:
@@ -306,11 +311,15 @@ class MinNormClassifier(ClassifierMixin, MinNorm):
         return float(np.mean(values.argmax(axis=1) != targets.argmax(axis=1)))
 
 
-class MinNormRegressor(RegressorMixin, MultiOutputMixin, MinNorm):
+class MinNormRegressor(RegressorMixin, MultiOutputMixin, MinNorm):  # type: ignore[misc]
     """Real targets, one or several, met at minimum norm. Parameters and attributes are `MinNorm`'s.
 
     Several targets share one kernel matrix and its factor: labellings of the same points, one-hot and side by side,
     cost next to nothing beside the first.
+
+    >>> model = MinNormRegressor(kernel="linear").fit([[1.0, 0.0], [0.0, 2.0]], [3.0, 4.0])
+    >>> model.predict([[1.0, 1.0]]).round(9).tolist(), round(float(model.norm_), 9)  # weights 3 and 2
+    ([5.0], 3.605551275)
     """
 
     def predict(self, X: Any) -> np.ndarray:

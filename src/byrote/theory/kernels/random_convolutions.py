@@ -109,10 +109,12 @@ class RandomConvFeatures:
 
     @property
     def num_filters(self) -> int:
+        """M, both of each filter and its opposite."""
         return 2 * len(self.filters)
 
     @property
     def num_features(self) -> int:
+        """Of an image."""
         return self.num_filters * self.grid**2
 
     def __call__(self, images: Float[Tensor, "N C H W"], *, block_images: int = 16) -> Float32[Tensor, "N D"]:

@@ -51,6 +51,7 @@ class KernelRidge:
             raise UserError(f"got a ridge of strength {self.strength:g}, expected a positive number")
 
     def predictions(self, points: Float64[Tensor, "M D"]) -> Float64[Tensor, " M"]:
+        """f at `points`."""
         return self._coefficients @ gram(self.kernel, self.inputs, points)
 
     def without_each(self, points: Float64[Tensor, "M D"]) -> Float64[Tensor, "N M"]:

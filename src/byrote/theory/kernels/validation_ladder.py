@@ -24,6 +24,8 @@ MOST_TRIED_ON = 12_000
 
 @dataclass(frozen=True)
 class Ladder:
+    """The values tried, and the error of each."""
+
     tried: tuple[float, ...] = ()
     """Ascending."""
     errors: tuple[float, ...] = ()
@@ -56,6 +58,7 @@ class Trial:
 
     @classmethod
     def of(cls, labels: Int64[np.ndarray, " P"], num_classes: int, seed: int) -> Trial:
+        """From `labels` [P] of training examples: all of them, or 12,000, of which a sixth are held out."""
         sample = stratified_rows(labels, min(len(labels), MOST_TRIED_ON), stream(seed, "trial"))
         fitted, held_out = held_out_rows(labels[sample], HELD_OUT, seed)
         rows = sample[np.concatenate([fitted, held_out])]

@@ -49,9 +49,11 @@ class TrainingLoss:
             return sum(float(self._part(weights, *batch)) for batch in self._batches)
 
     def gradient(self, weights: Float64[Tensor, " P"]) -> Float64[Tensor, " P"]:
+        """At `weights`."""
         return self.value_and_gradient(weights)[1]
 
     def value_and_gradient(self, weights: Float64[Tensor, " P"]) -> tuple[float, Float64[Tensor, " P"]]:
+        """Both at `weights`, in one pass."""
         value, total = 0.0, torch.zeros_like(weights)
         for batch in self._batches:
             at = weights.detach().requires_grad_()

@@ -49,6 +49,7 @@ class AffineLayer:
 
     @property
     def weight(self) -> Tensor:
+        """In the shape that torch gives it."""
         return self.module.weight
 
     @property
@@ -58,6 +59,7 @@ class AffineLayer:
 
     @property
     def num_parameters(self) -> int:
+        """Weights and biases."""
         return sum(parameter.numel() for parameter in self.module.parameters())
 
     def linear(self, x: Float[Tensor, "B ..."], weight: Tensor) -> Float[Tensor, "B ..."]:
@@ -74,6 +76,8 @@ class AffineLayer:
 
 @dataclass(frozen=True, eq=False)
 class LayeredNetwork:
+    """Affine layers, one after another, with what lies between them."""
+
     network: nn.Sequential
     """The same function as the network's in evaluation mode, without batch norm and dropout."""
     layers: tuple[AffineLayer, ...]

@@ -27,7 +27,12 @@ such examples too, of the error in which classes have the same shares. Inputs ar
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """What a network was trained on, as it sees it: preprocessed inputs, labels corrupted or not."""
+    """What a network was trained on, as it sees it: preprocessed inputs, labels corrupted or not.
+
+    >>> seen = TrainingSet(torch.zeros(5, 3), torch.tensor([0, 1, 1, 0, 1]), num_classes=2)
+    >>> len(seen), seen.input_shape
+    (5, (3,))
+    """
 
     inputs: Float[Tensor, "N ..."]
     labels: Int64[Tensor, " N"]
@@ -35,6 +40,7 @@ class TrainingSet:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
+        """Of one example."""
         return tuple(self.inputs.shape[1:])
 
     def __len__(self) -> int:
@@ -50,6 +56,15 @@ Kind = Literal["bound", "margin", "norm", "sharpness", "baseline"]
 
 @dataclass(frozen=True)
 class Measure:
+    """A function of a trained network, and what to make of its value.
+
+    >>> def distance(model, initial_state, data, outcome):
+    ...     pairs = zip(model.parameters(), initial_state.values(), strict=True)
+    ...     return sum(float((weights - start).square().sum()) for weights, start in pairs) ** 0.5
+    >>> Measure(distance, "norm", "distance from initialisation", "Nagarajan and Kolter 2019").larger_is_worse
+    True
+    """
+
     function: MeasureFunction
     """Of a bound: what it says of the 0-1 error on new examples, beyond the error on the training set. At least 1 in
     all is vacuous."""

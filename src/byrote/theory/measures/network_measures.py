@@ -32,6 +32,7 @@ class NetworkMeasures(TrainedOnLabels):
 
     @property
     def spec(self) -> TrainSpec:
+        """Of the run."""
         own = {name: getattr(self, name) for name in ("model", "n_train", "seed", "data_seed")}
         return TrainSpec.model_validate(self.recipe.model_dump() | own | {"corruptions": self.corruptions})
 

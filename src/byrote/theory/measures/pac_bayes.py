@@ -86,6 +86,8 @@ def pac_bayes_bound(
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
+    """A Gaussian over all weights, each with a deviation of its own."""
+
     mean: Float[Tensor, " P"]
     log_deviation: Float[Tensor, " P"]
 
@@ -93,6 +95,7 @@ class Posterior:
 def optimize(
     network: FlatNetwork, prior: Float[Tensor, " P"], data: TrainingSet, *, steps: int, generator: torch.Generator
 ) -> Posterior:
+    """The posterior that `steps` of Adam on the bound find, starting from the trained weights."""
     mean = network.weights.clone().requires_grad_()
     log_deviation = torch.full_like(mean, math.log(_FIRST_DEVIATION)).detach().requires_grad_()
     n = len(data)

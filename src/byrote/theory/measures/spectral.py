@@ -47,6 +47,8 @@ from byrote.training.outcome import TrainOutcome
 
 @dataclass(frozen=True)
 class LayerNorms:
+    """Norms of a layer that the complexity is made of."""
+
     spectral: float
     two_one: float
     lipschitz: float

@@ -178,6 +178,10 @@ class Memorizer(ProjectedNetwork):
     """sum_j w_j max(<a, x> - b_j, 0), with nothing but a `[D]`, b `[N]` and w `[N]` or `[N, K]`.
 
     Hinge j belongs to the j-th point in the order of the projections.
+
+    >>> network = memorizer([[0.0], [1.0], [3.0]], [2.0, 5.0, 1.0])
+    >>> network.evaluate_sorted(torch.tensor([[0.0], [0.5], [1.0], [2.0]])).round(decimals=9).tolist()
+    [2.0, 3.5, 5.0, 3.0]
     """
 
     def __init__(
@@ -208,6 +212,13 @@ def memorizer(
     sets the limit: the sum in `forward` has an error of about `construction.forward_rounding`, that of
     `evaluate_sorted` is `construction.largest_error`.
 
+    >>> x, labels = np.random.default_rng(0).standard_normal((100, 20)), np.arange(100) % 7
+    >>> network = memorizer(x, labels)
+    >>> sum(weights.numel() for weights in network.parameters())  # 2n + d
+    220
+    >>> bool((network.classify(torch.from_numpy(x)).numpy() == labels).all())
+    True
+
     Args:
         x: N points `[N, ...]` of real numbers, as an array or tensor; computed with in float64.
         y: N real targets; or whole numbers, which are classes 0..K-1 unless some are negative.
@@ -229,7 +240,14 @@ def memorizer(
 
 
 class DeepMemorizer(ProjectedNetwork):
-    """Hidden layers of hinges; those of the first read <a, x>, those of the others what its first hinge passes on."""
+    """Hidden layers of hinges; those of the first read <a, x>, those of the others what its first hinge passes on.
+
+    >>> network = deep_memorizer([[0.0], [1.0], [3.0]], [2.0, 5.0, 1.0], depth=3)
+    >>> network.evaluate_sorted(torch.tensor([[0.0], [0.5], [1.0], [2.0]])).round(decimals=9).tolist()
+    [2.0, 3.5, 5.0, 3.0]
+    >>> network.depth, network.widths
+    (3, (3, 2))
+    """
 
     def __init__(
         self,
@@ -294,6 +312,13 @@ def deep_memorizer(
     a threshold and K weights, n hinges and one for each hidden layer but the last, and the offset that keeps sums
     non-negative. Connections that carry a number on are fixed to 1 (`num_connections` counts them too). At depth 2 it
     is the network of `memorizer`.
+
+    >>> x, labels = np.random.default_rng(0).standard_normal((100, 20)), np.arange(100) % 7
+    >>> network = deep_memorizer(x, labels, depth=4)
+    >>> network.widths, network.construction.num_weights
+    ((35, 36, 34), 225)
+    >>> bool((network.classify(torch.from_numpy(x)).numpy() == labels).all())
+    True
 
     Args:
         x, y, num_classes, outputs, seed: as for `byrote.memorizer`; equal points are one point here.

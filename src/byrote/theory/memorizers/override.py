@@ -54,7 +54,15 @@ class Intervention:
 
 
 class OverriddenNetwork(nn.Module):
-    """A network plus tents: net(x) + sum_t h_t max(1 - s_t |<a, x> - c_t|, 0) on the output that tent t belongs to."""
+    """A network plus tents: net(x) + sum_t h_t max(1 - s_t |<a, x> - c_t|, 0) on the output that tent t belongs to.
+
+    >>> points = torch.tensor([[0.0, 1.0], [2.0, 0.0], [0.5, 0.5]])
+    >>> overridden = override(nn.Linear(2, 1), points[:2], [100.0, -100.0])
+    >>> overridden.intervention.num_tents, overridden.intervention.num_weights  # 3 a tent, and d
+    (2, 8)
+    >>> overridden.changed_predictions(points)
+    2
+    """
 
     intervention: Intervention
 
@@ -111,6 +119,13 @@ def override(
 
     A tent is no wider than half the distance to the nearest other point it was told of, chosen or known, so it changes
     none of them. Points that already have the wanted output get no tent. 3 weights a tent and d for the direction.
+
+    >>> network, x = nn.Linear(2, 3), torch.tensor([[0.0, 1.0], [2.0, 0.0], [1.0, 1.0]])
+    >>> overridden = override(network, x[:2], [2, 1], known=x)
+    >>> overridden(x[:2]).argmax(1).tolist()
+    [2, 1]
+    >>> bool((overridden(x[2:]) == network(x[2:])).all())
+    True
 
     Args:
         net: from inputs `[B, ...]` to logits `[B, K]`, or to one real number `[B]` or `[B, 1]`. It is wrapped, not

@@ -48,6 +48,7 @@ def num_features(points: Shaped[np.ndarray, "N ..."]) -> int:
 
 
 def as_vectors(points: Shaped[np.ndarray, "B ..."]) -> Float64[np.ndarray, "B D"]:
+    """Each point's numbers in a row, in float64."""
     return points.reshape(len(points), -1).astype(np.float64, copy=False)
 
 
