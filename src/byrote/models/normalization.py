@@ -44,7 +44,7 @@ class LocalResponseNorm(nn.Module):
         self.register_buffer("band", band, persistent=False)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        return _LocalResponseNorm.apply(x, self.band, self.bias, self.alpha, self.beta)[0]
+        return _LocalResponseNorm.apply(x, self.band, self.bias, self.alpha, self.beta)[0]  # type: ignore[no-untyped-call]
 
 
 class _LocalResponseNorm(torch.autograd.Function):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
@@ -72,7 +73,7 @@ def _log_chance_of_one(codes: np.ndarray) -> float:
     return _log_arrangements(_columns(codes)) - sum(_log_arrangements(Counter(row.tolist())) for row in codes)
 
 
-def _log_arrangements(values: Counter) -> float:
+def _log_arrangements(values: Counter[Any]) -> float:
     """Of the number of distinct orders of P values, P! / (product of m! over the values that occur m times)."""
     counts = np.array(list(values.values()))
     return float(special.gammaln(counts.sum() + 1) - special.gammaln(counts + 1).sum())

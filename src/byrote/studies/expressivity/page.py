@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import altair as alt
@@ -88,7 +88,7 @@ def construction_figure(built: pd.DataFrame) -> Figure:
     d, num_classes = int(built["d"].iloc[0]), int(built["num_classes"].iloc[0])
     largest = int(built["n"].max())
     grid = np.unique(np.geomspace(min(8, largest), largest, _CURVE_POINTS).round().astype(int))
-    formulas = {
+    formulas: dict[str, Callable[[int], float]] = {
         THEOREM: lambda n: bounds.theorem_1(n, d),
         HYPERPLANES: lambda n: bounds.hyperplanes(n, d),
         TWO_HIDDEN: lambda n: bounds.two_hidden_layers(n, d),
