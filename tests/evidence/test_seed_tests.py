@@ -28,7 +28,9 @@ def test_few_seeds_and_ties_decide_nothing(values):
 
 
 def test_seeds_that_agree_are_no_surer_than_the_measurement():
-    assert sides([0.2] * 3).above < 1e-6
+    assert sides([0.2] * 3) == UNKNOWN
+    assert sides_of(Interval(0.2, 0.2, 0.2, 3), 0.0) == UNKNOWN
+    assert seeds_wanted([0.2] * 3) == 4
     assert sides([0.2] * 3, least_deviation=0.2).above > LEVEL
 
 

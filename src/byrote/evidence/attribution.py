@@ -282,7 +282,8 @@ def noise_in_words(runs: pd.DataFrame, noise: float) -> str:
 
 
 def _excludes_0(effects: pd.DataFrame) -> pd.Series:
-    return (effects["low"] > 0) | (effects["high"] < 0)
+    """Seeds that all agree do not show how others would differ: an interval without a width tells nothing."""
+    return ((effects["low"] > 0) | (effects["high"] < 0)) & (effects["low"] < effects["high"])
 
 
 def _shares(attribution: Attribution, shares: pd.DataFrame) -> str:

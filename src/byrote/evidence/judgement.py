@@ -1,11 +1,11 @@
 """Judging a measure of complexity by the networks of a zoo: a table of values and gaps -> what the measure explains.
 
-Three questions. Does it tell true labels from random ones, on the same architecture, recipe and inputs? A measure that
-does not cannot explain the generalization gap. Does it rank networks as their gaps do, overall and where a single
-factor changes? Does it do so better than what costs nothing: the number of parameters, the time to fit?
+Does it rank networks as their gaps do, overall and where a single factor changes? Does it do so better than what costs
+nothing: the number of parameters, the time to fit? Intervals are of each measure by itself. (Whether it tells true
+labels from random ones is the first question, which telling.py answers for all measures at once.)
 
-Source     Zhang et al. (ICLR 2017), section 2.2, for the first; Jiang et al., Fantastic generalization measures and
-           where to find them (ICLR 2020), section 3, for the granulated Kendall coefficient; Dziugaite, Drouin, Neal,
+Source     Jiang et al., Fantastic generalization measures and where to find them (ICLR 2020), section 3, for the
+           granulated Kendall coefficient; Dziugaite, Drouin, Neal,
            Rajkumar, Caballero, Wang, Mitliagkas, Roy, In search of robust measures of generalization (NeurIPS 2020),
            for the worst environment's sign error.
 """
@@ -21,8 +21,8 @@ import pandas as pd
 from jaxtyping import Float, Int64
 from scipy import stats
 
-from byrote.evidence.intervals import Interval, joined, mean_interval
-from byrote.evidence.permutations import EACH_SIDE, group_exchanges, sign_flips
+from byrote.evidence.intervals import Interval
+from byrote.evidence.telling import OWN
 
 RESAMPLES = 1000
 FACTORS = ("model", "corruption", "learning_rate", "batch_size", "weight_decay", "dropout", "augmentation")
@@ -30,64 +30,6 @@ FACTORS = ("model", "corruption", "learning_rate", "batch_size", "weight_decay",
 LEAST_PAIRS = 10
 """A factor of fewer is left out, whose mean would count as much as that of hundreds; and so is an environment: of many
 small ones, some are wrong throughout by chance."""
-SAME = 0.01
-"""A relative difference that is surely below a hundredth counts as none."""
-FEWEST_SEEDS, FEWEST_CONFIGURATIONS = 3, 5
-"""Of three seeds' networks, all six are in order by chance in one of twenty cases; five signs agree in one of 32."""
-EACH_BY_ITSELF = (
-    "Each measure is tried by itself, with an error of 5%. Of fifteen independent ones that know nothing of labels, "
-    "one at least would be said to tell them apart in about half of all studies: a measure that was picked among many "
-    "for its 'yes' wants another try with other seeds."
-)
-_NUMBERS = {FEWEST_SEEDS: "Three", FEWEST_CONFIGURATIONS: "Five"}
-
-
-@dataclass(frozen=True)
-class Telling:
-    """Whether a measure is larger on random labels than on true ones, over C configurations with S seeds each."""
-
-    difference: Interval
-    """Mean of (random - true) / (|random| + |true|), from -1 to 1. Networks of a configuration share it, and those of a
-    seed share its draw of labels, so the interval `joins` that of the means of configurations with that of the means of
-    seeds; of one configuration it is that over seeds. NaN ends with one seed."""
-    p_larger: float
-    """That exchanging labels, true for random, gives as large a difference: in whole configurations with all of their
-    seeds, or with a single one among its networks."""
-    p_smaller: float
-    """The same for as small a difference."""
-    share_larger: float
-    """Of the pairs, how often it is larger on random labels."""
-    num_pairs: int
-    num_unfitted: int
-    """Pairs of which one network had not fitted: they decide nothing."""
-    num_configurations: int
-    num_seeds: int
-
-    @property
-    def tells(self) -> bool | None:
-        """Whether it is larger: not decided where neither is sure to 95%, nor that it is equal but for SAME."""
-        if not self.num_pairs or math.isnan(self.difference.low):
-            return None
-        if self.difference.low > 0 and self.p_larger <= EACH_SIDE:
-            return True
-        is_smaller = self.difference.high < 0 and self.p_smaller <= EACH_SIDE
-        is_same = self.difference.low > -SAME and self.difference.high < SAME
-        return False if is_smaller or is_same else None
-
-    @property
-    def would_decide(self) -> str:
-        """What to try where nothing is decided."""
-        if not self.num_pairs:
-            return "Networks of one configuration and seed that fit both true and random labels would tell."
-        if self.num_seeds < FEWEST_SEEDS:
-            return f"{_NUMBERS[FEWEST_SEEDS]} seeds would tell."
-        if 1 < self.num_configurations < FEWEST_CONFIGURATIONS:
-            return (
-                f"{_NUMBERS[FEWEST_CONFIGURATIONS]} configurations would tell: of {self.num_configurations}, all go "
-                "the same way by chance too often."
-            )
-        more = "more configurations or seeds" if self.num_configurations > 1 else "more seeds"
-        return f"The difference is within noise: {more} may tell."
 
 
 @dataclass(frozen=True)
@@ -114,7 +56,6 @@ class Judgement:
     measure: str
     num_networks: int
     """Those that have fitted, and for which the measure has a value."""
-    telling: Telling
     ranking: Ranking
     over_baselines: dict[str, Interval]
     """Per baseline, its own overall tau subtracted from the measure's, on the networks that have both; interval by
@@ -130,7 +71,7 @@ def judge_values(
     """
     sound = table[table["failed_checks"] == ""]
     usable = sound[sound["fitted"].astype(bool) & np.isfinite(sound[measure].astype(float))]
-    configurations = usable.groupby(["model", *_varied(usable, _OWN), "corruption", "corruption_rate"], sort=False)
+    configurations = usable.groupby(["model", *_varied(usable, OWN), "corruption", "corruption_rate"], sort=False)
     clusters = configurations.ngroup().to_numpy() if len(usable) else np.empty(0, dtype=int)
     generator = np.random.default_rng(seed)
     weights = _resampled(clusters, resamples, generator)
@@ -147,51 +88,13 @@ def judge_values(
     return Judgement(
         measure,
         len(usable),
-        telling(sound, measure),
         _ranking(usable, clusters, measure, _percentiles(overall[0], taus, len(usable))),
         against,
     )
 
 
-_OWN = ("learning_rate", "batch_size", "weight_decay", "dropout", "augmentation", "n_train")
-
-
 def _varied(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     return [name for name in columns if name in table and table[name].nunique() > 1]
-
-
-def telling(table: pd.DataFrame, measure: str) -> Telling:
-    """Of the column `measure` of `table`, which has a row a network, turned so that larger should mean a larger gap."""
-    own = ["model", *_varied(table, _OWN)]
-    columns = [*own, "seed", measure, "fitted"]
-    labels = [table.loc[table["corruption"] == name, columns] for name in ("random-labels", "true-labels")]
-    pairs = labels[0].merge(labels[1], on=[*own, "seed"], suffixes=("_random", "_true"))
-    fitted = pairs["fitted_random"].astype(bool) & pairs["fitted_true"].astype(bool)
-    values = {name: pairs[f"{measure}_{name}"].astype(float) for name in ("random", "true")}
-    both = pairs.assign(**values)[fitted & np.isfinite(values["random"]) & np.isfinite(values["true"])]
-    random, true = both["random"].to_numpy(float), both["true"].to_numpy(float)
-    size = np.abs(random) + np.abs(true)
-    relative = np.divide(random - true, size, out=np.zeros_like(size), where=size > 0)
-    by_configuration, by_seed = (
-        pd.Series(relative, both.index).groupby([both[name] for name in names]).mean().to_numpy()
-        for names in (own, ["seed"])
-    )
-    difference = mean_interval(by_seed)
-    if len(by_configuration) == 1:
-        p_larger, p_smaller = group_exchanges(random, true), group_exchanges(true, random)
-    else:
-        p_larger, p_smaller = sign_flips(by_configuration), sign_flips(-by_configuration)
-        difference = joined(mean_interval(by_configuration), difference)
-    return Telling(
-        difference=difference,
-        p_larger=p_larger,
-        p_smaller=p_smaller,
-        share_larger=float((random > true).mean()) if len(random) else math.nan,
-        num_pairs=len(random),
-        num_unfitted=int((~fitted).sum()),
-        num_configurations=len(by_configuration),
-        num_seeds=len(by_seed),
-    )
 
 
 def _ranking(usable: pd.DataFrame, clusters: Int64[np.ndarray, " M"], measure: str, overall: Interval) -> Ranking:
@@ -242,6 +145,8 @@ def _granulated(factors: Sequence[_Agreements], clusters: Int64[np.ndarray, " M"
     twice = np.bincount(dyads.ravel(), deviations)
     # Not below that of pairs which all are independent.
     variance = max(float((of_cluster**2).sum() - (twice**2).sum()), float((deviations**2).sum()))
+    if not variance:  # pairs that all agree do not show how others would differ
+        return Interval(mean, math.nan, math.nan, num_clusters)
     half = float(stats.t.ppf(0.975, num_clusters - 1)) * math.sqrt(variance)
     return Interval(mean, max(mean - half, -1.0), min(mean + half, 1.0), num_clusters)
 
@@ -299,4 +204,6 @@ def _percentiles(estimate: float, draws: np.ndarray, n: int) -> Interval:
     if not len(finite) or not math.isfinite(estimate):
         return Interval(estimate, math.nan, math.nan, n)
     low, high = np.percentile(finite, [2.5, 97.5])
+    if low == high:  # resamples that all agree do not show how others would differ
+        return Interval(estimate, math.nan, math.nan, n)
     return Interval(estimate, float(low), float(high), n)

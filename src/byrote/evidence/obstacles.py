@@ -31,24 +31,33 @@ def obstacle(runs: pd.DataFrame, num_planned: int, *, fitted: bool = False, fini
     if len(failed):
         names = sorted(set("; ".join(failed["failed_checks"]).split("; ")))
         return (
-            f"A self-check failed in {len(failed)} of {len(runs)} runs ({', '.join(names)}): nothing follows from them "
-            "until what it found is mended."
+            f"A self-check failed in {_of(failed, runs)} ({', '.join(names)}): nothing follows from "
+            f"{'it' if len(runs) == 1 else 'them'} until what it found is mended."
         )
     lost = runs[runs["stop_reason"] == "non-finite loss"]
     if (finite or fitted) and len(lost):
         return (
-            f"The loss was no longer finite in {len(lost)} of {len(runs)} runs ({_each(lost)}): they have diverged, "
-            f"and more training would not help; {remedy(lost)}."
+            f"The loss was no longer finite in {_of(lost, runs)} ({_each(lost)}): "
+            f"{'it has' if len(runs) == 1 else 'they have'} diverged, and more training would not help; {remedy(lost)}."
         )
     unfitted = runs[~runs["fitted"].astype(bool)]
     if fitted and len(unfitted):
         each = _each(unfitted)
-        return f"{len(unfitted)} of {len(runs)} runs stopped before they had fitted ({each}): {remedy(unfitted)}."
+        which, they = _of(unfitted, runs), "it" if len(runs) == 1 else "they"
+        return f"{which[:1].upper()}{which[1:]} stopped before {they} had fitted ({each}): {remedy(unfitted)}."
     return None
 
 
+def _of(some: pd.DataFrame, runs: pd.DataFrame) -> str:
+    return "the one run" if len(runs) == 1 else f"{len(some)} of {len(runs)} runs"
+
+
 def unfinished(num_missing: int, num_planned: int, what: str) -> str:
-    """ "3 of 12 runs have not finished: ..."."""
+    """ "3 of 12 runs have not finished: ...", "The one run has not finished: ...". `what` is a plural."""
+    if num_planned == 1:
+        noun, space, rest = what.partition(" ")
+        one = f"{noun.removesuffix('s')}{space}{rest}"
+        return f"The one {one} has not finished: the same command, given again, makes it."
     return (
         f"{num_missing} of {num_planned} {what} have not finished: the same command, given again, makes those that are "
         "missing."

@@ -36,7 +36,8 @@ UNKNOWN = Sides(1.0, 1.0)
 def sides(
     values: Sequence[float] | Float[np.ndarray, " S"], threshold: float = 0.0, *, least_deviation: float = 0.0
 ) -> Sides:
-    """Student's test that the mean of one value a seed is `threshold`.
+    """Student's test that the mean of one value a seed is `threshold`; nothing of seeds that all agree, which do not
+    show how others would differ.
 
     Args:
         least_deviation: of each value, by the measurement alone: seeds that agree to one epoch of training may have a
@@ -47,17 +48,20 @@ def sides(
         return UNKNOWN
     error = max(float(array.std(ddof=1)), least_deviation) / math.sqrt(len(array))
     away = float(array.mean()) - threshold
-    p_value = 2 * float(stats.t.sf(abs(away) / error, len(array) - 1)) if error else 0.0
+    if error <= 1e-12 * abs(away):
+        return UNKNOWN
+    p_value = 2 * float(stats.t.sf(abs(away) / error, len(array) - 1))
     return Sides(p_value, 1.0) if away > 0 else Sides(1.0, p_value)
 
 
 def sides_of(interval: Interval, threshold: float) -> Sides:
-    """Of a 95% interval, with half-widths that grow with confidence as a normal distribution's do."""
+    """Of a 95% interval, with half-widths that grow with confidence as a normal distribution's do; nothing of one
+    without a width."""
     away = interval.mean - threshold
     half_width = interval.mean - interval.low if away > 0 else interval.high - interval.mean
-    if not math.isfinite(half_width) or not away:
+    if not math.isfinite(half_width) or not away or not half_width:
         return UNKNOWN
-    p_value = 2 * float(stats.norm.sf(abs(away) * float(stats.norm.ppf(0.975)) / half_width)) if half_width else 0.0
+    p_value = 2 * float(stats.norm.sf(abs(away) * float(stats.norm.ppf(0.975)) / half_width))
     return Sides(p_value, 1.0) if away > 0 else Sides(1.0, p_value)
 
 
@@ -78,6 +82,8 @@ def seeds_wanted(values: Sequence[float] | Float[np.ndarray, " S"], threshold: f
     if len(array) < LEAST_SEEDS:
         return LEAST_SEEDS
     away, deviation = abs(float(array.mean()) - threshold), float(array.std(ddof=1))
+    if deviation <= 1e-12 * away:
+        return len(array) + 1  # one that does not agree with the others shows how seeds differ
     for number in range(len(array) + 1, MOST_SEEDS + 1):
         if away * math.sqrt(number) > float(stats.t.ppf(1 - LEVEL / 2, number - 1)) * deviation:
             return number

@@ -33,7 +33,10 @@ THREE_SEEDS = " Three seeds would tell."
 
 
 def exceeds(interval: Interval, threshold: float) -> Outcome:
-    """Whether a figure lies above `threshold`: not decided where its interval holds that, or has no ends."""
+    """Whether a figure lies above `threshold`: not decided where its interval holds that, or has no ends, or no width:
+    values that all agree do not show how others would differ."""
+    if interval.low == interval.high:
+        return "no conclusion"
     if interval.low > threshold:
         return "supported"
     return "not supported" if interval.high < threshold else "no conclusion"
@@ -52,9 +55,8 @@ def lead_kept(own: Interval, best: Interval, chance: float, share: float) -> Int
 def sum_up(outcomes: Sequence[Outcome]) -> Outcome:
     """Of a claim about several things, each decided by itself.
 
-    One that fails refutes it. It is supported by more than half that hold and none that fails: few that do say nothing
-    about the others.
+    One that fails refutes it. It is supported where all hold: those that do say nothing about the others.
     """
     if "not supported" in outcomes:
         return "not supported"
-    return "supported" if 2 * outcomes.count("supported") > len(outcomes) else "no conclusion"
+    return "supported" if outcomes and outcomes.count("supported") == len(outcomes) else "no conclusion"

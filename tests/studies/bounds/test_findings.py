@@ -33,7 +33,7 @@ def test_larger_on_random_labels_with_every_seed_tells():
     assert finding.claim == "Path norm over margin tells true labels from random ones"
     assert finding.outcome == "supported"
     assert "1.01 on true labels, 2.01 on random ones (means; networks that have fitted: 3 and 3)" in finding.statement
-    assert "Relative difference, +0.33 (95% interval over seeds: +0.3" in finding.statement
+    assert "Relative difference, +0.33 (95% interval over seeds, of this measure by itself: +0.3" in finding.statement
 
 
 def test_a_margin_tells_by_being_smaller():

@@ -98,7 +98,7 @@ NAN = np.nan
         ({"test": [0.5, 0.9, 0.9, 0.9, 0.8, 0.7]}, {}, EARLY, "supported", r"\+20.0 points .* it helps"),
         ({"test": [0.5, 0.6, 0.6, 0.6, 0.7, 0.9]}, {}, EARLY, "not supported", r"-30.0 points .* it costs"),
         (LATE, {}, EARLY, "no conclusion", "within noise"),
-        ({"steps_to_fit": None}, {}, EARLY, "no conclusion", "1 of 1 runs stopped before they had fitted"),
+        ({"steps_to_fit": None}, {}, EARLY, "no conclusion", "The one run stopped before it had fitted"),
         ({"validation": [NAN] * 6, "n_train": 40}, {}, EARLY, "no conclusion", "No examples were held out"),
         ({"test": [NAN, NAN, NAN, 0.5, 0.6, 0.6]}, {}, EARLY, "no conclusion", "evaluated only 3 times"),
         ({"failed": ("rate",)}, {}, EARLY, "no conclusion", "A self-check failed"),
@@ -130,7 +130,7 @@ def test_each_way_a_claim_can_come_out(verdict, own, other, which, outcome, word
 def test_missing_runs_decide_nothing(verdict):
     found = verdict(drop=1)
     assert [finding.outcome for finding in found] == ["no conclusion"] * 4
-    assert "1 of 1 runs have not finished" in found[EARLY].statement
+    assert "The one run has not finished" in found[EARLY].statement
     assert "1 of 2 runs have not finished" in found[TEST].statement
 
 

@@ -81,7 +81,7 @@ def test_width_is_compared_at_the_largest_n():
     ("rows", "words"),
     [
         ([row(n=100), row(n=400, failed_checks="labels fixed")], "A self-check failed (labels fixed): nothing follows"),
-        ([row(n=100)], "1 of 1 calculations for n = 400 have not finished"),
+        ([row(n=100)], "The one calculation for n = 400 has not finished"),
     ],
 )
 def test_what_failed_or_is_missing_decides_nothing(rows, words):

@@ -193,7 +193,7 @@ def test_one_seed_has_points_and_no_intervals(verdict):
 def test_runs_that_have_not_finished_decide_nothing(verdict):
     found = verdict(seeds=1, drop=1)  # without regularisers on true labels
     assert [finding.outcome for finding in found] == ["no conclusion", "supported", *["no conclusion"] * 3]
-    assert found[NECESSARY].statement.startswith("1 of 1 runs have not finished")
+    assert found[NECESSARY].statement.startswith("The one run has not finished")
     assert found[RACE].statement.startswith("1 of 8 runs have not finished")
 
 

@@ -14,7 +14,7 @@ SAYS_NOTHING = "net: the bound by uniform stability says nothing, on these data"
 
 def network(labels, seed=0, left=0.1, largest=0.5, **changes):
     row = {"calculation": "ReplacementStability", "model": "net", "corruption": labels, "seed": seed, "n_train": 90}
-    row |= {"num_classes": 10, "num_runs": 6, "num_fitted": 6, "num_steps": 9, "failed_checks": "", "rounding": 0.0}
+    row |= {"num_classes": 10, "num_runs": 20, "num_fitted": 20, "num_steps": 9, "failed_checks": "", "rounding": 0.0}
     for loss in LOSSES:
         row[f"{loss} gap"] = left
         for point in POINTS:

@@ -100,7 +100,10 @@ def test_a_single_weight_decay_can_be_drawn(data, evaluated) -> None:
     ("did", "expected"),
     [
         ({}, "Explicit regularisers do not keep networks from fitting random labels."),
-        ({("alexnet", DECAY): ADRIFT}, "1 of 4 regularised networks cannot fit random labels."),
+        (
+            {("alexnet", DECAY): ADRIFT},
+            "3 of 4 regularised networks fit random labels; the others support no conclusion.",
+        ),
         (
             {("alexnet", DECAY): STUCK | {"steps_run": 15, "stop_reason": "steps"}},
             "3 of 4 regularised networks fit random labels; the others support no conclusion.",

@@ -19,13 +19,15 @@ from byrote.evidence.attribution import (
 )
 from byrote.evidence.chance import DECISIVE
 from byrote.evidence.finding import Finding, Outcome
+from byrote.evidence.fitting_by_luck import chance_of_accuracies, luck_in_words
 from byrote.evidence.intervals import Interval, binomial_interval, joined
 from byrote.evidence.obstacles import obstacle
 from byrote.evidence.permutations import EACH_SIDE, pair_exchanges
 from byrote.evidence.rank_correlation import FEWEST, rank_correlation
-from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, MORE_SEEDS, THREE_SEEDS
+from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, MORE_SEEDS, THREE_SEEDS, exceeds
 from byrote.studies.architectures.record import Planned, Record, record
 from byrote.studies.families import family_label
+from byrote.training.replica_run import FIT
 
 Switches = Mapping[str, Mapping[str, bool]]
 """Families of switchboards, and which switches are on in each."""
@@ -91,9 +93,10 @@ def _architecture(planned: Planned, found: Record | str, num_seeds: int, num_ste
     if num_seeds > 1:
         decisive = joined(found.test_accuracy, binomial_interval(found.test_accuracy.mean, found.n_test))
     memorises = found.largest_fitted >= planned.num_examples
+    luck = luck_in_words(chance_of_accuracies([FIT], planned.num_examples, found.num_classes))
     outcome: Outcome = "no conclusion"
     if decisive.low > chance:
-        outcome = "supported" if memorises else "no conclusion"
+        outcome = "supported" if memorises and not luck else "no conclusion"
     elif decisive.high < chance + FAR_ABOVE_CHANCE * (1 - chance):
         outcome = "not supported"
     over = f"{num_seeds} seeds" if num_seeds > 1 else f"{found.n_test:,} test examples, one seed"
@@ -111,7 +114,7 @@ def _architecture(planned: Planned, found: Record | str, num_seeds: int, num_ste
     told = [f"{_WORDS[name]} by {_points(gain)}" for name, gain in found.gains.items() if not math.isnan(gain.mean)]
     if told:
         statement += f" Each alone, regularisers change test accuracy: {_and(told)}."
-    return Finding(claim, outcome, statement)
+    return Finding(claim, outcome, statement + luck)
 
 
 def _capacity(found: Record, num_steps: int) -> str:
@@ -180,7 +183,7 @@ def _switch_matters(switches: Switches, table: pd.DataFrame, num_seeds: int, res
         runs = table[table["corruption"] == "true-labels"]
         noise = examples_noise(runs, len(names))
         words = f" {noise_in_words(runs, noise)}"
-    matters = any(effect.low > 0 or effect.high < 0 for effect in shapley_intervals(found, noise))
+    matters = any(exceeds(effect, 0.0) != "no conclusion" for effect in shapley_intervals(found, noise))
     more = "" if matters else THREE_SEEDS if num_seeds < 3 else MORE_SEEDS
     return Finding(claim, "supported" if matters else "no conclusion", f"{' '.join(sentences(found))}{words}{more}")
 

@@ -12,7 +12,8 @@ import pandas as pd
 
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.intervals import Interval, mean_interval
-from byrote.evidence.judgement import Telling, telling
+from byrote.evidence.judgement import Telling
+from byrote.evidence.telling import Telling, tellings
 from byrote.theory.measures.catalog import MEASURES
 from byrote.theory.measures.measure import Measure
 
@@ -56,7 +57,24 @@ class Reading:
 
 def readings(table: pd.DataFrame) -> list[Reading]:
     """Of the table of a BoundsAnalysis: each model's measures, in the order of MEASURES."""
-    return [_reading(str(model), runs, name) for model, runs in table.groupby("model", sort=False) for name in MEASURES]
+    models = {str(model): _turned(runs) for model, runs in table.groupby("model", sort=False)}
+    told = tellings({(model, name): (own, name) for model, own in models.items() for name in MEASURES})
+    return [
+        _reading(str(model), runs, name, told[str(model), name])
+        for model, runs in table.groupby("model", sort=False)
+        for name in MEASURES
+    ]
+
+
+def _turned(runs: pd.DataFrame) -> pd.DataFrame:
+    """Sound networks, with measures turned so that larger should mean a larger gap."""
+    sound = runs[runs["failed_checks"] == ""]
+    return sound.assign(
+        **{
+            name: sound[name].astype(float) * (1 if measure.larger_is_worse else -1)
+            for name, measure in MEASURES.items()
+        }
+    )
 
 
 def findings(table: pd.DataFrame) -> list[Finding]:
@@ -92,7 +110,7 @@ def number(value: float) -> str:
     return f"{float(f'{value:.3g}'):,.10g}"
 
 
-def _reading(model: str, runs: pd.DataFrame, name: str) -> Reading:
+def _reading(model: str, runs: pd.DataFrame, name: str, told: Telling) -> Reading:
     measure = MEASURES[name]
     sound = runs[runs["failed_checks"] == ""]
     counted = sound[sound["fitted"].astype(bool) & sound[name].notna()]
@@ -106,14 +124,13 @@ def _reading(model: str, runs: pd.DataFrame, name: str) -> Reading:
 
     why_not = f"{name} (why not)"
     reasons: list[str] = runs[why_not].dropna().tolist() if why_not in runs else []
-    turned = sound.assign(**{name: sound[name].astype(float) * (1 if measure.larger_is_worse else -1)})
     return Reading(
         model=model,
         name=name,
         measure=measure,
         values=over(name),
         error_bounds=over(column) if measure.kind == "bound" else {},
-        telling=telling(turned, name),
+        telling=told,
         num_classes=int(runs["num_classes"].iloc[0]),
         why_not=next(iter(reasons), ""),
     )
@@ -143,7 +160,8 @@ def _sentences(reading: Reading) -> Iterator[str]:
     if not math.isnan(difference.low):
         yield (
             f"Relative difference, {'' if reading.measure.larger_is_worse else 'its sign reversed, '}"
-            f"{difference.mean:+.2f} (95% interval over seeds: {difference.low:+.2f} to {difference.high:+.2f})."
+            f"{difference.mean:+.2f} (95% interval over seeds, of this measure by itself: {difference.low:+.2f} to "
+            f"{difference.high:+.2f})."
         )
     if told.tells is None:
         yield told.would_decide

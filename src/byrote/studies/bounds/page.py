@@ -12,7 +12,7 @@ import pandas as pd
 from byrote.charts.figure import Figure, layered, rounded, seed_sentence, slug
 from byrote.charts.sections import Cell, PageTable, Presentation, Section, Tone
 from byrote.evidence.intervals import mean_interval
-from byrote.evidence.judgement import EACH_BY_ITSELF
+from byrote.evidence.telling import TOGETHER
 from byrote.evidence.words import percent
 from byrote.studies.bounds.findings import LABELS, Badge, Reading, Says, headline, number, readings
 from byrote.studies.bounds.study import BoundsAnalysis
@@ -32,10 +32,10 @@ _NOTES = (
     (
         "A measure tells true from random labels if the relative difference (random - true) / (|random| + |true|), "
         "turned so that larger should mean a larger gap, has a 95% interval over seeds above 0, and if exchanging the "
-        "labels among the networks gives as large a one in at most 5% of all ways. Networks that have not fitted 99% "
-        "of their labels do not count."
+        "labels among the networks makes the difference of any measure stand out as much in at most 5% of all ways. "
+        "Networks that have not fitted 99% of their labels do not count."
     ),
-    EACH_BY_ITSELF,
+    TOGETHER,
     (
         "A bound's value is its bound on the 0-1 error on new examples less the network's training error, with a "
         "probability of 95% over the draw of the training set. Vacuous: it allows an error of 1. On random "

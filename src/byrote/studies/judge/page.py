@@ -13,7 +13,7 @@ import pandas as pd
 from byrote.charts.figure import Figure, layered, rounded, slug
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.data.corruptions.record import corruption_words
-from byrote.evidence.judgement import EACH_BY_ITSELF
+from byrote.evidence.telling import TOGETHER
 from byrote.studies.judge.study import BASELINES, JudgeAnalysis, find_measure
 from byrote.theory.calculation import Computed
 
@@ -235,11 +235,7 @@ def _headline(table: pd.DataFrame, judged: Sequence[str]) -> str:
             return f"Whether {row['title']} tells true labels from random ones: no conclusion."
         return f"{row['title'][:1].upper()}{row['title'][1:]} {answer} true labels from random ones."
     num_told = int((rows["tells"] == True).sum())  # noqa: E712  (None is neither)
-    best = sum(_beaten(row).tone == "good" for row in rows.to_dict("records"))
-    return (
-        f"{num_told} of {len(rows)} measures tell true labels from random ones; {best or 'none'} "
-        f"rank{'s' if best < 2 else ''} networks better than every baseline."
-    )
+    return f"{num_told} of {len(rows)} measures tell true labels from random ones."
 
 
 def _sources(table: pd.DataFrame) -> str:
@@ -256,8 +252,12 @@ def _notes(values: pd.DataFrame, fitted: pd.Series) -> list[str]:
         "all training labels are right."
     )
     turned = "Every measure is turned so that larger should mean a larger gap; a margin counts with its sign reversed."
+    ranks = (
+        "Rank correlations, and which baselines a measure beats, are shown with intervals of each measure by itself, "
+        "and are no claims."
+    )
     within = (
         "A measure can tell true labels from random ones and yet rank networks on equal labels no better than chance: "
         "the column 'within factors' is about that."
     )
-    return [counted, turned, EACH_BY_ITSELF, within]
+    return [counted, turned, TOGETHER, ranks, within]

@@ -8,7 +8,7 @@ Cost       A user's function of the outputs takes seconds; all those judged unle
 Expected   What belongs to the architecture alone (its number of parameters, its VC dimension) does not tell them apart.
            Norms and distances that grow while noise is fitted do, and few of them rank networks within one setting of
            the labels better than the time to fit does. Three seeds: on digits 8 of 9 measures tell labels apart, on
-           500 images of CIFAR-10 (JPEG copy) 5 of 9, and none ranks networks better than every baseline.
+           500 images of CIFAR-10 (JPEG copy) 5 of 9, and none is seen to rank networks better than every baseline.
 Source     Zhang et al., Understanding deep learning requires rethinking generalization (ICLR 2017), section 2.2; and
            what judgement.py names.
 """
@@ -36,6 +36,7 @@ from byrote.errors import UserError, suggestion
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import Interval
 from byrote.evidence.judgement import Judgement, judge_values
+from byrote.evidence.telling import Telling, tellings
 from byrote.isolation import undisturbed
 from byrote.references import is_reference, load_object, users_code
 from byrote.studies.analysis import Analysis
@@ -224,6 +225,9 @@ class JudgeAnalysis(Analysis):
         """One row a measure: what judgement.py finds of it, and the time that all its values took."""
         rows = []
         values = self.values(results)
+        sound = values[values["failed_checks"] == ""]
+        names = [result.calculation.measure for result in results]  # type: ignore[attr-defined]
+        told = tellings({name: (sound, name) for name in names})
         for result in results:
             name = result.calculation.measure  # type: ignore[attr-defined]
             judgement = self._judgement(name, values)
@@ -235,7 +239,7 @@ class JudgeAnalysis(Analysis):
                     "title": measure.title,
                     "kind": measure.kind,
                     "source": measure.source,
-                    **_columns(judgement),
+                    **_columns(judgement, told[name]),
                     "num_missing": result.values["num_missing"],
                     "missing": result.values["missing"],
                     "data": self.data.label,
@@ -273,8 +277,8 @@ class JudgeAnalysis(Analysis):
         return {}
 
 
-def _columns(judgement: Judgement) -> dict[str, object]:
-    telling, ranking = judgement.telling, judgement.ranking
+def _columns(judgement: Judgement, telling: Telling) -> dict[str, object]:
+    ranking = judgement.ranking
     return {
         "num_networks": judgement.num_networks,
         "tells": telling.tells,
@@ -313,8 +317,8 @@ def _finding(row: dict[Any, Any]) -> Finding:
     between = (
         ""
         if math.isnan(row["difference_low"])
-        else f" (95% interval over {row['num_configurations']} configurations and {row['num_seeds']} seeds: "
-        f"{row['difference_low']:+.2f} to {row['difference_high']:+.2f})"
+        else f" (95% interval over {row['num_configurations']} configurations and {row['num_seeds']} seeds, of this "
+        f"measure by itself: {row['difference_low']:+.2f} to {row['difference_high']:+.2f})"
     )
     told = (
         f"Of {row['num_pairs']} pairs that differ in their labels alone, both fitted, it is larger on random labels in "

@@ -10,6 +10,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from byrote.evidence.finding import Finding, Outcome
+from byrote.evidence.fitting_by_luck import chance_of_accuracies, luck_in_words
 from byrote.evidence.intervals import Interval, accuracy_interval, interval_in_words
 from byrote.evidence.obstacles import obstacle, remedy
 from byrote.evidence.verdicts import LITTLE, MORE_EXAMPLES, exceeds
@@ -219,12 +220,14 @@ def _memorises(family: str, sweep: Sweep | str) -> Finding:
     if sweep.threshold:
         error = sweep.train_errors[:, sweep.threshold - 1].mean()
         below = f" The size before, {sweep.at(sweep.threshold - 1)}, keeps a training error of {_percent(error)}."
+    fitted = 1 - sweep.train_errors[:, sweep.threshold :].max(axis=1)
+    luck = luck_in_words(chance_of_accuracies(fitted, sweep.n_train, sweep.num_classes))
     return Finding(
         claim,
-        "supported",
+        "no conclusion" if luck else "supported",
         f"Random labels of {sweep.n_train:,} examples are fitted from {sweep.at(sweep.threshold)} on.{below} "
         f"Test error is {_percent(sweep.test_errors[:, -1].mean())} at the largest, {sweep.at(-1)}, where guessing has "
-        f"{_percent(1 - 1 / sweep.num_classes)} ({_seeds(sweep)}).",
+        f"{_percent(1 - 1 / sweep.num_classes)} ({_seeds(sweep)}).{luck}",
     )
 
 

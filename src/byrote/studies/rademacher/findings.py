@@ -133,8 +133,13 @@ def _falls(model: str, few: pd.Series | str, many: pd.Series | str) -> Finding:
         return Finding(claim, "no conclusion", few if isinstance(few, str) else str(many))
     words = f"From {few['complexity']:.3f} at n = {few['n_train']:,} to {many['complexity']:.3f} at {many['n_train']:,}"
     if few["complexity"] == many["complexity"] == 1:
+        fitted = f"It is 1 from n = {few['n_train']:,} to {many['n_train']:,}: every draw is fitted."
+        if many["low"] >= NEAR_ONE:
+            return Finding(claim, "not supported", f"{fitted} It falls to {many['low']:.3f} at most (95%).")
         return Finding(
-            claim, "not supported", f"It is 1 from n = {few['n_train']:,} to {many['n_train']:,}: every draw is fitted."
+            claim,
+            "no conclusion",
+            f"{fitted} Others may not be; more draws (`--draws {2 * many['num_draws']:.0f}`) would tell.",
         )
     return _change(claim, words, few, many)
 
@@ -161,6 +166,13 @@ def _change(claim: str, words: str, larger: pd.Series, smaller: pd.Series) -> Fi
     interval = f"{words}, a difference of {difference:.3f} (95% interval ± {half:.3f})."
     if math.isnan(half):
         return Finding(claim, "no conclusion", f"{words}; one draw has no interval. More would tell (`--draws 64`).")
+    if not half:
+        return Finding(
+            claim,
+            "no conclusion",
+            f"{words}; all draws agree, which does not show by how much others would differ: more draws "
+            f"(`--draws {2 * max(draws):.0f}`) would tell.",
+        )
     if difference > half:
         return Finding(claim, "supported", f"{interval} {_interrupted(smaller)}".rstrip())
     return (

@@ -10,11 +10,12 @@ import pandas as pd
 from byrote.charts.sections import Answer, Gap
 from byrote.data.corruptions.catalog import TRUE_LABELS
 from byrote.data.corruptions.record import UNIFORM_LABELS, corruption_words, is_of_labels
+from byrote.evidence.fitting_by_luck import by_luck
 from byrote.evidence.learning import learning
 from byrote.evidence.obstacles import remedy
 from byrote.evidence.seed_tests import LEVEL
 from byrote.evidence.words import epochs, percent
-from byrote.studies.randomization.readings import by_luck, one_class_suffices
+from byrote.studies.randomization.readings import one_class_suffices
 
 
 def answers(table: pd.DataFrame) -> list[Answer]:

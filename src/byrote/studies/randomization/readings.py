@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from byrote.data.corruptions.catalog import title_of
 from byrote.data.corruptions.record import corruption_words
 from byrote.evidence.chance import chance_sides, verdict_in_words
 from byrote.evidence.comparisons import compare_accuracies
+from byrote.evidence.fitting_by_luck import by_luck
 from byrote.evidence.intervals import Interval, mean_interval
 from byrote.evidence.learning import MOST_EXAMPLES, learning, num_unseen, unseen_accuracies
 from byrote.evidence.obstacles import remedy
@@ -95,16 +95,6 @@ def learns_by_rote(model: str, runs: pd.DataFrame) -> Reading:
     return Reading(
         Sides(p_value, 1.0), f"{statement}: {told}, and what is fitted beyond them it remembers example by example."
     )
-
-
-def by_luck(runs: pd.DataFrame) -> float:
-    """The chance that naming one class always is right on so many random labels of these runs: by any of K classes.
-
-    What identical inputs with different labels leave at most may be no more than that.
-    """
-    n, num_classes = int(runs["n_train"].iloc[0]), int(runs["num_classes"].iloc[0])
-    right = np.rint(runs["train_accuracy"].to_numpy(float) * n)
-    return float(min(1.0, num_classes * stats.binom.sf(right - 1, n, 1 / num_classes).max()))
 
 
 def fits_noise(model: str, runs: pd.DataFrame) -> Reading:

@@ -19,6 +19,7 @@ from byrote.evidence.attribution import (
 )
 from byrote.evidence.comparisons import compare_accuracies
 from byrote.evidence.finding import Finding, Outcome
+from byrote.evidence.fitting_by_luck import by_luck, luck_in_words
 from byrote.evidence.intervals import accuracy_interval, interval_in_words
 from byrote.evidence.obstacles import obstacle
 from byrote.evidence.verdicts import MORE_EXAMPLES, MOST_OF_THE_LEAD, THREE_SEEDS, exceeds, lead_kept
@@ -99,12 +100,13 @@ def _sufficient(model: str, factors: Levels, runs: pd.DataFrame, num_seeds: int)
     reason = obstacle(every, num_seeds, fitted=True)
     if reason:
         return Finding(claim, "no conclusion", f"{reason}{told}")
+    luck = luck_in_words(by_luck(every))
     return Finding(
         claim,
-        "supported",
+        "no conclusion" if luck else "supported",
         f"With {label(list(factors))} it reaches a train accuracy of {_percent(every['train_accuracy'].mean())} on "
         f"random labels of {int(every['n_train'].iloc[0]):,} examples (test accuracy "
-        f"{_percent(every['test_accuracy'].mean())}, {_seeds(num_seeds)}).{told}",
+        f"{_percent(every['test_accuracy'].mean())}, {_seeds(num_seeds)}).{luck}{told}",
     )
 
 

@@ -16,10 +16,13 @@ import pandas as pd
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import Interval, mean_interval
 from byrote.evidence.obstacles import check_failed, unfinished
+from byrote.evidence.verdicts import exceeds
 from byrote.theory.complexity.convex_stability import RidgeStability
 from byrote.theory.complexity.stability import POINTS, Loss, Point, ReplacementStability
 
 LABELS = ("true-labels", "random-labels")
+FEWEST_REPLACEMENTS = 8
+"""The bootstrap of fewer gives intervals that are far too short: of two, the smaller and the larger."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class Reading:
     """Measured generalization gaps, the means over seeds."""
     n_train: int
     num_classes: int
+    few: bool = False
+    """Whether there are less than FEWEST_REPLACEMENTS."""
 
     def uniform(self, loss: Loss) -> float:
         """The lower bound on the uniform constant: the largest change of the loss at any point, on any labels.
@@ -95,6 +100,7 @@ def _reading(model: str, rows: pd.DataFrame, num_seeds: int) -> Reading:
         gaps=gaps,
         n_train=int(rows["n_train"].iloc[0]) if len(rows) else 0,
         num_classes=int(rows["num_classes"].iloc[0]) if len(rows) else 0,
+        few=bool(len(rows)) and int(rows["num_runs"].min()) <= FEWEST_REPLACEMENTS,  # one is of the whole set
     )
 
 
@@ -141,12 +147,13 @@ def _differs(reading: Reading) -> Finding:
         f"{others[0].largest:.3f} and {others[1].largest:.3f} at most."
     )
     if len(true.by_seed) > 1:
-        difference = mean_interval(np.subtract(random.by_seed, true.by_seed))
-        is_more, is_less = difference.low > 0, difference.high < 0
-    else:
-        is_more = true.interval.high < random.interval.low
-        is_less = random.interval.high < true.interval.low
-        figures += " One seed: intervals are over replacements."
+        outcome = exceeds(mean_interval(np.subtract(random.by_seed, true.by_seed)), 0.0)
+        return Finding(claim, outcome, figures)
+    figures += " One seed: intervals are over replacements."
+    if true.interval.low == true.interval.high or random.interval.low == random.interval.high or reading.few:
+        more = f"{FEWEST_REPLACEMENTS} that differ would tell (`--replacements {FEWEST_REPLACEMENTS}`)"
+        return Finding(claim, "no conclusion", f"{figures} They are too few, or all alike: {more}.")
+    is_more, is_less = true.interval.high < random.interval.low, random.interval.high < true.interval.low
     return Finding(claim, "supported" if is_more else "not supported" if is_less else "no conclusion", figures)
 
 

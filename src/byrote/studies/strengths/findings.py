@@ -13,6 +13,7 @@ import pandas as pd
 from byrote.evidence.comparisons import Comparison, holm
 from byrote.evidence.data_worth import Worth, sentence
 from byrote.evidence.finding import Finding, Outcome
+from byrote.evidence.fitting_by_luck import by_luck, luck_in_words
 from byrote.evidence.verdicts import LITTLE, SIGNIFICANCE, exceeds
 from byrote.studies.strengths.readings import (
     Capacity,
@@ -105,13 +106,16 @@ def _fits_at_its_best(ladders: Ladders, runs: pd.DataFrame) -> Finding:
         if isinstance(reading, str):
             return Finding(claim, "no conclusion", reading)
     fits = isinstance(capacity, Capacity) and capacity.fitted is not None
+    luck = ""
+    if isinstance(capacity, Capacity) and capacity.fitted is not None:
+        luck = luck_in_words(by_luck(runs_of(runs, *best, "random-labels", capacity.fitted)))
     return Finding(
         claim,
-        "supported" if fits else "no conclusion",
+        "supported" if fits and not luck else "no conclusion",
         f"Of {len(tested)} conditions, {ladders.label(*best)} has the highest test accuracy, "
         f"{100 * tested[best]:.1f}% (none: {100 * tested['', 0]:.1f}%), on true labels of n = {largest:,}. There "
         f"the largest n whose random labels are fitted within {ladders.steps:,} steps is {capacity}; without any, "
-        f"{without}. It was found on test data, which flatter it: strengths are shown here, not chosen.",
+        f"{without}. It was found on test data, which flatter it: strengths are shown here, not chosen.{luck}",
     )
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from byrote.evidence.chance import tests_at_chance, verdict_in_words
 from byrote.evidence.comparisons import Comparison, compared, holm
 from byrote.evidence.finding import Finding, Outcome
+from byrote.evidence.fitting_by_luck import by_luck, luck_in_words
 from byrote.evidence.intervals import Interval, accuracy_interval, interval_in_words
 from byrote.evidence.obstacles import obstacle
 from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, SIGNIFICANCE, exceeds, sum_up
@@ -131,12 +132,13 @@ def fits_random_labels(model: str, table: pd.DataFrame, num_seeds: int) -> Findi
     reason = obstacle(runs, num_seeds, fitted=True)
     if reason:
         return Finding(claim, "no conclusion", reason)
+    luck = luck_in_words(by_luck(runs))
     return Finding(
         claim,
-        tests_at_chance(runs),
+        "no conclusion" if luck else tests_at_chance(runs),
         f"Train accuracy {_percent(runs['train_accuracy'].mean())} on random labels of "
         f"{int(runs['n_train'].iloc[0]):,} examples; test accuracy {_percent(runs['test_accuracy'].mean())}, "
-        f"{verdict_in_words(runs)}.",
+        f"{verdict_in_words(runs)}.{luck}",
     )
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from byrote.evidence.chance import tests_at_chance, verdict_in_words
 from byrote.evidence.comparisons import compare_accuracies
 from byrote.evidence.finding import Finding
+from byrote.evidence.fitting_by_luck import by_luck, luck_in_words
 from byrote.evidence.intervals import accuracy_interval, interval_in_words
 from byrote.evidence.obstacles import obstacle, remedy
 from byrote.evidence.verdicts import (
@@ -90,10 +91,11 @@ def _fits_random_labels(model: str, runs: pd.DataFrame, num_seeds: int) -> Findi
         return Finding(
             claim, "no conclusion", f"{statement} ({_seeds(runs)}). More steps may fit more: {remedy(runs)}."
         )
+    luck = luck_in_words(by_luck(runs))
     return Finding(
         claim,
-        tests_at_chance(runs),
-        f"{statement}. Test accuracy is {_percent(runs['test_accuracy'].mean())}, {verdict_in_words(runs)}.",
+        "no conclusion" if luck else tests_at_chance(runs),
+        f"{statement}. Test accuracy is {_percent(runs['test_accuracy'].mean())}, {verdict_in_words(runs)}.{luck}",
     )
 
 
@@ -111,7 +113,8 @@ def _fits_in_spite(claim: str, rows: Sequence[pd.DataFrame], num_seeds: int) -> 
             "no conclusion",
             f"{statement}, after {steps:,} steps ({_seeds(rows[0])}). More may fit more: {remedy(rows[0])}.",
         )
-    return Finding(claim, "supported", f"{statement} ({_seeds(rows[0])}).")
+    luck = luck_in_words(max(by_luck(runs) for runs in rows))
+    return Finding(claim, "no conclusion" if luck else "supported", f"{statement} ({_seeds(rows[0])}).{luck}")
 
 
 def _needs_none(model: str, none: pd.DataFrame, most: pd.DataFrame | None, num_seeds: int) -> Finding:
