@@ -137,18 +137,21 @@ SIMULATIONS = [
             )
         ],
         test_examples=(0,),
+        share=0.3,
         name="decay",
     ),
     Simulation(
         "strengths",
         shrinking,
         [Claim(WORDS, PATTERN, NOTHING, RUNG, FOUR)],
+        share=0.3,
         name="shrinks",
     ),
     Simulation(
         "strengths",
         costing,
         [Claim(WORDS, PATTERN, COSTLY, COSTLY, CHEAP)],
+        share=0.3,
         name="shrinks and costs",
     ),
 ]  # fmt: skip

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from byrote.evidence.permutations import pair_exchanges
+from byrote.evidence.permutations import pair_exchanges, stand_out
 
 
 def test_what_stands_out_is_larger_than_exchanges_make_any():

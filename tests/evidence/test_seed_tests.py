@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from byrote.evidence.intervals import mean_interval
+from byrote.evidence.intervals import Interval, mean_interval
 from byrote.evidence.seed_tests import (
     LEVEL,
     UNKNOWN,

@@ -22,8 +22,13 @@ class Interval:
     """The number of values (seeds, test examples) behind it."""
 
 
-def mean_interval(values: Sequence[float] | np.ndarray, confidence: float = 0.95) -> Interval:
+def mean_interval(
+    values: Sequence[float] | np.ndarray, confidence: float = 0.95, *, least_deviation: float = 0.0
+) -> Interval:
     """The mean of independent values, one per seed, with Student's t interval.
+
+    It has no width where all values agree, which decides nothing (`exceeds`), unless it is known by how much the
+    measurement alone makes them differ: `least_deviation`.
 
     One value has no interval: its ends are NaN. A NaN among the values (a run that never fitted has no time
     to fit) makes everything but n NaN, since leaving it out would flatter the mean. No values give NaN.
@@ -33,7 +38,8 @@ def mean_interval(values: Sequence[float] | np.ndarray, confidence: float = 0.95
     mean = float(array.mean()) if n else math.nan
     if n < 2:
         return Interval(mean, math.nan, math.nan, n)
-    half_width = float(stats.t.ppf((1 + confidence) / 2, n - 1) * array.std(ddof=1) / math.sqrt(n))
+    deviation = np.maximum(array.std(ddof=1), least_deviation)
+    half_width = float(stats.t.ppf((1 + confidence) / 2, n - 1) * deviation / math.sqrt(n))
     return Interval(mean, mean - half_width, mean + half_width, n)
 
 

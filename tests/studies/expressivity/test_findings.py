@@ -152,13 +152,16 @@ def test_overriding_changes_the_chosen_ones_and_no_other(changes, outcome):
 @pytest.mark.parametrize(
     ("logarithms", "outcome"),
     [
-        ([[0.1, 0.11, 0.12]] * 4, "supported"),
-        ([[0.1, 0.11, 0.12]] * 3 + [[-0.1, 0.0, 0.1]], "no conclusion"),
+        ([[1.0, 1.1, 1.2]] * 4, "supported"),
+        ([[1.0, 1.1, 1.2]] * 3 + [[-0.1, 0.0, 0.1]], "no conclusion"),
         # Less at one n with p = 0.013: asked at four, that is chance; asked at one, it is not.
-        ([[0.1, 0.11, 0.12]] * 3 + [[-0.08, -0.1, -0.12]], "no conclusion"),
-        ([[-0.08, -0.1, -0.12]], "not supported"),
-        ([[0.1, 0.11, 0.12]] * 3 + [[-0.099, -0.1, -0.101]], "not supported"),
-        ([[0.1], [0.1]], "no conclusion"),
+        ([[1.0, 1.1, 1.2]] * 3 + [[-0.8, -1.0, -1.2]], "no conclusion"),
+        ([[-0.8, -1.0, -1.2]], "not supported"),
+        ([[1.0, 1.1, 1.2]] * 3 + [[-0.99, -1.0, -1.01]], "not supported"),
+        ([[1.0], [1.0]], "no conclusion"),
+        # Draws that agree are no surer than the grid, of which neighbours differ by a fifth.
+        ([[1.0, 1.0, 1.0]], "supported"),
+        ([[0.1, 0.1, 0.1]], "no conclusion"),
     ],
 )
 def test_more_at_every_n_supports_and_less_at_any_refutes(logarithms, outcome):

@@ -82,7 +82,10 @@ def test_a_seed_is_an_algorithm_of_its_own():
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"num_fitted": 5}, "Networks that had not fitted when their steps were up: 1 of 6 with true labels, 1 of 6"),
+        (
+            {"num_fitted": 19},
+            "Networks that had not fitted when their steps were up: 1 of 20 with true labels",
+        ),
         ({"failed_checks": "labels"}, "A self-check failed (labels)"),
     ],
 )

@@ -92,7 +92,7 @@ def test_many_orderings_are_read_with_more_caution(judge):
         ({CROP: {"failed": ("moments",)}}, CROPPING, "A self-check failed in 1 of 2 runs (moments)"),
         ({NONE: {"stop_reason": "non-finite loss"}}, CROPPING, "no longer finite"),
         ({RANDOM: {"steps_to_fit": None}}, RANDOM_LABELS, "The one run stopped before it had fitted"),
-        ({NONE: {"steps_to_fit": None}}, UNNECESSARY, "stopped before they had fitted (resnet, true labels, seed 0"),
+        ({NONE: {"steps_to_fit": None}}, UNNECESSARY, "stopped before it had fitted (resnet, true labels, seed 0"),
     ],
 )
 def test_blemished_runs_decide_nothing(judge, fields, claim, reason):
@@ -112,7 +112,7 @@ def test_a_regulariser_may_help_without_a_fit_but_not_a_network_that_has_not_fit
     assert judge({CROP: 40}, {CROP: {"steps_to_fit": None}})[CROPPING].outcome == "supported"
     unfitted = judge({CROP: 40}, {NONE: {"steps_to_fit": None}})[CROPPING]
     assert unfitted.outcome == "no conclusion"
-    assert "stopped before they had fitted" in unfitted.statement
+    assert "stopped before it had fitted" in unfitted.statement
 
 
 def test_batch_norm_is_compared_between_two_models(judge):

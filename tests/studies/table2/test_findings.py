@@ -96,7 +96,7 @@ def test_on_imagenet_the_papers_gain_stands_beside_ours(verdict):
             "More may fit more: try `--steps 140`",
         ),
         ({DROPOUT: {"stop_reason": "non-finite loss"}}, IN_SPITE, "no conclusion", "finite"),
-        ({Row(): {"steps_to_fit": None}}, NONE, "no conclusion", "stopped before they had fitted"),
+        ({Row(): {"steps_to_fit": None}}, NONE, "no conclusion", "stopped before it had fitted"),
         ({Row(): {"test_accuracy": 0.4}}, NONE, "not supported", "42% to 47% of that lead"),
         ({Row(): {"test_accuracy": 0.1}, MOST: {"test_accuracy": 0.11}}, NONE, "no conclusion", "0% to 103% of"),
         ({MOST: {"test_accuracy": 0.1}}, NONE, "no conclusion", "learned nothing to compare"),

@@ -12,7 +12,6 @@ import pandas as pd
 
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.intervals import Interval, mean_interval
-from byrote.evidence.judgement import Telling
 from byrote.evidence.telling import Telling, tellings
 from byrote.theory.measures.catalog import MEASURES
 from byrote.theory.measures.measure import Measure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,10 @@ from byrote.evidence.intervals import Interval, binomial_interval, mean_interval
 from byrote.evidence.verdicts import MORE_SEEDS, THREE_SEEDS, exceeds
 from byrote.studies.expressivity.memorization_bounds import fewest_float64, theorem_1
 from byrote.studies.families import family_name
+from byrote.theory.complexity.fitting_width import STEPS_AN_OCTAVE
 
+_GRID = math.log(2) / STEPS_AN_OCTAVE / math.sqrt(12)
+"""The deviation of the logarithm of a size that lies anywhere between two that were tried."""
 _THEOREM = "2n + d weights represent any labels of n examples (Theorem 1)"
 _DEPTH = "In a deep network of width O(n/k), O(n + d) weights do too (Corollary 1)"
 _UNITS = "Fewer units than examples represent any labels, if each reads all inputs"
@@ -150,11 +154,12 @@ def _trained(family: str, rows: pd.DataFrame) -> Finding:
 
 def outcome_of_ratios(logarithms: Sequence[Float[np.ndarray, " S"]]) -> Outcome:
     """Of what trained networks need over what Theorem 1 does, at each n: more at all of them, or less at any, which is
-    asked as often as there are n (Bonferroni)."""
-    if all(exceeds(mean_interval(each), 0.0) == "supported" for each in logarithms):
+    asked as often as there are n (Bonferroni). Draws that agree are no surer than the grid of sizes is fine."""
+    if all(exceeds(mean_interval(each, least_deviation=_GRID), 0.0) == "supported" for each in logarithms):
         return "supported"
     sure = 1 - 0.05 / len(logarithms)
-    less = any(exceeds(mean_interval(each, sure), 0.0) == "not supported" for each in logarithms)
+    least = (mean_interval(each, sure, least_deviation=_GRID) for each in logarithms)
+    less = any(exceeds(each, 0.0) == "not supported" for each in least)
     return "not supported" if less else "no conclusion"
 
 
