@@ -82,7 +82,7 @@ def seeds_wanted(values: Sequence[float] | Float[np.ndarray, " S"], threshold: f
     if len(array) < LEAST_SEEDS:
         return LEAST_SEEDS
     away, deviation = abs(float(array.mean()) - threshold), float(array.std(ddof=1))
-    if deviation <= 1e-12 * away:
+    if away and deviation <= 1e-12 * away:
         return len(array) + 1  # one that does not agree with the others shows how seeds differ
     for number in range(len(array) + 1, MOST_SEEDS + 1):
         if away * math.sqrt(number) > float(stats.t.ppf(1 - LEVEL / 2, number - 1)) * deviation:

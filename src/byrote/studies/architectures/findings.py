@@ -27,7 +27,7 @@ from byrote.evidence.rank_correlation import FEWEST, rank_correlation
 from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, MORE_SEEDS, THREE_SEEDS, exceeds
 from byrote.studies.architectures.record import Planned, Record, record
 from byrote.studies.families import family_label
-from byrote.training.replica_run import FIT
+from byrote.training.course import FIT
 
 Switches = Mapping[str, Mapping[str, bool]]
 """Families of switchboards, and which switches are on in each."""
