@@ -47,7 +47,7 @@ class SplitTensors:
     def shaped(self, batch: Shaped[Tensor, "M ..."], examples: Int64[Tensor, "R B"]) -> Shaped[Tensor, "R B ..."]:
         if self._are_shared(examples):
             return batch.expand(len(examples), *batch.shape)
-        return batch.unflatten(0, examples.shape)
+        return batch.reshape(*examples.shape, *batch.shape[1:])
 
     @property
     def num_examples(self) -> int:

@@ -58,7 +58,7 @@ class Course:
         expected = share * ceiling
         variance = max(expected * (1 - expected), FIT * (1 - FIT))
         margin = max(_NEAR, _DEVIATIONS * (variance / num_sampled) ** 0.5)
-        return num_correct >= (expected - margin) * num_sampled
+        return bool(num_correct >= (expected - margin) * num_sampled)
 
     @property
     def _next_share(self) -> float:

@@ -69,7 +69,7 @@ def find_schedule(recipe: Recipe) -> Schedule:
                 f"got schedule {name!r}, expected one of {', '.join(SCHEDULES)}{suggestion(name, built_in)}"
             )
         return built_in[name]
-    found = load_object(name)
+    found: object = load_object(name)
     if isinstance(found, type) or not callable(found):
         kind = "class" if isinstance(found, type) else type(found).__name__
         raise UserError(f"schedule {name!r} is a {kind}, expected {_CALLED_AS}")

@@ -124,7 +124,7 @@ class TrainOutcome:
 
     def _repr_html_(self) -> str:
         # Pages know outcomes, not the other way round: only a notebook asks for one here.
-        return import_module("byrote.report.notebook").outcome_html(self)
+        return str(import_module("byrote.report.notebook").outcome_html(self))
 
     @property
     def fitted(self) -> bool:
