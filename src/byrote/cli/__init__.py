@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     from byrote.cli import commands
-    from byrote.cli.flags import Demo, Judge, List, Measure, Report, Reproduce
+    from byrote.cli.flags import Demo, Judge, List, Quantity, Report, Reproduce
     from byrote.cli.parsing import parse
 
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
@@ -39,7 +39,7 @@ def _run(argv: Sequence[str] | None) -> int:
         except SystemExit as ended:  # tyro has printed help
             return int(ended.code or 0)
         match command:
-            case Demo() | Reproduce() | Measure():
+            case Demo() | Reproduce() | Quantity():
                 return commands.train(command, arguments)
             case Judge():
                 return commands.judge(command, arguments)

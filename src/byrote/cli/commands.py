@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from byrote import __version__
-from byrote.cli.flags import DataFlags, Demo, Judge, List, Measure, Report, Reproduce
+from byrote.cli.flags import DataFlags, Demo, Judge, List, Quantity, Report, Reproduce
 from byrote.cli.interruption import shown, told_how_to_go_on
 from byrote.cli.measures import MEASUREMENTS
 from byrote.cli.parsing import parse
@@ -28,7 +28,7 @@ INVOCATION = "study.json"
 """What was asked for, kept in OUT so that `byrote report OUT` finds the same runs."""
 
 
-def train(command: Demo | Reproduce | Measure, arguments: Sequence[str]) -> int:
+def train(command: Demo | Reproduce | Quantity, arguments: Sequence[str]) -> int:
     """Runs what the store lacks, and writes the report. Returns the exit code."""
     started = time.monotonic()
     from byrote.cli.calculations import calculate
@@ -102,7 +102,7 @@ def report(command: Report) -> int:
 
     arguments, folder, precision = _read_invocation(command.folder)
     earlier = parse(arguments)
-    if not isinstance(earlier, Demo | Reproduce | Measure | Judge):
+    if not isinstance(earlier, Demo | Reproduce | Quantity | Judge):
         raise UserError(f"{command.folder / INVOCATION} holds no command that trains: run one with --out again")
     database = command.folder.resolve() / "runs.db"
     if earlier.store is None and not database.is_file():
@@ -162,7 +162,7 @@ def show_names(command: List) -> int:
     return 0
 
 
-def make_study(command: Demo | Reproduce | Measure, precision: str, out: Path) -> Any:
+def make_study(command: Demo | Reproduce | Quantity, precision: str, out: Path) -> Any:
     """The study or analysis that the flags ask for, its data loaded."""
     from byrote.cli.calculations import refuse_training_flags
     from byrote.data.sources import load
@@ -170,7 +170,7 @@ def make_study(command: Demo | Reproduce | Measure, precision: str, out: Path) -
     from byrote.studies.figure1 import demo_study
 
     study: Any
-    if isinstance(command, Measure):
+    if isinstance(command, Quantity):
         refuse_training_flags(command, command.name)
         data = _load(command, out)
         measurement = MEASUREMENTS[command.name]

@@ -176,7 +176,7 @@ class Reproduce(TrainingFlags, DataFlags):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measure(TrainingFlags, DataFlags):
+class Quantity(TrainingFlags, DataFlags):
     """A quantity of a model and its recipe on data; its subclasses are what `byrote measure` offers."""
 
     name: ClassVar[str]
@@ -187,13 +187,13 @@ class Measure(TrainingFlags, DataFlags):
     @property
     def own(self) -> dict[str, Any]:
         """The flags of this measure alone."""
-        shared = {field.name for field in fields(Measure)}
+        shared = {field.name for field in fields(Quantity)}
         given = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in shared}
         return {name: value for name, value in given.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rademacher(Measure):
+class Rademacher(Quantity):
     """Empirical Rademacher complexity of what training can reach: how well it fits coin flips."""
 
     name = "rademacher"
@@ -206,7 +206,7 @@ class Rademacher(Measure):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LargestN(Measure):
+class LargestN(Quantity):
     """The largest n whose random labels training fits, by bisection, and the bits memorised per parameter."""
 
     name = "largest-n"
@@ -217,7 +217,7 @@ class LargestN(Measure):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stability(Measure):
+class Stability(Quantity):
     """Uniform stability, from below: how much one replaced example changes, on true and on random labels."""
 
     name = "stability"
@@ -228,7 +228,7 @@ class Stability(Measure):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bounds(Measure):
+class Bounds(Quantity):
     """Bounds and other measures of a network, on true and on random labels: vacuous or not, and whether they differ."""
 
     name = "bounds"
@@ -283,7 +283,7 @@ class Judge(TrainingFlags, DataFlags):
 
 
 @dataclass(frozen=True)
-class MeasureChoice:
+class QuantityChoice:
     """A quantity of a model and its recipe, measured on data."""
 
     quantity: (
@@ -297,17 +297,17 @@ class MeasureChoice:
 Command = (
     Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
-    | Annotated[MeasureChoice, tyro.conf.subcommand("measure")]
+    | Annotated[QuantityChoice, tyro.conf.subcommand("measure")]
     | Annotated[Judge, tyro.conf.subcommand("judge")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[List, tyro.conf.subcommand("list")]
 )
 
-QUANTITIES: Mapping[str, type[Measure]] = {each.name: each for each in (Rademacher, LargestN, Stability, Bounds)}
+QUANTITIES: Mapping[str, type[Quantity]] = {each.name: each for each in (Rademacher, LargestN, Stability, Bounds)}
 COMMANDS: Mapping[str, type] = {
     "demo": Demo,
     "reproduce": Reproduce,
-    "measure": Measure,
+    "measure": Quantity,
     "judge": Judge,
     "report": Report,
     "list": List,

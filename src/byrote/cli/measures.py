@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from byrote.cli.flags import Bounds, LargestN, Measure, Rademacher, Stability
+from byrote.cli.flags import Bounds, LargestN, Quantity, Rademacher, Stability
 
 if TYPE_CHECKING:
     from byrote.data.dataset import Dataset
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measurement:
-    flags: type[Measure]
+    flags: type[Quantity]
     builder: str
     """MODULE:FUNCTION, called as FUNCTION(data, model=, recipe=, seeds=, n_train=) and with the measure's own flags;
     imported on use, for it imports torch."""

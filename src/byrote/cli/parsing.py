@@ -12,7 +12,18 @@ from difflib import get_close_matches
 
 import tyro
 
-from byrote.cli.flags import COMMANDS, QUANTITIES, Command, Demo, Judge, List, Measure, MeasureChoice, Report, Reproduce
+from byrote.cli.flags import (
+    COMMANDS,
+    QUANTITIES,
+    Command,
+    Demo,
+    Judge,
+    List,
+    Quantity,
+    QuantityChoice,
+    Report,
+    Reproduce,
+)
 from byrote.cli.studies import REPRODUCTIONS
 from byrote.errors import UserError, suggestion
 from byrote.training.spec import Recipe
@@ -42,7 +53,7 @@ _SEVERAL = ("--models", "--corruptions", "--formats", "--optimizer-options")
 _HELP = ("-h", "--help")
 
 
-def parse(arguments: Sequence[str]) -> Demo | Reproduce | Measure | Judge | Report | List:
+def parse(arguments: Sequence[str]) -> Demo | Reproduce | Quantity | Judge | Report | List:
     """The command that these words ask for.
 
     Raises:
@@ -65,7 +76,7 @@ def parse(arguments: Sequence[str]) -> Demo | Reproduce | Measure | Judge | Repo
         if not ended.code:
             raise
         raise UserError(_sentence(complaint.getvalue() + printed.getvalue(), words)) from None
-    return command.quantity if isinstance(command, MeasureChoice) else command
+    return command.quantity if isinstance(command, QuantityChoice) else command
 
 
 def _spelt(arguments: Sequence[str]) -> list[str]:
