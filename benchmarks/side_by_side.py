@@ -35,7 +35,7 @@ def grid(data: byrote.Dataset, recipe: byrote.Recipe, runs: int) -> Question:
         recipe=recipe,
         factors={"augmentation": ("none", "random-crop"), "weight_decay": (0.0, 5e-4)},
     )
-    return data, study.plan()
+    return data, study.tasks()
 
 
 def draws(data: byrote.Dataset, recipe: byrote.Recipe, runs: int) -> Question:

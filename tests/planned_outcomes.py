@@ -102,7 +102,7 @@ def strengths(data, make_outcome) -> Callable[..., tuple[StrengthStudy, list[Tra
         fields = {"models": ["net"], "seeds": 3, "sizes": 3, "strengths": {"dropout": (0.0, 0.2, 0.5, 0.8)}} | options
         study = StrengthStudy(data=data, **fields)
         outcomes = []
-        for spec in study.plan():
+        for spec in study.tasks():
             strength = (0.0, 0.2, 0.5, 0.8).index(spec.dropout)
             correct = {10: 12, 20: 20, 40: 28}[spec.n_train or 40] + right(strength, spec.n_train)
             labels = data.test.true_labels

@@ -1,4 +1,4 @@
-"""The smallest analysis there is: squares of numbers, of which negative ones have none."""
+"""The smallest study of calculations there is: squares of numbers, of which negative ones have none."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pandas as pd
 
 from byrote.data.dataset import Dataset, Split
 from byrote.evidence.finding import Finding
-from byrote.studies.analysis import Analysis, tabulate_results
-from byrote.theory.calculation import Calculation, Computed, OnStage, Result
+from byrote.studies.study import Planned, Study, tabulate_calculations
+from byrote.theory.calculation import Calculation, Computed, Context, Result
 
 DATA = Dataset(
     "four points",
@@ -33,28 +33,28 @@ class Square(Calculation):
     def label(self) -> str:
         return f"the square of {self.number}"
 
-    def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:
+    def compute(self, data: Dataset, context: Context) -> Result:
         made.append(self.number)
-        on_stage("multiplying", 0.5)
+        context.on_stage("multiplying", 0.5)
         if self.number < 0:
             raise ArithmeticError(f"{self.number} is negative")
-        values = {"square": self.number**2, "missing": float("nan"), "device": device, "n": len(data.train)}
+        values = {"square": self.number**2, "missing": float("nan"), "device": context.device, "n": len(data.train)}
         return Result(values, {"upto": np.arange(self.number)})
 
 
 @dataclass(frozen=True, eq=False)
-class Squares(Analysis):
+class Squares(Study):
     name: ClassVar[str] = "squares"
     title: ClassVar[str] = "Squares"
 
     numbers: Sequence[int]
     data: Dataset = DATA
 
-    def plan(self) -> list[Calculation]:
-        return [Square(number=number) for number in self.numbers]
+    def plan(self) -> list[Planned]:
+        return [Planned(Square(number=number)) for number in self.numbers]
 
     def summarise(self, results: Sequence[Computed]) -> pd.DataFrame:
-        return tabulate_results(self.name, results)
+        return tabulate_calculations(self.name, results)
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return [Finding("Squares are computed", "supported", f"{len(table)} of them.")]

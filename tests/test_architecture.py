@@ -97,13 +97,16 @@ def test_imports_point_down() -> None:
 
 def test_runs_know_studies_by_their_contracts_only() -> None:
     # Judging trains one study and computes another over what it stored: the one place that knows both.
-    contracts = {"byrote.studies.study", "byrote.studies.analysis", "byrote.studies.judge.study"}
+    contracts = {"byrote.studies.study", "byrote.studies.judge.study"}
     known = {target for module in FILES if part_of(module) == "runs" for target, _ in own_imports(module)}
     assert {target for target in known if part_of(target) == "studies"} <= contracts
 
 
 def test_no_module_imports_itself_on_a_detour() -> None:
-    TopologicalSorter({m: {target for target, _ in own_imports(m)} for m in FILES}).prepare()
+    # But for a study and its page, which is imported when a page is made.
+    TopologicalSorter(
+        {m: {t for t, _ in own_imports(m) if not (part_of(m) == "studies" and t.endswith("page"))} for m in FILES}
+    ).prepare()
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,6 @@ from .references import name_of as name_of
 from .report.page import write_report as write_report
 
 # runs
-from .runs.calculate import CalculationsFailed as CalculationsFailed
-from .runs.calculate import calculate as calculate
 from .runs.executors import Local as Local
 from .runs.executors import Ray as Ray
 from .runs.judge import judge as judge
@@ -41,9 +39,8 @@ from .runs.run import run as run
 from .runs.store import Store as Store
 
 # studies
-from .studies.analysis import Analysis as Analysis
 from .studies.architectures.study import ArchitectureStudy as ArchitectureStudy
-from .studies.bounds.study import BoundsAnalysis as BoundsAnalysis
+from .studies.bounds.study import BoundsStudy as BoundsStudy
 from .studies.design import ModelStudy as ModelStudy
 from .studies.implicit.study import ImplicitStudy as ImplicitStudy
 from .studies.judge.zoo import ZooStudy as ZooStudy
@@ -51,8 +48,10 @@ from .studies.judge.zoo import zoo_study as zoo_study
 from .studies.overparameterization.study import OverparameterizationStudy as OverparameterizationStudy
 from .studies.randomization.study import RandomizationStudy as RandomizationStudy
 from .studies.regularization.study import RegularizationStudy as RegularizationStudy
-from .studies.stability.study import StabilityAnalysis as StabilityAnalysis
+from .studies.stability.study import StabilityStudy as StabilityStudy
 from .studies.strengths.study import StrengthStudy as StrengthStudy
+from .studies.study import Planned as Planned
+from .studies.study import Results as Results
 from .studies.study import Study as Study
 from .studies.table1.study import Table1Study as Table1Study
 from .studies.table2.study import Table2Study as Table2Study
@@ -61,6 +60,7 @@ from .studies.table4.study import Table4Study as Table4Study
 # theory
 from .theory.calculation import Calculation as Calculation
 from .theory.calculation import Computed as Computed
+from .theory.calculation import Context as Context
 from .theory.calculation import Result as Result
 from .theory.kernels.min_norm import MinNormClassifier as MinNormClassifier
 from .theory.kernels.min_norm import MinNormRegressor as MinNormRegressor

@@ -15,16 +15,16 @@ from byrote.data.sources import from_arrays, load
 from byrote.evidence.chance import tests_at_chance as outcome_of
 from byrote.runs.run import run
 from byrote.studies.architectures.study import architectures_study
-from byrote.studies.expressivity.study import expressivity_analysis
+from byrote.studies.expressivity.study import expressivity_study
 from byrote.studies.implicit.study import ImplicitStudy
-from byrote.studies.largest_n.study import largest_n_analysis
-from byrote.studies.min_norm.study import MinNormAnalysis
+from byrote.studies.largest_n.study import largest_n_study
+from byrote.studies.min_norm.study import MinNormStudy
 from byrote.studies.overparameterization.study import overparameterization_study
-from byrote.studies.rademacher.study import rademacher_analysis
+from byrote.studies.rademacher.study import rademacher_study
 from byrote.studies.random_labels import memorizing_recipe
 from byrote.studies.randomization.study import RandomizationStudy
 from byrote.studies.regularization.study import regularization_study
-from byrote.studies.stability.study import stability_analysis
+from byrote.studies.stability.study import stability_study
 from byrote.studies.strengths.study import StrengthStudy
 from byrote.studies.table1.study import table1_study
 from byrote.studies.table2.study import table2_study
@@ -90,16 +90,16 @@ def test_no_study_makes_a_claim_that_the_table_lacks(tiny):
         make(tiny, "laptop", seeds=3)
         for make in (
             table1_study, table2_study, table4_study, regularization_study, architectures_study,
-            overparameterization_study, expressivity_analysis,
+            overparameterization_study, expressivity_study,
         )
     ]  # fmt: skip
     recipe = memorizing_recipe("mlp-1x512", tiny)
-    studies += [make(tiny, recipe=recipe, seeds=3) for make in (rademacher_analysis, largest_n_analysis)]
-    studies += [rademacher_analysis(tiny, recipe=recipe, n_train=8, exhaustive=True)]
-    studies += [stability_analysis(tiny, recipe=recipe, seeds=3, replacements=8)]
+    studies += [make(tiny, recipe=recipe, seeds=3) for make in (rademacher_study, largest_n_study)]
+    studies += [rademacher_study(tiny, recipe=recipe, n_train=8, exhaustive=True)]
+    studies += [stability_study(tiny, recipe=recipe, seeds=3, replacements=8)]
     studies += [RandomizationStudy(data=tiny, models=["mlp-1x512"])]
     studies += [StrengthStudy(data=tiny, models=["mlp-1x512"], sizes=3)]
-    studies += [ImplicitStudy(data=tiny, models=["inception", "inception-no-batchnorm"]), MinNormAnalysis(data=tiny)]
+    studies += [ImplicitStudy(data=tiny, models=["inception", "inception-no-batchnorm"]), MinNormStudy(data=tiny)]
     for study in studies:
         claims = [claim for one in SIMULATIONS for claim in one.claims if (claim.study or one.study) == study.name]
         known = [_general(claim.words) for claim in claims]

@@ -6,7 +6,7 @@ from byrote.theory.calculation import compute
 
 def test_the_report_is_written_and_the_verdict_printed(tmp_path, capsys):
     analysis = Squares([3])
-    results = [compute(calculation, analysis.data) for calculation in analysis.plan()]
+    results = [compute(calculation, analysis.data) for calculation in analysis.tasks()]
     write(analysis, results, tmp_path, ["reproduce", "squares"], (), "screen", ("svg",))
     assert capsys.readouterr().out.splitlines() == [
         "Squares are computed: supported",

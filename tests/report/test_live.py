@@ -48,7 +48,7 @@ def test_it_serves_this_machine_only(live) -> None:
 
 
 def test_curves_of_every_replica_arrive(live, study) -> None:
-    specs = study().plan()
+    specs = study().tasks()
     assert state(live)["curves"] == []
     live.update(progress(specs, 10, loss=2.0))
     live.update(progress(specs[1:], 20, loss=float("nan")))
@@ -67,7 +67,7 @@ def test_curves_of_every_replica_arrive(live, study) -> None:
 
 
 def test_long_curves_are_thinned_evenly_up_to_the_newest(live, study) -> None:
-    spec = study().plan()[0]
+    spec = study().tasks()[0]
     for step in range(1, 1001):
         live.update(progress([spec], step))
     steps = [row["step"] for row in state(live)["curves"]]
@@ -77,7 +77,7 @@ def test_long_curves_are_thinned_evenly_up_to_the_newest(live, study) -> None:
 
 
 def test_updates_while_it_is_read(live, study) -> None:
-    specs = study().plan()
+    specs = study().tasks()
     writer = threading.Thread(target=lambda: [live.update(progress(specs, step)) for step in range(300)])
     writer.start()
     counts = [len(state(live)["curves"]) for _ in range(10)]

@@ -30,8 +30,8 @@ def test_reprs_are_a_line(study, outcomes):
 
 
 def test_analyses_are_a_line_too(tiny):
-    analysis = byrote.BoundsAnalysis(data=tiny, model="mlp-1x16", seeds=1)
-    assert repr(analysis) == "<BoundsAnalysis 'bounds' on tiny: 2 calculations>"
+    analysis = byrote.BoundsStudy(data=tiny, model="mlp-1x16", seeds=1)
+    assert repr(analysis) == "<BoundsStudy 'bounds' on tiny: 2 calculations>"
 
 
 def test_a_notebook_shows_pictures_that_load_nothing(study, outcomes):
@@ -54,7 +54,7 @@ def test_progress_is_shown_unless_quiet(study, tmp_path, capsys):
     byrote.run(study, store=tmp_path / "quiet.db", device="cpu", quiet=True)
     assert capsys.readouterr().err == ""
     seen = []
-    byrote.run(study, store=tmp_path / "told.db", device="cpu", on_outcome=seen.append)
+    byrote.run(study, store=tmp_path / "told.db", device="cpu", on_result=seen.append)
     assert "2/2  mlp-1x16, random-labels, seed 0" in capsys.readouterr().err
     assert len(seen) == 2
 

@@ -18,8 +18,7 @@ from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.evidence.finding import Finding
 from byrote.report.page import write_report
-from byrote.report.presentations import PRESENTERS
-from byrote.studies.analysis import Analysis, tabulate_results
+from byrote.studies.study import Planned, Study, tabulate_calculations
 from byrote.theory.calculation import Calculation, Computed, Result
 from byrote.training.spec import Recipe, TrainSpec
 
@@ -61,7 +60,7 @@ class Page(HTMLParser):
 
 @dataclass(frozen=True)
 class Failed:
-    spec: TrainSpec
+    task: TrainSpec
     trace: str
 
 
@@ -266,21 +265,21 @@ class Trained(Calculation):
     def label(self) -> str:
         return "one network"
 
-    def compute(self, data, *, device, on_stage) -> Result:
+    def compute(self, data, context) -> Result:
         raise AssertionError("a report computes nothing")
 
 
 @dataclass(frozen=True, eq=False)
-class Own(Analysis):
+class Own(Study):
     data: Dataset
     name = "own"
     title = "One network"
 
-    def plan(self) -> list[Calculation]:
+    def plan(self) -> list[Planned]:
         return []
 
     def summarise(self, results) -> pd.DataFrame:
-        return tabulate_results(self.name, results)
+        return tabulate_calculations(self.name, results)
 
     def verdict(self, table) -> list[Finding]:
         return []
@@ -343,8 +342,9 @@ def test_sections_of_a_study_are_drawn_as_tables_with_tones_and_notes(report, st
         Section("three", "Three", ""),
     ]
     shown = Presentation("A headline.", sections, notes=["A note of the study's own."])
-    monkeypatch.setitem(PRESENTERS, "randomization", lambda *_: shown)
-    page = read(report(study(), [outcome()]))
+    made = study()
+    monkeypatch.setattr(type(made), "page", lambda *_: shown)
+    page = read(report(made, [outcome()]))
     assert page.open == []
     for told in (
         "A headline.",

@@ -14,7 +14,7 @@ import torch
 from byrote.data.check import Check
 from byrote.data.dataset import Dataset, Split
 from byrote.evidence.finding import Finding
-from byrote.studies.study import Study, tabulate
+from byrote.studies.study import Planned, Study, tabulate
 from byrote.training.outcome import CURVE_COLUMNS, EARLY_COLUMNS, TrainOutcome
 from byrote.training.planner import Group
 from byrote.training.spec import Corruption, TrainSpec
@@ -122,9 +122,13 @@ class SmallStudy(Study):
     name = "small"
     title = "A small study"
 
-    def plan(self) -> list[TrainSpec]:
+    def plan(self) -> list[Planned]:
         return [
-            TrainSpec(model=model, seed=seed, corruptions=NOISE, preprocessing="standardize", batch_size=8, epochs=6)
+            Planned(
+                TrainSpec(
+                    model=model, seed=seed, corruptions=NOISE, preprocessing="standardize", batch_size=8, epochs=6
+                )
+            )
             for model in self.models
             for seed in range(self.num_runs)
         ]

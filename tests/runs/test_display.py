@@ -2,10 +2,8 @@ import io
 import sys
 
 import pytest
-from squares import Square, Squares
 
-from byrote.runs.display import CalculationDisplay, Display, each
-from byrote.theory.calculation import compute
+from byrote.runs.display import Display, each
 
 
 @pytest.fixture
@@ -39,24 +37,6 @@ def test_a_terminal_has_a_bar_below_the_lines(shown):
     assert "2/3  the [second]" in text
     for words in ("1/3", "an hour", "[half] way", "2/3", "a second"):
         assert words in text
-
-
-@pytest.mark.parametrize("is_terminal", [True, False])
-def test_a_terminal_sees_stages_move_and_a_file_sees_each_once(is_terminal, monkeypatch):
-    stream = io.StringIO()
-    stream.isatty = lambda: is_terminal  # type: ignore[method-assign]
-    monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.setenv("TERM", "xterm")
-    square = Square(number=2)
-    with CalculationDisplay(2, 0) as display:
-        display.update(square, "adding", 0.0)
-        display.update(square, "adding", 0.5)
-        display.update(square, "multiplying", 0.5)
-        display.finish(compute(square, Squares([2]).data))
-    lines = stream.getvalue()
-    assert "1/2  the square of 2: " in lines
-    if not is_terminal:
-        assert lines.splitlines()[:2] == ["the square of 2: adding", "the square of 2: multiplying"]
 
 
 def test_each_callback_is_called_and_none_makes_none():

@@ -110,11 +110,11 @@ def test_a_study_is_trained_as_it_is_locally(executor, tmp_path):
         device="cpu",
         keep_weights=True,
         on_log=lines.append,
-        on_outcome=new.append,
+        on_result=new.append,
     )
     assert {outcome.key for outcome in new} == {outcome.key for outcome in outcomes}
     assert lines, "the engine's or the planner's log reaches the caller"
-    assert [outcome.spec for outcome in outcomes] == study.plan()
+    assert [outcome.spec for outcome in outcomes] == study.tasks()
     for one, other in zip(outcomes, run(study, tmp_path / "alone.db", device="cpu"), strict=True):
         assert_equal(one.curve, other.curve)
         assert one.initial_weights == other.initial_weights
@@ -128,7 +128,7 @@ def test_a_failing_group_leaves_the_others(executor, tmp_path):
         RunsFailed, match=r"1 of 2 runs failed, the rest is kept; .*RuntimeError: out of order"
     ) as failed:
         run(study, tmp_path / "runs.db", executor, device="cpu")
-    assert [outcome.spec.model for outcome in failed.value.outcomes] == ["mlp-1x4"]
+    assert [outcome.spec.model for outcome in failed.value.results] == ["mlp-1x4"]
     assert "in forward" in failed.value.failures[0].trace
 
 

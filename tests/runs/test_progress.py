@@ -3,9 +3,10 @@ import sys
 
 import numpy as np
 import pytest
+from squares import Square, Squares
 
-from byrote.data.corruptions.record import Corruption
-from byrote.runs.progress import ProgressDisplay, describe
+from byrote.runs.progress import ProgressDisplay, Stage
+from byrote.theory.calculation import compute
 from byrote.training.engine import train
 from byrote.training.outcome import Progress
 from byrote.training.spec import TrainSpec
@@ -79,13 +80,19 @@ def test_a_terminal_gets_a_bar_with_rate_and_time_left(show, monkeypatch):
     assert "3/3" in text
 
 
-@pytest.mark.parametrize(
-    ("corruptions", "words"),
-    [
-        ((), "m, true-labels, seed 3"),
-        ((Corruption(name="partial-labels", rate=0.25),), "m, partial-labels 0.25, seed 3"),
-        ((Corruption(name="gaussian"),), "m, gaussian, seed 3"),
-    ],
-)
-def test_a_run_is_described_by_model_corruption_and_seed(corruptions, words):
-    assert describe(TrainSpec(model="m", corruptions=corruptions, seed=3)) == words
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_terminal_sees_stages_move_and_a_file_sees_each_once(is_terminal, monkeypatch):
+    stream = io.StringIO()
+    stream.isatty = lambda: is_terminal  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    square = Square(number=2)
+    with ProgressDisplay([square], 1) as display:
+        display.update(Stage(square, "adding", 0.0))
+        display.update(Stage(square, "adding", 0.5))
+        display.update(Stage(square, "multiplying", 0.5))
+        display.finish(compute(square, Squares([2]).data))
+    lines = stream.getvalue()
+    assert "2/2  the square of 2: " in lines
+    if not is_terminal:
+        assert lines.splitlines()[:2] == ["the square of 2: adding", "the square of 2: multiplying"]

@@ -27,14 +27,14 @@ from byrote.training.planner import Group
 from byrote.training.spec import TrainSpec
 
 STUDY = SmallStudy(7)
-KEYS = [fake_key(spec) for spec in STUDY.plan()]
+KEYS = [fake_key(spec) for spec in STUDY.tasks()]
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="starts processes by fork")
 
 
 def expected(study: SmallStudy) -> list[TrainOutcome]:
     return [
-        make_outcome(spec, len(group.specs)) for group in fake_plan(study.plan(), study.data) for spec in group.specs
+        make_outcome(spec, len(group.specs)) for group in fake_plan(study.tasks(), study.data) for spec in group.specs
     ]
 
 
@@ -123,7 +123,7 @@ def test_the_log_says_what_is_done(engine, store):
 def test_new_runs_are_announced_once(engine, store):
     run(SmallStudy(3), store)
     new: list[TrainOutcome] = []
-    run(STUDY, store, on_outcome=new.append)
+    run(STUDY, store, on_result=new.append)
     assert_all_equal(new, expected(STUDY)[3:])
 
 
@@ -136,7 +136,7 @@ def test_a_damaged_run_is_trained_again(engine, store, tmp_path):
     assert_all_equal(run(STUDY, store, on_log=lines.append), first)
     assert engine.trained == [(3, 4, 5)]
     assert lines[:2] == [
-        "damaged runs in the store: 1, which are trained again",
+        "1 damaged run in the store: made again",
         "6 of 7 runs are in the store already",
     ]
 
@@ -179,8 +179,8 @@ def test_a_failed_group_leaves_the_rest(fakes, store, error):
         RunsFailed, match=r"2 of 7 runs failed, the rest is kept; the first, mlp-1x8.*: no such thing"
     ) as e:
         run(STUDY, store, on_log=lines.append)
-    assert [failure.spec.seed for failure in e.value.failures] == [4, 5]
-    assert [outcome.spec.seed for outcome in e.value.outcomes] == [0, 1, 2, 3, 6]
+    assert [failure.task.seed for failure in e.value.failures] == [4, 5]
+    assert [outcome.spec.seed for outcome in e.value.results] == [0, 1, 2, 3, 6]
     assert all("Traceback" in failure.trace for failure in e.value.failures)
     assert any(line.startswith("a group of 3 runs failed") for line in lines)
     assert str(pickle.loads(pickle.dumps(e.value))) == str(e.value)
@@ -190,7 +190,7 @@ def test_a_failed_group_leaves_the_rest(fakes, store, error):
 
 def test_an_engine_that_forgets_a_run_is_found_out(fakes, store):
     fakes(train=lambda specs, data, **options: iter(()))
-    with pytest.raises(RunsFailed, match=r"7 of 7 runs failed.*the training ended without this run"):
+    with pytest.raises(RunsFailed, match=r"7 of 7 runs failed.*it ended without a result"):
         run(STUDY, store)
 
 
@@ -279,7 +279,7 @@ def test_processes_share_the_work(fakes, tmp_path):
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]
     lines = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
-    assert sorted(key for _, key in lines) == sorted(fake_key(spec) for spec in study.plan())
+    assert sorted(key for _, key in lines) == sorted(fake_key(spec) for spec in study.tasks())
     assert len({pid for pid, _ in lines}) > 1
     assert_all_equal(run(study, tmp_path / "runs.db"), expected(study))
 
@@ -308,7 +308,7 @@ def test_kill_9_at_any_moment_loses_and_repeats_nothing(fakes, tmp_path):
     assert_all_equal(store.outcomes(), [want[outcome.key] for outcome in store.outcomes()])
     assert_all_equal(run(study, Store(path, lease_seconds=0.2), keep_weights=True), expected(study))
     assert len(store.outcomes()) == len(want)
-    for spec in study.plan():
+    for spec in study.tasks():
         kept = make_outcome(spec, 3, keep_weights=True)
         for got, state in zip(store.weights(kept.key), (kept.initial_state, kept.final_state), strict=True):
             assert_equal(got, state)

@@ -54,12 +54,12 @@ def test_recipe_and_size_may_be_each_models_own(data):
         n_train={"mlp-1x8": 20, "mlp-2x8": None},
         data_seed=4,
     )
-    first, second = study.plan()
+    first, second = study.tasks()
     assert (first.learning_rate, first.n_train, first.data_seed) == (0.5, 20, 4)
     assert (second.learning_rate, second.n_train) == (0.01, None)
     changed = study.with_recipe(momentum=0.5)
-    assert [(spec.momentum, spec.learning_rate) for spec in changed.plan()] == [(0.5, 0.5), (0.5, 0.01)]
-    assert replace(study, data_seed=0).plan() != study.plan()
+    assert [(spec.momentum, spec.learning_rate) for spec in changed.tasks()] == [(0.5, 0.5), (0.5, 0.01)]
+    assert replace(study, data_seed=0).tasks() != study.tasks()
 
 
 def test_changes_of_a_run_win_over_the_studys(data):

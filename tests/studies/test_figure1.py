@@ -13,7 +13,7 @@ def images(side: int, n: int = 3000) -> Dataset:
 
 
 def test_the_demo_has_one_recipe_for_all_and_all_three_figures(data):
-    plan = demo_study(data, seeds=2).plan()
+    plan = demo_study(data, seeds=2).tasks()
     assert len({spec.model_dump_json(exclude={"model", "corruptions", "seed"}) for spec in plan}) == 1
     for model in {spec.model for spec in plan}:
         own = [spec for spec in plan if spec.model == model and spec.seed == 1]
@@ -22,7 +22,7 @@ def test_the_demo_has_one_recipe_for_all_and_all_three_figures(data):
 
 
 def test_laptop_scale_shares_the_work_between_models():
-    plan = figure1_study(images(32), "laptop").plan()
+    plan = figure1_study(images(32), "laptop").tasks()
     assert [(spec.model, spec.n_train, spec.learning_rate) for spec in plan] == (
         [("mlp-3x512", None, 0.01)] * 5 + [("alexnet", 2000, 0.01)] * 5 + [("inception", 1000, 0.1)] * 5
     )
@@ -31,13 +31,13 @@ def test_laptop_scale_shares_the_work_between_models():
 
 @pytest.mark.parametrize("model", ["net.py:Net", "alexnet", "mlp-3x512", "resnet"])
 def test_models_of_ones_own_choice_have_every_figure(model):
-    plan = figure1_study(images(32), "laptop", models=[model]).plan()
+    plan = figure1_study(images(32), "laptop", models=[model]).tasks()
     assert {spec.label_rate for spec in plan} == {0, 0.25, 0.5, 0.75, 1}
     assert {spec.corruption for spec in plan} >= {"true-labels", "shuffled-pixels", "random-pixels", "gaussian"}
 
 
 def test_paper_scale_is_everything():
-    plan = figure1_study(images(32), "paper", seeds=2).plan()
+    plan = figure1_study(images(32), "paper", seeds=2).tasks()
     # True and random labels are both settings and levels.
     assert len(plan) == 4 * 2 * (5 + 11 - 2)
     assert {spec.n_train for spec in plan} == {None}
@@ -46,14 +46,14 @@ def test_paper_scale_is_everything():
 
 @pytest.mark.parametrize(("side", "crop"), [(32, 28), (28, None), (8, None)])
 def test_only_larger_images_are_cropped(side, crop):
-    assert {spec.crop for spec in figure1_study(images(side), "laptop").plan()} == {crop}
+    assert {spec.crop for spec in figure1_study(images(side), "laptop").tasks()} == {crop}
 
 
 def test_few_examples_are_all_taken(data):
-    assert {spec.n_train for spec in figure1_study(data, "laptop").plan()} == {None}
+    assert {spec.n_train for spec in figure1_study(data, "laptop").tasks()} == {None}
 
 
 def test_vectors_have_nothing_to_crop():
     split = Split.clean(np.zeros((40, 6), dtype=np.float32), np.arange(40) % 10)
     vectors = Dataset("made up", split, split, tuple("abcdefghij"))
-    assert {spec.crop for spec in figure1_study(vectors, "paper").plan()} == {None}
+    assert {spec.crop for spec in figure1_study(vectors, "paper").tasks()} == {None}

@@ -3,8 +3,8 @@ import pytest
 
 from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
-from byrote.studies.bounds.study import BoundsAnalysis
-from byrote.studies.expressivity.study import ExpressivityAnalysis
+from byrote.studies.bounds.study import BoundsStudy
+from byrote.studies.expressivity.study import ExpressivityStudy
 from byrote.studies.figure1 import figure1_study
 from byrote.studies.model_choice import choice_in_words, chosen_models
 from byrote.studies.paper_settings import PAPER_MODELS
@@ -42,12 +42,12 @@ def test_models_that_are_named_are_taken_and_others_go_by_the_kind_of_data():
             "The models are mlp-3x512, alexnet and inception, which byrote uses on images, since no models were given.",
         ),
         (
-            BoundsAnalysis(data=VECTORS),
+            BoundsStudy(data=VECTORS),
             "The model is mlp-1x512, which byrote uses on vectors, since no model was given.",
         ),
-        (BoundsAnalysis(data=VECTORS, model="mlp-1x{width}"), "The model is mlp-1xW, which was asked for."),
+        (BoundsStudy(data=VECTORS, model="mlp-1x{width}"), "The model is mlp-1xW, which was asked for."),
         (
-            ExpressivityAnalysis(data=VECTORS),
+            ExpressivityStudy(data=VECTORS),
             "The models are mlp-1xW and mlp-2xW, which byrote uses on vectors, since no models were given.",
         ),
     ],

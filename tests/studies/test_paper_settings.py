@@ -92,7 +92,7 @@ def test_every_preset_takes_a_table(name, scale):
     """With models for it, its columns standardised, no crop, no augmentation: each run has a key."""
     data = of_kind(np.float32)
     study = REPRODUCTIONS[name].build(data, scale, 1, None)
-    specs = study.plan()
+    specs = study.tasks()
     assert specs
     assert {(spec.preprocessing, spec.crop, spec.augmentation) for spec in specs} == {("standardize", None, "none")}
     assert all(model.startswith("mlp-") for model in study.model_names)

@@ -4,7 +4,7 @@ import pytest
 from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
 from byrote.models.matching import num_parameters
-from byrote.studies.largest_n.study import LargestNAnalysis
+from byrote.studies.largest_n.study import LargestNStudy
 from byrote.studies.random_labels import RATIOS, memorizing_recipe, refuse_draws
 from byrote.theory.calculation import Computed
 from byrote.training.spec import Recipe
@@ -12,15 +12,15 @@ from byrote.training.spec import Recipe
 
 def test_a_family_has_members_with_growing_numbers_of_parameters_per_example(tiny):
     """The two smallest are the same: a width of 1 has 85 parameters already."""
-    analysis = LargestNAnalysis(tiny, "mlp-1x{width}", n_train=100)
+    analysis = LargestNStudy(tiny, "mlp-1x{width}", n_train=100)
     sizes = [num_parameters(model, input_shape=(1, 8, 8), num_classes=10) for model in analysis.models]
     assert sizes == [85, *(pytest.approx(ratio * 100, abs=75 / 2) for ratio in RATIOS[2:])]
 
 
 def test_a_model_is_itself(tiny):
-    assert LargestNAnalysis(tiny, "mlp-2x7").models == ["mlp-2x7"]
-    assert LargestNAnalysis(tiny, "conv-small", n_train=7).largest == 7
-    assert LargestNAnalysis(tiny).largest == 121
+    assert LargestNStudy(tiny, "mlp-2x7").models == ["mlp-2x7"]
+    assert LargestNStudy(tiny, "conv-small", n_train=7).largest == 7
+    assert LargestNStudy(tiny).largest == 121
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_model_is_itself(tiny):
 )
 def test_what_cannot_be_measured_is_refused(tiny, changes, words):
     with pytest.raises(UserError, match=words):
-        LargestNAnalysis(tiny, **changes)
+        LargestNStudy(tiny, **changes)
 
 
 def test_the_recipe_is_the_papers_with_more_epochs_and_faster_on_few_features(tiny):
@@ -62,8 +62,8 @@ def test_no_draws_are_refused():
 
 
 def test_the_recipe_has_columns_of_its_own(tiny):
-    analysis = LargestNAnalysis(tiny, "mlp-1x4", Recipe(learning_rate=0.5))
-    results = [Computed("k", calculation, "tiny", {"bits": 3.0}, {}, 1.0, {}) for calculation in analysis.plan()]
+    analysis = LargestNStudy(tiny, "mlp-1x4", Recipe(learning_rate=0.5))
+    results = [Computed("k", calculation, "tiny", {"bits": 3.0}, {}, 1.0, {}) for calculation in analysis.tasks()]
     table = analysis.summarise(results)
     assert table.iloc[0][["bits", "learning_rate", "model"]].tolist() == [3.0, 0.5, "mlp-1x4"]
     assert "recipe" not in table

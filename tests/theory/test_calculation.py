@@ -26,7 +26,7 @@ class OfKernel(Calculation):
     def references(self):
         return (self.kernel,)
 
-    def compute(self, data, *, device, on_stage):
+    def compute(self, data, context):
         return Result({})
 
 
@@ -42,7 +42,7 @@ class Power(Calculation):
     def label(self):
         return "a power"
 
-    def compute(self, data, *, device, on_stage):
+    def compute(self, data, context):
         return Result({{"power": self.number**{power}}})
 """
 

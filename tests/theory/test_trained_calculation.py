@@ -11,7 +11,7 @@ from byrote.training.spec import Recipe
 class Nothing(TrainedOnLabels):
     name: ClassVar[str] = "nothing"
 
-    def compute(self, data, *, device, on_stage):
+    def compute(self, data, context):
         return Result({})
 
 

@@ -187,3 +187,15 @@ def test_a_spec_without_newer_fields_has_the_text_it_had_before_there_were_any()
 def test_an_example_is_replaced_with_one_held_out_only() -> None:
     with pytest.raises(UserError, match="replaced=3 without a validation share"):
         TrainSpec(model="mlp-1x8", replaced=3)
+
+
+@pytest.mark.parametrize(
+    ("corruptions", "words"),
+    [
+        ((), "m, true-labels, seed 3"),
+        ((Corruption(name="partial-labels", rate=0.25),), "m, partial-labels 0.25, seed 3"),
+        ((Corruption(name="gaussian"),), "m, gaussian, seed 3"),
+    ],
+)
+def test_a_run_is_called_by_model_corruption_and_seed(corruptions, words):
+    assert TrainSpec(model="m", corruptions=corruptions, seed=3).label == words

@@ -1,8 +1,7 @@
 """What a page shows of a study, before it is HTML: a headline and sections of figures and tables.
 
-Each study has a file in this package with a function `(study, outcomes, table) -> Presentation`, and a line in
-presentations.py. The page adds what all studies share: pictures of the examples, all results, checks, notes, verdict,
-setup.
+Each study's `page.py` makes one. The page adds what all studies share: pictures of the examples, all results, checks,
+notes, verdict, setup.
 """
 
 from __future__ import annotations

@@ -39,10 +39,8 @@ def _run(argv: Sequence[str] | None) -> int:
         except SystemExit as ended:  # tyro has printed help
             return int(ended.code or 0)
         match command:
-            case Demo() | Reproduce() | Quantity():
-                return commands.train(command, arguments)
-            case Judge():
-                return commands.judge(command, arguments)
+            case Demo() | Reproduce() | Quantity() | Judge():
+                return commands.make(command, arguments)
             case Report():
                 return commands.report(command)
             case List():

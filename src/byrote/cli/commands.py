@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from byrote import __version__
-from byrote.cli.flags import DataFlags, Demo, Judge, List, Quantity, Report, Reproduce
+from byrote.cli.flags import DataFlags, Demo, Judge, List, Quantity, Report, Reproduce, TrainingFlags
 from byrote.cli.interruption import shown, told_how_to_go_on
 from byrote.cli.measures import MEASUREMENTS
 from byrote.cli.parsing import parse
@@ -28,28 +28,26 @@ INVOCATION = "study.json"
 """What was asked for, kept in OUT so that `byrote report OUT` finds the same runs."""
 
 
-def train(command: Demo | Reproduce | Quantity, arguments: Sequence[str]) -> int:
-    """Runs what the store lacks, and writes the report. Returns the exit code."""
+def make(command: Demo | Reproduce | Quantity | Judge, arguments: Sequence[str]) -> int:
+    """Makes what the store lacks of a study, and writes the report. Returns the exit code."""
     started = time.monotonic()
-    from byrote.cli.calculations import calculate
-    from byrote.cli.training import train_shown
+    from byrote.cli.training import run_shown
     from byrote.runs.store import Store
-    from byrote.studies.analysis import Analysis
+    from byrote.studies.study import Planned, noun
     from byrote.training.planner import resolve_device, resolve_precision
 
     device = resolve_device(command.device)
     precision = resolve_precision(command.precision, device)
-    out = command.out or Path("byrote-demo" if isinstance(command, Demo) else f"byrote-{command.name}")
+    out = command.out or Path(f"byrote-{command.name}")
     make_folder(out)
     study = make_study(command, precision, out)
+    _refuse_flags_of_runs(command, study)
     _write_invocation(out, arguments, precision)
-    if isinstance(study, Analysis):
-        return calculate(study, command, arguments, out, executor_of(command.executor, device), device)
     with ExitStack() as stack:
         store = stack.enter_context(Store(out / "runs.db" if command.store is None else command.store))
         stack.enter_context(told_how_to_go_on(store.name, out, arguments))
         live = stack.enter_context(_live_page(study)) if command.live else None
-        outcomes, failures = train_shown(
+        results, failures = run_shown(
             study,
             store,
             executor_of(command.executor, device),
@@ -57,48 +55,31 @@ def train(command: Demo | Reproduce | Quantity, arguments: Sequence[str]) -> int
             keep_weights=command.keep_weights,
             on_progress=None if live is None else live.update,
         )
-        if outcomes:
-            write(study, outcomes, out, arguments, failures, command.style, command.formats)
-        print(f"{len(outcomes)} of {len(outcomes) + len(failures)} runs, {time.monotonic() - started:.0f} s in all.")
+        if results:
+            write(study, results, out, arguments, failures, command.style, command.formats)
+        num_all = len(results) + len(failures)
+        called = noun([*results.planned, *(Planned(failure.task) for failure in failures)], num_all)
+        print(f"{len(results)} of {num_all} {called}, {time.monotonic() - started:.0f} s in all.")
         if live is not None:
-            live.finish(out / "report.html" if outcomes else None)
+            live.finish(out / "report.html" if results else None)
             _serve_on(live.url)
     return 3 if failures else 0
 
 
-def judge(command: Judge, arguments: Sequence[str]) -> int:
-    """Trains what the zoo lacks, with weights, and judges measures by it. Returns the exit code."""
-    from byrote.cli.calculations import calculate
-    from byrote.cli.training import train_shown
-    from byrote.runs.judge import judging
-    from byrote.runs.store import Store
-    from byrote.training.planner import resolve_device, resolve_precision
+def _refuse_flags_of_runs(command: TrainingFlags, study: Any) -> None:
+    """Raises UserError for what only trained networks have, of a study that trains none."""
+    from byrote.training.spec import TrainSpec
 
-    device = resolve_device(command.device)
-    precision = resolve_precision(command.precision, device)
-    out = command.out or Path("byrote-judge")
-    measures = judged_measures(command)
-    make_folder(out)
-    zoo = make_zoo(command, precision, out)
-    _write_invocation(out, arguments, precision)
-    executor = executor_of(command.executor, device)
-    with (
-        Store(out / "runs.db" if command.store is None else command.store) as store,
-        told_how_to_go_on(store.name, out, arguments),
-    ):
-        outcomes, failures = train_shown(zoo, store, executor, device=device, keep_weights=True)
-        if not outcomes:
-            return 3
-        code = calculate(judging(zoo, outcomes, store, measures), command, arguments, out, executor, device)
-    return 3 if failures else code
+    given = [flag for flag in ("keep_weights", "live") if getattr(command, flag)]
+    if given and not any(isinstance(task, TrainSpec) for task in study.tasks()):
+        flags = ", ".join("--" + flag.replace("_", "-") for flag in given)
+        raise UserError(f"got {flags}, which {study.name} has no use for: leave it out")
 
 
 def report(command: Report) -> int:
-    """Reports on the runs that a folder's study has in its store. Trains nothing."""
-    from byrote.runs.judge import judging
+    """Reports on what a folder's study has in its store. Makes nothing."""
+    from byrote.runs.run import stored
     from byrote.runs.store import Store
-    from byrote.studies.analysis import Analysis
-    from byrote.training.key import run_key
 
     arguments, folder, precision = _read_invocation(command.folder)
     earlier = parse(arguments)
@@ -108,28 +89,19 @@ def report(command: Report) -> int:
     if earlier.store is None and not database.is_file():
         raise UserError(f"{command.folder} has no runs.db: run {shown(arguments)} first")
     # Paths in the flags mean what they meant then.
-    with chdir(folder if folder.is_dir() else Path.cwd()):
-        keys: list[str]
-        outcomes: Sequence[Any]
-        with Store(database if earlier.store is None else earlier.store) as store:
-            if isinstance(earlier, Judge):
-                zoo = make_zoo(earlier, precision, database.parent)
-                trained = store.outcomes([run_key(spec, zoo.data) for spec in zoo.plan()])
-                study = judging(zoo, trained, store, judged_measures(earlier))
-            else:
-                study = make_study(earlier, precision, database.parent)
-            if isinstance(study, Analysis):
-                planned = {calculation.key(study.data): calculation for calculation in study.plan()}
-                keys, outcomes = list(planned), store.computed(planned)
-            else:
-                keys = [run_key(spec, study.data) for spec in study.plan()]
-                outcomes = store.outcomes(keys)
-    if not outcomes:
-        raise UserError(f"the store has none of the {len(keys)} runs: run {shown(arguments)} first")
+    with (
+        chdir(folder if folder.is_dir() else Path.cwd()),
+        Store(database if earlier.store is None else earlier.store) as store,
+    ):
+        study = make_study(earlier, precision, database.parent)
+        results = stored(study, store)
+        num_all = len(study.plan())
+    if not results:
+        raise UserError(f"the store has none of the {num_all} runs: run {shown(arguments)} first")
     style, formats = command.style or earlier.style, command.formats or earlier.formats
-    write(study, outcomes, command.folder, arguments, (), style, formats)
-    if len(outcomes) < len(keys):
-        print(f"{len(keys) - len(outcomes)} of {len(keys)} runs are missing: {shown(arguments)} trains them")
+    write(study, results, command.folder, arguments, (), style, formats)
+    if len(results) < num_all:
+        print(f"{num_all - len(results)} of {num_all} runs are missing: {shown(arguments)} trains them")
     return 0
 
 
@@ -162,31 +134,34 @@ def show_names(command: List) -> int:
     return 0
 
 
-def make_study(command: Demo | Reproduce | Quantity, precision: str, out: Path) -> Any:
-    """The study or analysis that the flags ask for, its data loaded."""
-    from byrote.cli.calculations import refuse_training_flags
+def make_study(command: Demo | Reproduce | Quantity | Judge, precision: str, out: Path) -> Any:
+    """The study that the flags ask for, its data loaded."""
     from byrote.data.sources import load
-    from byrote.studies.analysis import Analysis
     from byrote.studies.figure1 import demo_study
 
     study: Any
-    if isinstance(command, Quantity):
-        refuse_training_flags(command, command.name)
-        data = _load(command, out)
-        measurement = MEASUREMENTS[command.name]
-        recipe = measurement.make_recipe(command.models, data, precision, command.recipe)
-        sizes = {"seeds": command.seeds, "n_train": command.n_train}
-        return measurement.build(data, model=command.models, recipe=recipe, **sizes, **command.own)
-    if isinstance(command, Demo):
-        study = demo_study(load("digits"), command.seeds)
-    else:
-        study = REPRODUCTIONS[command.name].build(_load(command, out), command.scale, command.seeds, command.models)
-        if command.corruptions is not None:
-            study = _under(study, command)
+    match command:
+        case Quantity():
+            data = _load(command, out)
+            measurement = MEASUREMENTS[command.name]
+            recipe = measurement.make_recipe(command.models, data, precision, command.recipe)
+            sizes = {"seeds": command.seeds, "n_train": command.n_train}
+            return measurement.build(data, model=command.models, recipe=recipe, **sizes, **command.own)
+        case Judge():
+            return _judge(command, precision, out)
+        case Demo():
+            study = demo_study(load("digits"), command.seeds)
+        case Reproduce():
+            study = REPRODUCTIONS[command.name].build(_load(command, out), command.scale, command.seeds, command.models)
+            if command.corruptions is not None:
+                study = _under(study, command)
     if command.n_train is not None:
         study = replace(study, n_train=command.n_train)
-    if isinstance(study, Analysis):
-        refuse_training_flags(command, study.name, *command.recipe, *(["precision"] * (command.precision != "auto")))
+    if not hasattr(study, "with_recipe"):
+        refused = [*command.recipe, *(["precision"] * (command.precision != "auto"))]
+        if refused:
+            flags = ", ".join("--" + flag.replace("_", "-") for flag in refused)
+            raise UserError(f"got {flags}, which {study.name} has no use for: leave it out")
         return study
     return study.with_recipe(precision=precision, **command.recipe)
 
@@ -201,14 +176,12 @@ def _under(study: Any, command: Reproduce) -> Any:
     return study.under([name for word in command.corruptions or () for name in word.split(",") if name])
 
 
-def make_zoo(command: Judge, precision: str, out: Path) -> Any:
-    """The networks that measures are judged by."""
-    from byrote.cli.calculations import refuse_training_flags
+def _judge(command: Judge, precision: str, out: Path) -> Any:
+    from byrote.studies.judge.study import JudgeStudy
     from byrote.studies.judge.zoo import zoo_study
 
-    refuse_training_flags(command, "judge")
     zoo = zoo_study(_load(command, out), command.seeds, command.models, command.n_train)
-    return zoo.with_recipe(precision=precision, **command.recipe)
+    return JudgeStudy(zoo.with_recipe(precision=precision, **command.recipe), judged_measures(command))
 
 
 def judged_measures(command: Judge) -> list[str]:

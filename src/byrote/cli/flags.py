@@ -130,6 +130,7 @@ class TrainingFlags:
 class Demo(TrainingFlags):
     """The randomisation test on an embedded data set, with its report: about a minute."""
 
+    name: ClassVar[str] = "demo"
     n_train: Annotated[int | None, _shown("INT", "all")] = None
     """The size of the stratified training subset."""
     precision: Precision = "float32"
@@ -269,6 +270,7 @@ class List:
 class Judge(TrainingFlags, DataFlags):
     """Does a measure of complexity pass the randomisation test? A zoo of networks, trained once and kept, tells."""
 
+    name: ClassVar[str] = "judge"
     measures: Annotated[tyro.conf.Positional[tuple[str, ...]], _shown("[STR ...]", "all that take seconds")] = ()
     """The measures: names as `byrote list measures` has them, or FILE.py:NAME or package.module:NAME of functions
     (model, initial_state, data, outcome) -> float."""

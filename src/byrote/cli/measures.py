@@ -11,7 +11,7 @@ from byrote.cli.flags import Bounds, LargestN, Quantity, Rademacher, Stability
 
 if TYPE_CHECKING:
     from byrote.data.dataset import Dataset
-    from byrote.studies.analysis import Analysis
+    from byrote.studies.study import Study
     from byrote.training.spec import Recipe
 
 
@@ -31,7 +31,7 @@ class Measurement:
         return " ".join((self.flags.__doc__ or "").split())
 
     @property
-    def build(self) -> Callable[..., Analysis]:
+    def build(self) -> Callable[..., Study]:
         return _imported(self.builder)
 
     def make_recipe(self, model: str | None, data: Dataset, precision: str, changes: Mapping[str, Any]) -> Recipe:
@@ -57,9 +57,9 @@ _MEMORIZING = "byrote.studies.random_labels:memorizing_recipe"
 MEASUREMENTS: dict[str, Measurement] = {
     measurement.flags.name: measurement
     for measurement in (
-        Measurement(Rademacher, "byrote.studies.rademacher.study:rademacher_analysis", _MEMORIZING),
-        Measurement(LargestN, "byrote.studies.largest_n.study:largest_n_analysis", _MEMORIZING),
-        Measurement(Stability, "byrote.studies.stability.study:stability_analysis", _MEMORIZING, {"epochs": 100}),
-        Measurement(Bounds, "byrote.studies.bounds.study:bounds_analysis", own={"epochs": 1000}),
+        Measurement(Rademacher, "byrote.studies.rademacher.study:rademacher_study", _MEMORIZING),
+        Measurement(LargestN, "byrote.studies.largest_n.study:largest_n_study", _MEMORIZING),
+        Measurement(Stability, "byrote.studies.stability.study:stability_study", _MEMORIZING, {"epochs": 100}),
+        Measurement(Bounds, "byrote.studies.bounds.study:bounds_study", own={"epochs": 1000}),
     )
 }

@@ -62,11 +62,11 @@ REPRODUCTIONS: dict[str, Reproduction] = {
     ),
     "expressivity": Reproduction(
         "Theorem 1: weights needed to represent any labels, by construction and by training; worked at n = 8",
-        "byrote.studies.expressivity.study:expressivity_analysis",
+        "byrote.studies.expressivity.study:expressivity_study",
     ),
     "min-norm": Reproduction(
         "section 5: minimum-norm linear and kernel interpolation on pixels, Gabor wavelets and random convolutional "
         "features",
-        "byrote.studies.min_norm.study:min_norm_analysis",
+        "byrote.studies.min_norm.study:min_norm_study",
     ),
 }

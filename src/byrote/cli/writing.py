@@ -11,28 +11,20 @@ from byrote.cli.interruption import shown
 
 def write(
     study: Any,
-    outcomes: Sequence[Any],
+    results: Sequence[Any],
     out: Path,
     arguments: Sequence[str],
     failures: Sequence[Any],
     style: Any,
     formats: Sequence[Any],
 ) -> None:
-    """Writes the report of a study or an analysis into `out`, and prints its verdict."""
+    """Writes the report of a study into `out`, and prints its verdict."""
     from byrote.report.page import write_report
-    from byrote.report.short_names import names_on_page, with_short_names
 
     path = out / "report.html"
-    write_report(
-        path,
-        study,
-        outcomes,
-        command=shown(arguments),
-        failures=failures,
-        style=style,
-        formats=formats,
+    findings = write_report(
+        path, study, results, command=shown(arguments), failures=failures, style=style, formats=formats
     )
-    findings = study.verdict(study.summarise(outcomes))
-    for finding in with_short_names(findings, names_on_page(study, outcomes)):
+    for finding in findings:
         print(f"{finding.claim}: {finding.outcome}\n    {finding.statement}")
     print(f"Report: {path}")

@@ -57,8 +57,10 @@ class LivePage:
     def url(self) -> str:
         return f"http://{_HOST}:{self.port}/"
 
-    def update(self, progress: Progress) -> None:
-        """Takes in where a group stands."""
+    def update(self, progress: Progress | object) -> None:
+        """Takes in where a group stands; of calculations there are no curves."""
+        if not isinstance(progress, Progress):
+            return
         with self._lock:
             for spec, loss, accuracy in zip(
                 progress.specs, progress.train_loss, progress.running_accuracy, strict=True
@@ -150,7 +152,7 @@ def _thinned(points: list[tuple[int, float, float]]) -> list[tuple[int, float, f
 
 
 def _page(study: Study) -> str:
-    specs = study.plan()
+    specs = [task for task in study.tasks() if isinstance(task, TrainSpec)]
     settings = list(dict.fromkeys(spec.setting for spec in specs))
     measures = (("loss", "Training loss", ""), ("accuracy", "Training accuracy", ".0%"))
     return (

@@ -19,20 +19,23 @@ from byrote.charts.examples import example_rows
 from byrote.charts.figure import Figure, condition_label, layered, rounded
 from byrote.charts.theme import LIGHT, vega_config
 from byrote.references import short_name
-from byrote.report.presentations import presentation
 from byrote.report.short_names import names_on_page, with_short_names
-from byrote.studies.study import Study
+from byrote.studies.study import Results, Study
+from byrote.theory.calculation import Calculation
 from byrote.training.outcome import TrainOutcome
+from byrote.training.spec import TrainSpec
 
 _WIDTH = 420
 
 
 def study_html(study: Study) -> str:
     """Which runs a study plans, and some of its examples as the networks see them."""
-    specs = study.plan()
+    specs = [task for task in study.tasks() if isinstance(task, TrainSpec)]
     names = names_on_page(study, ())
+    others = Counter(task.name for task in study.tasks() if isinstance(task, Calculation))
     conditions = Counter((names.get(spec.model, spec.model), condition_label(spec)) for spec in specs)
     rows = [(model, condition, str(count)) for (model, condition), count in conditions.items()]
+    rows += [(name, "calculation", str(count)) for name, count in others.items()]
     examples = [
         (
             row.setting,
@@ -48,14 +51,15 @@ def study_html(study: Study) -> str:
     return f"<p>{html.escape(repr(study))}</p>{_table(('model', 'condition', 'runs'), rows)}{pictures}"
 
 
-def results_html(study: Study, outcomes: Sequence[TrainOutcome]) -> str:
+def results_html(study: Study, results: Results) -> str:
     """The headline, the verdict and the figures of the study's page."""
-    if not outcomes:
+    if not results:
         return f"<p>{html.escape(repr(study))}: no finished run</p>"
-    table = study.summarise(outcomes)
-    shown = presentation(study, outcomes, table)
-    names = names_on_page(study, outcomes)
-    headline, figures, findings = with_short_names((shown.headline, shown.figures, study.verdict(table)), names)
+    table = study.summarise(results)
+    findings = study.verdict(table)
+    shown = study.page(results, table, findings)
+    names = names_on_page(study, results)
+    headline, figures, findings = with_short_names((shown.headline, shown.figures, findings), names)
     verdict = _table(
         ("claim", "outcome", "what was found"), [(each.claim, each.outcome, each.statement) for each in findings]
     )

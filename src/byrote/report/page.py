@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -20,16 +20,14 @@ from byrote.data.dataset import Dataset
 from byrote.data.kinds import in_words
 from byrote.data.label_copies import label_copy_remarks
 from byrote.errors import UserError
+from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
 from byrote.evidence.words import percent, regularizers
 from byrote.files import make_folder, write_file, write_table
 from byrote.masking import masked
-from byrote.report.presentations import presentation, presentation_of_analysis
 from byrote.report.rendering import Format, chart, distinct, environment, theme, write_figure
 from byrote.report.short_names import Verbatim, names_on_page, setup_lines, with_short_names
-from byrote.studies.analysis import Analysis
-from byrote.studies.study import Study
-from byrote.theory.calculation import Computed
+from byrote.studies.study import Finished, Planned, Results, Study, Task, noun, tabulate
 from byrote.training.outcome import TrainOutcome
 from byrote.training.planner import resolve_device
 from byrote.training.probe import probe_models
@@ -49,21 +47,10 @@ class PassedCheck(NamedTuple):
 
 @runtime_checkable
 class Failure(Protocol):
-    """A run that raised: `byrote.runs` makes them."""
+    """A task that raised: `byrote.runs` makes them."""
 
     @property
-    def spec(self) -> TrainSpec: ...
-
-    @property
-    def trace(self) -> str: ...
-
-
-@runtime_checkable
-class FailedPart(Protocol):
-    """A calculation that raised: `byrote.runs` makes them too."""
-
-    @property
-    def label(self) -> str: ...
+    def task(self) -> Task: ...
 
     @property
     def trace(self) -> str: ...
@@ -71,103 +58,61 @@ class FailedPart(Protocol):
 
 def write_report(
     path: str | Path,
-    study: Study | Analysis,
-    outcomes: Sequence[TrainOutcome] | Sequence[Computed],
+    study: Study,
+    results: Sequence[Finished],
     *,
     command: str = "",
-    failures: Sequence[Failure] | Sequence[FailedPart] = (),
+    failures: Sequence[Failure] = (),
     style: Style = "screen",
     formats: Sequence[Format] = ("svg",),
-) -> None:
-    """Writes `path` (report.html; a folder takes that name), and beside it results.csv and figures/.
+) -> list[Finding]:
+    """Writes `path` (report.html; a folder takes that name), and beside it results.csv and figures/; gives the verdict.
 
     The page holds all it shows and forbids the browser every request. Each figure is also a file in each of `formats`,
     with the data it draws as .csv.
 
     Args:
+        results: as `run` gives them.
         command: what the user typed, shown as it is.
-        failures: runs that raised; the page shows their traces.
+        failures: tasks that raised; the page shows their traces.
         style: "slides" for large type, one chart a slide when printed.
 
     Raises:
-        UserError: there is no outcome to report.
+        UserError: there is no result to report.
     """
-    if not outcomes:
+    if not results:
         raise UserError("got no finished run, expected at least one to report: run the study first")
+    results = results if isinstance(results, Results) else Results.of(study, results)
     path = Path(path)
     if path.is_dir():
         path /= "report.html"
     make_folder(path.parent)
-    command = masked(command)
-    if isinstance(study, Analysis):
-        results = cast(Sequence[Computed], outcomes)
-        table = study.summarise(results)
-        names = names_on_page(study, results)
-        shown = with_short_names(presentation_of_analysis(study, results, table), names)
-        html = _analysis_page(study, results, table, shown, names, command, cast(Sequence[FailedPart], failures), style)
-    else:
-        runs = cast(Sequence[TrainOutcome], outcomes)
-        table = study.summarise(runs)
-        names = names_on_page(study, runs)
-        shown = with_short_names(presentation(study, runs, table), names)
-        html = _page(study, runs, table, shown, names, command, cast(Sequence[Failure], failures), style)
+    table = study.summarise(results)
+    findings = study.verdict(table)
+    names = names_on_page(study, results)
+    shown = with_short_names(study.page(results, table, findings), names)
+    html = _page(study, results, table, findings, shown, names, masked(command), failures, style)
     write_table(path.with_name("results.csv"), table)
     for figure in shown.figures:
         write_figure(path.parent / "figures", figure, style, formats)
     write_file(path, html)
-
-
-def _analysis_page(
-    analysis: Analysis,
-    results: Sequence[Computed],
-    table: pd.DataFrame,
-    shown: Presentation,
-    names: Mapping[str, str],
-    command: str,
-    failures: Sequence[FailedPart],
-    style: Style,
-) -> str:
-    recipes = [getattr(result.calculation, "recipe", None) for result in results]
-    used = [recipe.resolved(analysis.data) for recipe in recipes if isinstance(recipe, Recipe)]
-    return (
-        environment(names)
-        .get_template("analysis.html.jinja")
-        .render(
-            study=analysis,
-            style=style,
-            theme=theme(style),
-            shown=shown,
-            chart_of=lambda figure: chart(figure, style),
-            num_results=len(results),
-            failed_checks=[],
-            notes=[
-                _data_note(analysis.data),
-                *analysis.choices(),
-                *_input_notes(analysis.data, used),
-                *_whitening_notes(used),
-                *shown.notes,
-            ],
-            findings=analysis.verdict(table),
-            command=Verbatim(command),
-            own_code=setup_lines(names),
-            environments=distinct(result.environment for result in results),
-            num_failures=len(failures),
-            failures=_failures((failure.label, failure.trace) for failure in failures),
-            unit="calculation",
-        )
-    )
+    return with_short_names(findings, names)
 
 
 def _page(
     study: Study,
-    outcomes: Sequence[TrainOutcome],
+    results: Results,
     table: pd.DataFrame,
+    findings: Sequence[Finding],
     shown: Presentation,
     names: Mapping[str, str],
     command: str,
     failures: Sequence[Failure],
     style: Style,
 ) -> str:
+    outcomes = results.outcomes
+    # Of runs on other data than the study's, the page shows no examples: their labels are not those of its classes.
+    own = [planned.task for planned in results.planned if isinstance(planned.task, TrainSpec) and planned.data is None]
     return (
         environment(names)
         .get_template("page.html.jinja")
@@ -177,25 +122,31 @@ def _page(
             theme=theme(style),
             shown=shown,
             chart_of=lambda figure: chart(figure, style),
-            corruptions=does({split_level(part)[0] for name in table["corruption"] for part in parts_of(name)}),
-            examples=example_rows(study.data, [outcome.spec for outcome in outcomes]),
-            results=_results(table),
-            num_runs=len(table),
-            num_seeds=table["seed"].nunique(),
+            corruptions=does({split_level(part)[0] for spec in own for part in parts_of(spec.corruption)}),
+            examples=example_rows(study.data, own) if own else [],
+            results=_results(tabulate(study.name, outcomes)) if outcomes else {},
+            num_rows=len(table),
+            num_runs=len(outcomes),
+            num_results=len(results),
+            noun=noun(results.planned, len(results)),
             failed_checks=_failed_checks(outcomes, table),
             passed_checks=_passed_checks(outcomes),
             most_listed=MOST_LISTED,
-            notes=[*_notes(study, outcomes), *_model_notes(study, outcomes), *shown.notes],
-            findings=study.verdict(table),
+            notes=[*_notes(study, results), *_model_notes(study, results), *shown.notes],
+            findings=findings,
             command=Verbatim(command),
             own_code=setup_lines(names),
-            environments=distinct(outcome.environment for outcome in outcomes),
+            environments=distinct(result.environment for result in results),
             recipes=_recipes(outcomes),
             num_failures=len(failures),
-            failures=_failures((_run_label(failure.spec), failure.trace) for failure in failures),
-            unit="run",
+            failures=_failures((_label(failure.task), failure.trace) for failure in failures),
+            failed=noun([Planned(failure.task) for failure in failures], len(failures)),
         )
     )
+
+
+def _label(task: Task) -> str:
+    return _run_label(task) if isinstance(task, TrainSpec) else task.label
 
 
 def _run_label(spec: TrainSpec) -> str:
@@ -230,11 +181,12 @@ def _failed_checks(outcomes: Sequence[TrainOutcome], table: pd.DataFrame) -> lis
     ]
     known = {(run, name) for run, name, _ in own}
     runs = {outcome.key: _run_label(outcome.spec) for outcome in outcomes}
+    rows = table[table["key"].isin(list(runs))] if {"key", "failed_checks"} <= set(table) else table[:0]
     compared = [
-        (runs[key], name, "This shows when the runs of the study are compared.")
-        for key, names in zip(table["key"], table["failed_checks"], strict=True)
-        for name in filter(None, names.split("; "))
-        if (runs[key], name) not in known
+        (runs[row["key"]], name, "This shows when the runs of the study are compared.")
+        for row in rows.to_dict("records")
+        for name in filter(None, row["failed_checks"].split("; "))
+        if (runs[row["key"]], name) not in known
     ]
     return own + compared
 
@@ -276,7 +228,26 @@ def _recipes(outcomes: Sequence[TrainOutcome]) -> list[tuple[str, dict[str, Any]
     ]
 
 
-def _notes(study: Study, outcomes: Sequence[TrainOutcome]) -> list[str]:
+def _notes(study: Study, results: Results) -> list[str]:
+    outcomes = results.outcomes
+    notes = [*_leak_notes(study.data, outcomes), _data_note(study.data)]
+    if outcomes:
+        notes += class_remarks(study.data, min(outcome.n_train for outcome in outcomes))
+    recipes = _recipes_used(study, results)
+    notes += [*study.choices(), *_input_notes(study.data, recipes)]
+    return [*notes, *(_run_notes(outcomes) if outcomes else []), *_whitening_notes(recipes)]
+
+
+def _recipes_used(study: Study, results: Results) -> list[Recipe]:
+    """Of the runs, and of calculations that have one."""
+    found = [
+        planned.task if isinstance(planned.task, Recipe) else getattr(planned.task, "recipe", None)
+        for planned in results.planned
+    ]
+    return [recipe.resolved(study.data) for recipe in found if isinstance(recipe, Recipe)]
+
+
+def _run_notes(outcomes: Sequence[TrainOutcome]) -> list[str]:
     seeds = len({outcome.spec.seed for outcome in outcomes})
     interval = (
         "One seed: no interval. Another seed would give other figures."
@@ -287,11 +258,7 @@ def _notes(study: Study, outcomes: Sequence[TrainOutcome]) -> list[str]:
         "Fitted means 99% of the training labels right, in evaluation mode on the whole set. Test labels are never "
         "corrupted; corrupted inputs are corrupted in training and test set alike."
     )
-    notes = [*_leak_notes(study.data, outcomes), _data_note(study.data)]
-    notes += class_remarks(study.data, min(outcome.n_train for outcome in outcomes))
-    notes += study.choices()
-    notes += _input_notes(study.data, [outcome.spec for outcome in outcomes])
-    notes += [interval, fitted, _stop_note(outcomes)]
+    notes = [interval, fitted, _stop_note(outcomes)]
     calculated = [o.spec.corruption for o in outcomes if o.spec.input_method and o.spec.input_method.of_quantities]
     if calculated:
         names = " and ".join(dict.fromkeys(corruption_words(name, 1.0) for name in calculated))
@@ -299,7 +266,6 @@ def _notes(study: Study, outcomes: Sequence[TrainOutcome]) -> list[str]:
     lagging = [outcome for outcome in outcomes if outcome.batch_norm]
     if lagging:
         notes.append(_batch_norm_note(lagging))
-    notes += _whitening_notes([outcome.spec for outcome in outcomes])
     ceiling = min(outcome.ceiling for outcome in outcomes)
     if ceiling < 1:
         notes.append(f"Identical inputs with different labels cap training accuracy, at {ceiling:.2%} or more.")
@@ -309,12 +275,17 @@ def _notes(study: Study, outcomes: Sequence[TrainOutcome]) -> list[str]:
     return notes
 
 
-def _model_notes(study: Study, outcomes: Sequence[TrainOutcome]) -> list[str]:
+def _model_notes(study: Study, results: Results) -> list[str]:
     """What is to be said of the user's own models; they are tried again where this process has not trained them."""
     notes = []
-    for model, spec in {outcome.spec.model: outcome.spec for outcome in outcomes}.items():
+    tried = {
+        planned.task.model: (planned.task, planned.data or study.data)
+        for planned in results.planned
+        if isinstance(planned.task, TrainSpec)
+    }
+    for model, (spec, data) in tried.items():
         try:
-            notes += [f"{note}." for note in probe_models([spec], study.data, resolve_device("auto"))]
+            notes += [f"{note}." for note in probe_models([spec], data, resolve_device("auto"))]
         except UserError as error:
             notes.append(f"The outputs of {model} could not be looked at again: {error}.")
     return notes
@@ -335,6 +306,8 @@ def _input_notes(data: Dataset, recipes: Sequence[Recipe]) -> list[str]:
 
 def _leak_notes(data: Dataset, outcomes: Sequence[TrainOutcome]) -> list[str]:
     """How many test examples are in training, where any are."""
+    if not outcomes:
+        return []
     most = max(outcomes, key=lambda outcome: len(outcome.test_leaked))
     if not len(most.test_leaked):
         return []

@@ -10,9 +10,7 @@ import pandas as pd
 
 from byrote.charts.figure import Figure, slug
 from byrote.references import digest_in, is_reference, short_names
-from byrote.studies.analysis import Analysis
-from byrote.studies.study import Study
-from byrote.theory.calculation import Computed
+from byrote.studies.study import Finished, Study
 from byrote.training.outcome import TrainOutcome
 
 T = TypeVar("T")
@@ -22,10 +20,10 @@ class Verbatim(str):
     """Text in which names stay as they are."""
 
 
-def names_on_page(study: Study | Analysis, outcomes: Sequence[TrainOutcome] | Sequence[Computed]) -> dict[str, str]:
+def names_on_page(study: Study, results: Sequence[Finished]) -> dict[str, str]:
     """The short name of each reference to the user's code that the study or its runs hold."""
     own = getattr(study, "model_names", [])
-    found = [*own, *(name for outcome in outcomes for name in _names_in(outcome))]
+    found = [*own, *(name for result in results for name in _names_in(result))]
     texts = [name for name in dict.fromkeys(found) if isinstance(name, str)]
     return {name: short for name, short in short_names(texts).items() if is_reference(name)}
 
@@ -41,10 +39,10 @@ def with_short_names(value: T, names: Mapping[str, str]) -> T:
     return _replaced(value, dict(sorted(names.items(), key=lambda pair: -len(pair[0])))) if names else value
 
 
-def _names_in(outcome: TrainOutcome | Computed) -> Iterable[Any]:
-    if isinstance(outcome, TrainOutcome):
-        return outcome.spec.references
-    return (getattr(outcome.calculation, "model", None), *getattr(outcome.calculation, "references", ()))
+def _names_in(result: Finished) -> Iterable[Any]:
+    if isinstance(result, TrainOutcome):
+        return result.spec.references
+    return (getattr(result.calculation, "model", None), *result.calculation.references)
 
 
 def _described(name: str) -> str:

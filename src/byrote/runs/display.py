@@ -11,8 +11,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from byrote.theory.calculation import Calculation, Computed
-
 D = TypeVar("D", bound="Display")
 
 
@@ -70,25 +68,6 @@ class Display:
     def _move(self, **fields: Any) -> None:
         if self._bar is not None:
             self._bar.update(self._task, **fields)
-
-
-class CalculationDisplay(Display):
-    """Takes the callbacks of `calculate`; where there is no bar, each stage is a line, and each result one."""
-
-    def __init__(self, num_calculations: int, num_done: int) -> None:
-        super().__init__(num_calculations, num_done)
-        self._stage = ("", "")
-
-    def update(self, calculation: Calculation, stage: str, share: float) -> None:
-        """Where the calculation stands."""
-        self.describe(f"{calculation.label}: {stage}, {share:.0%}")
-        if not self.has_bar and (calculation.label, stage) != self._stage:
-            self._stage = (calculation.label, stage)
-            self.print(f"{calculation.label}: {stage}")
-
-    def finish(self, computed: Computed) -> None:
-        """A calculation has ended and is stored."""
-        self.count(f"{computed.calculation.label}: {computed.seconds:.1f} s")
 
 
 def each(*callbacks: Callable[..., None] | None) -> Callable[..., None] | None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import traceback
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
-from importlib import import_module
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from byrote.data.dataset import Dataset
@@ -16,70 +15,66 @@ from byrote.masking import masked
 from byrote.runs.display import each
 from byrote.runs.executors import Executor, Job, Local
 from byrote.runs.groups import GroupReport, OnLog, what_happened, work_off
-from byrote.runs.progress import ProgressDisplay
+from byrote.runs.progress import ProgressDisplay, Stage
 from byrote.runs.store import Store
-from byrote.studies.study import Study
+from byrote.studies.study import Finished, Planned, Results, Study, Task, noun
+from byrote.theory.calculation import Calculation, Context, compute
 from byrote.training.engine import train
 from byrote.training.key import run_key
 from byrote.training.outcome import Progress, TrainOutcome
 from byrote.training.planner import plan_groups, resolve_device
-from byrote.training.probe import probe_models, refuse_without_batch_norm
+from byrote.training.probe import probe_models
 from byrote.training.spec import TrainSpec
 
-OnProgress = Callable[[Progress], None]
-OnOutcome = Callable[[TrainOutcome], None]
-
-
-class Outcomes(list[TrainOutcome]):
-    """The finished runs of a study, in the order of its plan; a notebook shows what they come to."""
-
-    def __init__(self, outcomes: Iterable[TrainOutcome], study: Study) -> None:
-        super().__init__(outcomes)
-        self.study = study
-
-    def __repr__(self) -> str:
-        fitted = sum(outcome.fitted for outcome in self)
-        return f"<{len(self)} finished {'run' if len(self) == 1 else 'runs'} of {self.study!r}: {fitted} fitted>"
-
-    def _repr_html_(self) -> str:
-        # Pages know runs, not the other way round: only a notebook asks for one here.
-        return import_module("byrote.report.notebook").results_html(self.study, self)
+OnProgress = Callable[[Progress | Stage], None]
+"""Called with where the group in training stands, or the calculation that is being made."""
+OnResult = Callable[[Finished], None]
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A run that raised, or whose group did."""
+    """A task that raised, or whose group did."""
 
-    spec: TrainSpec
+    task: Task
     trace: str
     """The traceback; its last line says what happened."""
 
 
 class RunsFailed(RuntimeError):
-    """Some runs raised. All others are in the store, and in `outcomes` in the order of the plan."""
+    """Some tasks raised. What came of all others is in the store, and in `results` in the order of the plan."""
 
-    def __init__(self, outcomes: list[TrainOutcome], failures: list[Failure]) -> None:
+    def __init__(self, results: Results, failures: list[Failure]) -> None:
         # Exceptions are rebuilt from their args when they are unpickled.
-        super().__init__(outcomes, failures)
-        self.outcomes = outcomes
+        super().__init__(results, failures)
+        self.results = results
         self.failures = failures
 
     def __str__(self) -> str:
         first = self.failures[0]
-        num_failed, num_runs = len(self.failures), len(self.failures) + len(self.outcomes)
+        num_failed, num_all = len(self.failures), len(self.failures) + len(self.results)
+        called = noun([Planned(failure.task) for failure in self.failures], num_all)
         return (
-            f"{num_failed} of {num_runs} runs failed, the rest is kept; "
-            f"the first, {first.spec.model} on {first.spec.corruption}: {what_happened(first.trace)}"
+            f"{num_failed} of {num_all} {called} failed, the rest is kept; the first, {first.task.label}: "
+            f"{what_happened(first.trace)}"
         )
 
 
-@dataclass(frozen=True)
-class _Group:
-    """Runs that are trained together, whichever of them are missing: resuming then gives the same bits."""
+@dataclass(frozen=True, eq=False)
+class _Workload:
+    """Runs that are trained together, whichever of them are missing, so that resuming gives the same bits; or one
+    calculation."""
 
-    specs: tuple[TrainSpec, ...]
-    keys: tuple[str, ...]
-    reason: str
+    tasks: Mapping[str, Task]
+    """By their keys."""
+    data: Dataset | None
+    """None while it is on its way to where it is made: data travel by themselves, once."""
+    reason: str = ""
+    weights: bool = False
+    """Whether those of runs are kept."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(self.tasks)
 
 
 def run(
@@ -92,127 +87,234 @@ def run(
     quiet: bool = False,
     on_progress: OnProgress | None = None,
     on_log: OnLog | None = None,
-    on_outcome: OnOutcome | None = None,
-) -> Outcomes:
-    """All outcomes of the study's plan, in its order; trains what `store` lacks, storing each run as it ends.
+    on_result: OnResult | None = None,
+) -> Results:
+    """What comes of all tasks of the study's plan, in its order; makes what `store` lacks, storing each as it ends.
 
-    Several processes may run one study on one store: they share the groups. With `keep_weights`, runs stored
-    without weights are trained again. Progress is shown on standard error unless `quiet`.
-    `on_progress` is called with an executor of this process only; `on_outcome` with each run that this call has added
-    to the store.
+    Several processes may run one study on one store: they share the work. With `keep_weights`, runs stored without
+    weights are trained again, as are those whose weights a calculation of the plan reads. Progress is shown on standard
+    error unless `quiet`. `on_progress` is called with an executor of this process only; `on_result` with each result
+    that this call has added to the store.
 
     Raises:
-        UserError: before anything is trained: a model that cannot be trained on the data, or another wrong argument.
-        RunsFailed: some runs raised; after all others have ended.
+        UserError: before anything is made: a model that cannot be trained on the data, or another wrong argument.
+        RunsFailed: some tasks raised; after all others have ended.
         StoreError: the store cannot be read or written; at once, what is stored stays.
     """
     store = store if isinstance(store, Store) else Store(store)
     device = resolve_device(device)
-    specs = study.plan()
-    keys = {spec: run_key(spec, study.data) for spec in specs}
-    refuse_without_batch_norm(specs, study.data)
-    notes = probe_models(specs, study.data, device)
-    damaged = store.discard_damaged(keys.values())
-    finished = store.finished(keys.values(), weights=keep_weights)
-    display = None if quiet else ProgressDisplay([s for s in specs if keys[s] not in finished], len(finished))
+    plan = {planned.key(study.data): planned for planned in study.plan()}
+    notes = _probe(plan.values(), study.data, device)
+    read = {key for planned in plan.values() for key in _keys_read(planned, study.data)}
+    with_weights = {
+        key for key, planned in plan.items() if isinstance(planned.task, TrainSpec) and (keep_weights or key in read)
+    }
+    damaged = store.discard_damaged(plan)
+    finished = _finished(store, plan, with_weights)
+    display = (
+        None if quiet else ProgressDisplay([p.task for key, p in plan.items() if key not in finished], len(finished))
+    )
     with display or nullcontext():
         if display is not None:
             on_progress, on_log = each(display.update, on_progress), each(display.log, on_log)
-            on_outcome = each(display.finish, on_outcome)
+            on_result = each(display.finish, on_result)
         log = on_log or (lambda _: None)
         for note in notes:
             (on_log or _warn)(note)
         if damaged:
-            log(f"damaged runs in the store: {len(damaged)}, which are trained again")
+            called = noun([plan[key] for key in damaged if key in plan], len(damaged))
+            log(f"{len(damaged)} damaged {called} in the store: made again")
         if finished:
-            log(f"{len(finished)} of {len(specs)} runs are in the store already")
-        if again := len(store.finished(keys.values()) - finished):
+            verb = "is" if len(plan) == 1 else "are"
+            log(f"{len(finished)} of {len(plan)} {noun(list(plan.values()), len(plan))} {verb} in the store already")
+        if again := len(store.finished(with_weights) - finished):
             log(f"{again} runs are in the store without weights: they are trained again")
-        groups = [
-            _Group(group.specs, tuple(keys[spec] for spec in group.specs), group.reason)
-            for group in plan_groups(specs, study.data, device=device)
-        ]
-        missing = [group for group in groups if not finished.issuperset(group.keys)]
-        executor = executor or Local()
-        traces = (
-            _train_all(missing, study.data, store, executor, device, keep_weights, on_progress, log, on_outcome)
-            if missing
-            else {}
-        )
-    finished = store.finished(keys.values(), weights=keep_weights)
-    outcomes = Outcomes(store.outcomes([key for key in keys.values() if key in finished]), study)
+        work = _Work(store, executor or Local(), device, on_progress, log, on_result)
+        traces = work.make(_groups(plan, study.data, device, with_weights))
+        calculations, blocked = _calculations(plan, study.data, traces)
+        traces |= blocked | work.make(calculations)
+    finished = _finished(store, plan, with_weights)
+    found = store.results({key: planned.task for key, planned in plan.items() if key in finished})
+    results = Results(study, [(plan[key], result) for key, result in found.items()])
     failures = [
-        Failure(spec, traces.get(key, "the training ended without this run"))
-        for spec, key in keys.items()
+        Failure(planned.task, traces.get(key, "it ended without a result"))
+        for key, planned in plan.items()
         if key not in finished
     ]
     if failures:
-        raise RunsFailed(outcomes, failures)
-    return outcomes
+        raise RunsFailed(results, failures)
+    return results
+
+
+def stored(study: Study, store: Store) -> Results:
+    """What the store has of the study's plan."""
+    plan = {planned.key(study.data): planned for planned in study.plan()}
+    found = store.results({key: planned.task for key, planned in plan.items()})
+    return Results(study, [(plan[key], result) for key, result in found.items()])
 
 
 def _warn(note: str) -> None:
     warnings.warn(note, stacklevel=3)
 
 
-def _train_all(
-    groups: list[_Group],
+def _probe(plan: Iterable[Planned], data: Dataset, device: str) -> list[str]:
+    """What is to be said of the user's own models, which are tried on the data that they are to be trained on."""
+    by_data: dict[int, tuple[Dataset, list[TrainSpec]]] = {}
+    for planned in plan:
+        own = planned.data or data
+        specs = [planned.task] if isinstance(planned.task, TrainSpec) else planned.task.tried
+        by_data.setdefault(id(own), (own, []))[1].extend(specs)
+    return list(dict.fromkeys(note for own, specs in by_data.values() for note in probe_models(specs, own, device)))
+
+
+def _keys_read(planned: Planned, data: Dataset) -> list[str]:
+    """The keys of the runs whose weights a calculation reads."""
+    if isinstance(planned.task, TrainSpec):
+        return []
+    own = planned.data or data
+    return [run_key(spec, own) for spec in planned.task.reads]
+
+
+def _finished(store: Store, keys: Iterable[str], with_weights: set[str]) -> set[str]:
+    return store.finished(key for key in keys if key not in with_weights) | (
+        store.finished(with_weights, weights=True) if with_weights else set()
+    )
+
+
+def _groups(plan: Mapping[str, Planned], data: Dataset, device: str, with_weights: set[str]) -> list[_Workload]:
+    by_data: dict[int, tuple[Dataset, dict[TrainSpec, str]]] = {}
+    for key, planned in plan.items():
+        if isinstance(planned.task, TrainSpec):
+            own = planned.data or data
+            by_data.setdefault(id(own), (own, {}))[1][planned.task] = key
+    groups = []
+    for own, keys in by_data.values():
+        for group in plan_groups(list(keys), own, device=device):
+            tasks = {keys[spec]: spec for spec in group.specs}
+            groups.append(_Workload(tasks, own, group.reason, weights=not with_weights.isdisjoint(tasks)))
+    return groups
+
+
+def _calculations(
+    plan: Mapping[str, Planned], data: Dataset, failed: Mapping[str, str]
+) -> tuple[list[_Workload], dict[str, str]]:
+    """Those that can be made, and for each that reads a run which failed, by its key, the traceback of that run."""
+    able, blocked = [], {}
+    for key, planned in plan.items():
+        if isinstance(planned.task, Calculation):
+            traces = [failed[read] for read in _keys_read(planned, data) if read in failed] if failed else []
+            if traces:
+                blocked[key] = traces[0]
+            else:
+                able.append(_Workload({key: planned.task}, planned.data or data))
+    return able, blocked
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """How workloads are made, and who is told."""
+
+    store: Store
+    executor: Executor
+    device: str
+    on_progress: OnProgress | None
+    log: OnLog
+    on_result: OnResult | None
+
+    def make(self, workloads: Sequence[_Workload]) -> dict[str, str]:
+        """Makes those that the store lacks, or waits for the processes that do; gives the traceback for each key that
+        failed."""
+        missing = [each for each in workloads if not _is_finished(self.store, each)]
+        datasets = {id(workload.data): workload.data for workload in missing}
+        shared = {name: self.executor.share(data) for name, data in datasets.items()}
+        callbacks = (self.on_progress, self.log, self.on_result) if self.executor.in_process else (None, None, None)
+
+        def submit(workload: _Workload) -> Job[GroupReport]:
+            bare = replace(workload, data=None)
+            return self.executor.submit(_make, bare, shared[id(workload.data)], self.store, self.device, *callbacks)
+
+        def announce(keys: list[str]) -> None:
+            if self.on_result is not None and keys:
+                tasks = {key: workload.tasks[key] for workload in missing for key in keys if key in workload.tasks}
+                for result in self.store.results(tasks).values():
+                    self.on_result(result)
+
+        return work_off(missing, submit, self.store, self.log, announce)
+
+
+def _is_finished(store: Store, workload: _Workload) -> bool:
+    return store.finished(workload.keys, weights=workload.weights).issuperset(workload.keys)
+
+
+def _make(
+    workload: _Workload,
     data: Dataset,
     store: Store,
-    executor: Executor,
     device: str,
-    keep_weights: bool,
-    on_progress: OnProgress | None,
-    log: OnLog,
-    on_outcome: OnOutcome | None,
-) -> dict[str, str]:
-    """Trains the groups, or waits for the processes that do; gives the traceback for each key that failed."""
-    shared = executor.share(data)
-    callbacks = (on_progress, log, on_outcome) if executor.in_process else (None, None, None)
-
-    def submit(group: _Group) -> Job[GroupReport]:
-        return executor.submit(_train_group, group, shared, store, device, keep_weights, *callbacks)
-
-    def announce(keys: list[str]) -> None:
-        if on_outcome is not None:
-            for outcome in store.outcomes(keys):
-                on_outcome(outcome)
-
-    return work_off(groups, submit, store, log, announce)
-
-
-def _train_group(
-    group: _Group,
-    data: Dataset,
-    store: Store,
-    device: str,
-    keep_weights: bool,
     on_progress: OnProgress | None,
     on_log: OnLog | None,
-    on_outcome: OnOutcome | None,
+    on_result: OnResult | None,
 ) -> GroupReport:
-    """Trains one group, if nobody else does or did. Runs wherever the executor takes it."""
+    """Makes one workload, if nobody else does or did. Runs wherever the executor takes it."""
     lines: list[str] = []
-    stored: list[str] = []
+    keys: list[str] = []
     log = on_log or lines.append
-    announce = on_outcome or (lambda outcome: stored.append(outcome.key))
-    with store.lease(group.keys) as held:
-        if not held or store.finished(group.keys, weights=keep_weights).issuperset(group.keys):
+    announce = on_result or (lambda result: keys.append(result.key))
+    with store.lease(workload.keys) as held:
+        if not held or _is_finished(store, workload):
             return GroupReport(held)
-        log(group.reason)
+        if workload.reason:
+            log(workload.reason)
         try:
-            for outcome in train(
-                group.specs,
-                data,
-                device=device,
-                keep_weights=keep_weights,
-                on_progress=on_progress,
-                on_log=log,
-            ):
-                if store.put(outcome):
-                    announce(outcome)
+            for result in _made(workload, data, store, device, on_progress, log):
+                if store.put(result):
+                    announce(result)
         except StoreError:
             raise
         except (Exception, SystemExit):  # the user's own code may call sys.exit
-            return GroupReport(trace=masked(traceback.format_exc()), log=lines, stored=stored)
-    return GroupReport(log=lines, stored=stored)
+            return GroupReport(trace=masked(traceback.format_exc()), log=lines, stored=keys)
+    return GroupReport(log=lines, stored=keys)
+
+
+def _made(
+    workload: _Workload, data: Dataset, store: Store, device: str, on_progress: OnProgress | None, log: OnLog
+) -> Iterator[Finished]:
+    specs = [task for task in workload.tasks.values() if isinstance(task, TrainSpec)]
+    if specs:
+        yield from train(specs, data, device=device, keep_weights=workload.weights, on_progress=on_progress, on_log=log)
+    for task in workload.tasks.values():
+        if isinstance(task, Calculation):
+            yield compute(task, data, _context(task, store, device, on_progress, log))
+
+
+def _context(task: Calculation, store: Store, device: str, on_progress: OnProgress | None, log: OnLog) -> Context:
+    def on_stage(name: str, share: float) -> None:
+        if on_progress is not None:
+            on_progress(Stage(task, name, share))
+
+    def runs(
+        specs: Sequence[TrainSpec], data: Dataset, *, weights: bool = False, stage: str = "training"
+    ) -> Iterator[TrainOutcome]:
+        plan = {run_key(spec, data): Planned(spec) for spec in specs}
+        groups = _groups(plan, data, device, set(plan) if weights else set())
+        done = 0
+
+        def report(progress: Progress | Stage) -> None:
+            if isinstance(progress, Progress):
+                spec = progress.specs[0]
+                share = progress.step / spec.steps if spec.steps else progress.epoch / spec.epochs
+                on_stage(stage, (done + len(progress.specs) * min(share, 1.0)) / len(plan))
+
+        for group in groups:
+            traces = _Work(store, Local(), device, report, log, None).make([group])
+            if traces:
+                raise RuntimeError(f"{next(iter(group.tasks.values())).label}: {next(iter(traces.values()))}")
+            done += len(group.tasks)
+        for outcome in store.outcomes(list(plan)):
+            if weights:
+                initial, final = store.weights(outcome.key)
+                yield replace(outcome, initial_state=initial, final_state=final)
+            else:
+                yield outcome
+
+    return Context(device, on_stage, runs)

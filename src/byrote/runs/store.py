@@ -31,6 +31,7 @@ from byrote.runs.database import connected, explained, is_sqlite, name_of, parse
 from byrote.runs.weights import WeightsFolder
 from byrote.theory.calculation import Calculation, Computed
 from byrote.training.outcome import TrainOutcome
+from byrote.training.spec import TrainSpec
 
 T = TypeVar("T")
 
@@ -115,12 +116,23 @@ class Store:
 
     def finished(self, keys: Iterable[str], *, weights: bool = False) -> set[str]:
         """Which of `keys` are stored; with `weights`, which are stored together with their weights."""
-        folder = self._folder() if weights else None
-        query = sa.select(_runs.c.key)
-        if weights:
-            query = query.where(_runs.c.weights.is_not(None))
-        found = {row["key"] for row in self._rows(query, _runs, keys)}
-        return found if folder is None else {key for key in found if folder.holds(key)}
+        keys = list(keys)
+        if not weights:
+            return {
+                row["key"]
+                for table in (_runs, _calculations)
+                for row in self._rows(sa.select(table.c.key), table, keys)
+            }
+        folder, kept = self._folder(), sa.select(_runs.c.key).where(_runs.c.weights.is_not(None))
+        return {row["key"] for row in self._rows(kept, _runs, keys) if folder.holds(row["key"])}
+
+    def results(self, tasks: Mapping[str, TrainSpec | Calculation]) -> dict[str, TrainOutcome | Computed]:
+        """What the store has of `tasks`, which are given by their keys, in that order. Weights are not loaded."""
+        runs = [key for key, task in tasks.items() if isinstance(task, TrainSpec)]
+        others = {key: task for key, task in tasks.items() if isinstance(task, Calculation)}
+        found: dict[str, TrainOutcome | Computed] = {outcome.key: outcome for outcome in self.outcomes(runs)}
+        found |= {computed.key: computed for computed in self._computed(others)}
+        return {key: found[key] for key in tasks if key in found}
 
     def outcomes(self, keys: Sequence[str] | None = None) -> list[TrainOutcome]:
         """The stored runs among `keys`, in that order; all runs, oldest first, without `keys`.
@@ -136,11 +148,15 @@ class Store:
         kept = [row["weights"] for row in self._rows(sa.select(_runs.c.weights), _runs, [key])]
         return self._folder().load(key, kept[0] if kept else None)
 
-    def put(self, outcome: TrainOutcome) -> bool:
-        """Stores a run, and its weights where it has them. False if it was there: then nothing changes.
+    def put(self, result: TrainOutcome | Computed) -> bool:
+        """Stores a run, with its weights where it has them, or a calculation. False if it was there: then nothing
+        changes.
 
         A run that is stored without weights is replaced by one with weights, so that its figures are theirs.
         """
+        return self._put_outcome(result) if isinstance(result, TrainOutcome) else self._put_computed(result)
+
+    def _put_outcome(self, outcome: TrainOutcome) -> bool:
         initial, final = outcome.initial_state, outcome.final_state
         with_weights = initial is not None and final is not None
         if self.finished([outcome.key], weights=with_weights):
@@ -160,8 +176,7 @@ class Store:
                 return False
         return True
 
-    def computed(self, calculations: Mapping[str, Calculation]) -> list[Computed]:
-        """The stored results among `calculations`, which are given by their keys, in that order."""
+    def _computed(self, calculations: Mapping[str, Calculation]) -> list[Computed]:
         found = {row["key"]: row for row in self._rows(_raw(_calculations), _calculations, calculations)}
         return [
             self._decoded(found[key], partial(computed_from_row, calculation=calculation))
@@ -169,8 +184,7 @@ class Store:
             if key in found
         ]
 
-    def put_computed(self, computed: Computed) -> bool:
-        """Stores the result of a calculation. False if it was there: then nothing changes."""
+    def _put_computed(self, computed: Computed) -> bool:
         with self._explained():
             try:
                 with self._engine.begin() as connection:
@@ -181,7 +195,7 @@ class Store:
 
     def discard_damaged(self, keys: Iterable[str] | None = None) -> set[str]:
         """Removes the runs and calculations among `keys`, or among all, that are not as they were written; gives their
-        keys. `run` and `calculate` then make them again.
+        keys. `run` then makes them again.
         """
         keys = keys if keys is None else list(keys)
         discarded = set()

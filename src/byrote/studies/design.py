@@ -22,7 +22,7 @@ S = TypeVar("S", bound="ModelStudy")
 PerModel: TypeAlias = T | Mapping[str, T]
 """One value for all models, or each model's own by its name."""
 
-PAPER_RECIPE = Recipe()
+PAPER_RECIPE: Recipe = Recipe()
 NO_REGULARIZERS: Mapping[str, Any] = {"augmentation": "none", "dropout": 0.0, "weight_decay": 0.0}
 """The fields of a recipe that regularise, with what each is in a network without explicit regularisers."""
 

@@ -14,12 +14,12 @@ from byrote.data.dataset import Dataset, require_dataset
 from byrote.errors import UserError
 from byrote.models.matching import matched_width, num_parameters
 from byrote.references import name_of
-from byrote.studies.analysis import Analysis, tabulate_results
 from byrote.studies.design import PAPER_RECIPE
 from byrote.studies.families import is_family
 from byrote.studies.model_choice import DEFAULT_MODEL, choice_in_words, chosen_models
 from byrote.studies.paper_settings import paper_recipe
 from byrote.studies.seeds import at_most
+from byrote.studies.study import Study, tabulate_calculations
 from byrote.theory.calculation import Computed
 from byrote.training.key import network_input_shape
 from byrote.training.spec import Recipe, TrainSpec
@@ -30,7 +30,7 @@ RATIOS = (0.25, 1.0, 4.0, 16.0)
 
 
 @dataclass(frozen=True, eq=False)
-class RandomLabelAnalysis(Analysis):
+class RandomLabelStudy(Study):
     """One model, or a family named with {width} for its width ("mlp-1x{width}"), on random labels. Abstract.
 
     Args:
@@ -98,8 +98,8 @@ class RandomLabelAnalysis(Analysis):
         return list(dict.fromkeys(widths))
 
     def summarise(self, results: Sequence[Computed]) -> pd.DataFrame:
-        """`tabulate_results`, with the recipe's fields as columns of their own at the end."""
-        table = tabulate_results(self.name, results)
+        """`tabulate_calculations`, with the recipe's fields as columns of their own at the end."""
+        table = tabulate_calculations(self.name, results)
         if "recipe" not in table:
             return table
         recipes = [recipe if isinstance(recipe, dict) else {} for recipe in table.pop("recipe")]

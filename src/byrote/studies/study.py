@@ -1,23 +1,92 @@
-"""The contract of a study, and the table that all studies share."""
+"""The contract of a study: what it plans, how it reads what came out, what that shows; and the table of runs."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from byrote.data.dataset import Dataset
 from byrote.evidence.finding import Finding
+from byrote.theory.calculation import Calculation, Computed
+from byrote.training.key import run_key
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec
 
+if TYPE_CHECKING:
+    from byrote.charts.sections import Presentation
+
+Task: TypeAlias = TrainSpec | Calculation
+"""What is made once and stored: both kinds have `key(data)` and `label`."""
+Finished: TypeAlias = TrainOutcome | Computed
+"""What came of a task: both kinds have `task`, `key`, `seconds` and `environment`."""
+
+
+class Planned(NamedTuple):
+    """A task, and what it is in its study."""
+
+    task: Task
+    labels: Mapping[str, Any] = {}
+    """Columns of the study's table: `row=`, `strength=`, `family=`."""
+    data: Dataset | None = None
+    """What it is made on; None is the study's own data."""
+
+    def key(self, data: Dataset) -> str:
+        """What the store has it under.
+
+        Args:
+            data: of the study.
+
+        Raises:
+            UserError: a recipe that cannot be trained on the data.
+        """
+        own = self.data or data
+        return run_key(self.task, own) if isinstance(self.task, TrainSpec) else self.task.key(own)
+
+
+class Results(list[Any]):
+    """What came of a study's tasks, in the order of its plan, without those that failed or are missing.
+
+    Each is a `TrainOutcome` or a `Computed`; a notebook shows what they come to.
+    """
+
+    def __init__(self, study: Study, finished: Iterable[tuple[Planned, Finished]]) -> None:
+        pairs = list(finished)
+        super().__init__(result for _, result in pairs)
+        self.study = study
+        self.planned = [planned for planned, _ in pairs]
+
+    @classmethod
+    def of(cls, study: Study, finished: Iterable[Finished]) -> Results:
+        """With the place in the plan that each has; what the plan does not have has none."""
+        places = {planned.task: planned for planned in study.plan()}
+        return cls(study, [(places.get(result.task, Planned(result.task)), result) for result in finished])
+
+    @property
+    def outcomes(self) -> list[TrainOutcome]:
+        """Of the runs."""
+        return [result for result in self if isinstance(result, TrainOutcome)]
+
+    @property
+    def computed(self) -> list[Computed]:
+        """Of the calculations."""
+        return [result for result in self if isinstance(result, Computed)]
+
+    def __repr__(self) -> str:
+        fitted = f": {sum(outcome.fitted for outcome in self.outcomes)} fitted" if self.outcomes else ""
+        return f"<{len(self)} finished {noun(self.planned, len(self))} of {self.study!r}{fitted}>"
+
+    def _repr_html_(self) -> str:
+        # Pages know results, not the other way round: only a notebook asks for one here.
+        return import_module("byrote.report.notebook").results_html(self.study, self)
+
 
 class Study(ABC):
-    """Which runs to make, how to read them, what they show. Subclasses are frozen dataclasses."""
+    """Which tasks to make, how to read what came of them, what they show. Subclasses are frozen dataclasses."""
 
     name: ClassVar[str]
     """The column `study`, and the name on the command line."""
@@ -30,32 +99,88 @@ class Study(ABC):
         cls.__repr__ = cls.__dict__.get("__repr__", Study.__repr__)  # type: ignore[method-assign]
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name!r} on {self.data.label}: {len(self.plan())} runs>"
+        plan = self.plan()
+        return f"<{type(self).__name__} {self.name!r} on {self.data.label}: {len(plan)} {noun(plan, len(plan))}>"
 
     def _repr_html_(self) -> str:
         # Pages know studies, not the other way round: only a notebook asks for one here.
         return import_module("byrote.report.notebook").study_html(self)
 
     @abstractmethod
-    def plan(self) -> list[TrainSpec]:
-        """All runs of the study, in a fixed order and without repeats."""
+    def plan(self) -> list[Planned]:
+        """All tasks of the study, in a fixed order and without repeats."""
+
+    def tasks(self) -> list[Any]:
+        """Those of the plan alone, without what they are in the study."""
+        return [planned.task for planned in self.plan()]
 
     @abstractmethod
-    def summarise(self, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
-        """The tidy table, one row per run: `tabulate` and whatever the study adds."""
+    def summarise(self, results: Sequence[Any]) -> pd.DataFrame:
+        """The tidy table: `tabulate` or `tabulate_calculations`, and whatever the study adds.
+
+        Args:
+            results: as `run` gives them.
+        """
 
     @abstractmethod
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         """What the table of `summarise` shows. Runs that did not fit or failed a check support nothing."""
+
+    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:  # noqa: ARG002
+        """What the page shows between headline and verdict: for want of a page of its own, the verdict is all.
+
+        Args:
+            table: what `summarise` made of the results.
+            findings: the verdict on the table.
+        """
+        return import_module("byrote.charts.sections").Presentation(self.title, ())
 
     def choices(self) -> list[str]:
         """Which models were used and why, in sentences for the page's setup."""
         return []
 
 
-def tabulate(study: str, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
-    """One row per run, with the columns of results.csv. Accuracies are fractions."""
-    return pd.DataFrame([_row(study, outcome) for outcome in outcomes])
+def noun(plan: Sequence[Planned], count: int) -> str:
+    """What the tasks of a plan are called: runs, calculations, or both."""
+    words = {"run" if isinstance(planned.task, TrainSpec) else "calculation" for planned in plan} or {"run"}
+    return " and ".join(sorted((f"{word}s" if count != 1 else word for word in words), reverse=True))
+
+
+def tabulate(study: str, results: Iterable[Finished]) -> pd.DataFrame:
+    """One row per run, with the columns of results.csv, then its labels in the plan. Accuracies are fractions."""
+    return pd.DataFrame(
+        [
+            _row(study, result) | dict(labels)
+            for result, labels in _with_labels(results)
+            if isinstance(result, TrainOutcome)
+        ]
+    )
+
+
+def tabulate_calculations(study: str, results: Iterable[Finished]) -> pd.DataFrame:
+    """One row per calculation: its fields, then its values, then seconds and key, then its labels in the plan."""
+    return pd.DataFrame(
+        [
+            {
+                "study": study,
+                "calculation": type(result.calculation).__name__,
+                **result.calculation.model_dump(mode="json"),
+                **result.values,
+                "data": result.data,
+                "seconds": result.seconds,
+                "key": result.key,
+                **labels,
+            }
+            for result, labels in _with_labels(results)
+            if isinstance(result, Computed)
+        ]
+    )
+
+
+def _with_labels(results: Iterable[Finished]) -> list[tuple[Finished, Mapping[str, Any]]]:
+    if isinstance(results, Results):
+        return [(result, planned.labels) for planned, result in zip(results.planned, results, strict=True)]
+    return [(result, {}) for result in results]
 
 
 def _row(study: str, outcome: TrainOutcome) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""A calculation: something of the theory computed on one data set, and what it leaves behind."""
+"""A calculation: something computed on one data set, and what it leaves behind."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import inspect
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -17,11 +17,46 @@ from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.records import Record
 from byrote.references import is_reference, name_of, source_digest
+from byrote.training.outcome import TrainOutcome
 from byrote.training.replica_run import environment
+from byrote.training.spec import TrainSpec
 
 Value: TypeAlias = str | int | float | bool | None
 OnStage: TypeAlias = Callable[[str, float], None]
 """Called with the name of a stage and the share of it that is done."""
+
+
+@runtime_checkable
+class StoredRuns(Protocol):
+    """Gives runs in the order of their specs; those that the store lacks are trained first, and stored."""
+
+    def __call__(
+        self, specs: Sequence[TrainSpec], data: Dataset, *, weights: bool = False, stage: str = "training"
+    ) -> Iterator[TrainOutcome]: ...
+
+
+def _no_store(
+    specs: Sequence[TrainSpec],
+    data: Dataset,  # noqa: ARG001
+    *,
+    weights: bool = False,  # noqa: ARG001
+    stage: str = "training",  # noqa: ARG001
+) -> Iterator[TrainOutcome]:
+    raise RuntimeError(f"{len(specs)} runs were asked for where there is no store: make the calculation with `run`")
+
+
+def _untold(stage: str, share: float) -> None:
+    """Nobody asks how far it is."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where a calculation is made, and what it may ask for."""
+
+    device: str = "cpu"
+    on_stage: OnStage = _untold
+    runs: StoredRuns = _no_store
+    """The way to trained networks: a calculation itself trains none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,13 +111,23 @@ class Calculation(Record, ABC):
         """What progress and failures call it: "gaussian kernel, random labels, seed 0"."""
 
     @abstractmethod
-    def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:
+    def compute(self, data: Dataset, context: Context) -> Result:
         """Makes the calculation. Random choices follow from fields alone."""
+
+    @property
+    def reads(self) -> Sequence[TrainSpec]:
+        """Runs whose weights it asks its context for: they are trained before it begins."""
+        return ()
 
     @property
     def references(self) -> tuple[str, ...]:
         """Names that may be the user's own code (FILE.py:NAME), whose source is part of the key."""
         return ()
+
+    @property
+    def tried(self) -> Sequence[TrainSpec]:
+        """Runs like those that it asks for, of whose models it is found out beforehand whether they can be trained."""
+        return self.reads
 
     def key(self, data: Dataset) -> str:
         """SHA-256 over name and version, the fields, the data's arrays and the user's source."""
@@ -118,13 +163,16 @@ class Computed:
     environment: Mapping[str, str]
     """As of a TrainOutcome."""
 
+    @property
+    def task(self) -> Calculation:
+        return self.calculation
 
-def compute(
-    calculation: Calculation, data: Dataset, *, device: str = "cpu", on_stage: OnStage | None = None
-) -> Computed:
+
+def compute(calculation: Calculation, data: Dataset, context: Context | None = None) -> Computed:
     """Makes the calculation, and notes where and how long."""
+    context = context or Context()
     started = time.monotonic()
-    result = calculation.compute(data, device=device, on_stage=on_stage or (lambda *_: None))
+    result = calculation.compute(data, context)
     return Computed(
         key=calculation.key(data),
         calculation=calculation,
@@ -132,5 +180,5 @@ def compute(
         values=result.values,
         arrays=result.arrays,
         seconds=time.monotonic() - started,
-        environment=environment(device),
+        environment=environment(context.device),
     )

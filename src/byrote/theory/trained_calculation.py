@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from byrote.data.corruptions.record import Corruption
 from byrote.theory.calculation import Calculation
 from byrote.training.key import SEMANTICS
-from byrote.training.spec import Recipe, Seed
+from byrote.training.spec import Recipe, Seed, TrainSpec
 
 Labels = Literal["true-labels", "random-labels"]
 
@@ -29,6 +30,12 @@ class TrainedCalculation(Calculation):
     @property
     def references(self) -> tuple[str, ...]:
         return (self.model, *self.recipe.references)
+
+    @property
+    def tried(self) -> Sequence[TrainSpec]:
+        """The model with the recipe, unless it is a family."""
+        fields = self.recipe.model_dump() | {"model": self.model}
+        return () if "{" in self.model else (TrainSpec.model_validate(fields),)
 
 
 class TrainedOnLabels(TrainedCalculation):

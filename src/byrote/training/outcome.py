@@ -127,6 +127,10 @@ class TrainOutcome:
         return str(import_module("byrote.report.notebook").outcome_html(self))
 
     @property
+    def task(self) -> TrainSpec:
+        return self.spec
+
+    @property
     def fitted(self) -> bool:
         return self.steps_to_fit is not None
 

@@ -15,7 +15,7 @@ from byrote.data.dataset import Dataset
 from byrote.data.kinds import Preprocessing, preprocessing_of
 from byrote.errors import UserError
 from byrote.records import Record
-from byrote.references import is_reference, name_of
+from byrote.references import is_reference, name_of, short_name
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1, le=10**12)]
@@ -276,6 +276,13 @@ class TrainSpec(Recipe):
         """What corrupts the inputs."""
         methods = (each.method for each in self.corruptions)
         return next((method for method in methods if isinstance(method, InputCorruption)), None)
+
+    @property
+    def label(self) -> str:
+        """What progress and failures call it: "mlp-1x512, partial-labels 0.5, seed 0"."""
+        rate = f" {self.corruption_rate:g}" if 0 < self.corruption_rate < 1 else ""
+        corruption = "+".join(short_name(each.label) for each in self.corruptions) or TRUE_LABELS
+        return f"{short_name(self.model)}, {corruption}{rate}, seed {self.seed}"
 
     def canonical_json(self) -> str:
         """One text for equal specs, on every machine: what the key of a run hashes."""

@@ -27,7 +27,7 @@ def verdict(data, make_outcome):
             **({"switches": ["shared", "skip"]} | options),
         )
         outcomes = []
-        for spec in study.plan():
+        for spec in study.tasks():
             true = spec.corruption == "true-labels"
             if spec.model.startswith("mlp"):
                 accuracy, largest, steps = (GOOD | (changes or {}))[int(spec.model[4])]
@@ -40,7 +40,7 @@ def verdict(data, make_outcome):
             gained = 0.02 * bool(spec.dropout) - 0.03 * (spec.augmentation != "none")
             outcomes.append(make_outcome(spec, steps_to_fit=time, test_accuracy=accuracy + gained, n_test=n_test))
         table = study.summarise(outcomes[drop:])
-        tried = [one for one in study.planned if one.family in study.architectures]
+        tried = [one for one in study.ladders if one.family in study.architectures]
         return headline(tried, table, seeds) if text else study.verdict(table)
 
     return give

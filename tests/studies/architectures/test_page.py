@@ -32,7 +32,7 @@ def shown(data, outcome):
             recipe=Recipe(stop="at_steps", steps=400),
         )
         outcomes = []
-        for position, spec in enumerate(study.plan()):
+        for position, spec in enumerate(study.tasks()):
             true, depth = spec.corruption == "true-labels", int(spec.model.partition("-")[2][0])
             board = spec.model.startswith("switch")
             fits = (board_fits or true) if board else true or spec.n_train <= largest[depth - 1]
@@ -60,7 +60,7 @@ def _with_spec(run, spec):
 
 
 def records(study, table):
-    found = [record(one, table, len(study.seed_list)) for one in study.planned if one.family in study.architectures]
+    found = [record(one, table, len(study.seed_list)) for one in study.ladders if one.family in study.architectures]
     assert all(isinstance(one, Record) for one in found)
     return found
 

@@ -16,7 +16,7 @@ def found(data, make_outcome):
     def give(largest=40, *, seeds=1, drop=(), failed=None, unfitted_true=False):
         study = ArchitectureStudy(data=data, models=[MLP], parameters=2000, n_train=20, switches=[], seeds=seeds)
         outcomes = []
-        for spec in study.plan():
+        for spec in study.tasks():
             true = spec.corruption == "true-labels"
             own = "dropout" if spec.dropout else spec.augmentation.removeprefix("none")
             kind = own if true else "random"
@@ -33,7 +33,7 @@ def found(data, make_outcome):
                     parameters=2017,
                 )
             )
-        (planned,) = study.planned
+        (planned,) = study.ladders
         return record(planned, study.summarise(outcomes), seeds)
 
     return give
@@ -87,4 +87,4 @@ def test_a_regulariser_whose_runs_do_not_tell_has_no_gain(found):
 
 def test_without_any_run_there_is_no_record(data):
     study = ArchitectureStudy(data=data, models=[MLP], parameters=2000, switches=[])
-    assert record(study.planned[0], study.summarise([]), 1).startswith("4 of 4 runs have not finished")
+    assert record(study.ladders[0], study.summarise([]), 1).startswith("4 of 4 runs have not finished")

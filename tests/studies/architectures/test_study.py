@@ -36,7 +36,7 @@ def small(data):
 
 
 def test_an_architecture_is_tried_on_true_and_on_more_and_more_random_labels(small):
-    plan = [spec for spec in small.plan() if spec.model.startswith("mlp")]
+    plan = [spec for spec in small.tasks() if spec.model.startswith("mlp")]
     assert [(spec.corruption, spec.n_train, spec.stop) for spec in plan] == (
         [("true-labels", 20, "at_steps")] * 4 + [("random-labels", n, "at_interpolation") for n in (5, 10, 20, 40)]
     )
@@ -56,7 +56,7 @@ def test_random_labels_have_as_many_steps_at_most(data, n, batch_size, epochs):
 
 def test_every_combination_of_switches_is_tried_on_both_labellings(data):
     study = ArchitectureStudy(data=data, models=[MLP], parameters=2000, switches=["shared", "local"], seeds=2)
-    boards = [spec for spec in study.plan() if spec.model.startswith("switchboard")]
+    boards = [spec for spec in study.tasks() if spec.model.startswith("switchboard")]
     assert len(boards) == 4 * 2 * 2
     assert list(study.combinations) == [
         SWITCHBOARD,
@@ -77,12 +77,12 @@ def test_depth_is_a_switch_at_matched_size(data):
         deep,
     ]
     assert study.combinations[deep] == {"deep": True, "skip": True}
-    assert {spec.model for spec in study.plan()} >= {study.matched[deep], study.matched[SWITCHBOARD]}
+    assert {spec.model for spec in study.tasks()} >= {study.matched[deep], study.matched[SWITCHBOARD]}
 
 
 def test_runs_that_architectures_and_switchboards_share_appear_once(data):
     models = [MLP, f"{SWITCHBOARD}+skip"]
-    plan = ArchitectureStudy(data=data, models=models, parameters=2000, switches=["skip"]).plan()
+    plan = ArchitectureStudy(data=data, models=models, parameters=2000, switches=["skip"]).tasks()
     assert len({spec.canonical_json() for spec in plan}) == len(plan)
 
 
@@ -96,8 +96,8 @@ def test_sizes_are_matched_and_models_of_their_own_size_left(data):
 
 def test_a_recipe_changes_all_of_them(small):
     changed = small.with_recipe(batch_size=4)
-    assert {spec.batch_size for spec in changed.plan()} == {4}
-    assert [spec.model for spec in changed.plan()] == [spec.model for spec in small.plan()]
+    assert {spec.batch_size for spec in changed.tasks()} == {4}
+    assert [spec.model for spec in changed.tasks()] == [spec.model for spec in small.tasks()]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_recipe_changes_all_of_them(small):
 )
 def test_laptop_scale_follows_the_size_of_images(side, parameters, n, steps, rates):
     study = architectures_study(images(side), "laptop")
-    plan = study.plan()
+    plan = study.tasks()
     assert study.parameters == parameters
     assert {spec.n_train for spec in plan} == {n // 4, n // 2, n, 2 * n}
     assert {spec.steps for spec in plan} == {steps, None}
@@ -122,7 +122,7 @@ def test_laptop_scale_follows_the_size_of_images(side, parameters, n, steps, rat
 
 def test_paper_scale_takes_all_examples_at_the_size_of_inception():
     study = architectures_study(images(32), "paper", models=["inception-w{width}", "inception"])
-    plan = study.plan()
+    plan = study.tasks()
     assert {spec.n_train for spec in plan if spec.corruption == "true-labels"} == {None}
     assert {spec.n_train for spec in plan} == {1000, 2000, None}
     assert {spec.steps for spec in plan} == {PAPER_STEPS, None}
@@ -131,7 +131,7 @@ def test_paper_scale_takes_all_examples_at_the_size_of_inception():
 
 def test_vectors_have_perceptrons_alone():
     split = Split.clean(np.zeros((40, 6), dtype=np.float32), np.arange(40) % 10)
-    plan = architectures_study(Dataset("made up", split, split, tuple("abcdefghij")), "laptop").plan()
+    plan = architectures_study(Dataset("made up", split, split, tuple("abcdefghij")), "laptop").tasks()
     assert {spec.model.partition("-")[0] for spec in plan} == {"mlp"}
     assert {spec.augmentation for spec in plan} == {"none"}
 
@@ -161,7 +161,7 @@ def test_what_is_no_comparison_is_refused(data, changes, words):
 
 def test_columns_relate_runs_to_true_labels_without_regularisers(small, make_outcome):
     outcomes = []
-    for spec in small.plan():
+    for spec in small.tasks():
         regularised = bool(spec.weight_decay or spec.dropout or spec.augmentation != "none")
         steps = 50 if spec.corruption == "true-labels" else 200
         outcomes.append(make_outcome(spec, steps_to_fit=steps, test_accuracy=0.6 if regularised else 0.5))

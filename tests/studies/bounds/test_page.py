@@ -7,7 +7,7 @@ import pytest
 
 from byrote.studies.bounds.findings import readings
 from byrote.studies.bounds.page import measures_table, present, scoreboard
-from byrote.studies.bounds.study import BoundsAnalysis
+from byrote.studies.bounds.study import BoundsStudy
 from byrote.theory.measures.catalog import MEASURES
 
 
@@ -73,7 +73,7 @@ def test_the_table_says_what_bounds_say():
 def test_what_does_not_exist_is_said_beneath(tiny):
     table = make_table(models=("one", "two"), vc=(math.nan, math.nan))
     table["vc (why not)"] = "got a Tanh"
-    shown = present(BoundsAnalysis(tiny), [], table)
+    shown = present(BoundsStudy(tiny), [], table)
     assert [section.title for section in shown.sections] == ["Scoreboard of one", "Scoreboard of two"]
     assert "Measures without a value: got a Tanh." in shown.sections[0].note
     assert "True labels: 3 of 3 networks fitted, train accuracy 100.0%, test 50.0%." in shown.sections[0].note

@@ -4,7 +4,7 @@ import pytest
 
 from byrote.cli import main
 from byrote.errors import UserError
-from byrote.studies.bounds.study import BoundsAnalysis, bounds_analysis
+from byrote.studies.bounds.study import BoundsStudy, bounds_study
 from byrote.theory.calculation import compute
 from byrote.theory.measures.catalog import MEASURES
 from byrote.training.spec import Recipe
@@ -14,7 +14,7 @@ FAST = {"pac_bayes_steps": 2, "pac_bayes_draws": 2}
 
 
 def test_every_seed_is_trained_on_both_labels(tiny):
-    plan = BoundsAnalysis(tiny, "mlp-1x16", RECIPE, seeds=2).plan()
+    plan = BoundsStudy(tiny, "mlp-1x16", RECIPE, seeds=2).tasks()
     assert [(each.seed, each.corruption) for each in plan] == [
         (0, "true-labels"),
         (0, "random-labels"),
@@ -25,8 +25,8 @@ def test_every_seed_is_trained_on_both_labels(tiny):
 
 
 def test_a_family_has_all_its_members(tiny):
-    analysis = BoundsAnalysis(tiny, "mlp-1x{width}", RECIPE)
-    assert {each.model for each in analysis.plan()} == set(analysis.models)
+    analysis = BoundsStudy(tiny, "mlp-1x{width}", RECIPE)
+    assert {each.model for each in analysis.tasks()} == set(analysis.models)
     assert len(analysis.models) > 1
 
 
@@ -42,12 +42,12 @@ def test_a_family_has_all_its_members(tiny):
 )
 def test_wrong_input_is_one_sentence(tiny, changes, told):
     with pytest.raises(UserError, match=told):
-        bounds_analysis(tiny, **({"recipe": RECIPE} | changes))
+        bounds_study(tiny, **({"recipe": RECIPE} | changes))
 
 
 def test_a_small_network_from_training_to_verdict(tiny):
-    analysis = bounds_analysis(tiny, model="mlp-1x64", recipe=RECIPE, seeds=2, n_train=60, **FAST)
-    table = analysis.summarise([compute(calculation, tiny) for calculation in analysis.plan()])
+    analysis = bounds_study(tiny, model="mlp-1x64", recipe=RECIPE, seeds=2, n_train=60, **FAST)
+    table = analysis.summarise([compute(calculation, tiny) for calculation in analysis.tasks()])
     assert len(table) == 4
     assert table["fitted"].all()
     assert (table["vc error bound"] == table["vc"] + 1 - table["train_accuracy"]).all()

@@ -2,7 +2,7 @@ import pytest
 from presented import assert_draws_its_data, is_whole, rows
 
 from byrote.studies.expressivity.page import construction_figure, present, trained_figure
-from byrote.studies.expressivity.study import ExpressivityAnalysis
+from byrote.studies.expressivity.study import ExpressivityStudy
 from byrote.theory.calculation import Computed, compute
 from byrote.theory.complexity.fitting_width import FittingWidth
 
@@ -10,10 +10,10 @@ from byrote.theory.complexity.fitting_width import FittingWidth
 @pytest.fixture(scope="module")
 def presented(tiny):
     """All of it at n = 8 and 32, with networks that were not trained but said to fit at 9 and 3 times n."""
-    analysis = ExpressivityAnalysis(tiny, families=("mlp-1x{width}",), n_train=32, most_trained=32, chosen=(1, 4))
+    analysis = ExpressivityStudy(tiny, families=("mlp-1x{width}",), n_train=32, most_trained=32, chosen=(1, 4))
     results = [
         _pretended(calculation) if isinstance(calculation, FittingWidth) else compute(calculation, tiny)
-        for calculation in analysis.plan()
+        for calculation in analysis.tasks()
     ]
     table = analysis.summarise(results)
     return analysis, results, table, present(analysis, results, table)

@@ -1,9 +1,9 @@
 import pytest
 
 from byrote.errors import UserError
-from byrote.runs.calculate import calculate
+from byrote.runs.run import run
 from byrote.runs.store import Store
-from byrote.studies.expressivity.study import ExpressivityAnalysis, expressivity_analysis
+from byrote.studies.expressivity.study import ExpressivityStudy, expressivity_study
 from byrote.theory.complexity.fitting_width import FittingWidth
 from byrote.theory.memorizers.built_network import BuiltNetwork
 from byrote.theory.memorizers.manipulation import Manipulation
@@ -11,11 +11,11 @@ from byrote.theory.memorizers.worked_example import WorkedExample
 
 
 def of(analysis, kind):
-    return [calculation for calculation in analysis.plan() if isinstance(calculation, kind)]
+    return [calculation for calculation in analysis.tasks() if isinstance(calculation, kind)]
 
 
 def test_n_grows_by_four_up_to_all_examples(tiny):
-    analysis = expressivity_analysis(tiny, "laptop")
+    analysis = expressivity_study(tiny, "laptop")
     assert analysis.sizes == [8, 32, 121]
     built = of(analysis, BuiltNetwork)
     assert [c.n_train for c in built if c.construction == "two-layer"] == [8, 32, 121]
@@ -24,31 +24,31 @@ def test_n_grows_by_four_up_to_all_examples(tiny):
 
 
 def test_n_train_caps_everything(tiny):
-    analysis = ExpressivityAnalysis(tiny, n_train=32)
+    analysis = ExpressivityStudy(tiny, n_train=32)
     assert analysis.sizes == [8, 32]
-    assert max(getattr(c, "n_train", 0) for c in analysis.plan()) == 32
-    assert ExpressivityAnalysis(tiny, n_train=8).sizes == [8]
+    assert max(getattr(c, "n_train", 0) for c in analysis.tasks()) == 32
+    assert ExpressivityStudy(tiny, n_train=8).sizes == [8]
 
 
 def test_networks_are_trained_up_to_a_size_of_their_own(tiny):
-    analysis = ExpressivityAnalysis(tiny, most_trained=40)
+    analysis = ExpressivityStudy(tiny, most_trained=40)
     assert {c.n_train for c in of(analysis, FittingWidth)} == {40}
     assert {c.n_train for c in of(analysis, Manipulation)} == {40}
 
 
 def test_every_seed_draws_labels(tiny):
-    assert {c.seed for c in of(ExpressivityAnalysis(tiny, seeds=3), BuiltNetwork)} == {0, 1, 2}
+    assert {c.seed for c in of(ExpressivityStudy(tiny, seeds=3), BuiltNetwork)} == {0, 1, 2}
 
 
 def test_smaller_n_gets_fewer_steps_and_never_too_few(tiny):
     few, many = (
-        of(ExpressivityAnalysis(tiny, n_train=n), FittingWidth)[0].recipe.epochs * -(-n // 128) for n in (32, 121)
+        of(ExpressivityStudy(tiny, n_train=n), FittingWidth)[0].recipe.epochs * -(-n // 128) for n in (32, 121)
     )
     assert few == many == 1500
 
 
 def test_families_of_the_users_take_the_place_of_perceptrons(tiny):
-    analysis = expressivity_analysis(tiny, "paper", 1, ("resnet-1x{width}",))
+    analysis = expressivity_study(tiny, "paper", 1, ("resnet-1x{width}",))
     assert {c.model for c in of(analysis, FittingWidth)} == {"resnet-1x{width}"}
 
 
@@ -63,14 +63,14 @@ def test_families_of_the_users_take_the_place_of_perceptrons(tiny):
 )
 def test_what_cannot_be_is_refused(options, message, tiny):
     with pytest.raises(UserError, match=message):
-        ExpressivityAnalysis(tiny, **options)
+        ExpressivityStudy(tiny, **options)
 
 
 def test_constructions_on_real_data_support_the_theorem(tiny, tmp_path):
-    analysis = ExpressivityAnalysis(tiny, families=(), chosen=(1,))
+    analysis = ExpressivityStudy(tiny, families=(), chosen=(1,))
     with Store(tmp_path / "runs.db") as store:
-        table = analysis.summarise(calculate(analysis, store, device="cpu"))
-    assert len(table) == len(analysis.plan())
+        table = analysis.summarise(run(analysis, store, device="cpu"))
+    assert len(table) == len(analysis.tasks())
     outcomes = {finding.claim: finding.outcome for finding in analysis.verdict(table)}
     assert outcomes["2n + d weights represent any labels of n examples (Theorem 1)"] == "supported"
     assert "not supported" not in outcomes.values()

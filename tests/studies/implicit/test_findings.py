@@ -27,7 +27,7 @@ def verdict(data, make_outcome):
     def give(own=None, other=None, *, seeds=1, drop=0, name="made up", models=("net", "net-no-batchnorm"), **options):
         study = ImplicitStudy(data=replace(data, name=name, test=split), models=models, seeds=seeds, **options)
         outcomes = []
-        for spec in study.plan():
+        for spec in study.tasks():
             does = WITH | (own or {}) if spec.model == models[0] else WITHOUT | (other or {})
             # Seeds differ a little.
             test = np.array(does["test"]) + 0.002 * spec.seed

@@ -19,7 +19,7 @@ def shown(data, evaluated):
     def make(models=("mlp-1x8", *PAIR), own=None, **options):
         name = options.pop("name", "made up")
         study = ImplicitStudy(data=data(name=name), models=models, **options)
-        outcomes = [evaluated(spec, **(own or {}).get(spec.model, {})) for spec in study.plan()]
+        outcomes = [evaluated(spec, **(own or {}).get(spec.model, {})) for spec in study.tasks()]
         return study, outcomes, study.summarise(outcomes)
 
     return make

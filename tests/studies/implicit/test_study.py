@@ -15,8 +15,8 @@ from byrote.training.spec import Recipe
 )
 def test_a_plan_has_every_condition_once(data, rates, seeds, models):
     study = ImplicitStudy(data=data, models=models, rates=rates, seeds=seeds)
-    plan = study.plan()
-    assert plan == study.plan()
+    plan = study.tasks()
+    assert plan == study.tasks()
     assert len(set(plan)) == len(plan) == len(models) * len(set(rates)) * seeds
     assert {spec.label_rate for spec in plan} == set(rates)
     assert {spec.validation for spec in plan} == {0.1}
@@ -30,7 +30,7 @@ def test_each_model_may_have_its_own_rates_recipe_and_size(data):
         recipe={"a": IMPLICIT_RECIPE, "b": Recipe(stop="at_steps", steps=7, learning_rate=0.1)},
         n_train={"a": None, "b": 20},
     )
-    assert [(s.model, s.corruption, s.label_rate, s.steps, s.n_train) for s in study.plan()] == [
+    assert [(s.model, s.corruption, s.label_rate, s.steps, s.n_train) for s in study.tasks()] == [
         ("a", "true-labels", 0.0, 39_100, None),
         ("a", "partial-labels", 0.4, 39_100, None),
         ("b", "true-labels", 0.0, 7, 20),
@@ -57,7 +57,7 @@ def test_the_table_has_what_both_claims_need(data, make_outcome):
     labels = data.test.true_labels
     outcomes = [
         make_outcome(spec, n_train=27, n_test=40, test_predictions=np.where(labels < wrong, 9, labels))
-        for spec, wrong in zip(study.plan(), (1, 3), strict=True)
+        for spec, wrong in zip(study.tasks(), (1, 3), strict=True)
     ]
     table = study.summarise(outcomes)
     assert table["num_validation"].tolist() == [3, 3]

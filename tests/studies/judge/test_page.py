@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from byrote.studies.judge.page import cloud, present, scoreboard
-from byrote.studies.judge.study import BASELINES, JudgeAnalysis
+from byrote.studies.judge.study import BASELINES, JudgeStudy
 from byrote.theory.calculation import Computed
 from byrote.theory.measures.catalog import MEASURES
 
@@ -38,7 +38,7 @@ def make_runs(seeds=3):
 def presented(tiny, measures, *, seeds=3, missing=""):
     runs = make_runs(seeds)
     generator = np.random.default_rng(0)
-    analysis = JudgeAnalysis(tiny, runs, lambda: iter(()), measures)
+    analysis = JudgeStudy(tiny, runs, lambda: iter(()), measures)
     results = [
         Computed(
             "key",
@@ -49,7 +49,7 @@ def presented(tiny, measures, *, seeds=3, missing=""):
             1.0,
             {},
         )
-        for calculation in analysis.plan()
+        for calculation in analysis.tasks()
     ]
     table = analysis.summarise(results)
     return present(analysis, results, table), table, analysis.values(results)

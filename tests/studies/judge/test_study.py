@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from byrote.errors import UserError
-from byrote.studies.judge.study import BASELINES, JudgeAnalysis, MeasureOfNetworks, find_measure
+from byrote.studies.judge.study import BASELINES, JudgeStudy, MeasureOfNetworks, find_measure
 from byrote.theory.calculation import Computed
 from byrote.theory.measures.measure import Measure
 
@@ -44,7 +44,7 @@ def make_runs(seeds=3, fitted=True):
 
 def judged(tiny, values, measure="distance", runs=None):
     runs = make_runs() if runs is None else runs
-    analysis = JudgeAnalysis(tiny, runs, no_networks, [measure])
+    analysis = JudgeStudy(tiny, runs, no_networks, [measure])
     constant = {name: np.ones(len(runs)) for name in BASELINES}
     results = [
         Computed(
@@ -56,13 +56,13 @@ def judged(tiny, values, measure="distance", runs=None):
             1.0,
             {},
         )
-        for c in analysis.plan()
+        for c in analysis.tasks()
     ]
     return analysis, results
 
 
 def test_baselines_are_always_compared_with(tiny):
-    plan = JudgeAnalysis(tiny, make_runs(), no_networks, ["vc"]).plan()
+    plan = JudgeStudy(tiny, make_runs(), no_networks, ["vc"]).tasks()
     assert [calculation.measure for calculation in plan] == ["vc", *BASELINES]
     assert len({calculation.key(tiny) for calculation in plan}) == len(plan)
 

@@ -13,7 +13,7 @@ def digits():
 
 
 def test_the_default_zoo_has_hundreds_of_networks_that_differ_in_one_thing_at_a_time(digits):
-    plan = zoo_study(digits).plan()
+    plan = zoo_study(digits).tasks()
     assert len(plan) == len(set(plan)) == 4 * 4 * 8 * 3
     assert {spec.corruption for spec in plan} == {"true-labels", "partial-labels", "random-labels", "gaussian"}
     assert {spec.n_train for spec in plan} == {500}
@@ -25,7 +25,7 @@ def test_larger_images_have_a_smaller_zoo(tiny):
     from byrote.data.dataset import Dataset, Split
 
     split = Split.clean(np.zeros((600, 3, 32, 32), np.uint8), np.arange(600) % 10)
-    plan = zoo_study(Dataset("images", split, split, tuple("0123456789"))).plan()
+    plan = zoo_study(Dataset("images", split, split, tuple("0123456789"))).tasks()
     assert len(plan) == 3 * 3 * 4 * 3
     assert {spec.crop for spec in plan} == {28}
 
@@ -67,7 +67,7 @@ def test_a_change_of_what_the_grid_varies_is_refused(tiny):
     zoo = ZooStudy(data=tiny)
     with pytest.raises(UserError, match=r"got learning_rate=0\.3, but the zoo has 0\.01 and 0\.05 of it: leave it out"):
         zoo.with_recipe(learning_rate=0.3)
-    assert {spec.epochs for spec in zoo.with_recipe(epochs=7).plan()} == {7}
+    assert {spec.epochs for spec in zoo.with_recipe(epochs=7).tasks()} == {7}
 
 
 def test_a_level_that_no_recipe_takes_is_refused(tiny):

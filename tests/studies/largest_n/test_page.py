@@ -3,7 +3,7 @@ import pytest
 from presented import assert_draws_its_data, is_whole, rows
 
 from byrote.studies.largest_n.page import bits_figure, present, probes
-from byrote.studies.largest_n.study import LargestNAnalysis
+from byrote.studies.largest_n.study import LargestNStudy
 from byrote.theory.calculation import Computed
 
 
@@ -34,8 +34,8 @@ def pretended(calculation, largest):
 @pytest.fixture
 def presented(tiny):
     def make(largest, model="mlp-1x4", seeds=2):
-        analysis = LargestNAnalysis(tiny, model, seeds=seeds, n_train=100)
-        results = [pretended(calculation, largest) for calculation in analysis.plan()]
+        analysis = LargestNStudy(tiny, model, seeds=seeds, n_train=100)
+        results = [pretended(calculation, largest) for calculation in analysis.tasks()]
         table = analysis.summarise(results)
         return results, present(analysis, results, table)
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from byrote.errors import UserError
-from byrote.studies.largest_n.study import LargestNAnalysis, largest_n_analysis
+from byrote.studies.largest_n.study import LargestNStudy, largest_n_study
 from byrote.theory.calculation import compute
 from byrote.training.spec import Recipe
 
@@ -11,25 +11,25 @@ RECIPE = Recipe(preprocessing="standardize", learning_rate=0.1, batch_size=64, e
 
 
 def test_every_width_and_seed_is_one_search(tiny):
-    analysis = LargestNAnalysis(tiny, "mlp-1x{width}", RECIPE, seeds=2, n_train=60, draws=3)
-    plan = analysis.plan()
+    analysis = LargestNStudy(tiny, "mlp-1x{width}", RECIPE, seeds=2, n_train=60, draws=3)
+    plan = analysis.tasks()
     assert [(each.model, each.seed) for each in plan] == [(model, seed) for model in analysis.models for seed in (0, 1)]
     assert {(each.n_train, each.draws) for each in plan} == {(60, 3)}
 
 
 def test_labels_of_one_class_are_refused(tiny):
     with pytest.raises(UserError, match="got tiny with one class, whose labels cannot be random"):
-        LargestNAnalysis(replace(tiny, class_names=("0",)))
+        LargestNStudy(replace(tiny, class_names=("0",)))
 
 
 def test_no_draws_are_refused(tiny):
     with pytest.raises(UserError, match="got draws=0"):
-        largest_n_analysis(tiny, recipe=RECIPE, draws=0)
+        largest_n_study(tiny, recipe=RECIPE, draws=0)
 
 
 def test_a_network_from_training_to_verdict(tiny):
-    analysis = largest_n_analysis(tiny, model="mlp-1x32", recipe=RECIPE, n_train=16, draws=2)
-    table = analysis.summarise([compute(calculation, tiny) for calculation in analysis.plan()])
+    analysis = largest_n_study(tiny, model="mlp-1x32", recipe=RECIPE, n_train=16, draws=2)
+    table = analysis.summarise([compute(calculation, tiny) for calculation in analysis.tasks()])
     assert table["largest_n"].tolist() == [16]
     fits, saturates = analysis.verdict(table)
     assert fits.outcome == saturates.outcome == "no conclusion"
@@ -37,7 +37,7 @@ def test_a_network_from_training_to_verdict(tiny):
 
 
 def test_calculations_that_are_missing_decide_nothing(tiny):
-    analysis = LargestNAnalysis(tiny, "mlp-1x{width}")
+    analysis = LargestNStudy(tiny, "mlp-1x{width}")
     findings = analysis.verdict(analysis.summarise([]))
     assert {finding.outcome for finding in findings} == {"no conclusion"}
     assert len(findings) == 2 * len(analysis.models) + 1

@@ -4,7 +4,7 @@ import pytest
 from presented import assert_draws_its_data, is_whole, rows
 
 from byrote.studies.min_norm.interpolants import descent_figure, interpolants_table
-from byrote.studies.min_norm.study import MinNormAnalysis
+from byrote.studies.min_norm.study import MinNormStudy
 from byrote.theory.calculation import compute
 from byrote.theory.kernels.implicit_bias import ImplicitBias
 
@@ -26,7 +26,7 @@ def test_each_descent_is_a_line_on_logarithmic_axes(found):
 
 
 def test_each_solution_is_a_row(found, tiny):
-    shown = interpolants_table(MinNormAnalysis(tiny).summarise([found]))
+    shown = interpolants_table(MinNormStudy(tiny).summarise([found]))
     assert is_whole(shown)
     (block,) = rows(shown).values()
     assert [row[0] for row in block] == found.arrays["interpolant_name"].tolist()

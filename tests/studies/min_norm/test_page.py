@@ -7,7 +7,7 @@ from made_up_runs import data  # noqa: F401  (fixtures)
 from presented import assert_draws_its_data, is_whole, rows
 
 from byrote.studies.min_norm.page import curve_figure, headline, ladder_figure, norm_figure, page_table, present
-from byrote.studies.min_norm.study import MinNormAnalysis
+from byrote.studies.min_norm.study import MinNormStudy
 from byrote.theory.calculation import compute
 from byrote.theory.kernels.implicit_bias import ImplicitBias
 
@@ -16,12 +16,12 @@ IDS = ["rows", "norms", "learning-curves", "choices", "descent"]
 
 def presented(data):
     """All of it at n = 40 and 121, with few filters and few steps."""
-    analysis = MinNormAnalysis(data, curve=(40,), label_draws=2)
+    analysis = MinNormStudy(data, curve=(40,), label_draws=2)
     hastened = [
         calculation.model_copy(
             update={"num_steps": 100, "n_train": 20} if isinstance(calculation, ImplicitBias) else {"num_filters": 200}
         )
-        for calculation in analysis.plan()
+        for calculation in analysis.tasks()
     ]
     results = [compute(calculation, data) for calculation in hastened]
     table = analysis.summarise(results)

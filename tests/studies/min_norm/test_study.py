@@ -10,7 +10,7 @@ from byrote.evidence.chance import chance_deviation
 from byrote.studies.min_norm import study as min_norm
 from byrote.studies.min_norm.findings import fits_of
 from byrote.studies.min_norm.rows import Row
-from byrote.studies.min_norm.study import MinNormAnalysis, min_norm_analysis
+from byrote.studies.min_norm.study import MinNormStudy, min_norm_study
 from byrote.theory.calculation import compute
 from byrote.theory.kernels.implicit_bias import ImplicitBias
 from byrote.theory.kernels.interpolation import KernelInterpolation
@@ -19,7 +19,7 @@ ROWS = (Row("inputs"), Row("random-convolutions"), Row("random-convolutions", re
 
 
 def planned(analysis):
-    return [(c.features, c.n_train) for c in analysis.plan() if isinstance(c, KernelInterpolation)]
+    return [(c.features, c.n_train) for c in analysis.tasks() if isinstance(c, KernelInterpolation)]
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,8 @@ def cifar10(tiny):
 @pytest.fixture(scope="module")
 def computed(cifar10):
     """The rows of CIFAR-10 on 121 and fewer examples."""
-    analysis = MinNormAnalysis(cifar10, curve=(40,), label_draws=2)
-    results = [compute(_hastened(calculation), cifar10) for calculation in analysis.plan()]
+    analysis = MinNormStudy(cifar10, curve=(40,), label_draws=2)
+    results = [compute(_hastened(calculation), cifar10) for calculation in analysis.tasks()]
     return analysis, results, analysis.summarise(results)
 
 
@@ -43,24 +43,24 @@ def _hastened(calculation):
 
 
 def test_each_kind_of_features_is_calculated_once_at_each_n(tiny):
-    analysis = MinNormAnalysis(tiny, curve=(20, 50, 100), label_draws=2)
+    analysis = MinNormStudy(tiny, curve=(20, 50, 100), label_draws=2)
     # At most half of n; random convolutions at all of it alone.
     features = ("inputs", "gabor")
     assert planned(analysis) == [
         *((name, n) for n in (20, 50) for name in features),
         *((name, 121) for name in (*features, "random-convolutions")),
     ]
-    last = analysis.plan()[-1]
+    last = analysis.tasks()[-1]
     assert isinstance(last, ImplicitBias)
     assert last.n_train == 60
-    ridges = {c.features: c.with_ridge for c in analysis.plan()[:-1]}
+    ridges = {c.features: c.with_ridge for c in analysis.tasks()[:-1]}
     assert ridges == {"inputs": False, "gabor": False, "random-convolutions": True}
-    assert {c.label_draws for c in analysis.plan()[:-1]} == {2}
+    assert {c.label_draws for c in analysis.tasks()[:-1]} == {2}
 
 
 def test_n_train_holds_for_all_rows_or_for_one_kind_of_features(tiny):
-    assert planned(MinNormAnalysis(tiny, rows=ROWS, n_train=30)) == [("inputs", 30), ("random-convolutions", 30)]
-    assert planned(MinNormAnalysis(tiny, rows=ROWS, n_train={"random-convolutions": 50})) == [
+    assert planned(MinNormStudy(tiny, rows=ROWS, n_train=30)) == [("inputs", 30), ("random-convolutions", 30)]
+    assert planned(MinNormStudy(tiny, rows=ROWS, n_train={"random-convolutions": 50})) == [
         ("random-convolutions", 50),
         ("inputs", 121),
     ]
@@ -77,29 +77,29 @@ def test_n_train_holds_for_all_rows_or_for_one_kind_of_features(tiny):
 )
 def test_what_cannot_be_is_refused(options, message, tiny):
     with pytest.raises(UserError, match=message):
-        MinNormAnalysis(tiny, **options)
+        MinNormStudy(tiny, **options)
 
 
 def test_two_classes_need_eight_examples(tiny):
     rows = np.flatnonzero(tiny.train.true_labels < 2)
     two = replace(tiny, train=tiny.train.take(rows), class_names=("0", "1"))
-    assert {each.n_train for each in MinNormAnalysis(two, n_train=8).plan()} == {8}
+    assert {each.n_train for each in MinNormStudy(two, n_train=8).tasks()} == {8}
     with pytest.raises(UserError, match=r"got n_train=7 .* between 8"):
-        MinNormAnalysis(two, n_train=7)
+        MinNormStudy(two, n_train=7)
 
 
 def test_models_are_refused(tiny):
     with pytest.raises(UserError, match="got models mlp-1x512, which min-norm has no use for"):
-        min_norm_analysis(tiny, "laptop", 1, ("mlp-1x512",))
+        min_norm_study(tiny, "laptop", 1, ("mlp-1x512",))
 
 
 def test_seeds_are_draws_of_random_labels(tiny):
     with pytest.raises(UserError, match="got seeds=0, expected a number of seeds, at least 1"):
-        min_norm_analysis(tiny, "laptop", 0)
+        min_norm_study(tiny, "laptop", 0)
     with pytest.raises(UserError, match="got seeds=2, but min-norm draws random labels 3 times at least"):
-        min_norm_analysis(tiny, "laptop", 2)
-    assert min_norm_analysis(tiny, "laptop", 1).label_draws == 3
-    assert min_norm_analysis(tiny, "paper", 5).label_draws == 5
+        min_norm_study(tiny, "laptop", 2)
+    assert min_norm_study(tiny, "laptop", 1).label_draws == 3
+    assert min_norm_study(tiny, "paper", 5).label_draws == 5
 
 
 @pytest.mark.parametrize(
@@ -116,13 +116,13 @@ def test_a_laptop_takes_what_memory_and_minutes_hold(n, shape, memory, sizes, mo
     monkeypatch.setattr(min_norm, "total_memory", lambda: memory)
     inputs = np.broadcast_to(np.zeros((), np.uint8), (n, *shape))
     split = Split.clean(inputs, np.arange(n) % 10)
-    found = min_norm_analysis(Dataset("made up", split, split, tuple("abcdefghij")), "laptop").sizes
+    found = min_norm_study(Dataset("made up", split, split, tuple("abcdefghij")), "laptop").sizes
     assert tuple(found.values()) == (*sizes, sizes[-1])
     assert all(isinstance(row, Row) for row in found)
 
 
 def test_paper_takes_all(tiny):
-    assert set(min_norm_analysis(tiny, "paper").sizes.values()) == {121}
+    assert set(min_norm_study(tiny, "paper").sizes.values()) == {121}
 
 
 def test_a_row_of_the_table_is_a_function(computed, cifar10):

@@ -26,7 +26,7 @@ def verdict(data, make_outcome):
         (models,) = study.sizes.values()
         generator = np.random.default_rng(0)
         outcomes = []
-        for spec in study.plan():
+        for spec in study.tasks():
             errors, threshold = (GOOD | (changes or {}))[spec.label_rate]
             size = models.index(spec.model)
             outcomes.append(
@@ -101,7 +101,7 @@ def test_what_runs_show_decides(verdict, changes, which, outcome, words):
 
 def test_no_more_parameters_than_examples_is_no_overparameterization(verdict, data, make_outcome):
     study = OverparameterizationStudy(data=data, ratios=(2.0, 4.0, 8.0), rates=(0.0,))
-    outcomes = [make_outcome(spec, parameters=40) for spec in study.plan()]
+    outcomes = [make_outcome(spec, parameters=40) for spec in study.tasks()]
     finding = study.verdict(study.summarise(outcomes))[SMALL_GAP]
     assert finding.outcome == "no conclusion"
     assert "has no more than that" in finding.statement

@@ -21,7 +21,7 @@ def sweep(data, outcome):
         )
         models = study.sizes[FAMILY]
         outcomes = []
-        for spec in study.plan():
+        for spec in study.tasks():
             size = models.index(spec.model)
             fits = spec.label_rate == 0 or size >= unfitted
             run = outcome(

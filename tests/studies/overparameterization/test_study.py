@@ -26,7 +26,7 @@ def images(side: int, n: int) -> Dataset:
 
 def test_every_size_sees_every_labelling_with_every_seed(data):
     study = OverparameterizationStudy(data=data, ratios=(4.0, 40.0, 12.0), rates=(0.0, 0.5), seeds=2)
-    plan = study.plan()
+    plan = study.tasks()
     assert study.sizes == {FAMILY: ["mlp-1x3", "mlp-1x10", "mlp-1x34"]}
     assert [(spec.model, spec.label_rate, spec.seed) for spec in plan] == [
         (model, rate, seed) for model in study.sizes[FAMILY] for rate in (0.0, 0.5) for seed in (0, 1)
@@ -48,11 +48,11 @@ def test_sizes_follow_the_number_of_examples():
 
 
 def test_few_examples_are_all_taken(data):
-    assert {spec.n_train for spec in overparameterization_study(data, "laptop").plan()} == {None}
+    assert {spec.n_train for spec in overparameterization_study(data, "laptop").tasks()} == {None}
 
 
 def test_paper_scale_takes_all_examples_for_as_many_epochs():
-    laptop, paper = (overparameterization_study(images(32, 5000), scale).plan() for scale in ("laptop", "paper"))
+    laptop, paper = (overparameterization_study(images(32, 5000), scale).tasks() for scale in ("laptop", "paper"))
     assert ({spec.n_train for spec in laptop}, {spec.n_train for spec in paper}) == ({4000}, {None})
     assert ({spec.steps for spec in laptop}, {spec.steps for spec in paper}) == ({300 * 32}, {300 * 40})
     assert {spec.crop for spec in paper} == {28}
@@ -61,8 +61,8 @@ def test_paper_scale_takes_all_examples_for_as_many_epochs():
 
 def test_other_families_are_trained_at_their_own_rate(data):
     study = overparameterization_study(data, "laptop", models=["mlp-1x{width}", "mlp-2x{width}"])
-    assert {spec.model[:5]: spec.learning_rate for spec in study.plan()} == {"mlp-1": 0.05, "mlp-2": 0.01}
-    assert {spec.schedule for spec in study.plan()} == {"constant"}
+    assert {spec.model[:5]: spec.learning_rate for spec in study.tasks()} == {"mlp-1": 0.05, "mlp-2": 0.01}
+    assert {spec.schedule for spec in study.tasks()} == {"constant"}
 
 
 @pytest.mark.parametrize(

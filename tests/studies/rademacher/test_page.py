@@ -6,7 +6,7 @@ from presented import assert_draws_its_data, is_whole, rows
 
 from byrote.studies.rademacher.findings import pooled
 from byrote.studies.rademacher.page import complexity_figure, present, size_figure
-from byrote.studies.rademacher.study import STUMPS, RademacherAnalysis
+from byrote.studies.rademacher.study import STUMPS, RademacherStudy
 from byrote.theory.calculation import Computed, compute
 from byrote.theory.complexity.stumps import StumpComplexity
 
@@ -31,9 +31,9 @@ def pretended(calculation, complexity):
 @pytest.fixture
 def presented(tiny):
     def make(model="mlp-1x{width}", reaches=lambda width, n: min(1.0, 10 * width / n), **fields):
-        analysis = RademacherAnalysis(tiny, model, **({"n_train": 96, "draws": 8} | fields))
+        analysis = RademacherStudy(tiny, model, **({"n_train": 96, "draws": 8} | fields))
         results = []
-        for calculation in analysis.plan():
+        for calculation in analysis.tasks():
             if isinstance(calculation, StumpComplexity):
                 results.append(compute(calculation, tiny))
             else:

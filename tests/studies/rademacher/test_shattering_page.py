@@ -1,7 +1,7 @@
 import numpy as np
 from presented import assert_draws_its_data, is_whole, rows
 
-from byrote.studies.rademacher.shattering import ShatteringAnalysis
+from byrote.studies.rademacher.shattering import ShatteringStudy
 from byrote.studies.rademacher.shattering_page import labelings_figure, present
 from byrote.theory.calculation import Computed
 
@@ -9,7 +9,7 @@ from byrote.theory.calculation import Computed
 def pretended(analysis, missed=()):
     """A mistake in each labeling of `missed`, none in all others."""
     results = []
-    for calculation in analysis.plan():
+    for calculation in analysis.tasks():
         numbers = np.arange(calculation.first, min(calculation.first + 256, 2**analysis.largest))
         mistakes = np.isin(numbers, missed).astype(np.int64)
         values = {
@@ -25,7 +25,7 @@ def pretended(analysis, missed=()):
 
 
 def test_a_network_that_shatters_has_a_grid_of_one_colour(tiny):
-    analysis = ShatteringAnalysis(tiny, "mlp-1x4", n_train=9)
+    analysis = ShatteringStudy(tiny, "mlp-1x4", n_train=9)
     results = pretended(analysis)
     shown = present(analysis, results, analysis.summarise(results))
     assert shown.headline == "mlp-1x4 shatters 9 examples: it fits all 512 labelings."
@@ -37,7 +37,7 @@ def test_a_network_that_shatters_has_a_grid_of_one_colour(tiny):
 
 
 def test_what_is_missed_stands_in_its_place(tiny):
-    analysis = ShatteringAnalysis(tiny, "mlp-1x4", n_train=4)
+    analysis = ShatteringStudy(tiny, "mlp-1x4", n_train=4)
     results = pretended(analysis, missed=(0b0110,))
     shown = present(analysis, results, analysis.summarise(results))
     assert shown.headline == "mlp-1x4 fits 15 of the 16 labelings of 4 examples."
@@ -49,7 +49,7 @@ def test_what_is_missed_stands_in_its_place(tiny):
 
 
 def test_many_mistakes_share_a_colour(tiny):
-    analysis = ShatteringAnalysis(tiny, "mlp-1x4", n_train=4)
+    analysis = ShatteringStudy(tiny, "mlp-1x4", n_train=4)
     (result,) = pretended(analysis)
     mistakes = np.arange(16).clip(0, 4)
     (result,) = [Computed("key", result.calculation, "tiny", result.values, {"mistakes": mistakes}, 1.0, {})]
@@ -58,7 +58,7 @@ def test_many_mistakes_share_a_colour(tiny):
 
 
 def test_each_member_of_a_family_has_its_grid_and_a_missing_one_none(tiny):
-    analysis = ShatteringAnalysis(tiny, "mlp-1x{width}", n_train=3)
+    analysis = ShatteringStudy(tiny, "mlp-1x{width}", n_train=3)
     results = pretended(analysis)
     assert len(present(analysis, results, analysis.summarise(results)).figures) == len(analysis.models)
     assert present(analysis, [], analysis.summarise([])).headline == "No conclusion about shattering."

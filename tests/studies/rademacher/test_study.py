@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from byrote.errors import UserError
-from byrote.studies.rademacher.shattering import ShatteringAnalysis
-from byrote.studies.rademacher.study import STUMPS, RademacherAnalysis, rademacher_analysis
+from byrote.studies.rademacher.shattering import ShatteringStudy
+from byrote.studies.rademacher.study import STUMPS, RademacherStudy, rademacher_study
 from byrote.theory.calculation import compute
 from byrote.theory.complexity.rademacher import generalization_bound
 from byrote.theory.complexity.reached_complexity import ReachedComplexity
@@ -14,8 +14,8 @@ RECIPE = Recipe(preprocessing="standardize", learning_rate=0.1, batch_size=32, e
 
 
 def test_every_size_is_measured_for_every_width_and_seed_and_for_stumps(tiny):
-    analysis = RademacherAnalysis(tiny, "mlp-1x{width}", RECIPE, seeds=2, n_train=96, draws=8)
-    plan = analysis.plan()
+    analysis = RademacherStudy(tiny, "mlp-1x{width}", RECIPE, seeds=2, n_train=96, draws=8)
+    plan = analysis.tasks()
     assert analysis.sizes == [6, 12, 24, 48, 96]
     stumps = [each for each in plan if isinstance(each, StumpComplexity)]
     assert [each.n_train for each in stumps] == analysis.sizes
@@ -26,36 +26,36 @@ def test_every_size_is_measured_for_every_width_and_seed_and_for_stumps(tiny):
 
 
 def test_all_sizes_get_as_many_steps(tiny):
-    plan = RademacherAnalysis(tiny, "mlp-1x4", RECIPE, n_train=96).plan()
+    plan = RademacherStudy(tiny, "mlp-1x4", RECIPE, n_train=96).tasks()
     epochs = {each.n_train: each.recipe.epochs for each in plan if isinstance(each, ReachedComplexity)}
     assert epochs == {96: 60, 48: 90, 24: 180, 12: 180, 6: 180}
 
 
 def test_few_examples_have_fewer_sizes(tiny):
-    assert RademacherAnalysis(tiny, n_train=3).sizes == [1, 3]
-    assert RademacherAnalysis(tiny).largest == 121
+    assert RademacherStudy(tiny, n_train=3).sizes == [1, 3]
+    assert RademacherStudy(tiny).largest == 121
 
 
 @pytest.mark.parametrize("exhaustive", [True, False])
 def test_no_draws_are_refused(tiny, exhaustive):
     with pytest.raises(UserError, match="got draws=0"):
-        rademacher_analysis(tiny, recipe=RECIPE, draws=0, exhaustive=exhaustive)
+        rademacher_study(tiny, recipe=RECIPE, draws=0, exhaustive=exhaustive)
 
 
 def test_draws_with_every_labeling_are_refused(tiny):
     with pytest.raises(UserError, match="got draws=4 with exhaustive, which trains every labeling"):
-        rademacher_analysis(tiny, recipe=RECIPE, n_train=3, draws=4, exhaustive=True)
+        rademacher_study(tiny, recipe=RECIPE, n_train=3, draws=4, exhaustive=True)
 
 
 def test_exhaustive_asks_for_all_labelings(tiny):
-    analysis = rademacher_analysis(tiny, model="mlp-1x4", recipe=RECIPE, n_train=5, exhaustive=True)
-    assert isinstance(analysis, ShatteringAnalysis)
-    assert isinstance(rademacher_analysis(tiny, model="mlp-1x4", recipe=RECIPE), RademacherAnalysis)
+    analysis = rademacher_study(tiny, model="mlp-1x4", recipe=RECIPE, n_train=5, exhaustive=True)
+    assert isinstance(analysis, ShatteringStudy)
+    assert isinstance(rademacher_study(tiny, model="mlp-1x4", recipe=RECIPE), RademacherStudy)
 
 
 def test_a_small_network_from_training_to_verdict(tiny):
-    analysis = RademacherAnalysis(tiny, "mlp-1x{width}", RECIPE, n_train=24, draws=20)
-    results = [compute(calculation, tiny) for calculation in analysis.plan()]
+    analysis = RademacherStudy(tiny, "mlp-1x{width}", RECIPE, n_train=24, draws=20)
+    results = [compute(calculation, tiny) for calculation in analysis.tasks()]
     table = analysis.summarise(results)
     assert len(table) == len(results) == 5 * (1 + len(analysis.models))
     assert set(table["model"]) == {STUMPS, *analysis.models}
@@ -78,7 +78,7 @@ def test_a_small_network_from_training_to_verdict(tiny):
 
 
 def test_calculations_that_are_missing_decide_nothing(tiny):
-    analysis = RademacherAnalysis(tiny, "mlp-1x{width}")
+    analysis = RademacherStudy(tiny, "mlp-1x{width}")
     findings = analysis.verdict(analysis.summarise([]))
     assert {finding.outcome for finding in findings} == {"no conclusion"}
     assert len(findings) == 3 * len(analysis.models) + 1

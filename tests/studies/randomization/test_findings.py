@@ -29,7 +29,7 @@ def verdict(data, make_outcome):
     def give(changes=None, *, seeds=3, drop=0, models=("net",), **options):
         study = RandomizationStudy(data=data, models=models, seeds=seeds, **({"rates": (0.0, 0.5, 1.0)} | options))
         outcomes = []
-        for spec in study.plan():
+        for spec in study.tasks():
             fit, accuracy, start, norm, cosine = GOOD[spec.corruption, spec.corruption_rate]
             losses = np.r_[np.full(start - 2, np.log(10)), np.full(52 - start, 0.0)]
             fields = {"steps_to_fit": fit, "test_accuracy": accuracy, "losses": losses}
@@ -162,7 +162,7 @@ def test_a_claim_about_several_models_is_a_family(verdict):
 
 def test_gradients_that_stay_large_are_told_from_gradients_that_start_so(verdict, data, make_outcome):
     study = RandomizationStudy(data=data, models=["net"], settings=["true-labels", "random-labels"], rates=(), seeds=3)
-    outcomes = list(map(make_outcome, study.plan()))
+    outcomes = list(map(make_outcome, study.tasks()))
     for seed, true in enumerate(outcomes[::2]):
         true.early["gradient_norm"][25:] = 0.1 + 1e-5 * seed
         true.early["gradient_cosine"][1:] = 0.6

@@ -20,8 +20,8 @@ def test_a_plan_has_every_condition_once(data, settings, rates, seeds, models):
     if not settings and not rates:
         return
     study = RandomizationStudy(data=data, settings=settings, rates=rates, seeds=seeds, models=models)
-    plan = study.plan()
-    assert plan == study.plan()
+    plan = study.tasks()
+    assert plan == study.tasks()
     assert len(set(plan)) == len(plan)
     planned = {(spec.model, spec.corruption, spec.corruption_rate, spec.seed) for spec in plan}
     for model in models:
@@ -31,7 +31,7 @@ def test_a_plan_has_every_condition_once(data, settings, rates, seeds, models):
 
 
 def test_rates_0_and_1_are_the_settings_true_and_random_labels(data):
-    plan = RandomizationStudy(data=data).plan()
+    plan = RandomizationStudy(data=data).tasks()
     assert [(spec.corruption, spec.corruption_rate) for spec in plan] == [
         ("true-labels", 0.0),
         *[(name, 1.0) for name in SETTINGS[1:]],
@@ -51,7 +51,7 @@ def test_each_model_may_have_its_own_conditions_and_recipe(data):
         data_seed=4,
     )
     assert [
-        (s.model, s.seed, s.corruption, s.label_rate, s.learning_rate, s.n_train, s.data_seed) for s in study.plan()
+        (s.model, s.seed, s.corruption, s.label_rate, s.learning_rate, s.n_train, s.data_seed) for s in study.tasks()
     ] == [
         ("a", 3, "partial-labels", 0.5, 0.1, None, 4),
         ("a", 5, "partial-labels", 0.5, 0.1, None, 4),
@@ -64,7 +64,7 @@ def test_with_recipe_changes_these_fields_alone(data):
     recipes = {"a": Recipe(learning_rate=0.1), "b": Recipe()}
     study = RandomizationStudy(data=data, models=["a", "b"], recipe=recipes)
     changed = study.with_recipe(stop="at_steps", steps=7)
-    assert {(s.model, s.learning_rate, s.stop, s.steps) for s in changed.plan()} == {
+    assert {(s.model, s.learning_rate, s.stop, s.steps) for s in changed.tasks()} == {
         ("a", 0.1, "at_steps", 7),
         ("b", 0.01, "at_steps", 7),
     }
@@ -100,7 +100,7 @@ def test_what_cannot_be_planned_is_refused(data, options, message):
 def test_relative_time_to_fit_is_taken_from_the_same_model_and_seed(data, make_outcome):
     study = RandomizationStudy(data=data, models=["a", "b"], settings=(), rates=[0.0, 0.5], seeds=2)
     steps = {("a", 0): (10, 40), ("a", 1): (20, 60), ("b", 0): (None, 70), ("b", 1): (30, None)}
-    outcomes = [make_outcome(s, steps_to_fit=steps[s.model, s.seed][s.label_rate > 0]) for s in study.plan()]
+    outcomes = [make_outcome(s, steps_to_fit=steps[s.model, s.seed][s.label_rate > 0]) for s in study.tasks()]
     found = study.summarise(outcomes)["relative_time_to_fit"]
     np.testing.assert_array_equal(found, [1, 4, 1, 3, np.nan, np.nan, 1, np.nan])
 
@@ -116,7 +116,7 @@ def test_runs_of_one_seed_that_start_apart_fail_a_check(data, make_outcome):
     study = RandomizationStudy(data=data, models=["a", "b"], settings=["gaussian"], rates=[0.0])
     outcomes = [
         make_outcome(spec, initial_weights=spec.corruption if spec.model == "a" else "same", failed=("moments",))
-        for spec in study.plan()
+        for spec in study.tasks()
     ]
     assert study.summarise(outcomes)["failed_checks"].tolist() == [
         "moments; equal initial weights",
@@ -132,9 +132,9 @@ def build_nothing(*, input_shape: tuple[int, ...], num_classes: int) -> None:
 
 def test_functions_stand_for_models_by_the_file_that_defines_them(data):
     study = RandomizationStudy(data=data, models=["mlp-1x8", build_nothing], settings=["true-labels"], rates=[])
-    assert [spec.model for spec in study.plan()] == ["mlp-1x8", f"{__file__}:build_nothing"]
+    assert [spec.model for spec in study.tasks()] == ["mlp-1x8", f"{__file__}:build_nothing"]
     study = RandomizationStudy(data=data, models=[lambda num_classes: None, lambda num_classes: 1], rates=[])
-    names = list(dict.fromkeys(spec.model for spec in study.plan()))
+    names = list(dict.fromkeys(spec.model for spec in study.tasks()))
     assert [name.rpartition(":")[2] for name in names] == ["lambda", "lambda"]
 
 

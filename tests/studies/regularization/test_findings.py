@@ -22,7 +22,7 @@ def verdict(data, make_outcome):
         study = RegularizationStudy(data=data, models=models, seeds=seeds, **options)
         generator = np.random.default_rng(0)
         outcomes = []
-        for spec in study.plan():
+        for spec in study.tasks():
             random = spec.corruption == "random-labels"
             on = {
                 "augmentation": spec.augmentation != "none",
@@ -217,7 +217,7 @@ def test_attribution_follows_the_grid_and_not_what_layers_the_models_have(data, 
     study = RegularizationStudy(data=data, models=["inception"], factors={"batch_norm": ("plain", "inception")})
     outcomes = [
         replace(make_outcome(spec, test_accuracy=0.5 + 0.1 * (spec.model == "inception")), batch_norm=False)
-        for spec in study.plan()
+        for spec in study.tasks()
     ]
     table = study.summarise(outcomes)
     found = attribution_of(

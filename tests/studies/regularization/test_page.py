@@ -21,7 +21,7 @@ def shown(data, evaluated):
         )
         generator = np.random.default_rng(0)
         outcomes = []
-        for spec in study.plan():
+        for spec in study.tasks():
             gained = (
                 0.1 * (spec.augmentation != "none") + 0.02 * (spec.dropout > 0) + 0.03 * (spec.model == "inception")
             )

@@ -32,8 +32,8 @@ def large() -> Dataset:
 
 def test_a_plan_is_the_whole_grid_once_on_both_labellings(data):
     study = RegularizationStudy(data=data, models=["a", "inception"], seeds=[3, 5])
-    plan = study.plan()
-    assert plan == study.plan()
+    plan = study.tasks()
+    assert plan == study.tasks()
     assert len(set(plan)) == len(plan) == 2 * 2 * (2**3 + 2**4)
     assert {spec.corruption for spec in plan} == {"true-labels", "random-labels"}
     for names in ({"a"}, {"inception", "inception-no-batchnorm"}):
@@ -54,7 +54,7 @@ def test_a_plan_is_the_whole_grid_once_on_both_labellings(data):
 def test_a_model_and_its_twin_without_batch_norm_are_one_architecture(data, models):
     study = RegularizationStudy(data=data, models=models, recipe=dict.fromkeys(models, AT_STEPS))
     assert study.architectures == ["inception"]
-    assert len(study.plan()) == 2**4 * 2
+    assert len(study.tasks()) == 2**4 * 2
 
 
 def test_a_twin_alone_is_an_architecture_without_that_factor(data):
@@ -85,13 +85,13 @@ def test_each_model_may_have_its_own_factors_and_its_own_twin(data):
         factors={"a": BOTH, "b": {"batch_norm": ("b-plain", "b")}},
         recipe=AT_STEPS,
     )
-    assert [len([s for s in study.plan() if s.model in names]) for names in ({"a"}, {"b", "b-plain"})] == [8, 4]
-    assert {s.model for s in study.plan()} == {"a", "b", "b-plain"}
+    assert [len([s for s in study.tasks() if s.model in names]) for names in ({"a"}, {"b", "b-plain"})] == [8, 4]
+    assert {s.model for s in study.tasks()} == {"a", "b", "b-plain"}
 
 
 def test_a_recipe_may_hold_a_level_of_the_grid_and_nothing_else(data):
     study = RegularizationStudy(data=data, models=["a"], factors=BOTH).with_recipe(weight_decay=0.1)
-    assert {spec.weight_decay for spec in study.plan()} == {0.0, 0.1}
+    assert {spec.weight_decay for spec in study.tasks()} == {0.0, 0.1}
     with pytest.raises(UserError, match=r"got weight_decay=0.2 for a, but the grid trains it at 0.0 and 0.1: leave"):
         study.with_recipe(weight_decay=0.2)
     with pytest.raises(UserError, match=r"got dropout=0.3 for a, but regularization chooses"):
@@ -118,7 +118,7 @@ def test_what_cannot_be_planned_is_refused(data, options, message):
 
 def test_the_table_says_what_is_on(data, make_outcome):
     study = RegularizationStudy(data=data, models=["a", "inception"])
-    table = study.summarise([make_outcome(spec) for spec in study.plan()])
+    table = study.summarise([make_outcome(spec) for spec in study.tasks()])
     alone = table[table["architecture"] == "a"]
     assert alone["batch_norm_on"].isna().all()
     assert ((alone["dropout"] == 0.5) == alone["dropout_on"]).all()
@@ -139,14 +139,14 @@ def test_the_table_of_no_outcomes_is_empty_and_supports_nothing(data):
 def test_scales(large, vectors):
     laptop = regularization_study(large, "laptop", seeds=3)
     assert laptop.architectures == ["mlp-1x512", "conv-small"]
-    assert len(laptop.plan()) == 2 * 2**3 * 2 * 3
+    assert len(laptop.tasks()) == 2 * 2**3 * 2 * 3
     paper = regularization_study(large, "paper")
     assert paper.architectures == ["mlp-3x512", "alexnet", "inception"]
-    assert {spec.n_train for spec in paper.plan()} == {None}
-    assert {spec.learning_rate for spec in paper.plan() if "inception" in spec.model} == {0.1}
+    assert {spec.n_train for spec in paper.tasks()} == {None}
+    assert {spec.learning_rate for spec in paper.tasks() if "inception" in spec.model} == {0.1}
     # Table 1 of these models is a part of the grid, and trained once.
-    assert set(table1_study(large, "paper", models=["mlp-3x512", "alexnet"]).plan()) <= set(paper.plan())
-    assert {spec.n_train for spec in regularization_study(vectors, "laptop", models=["mlp-1x8"]).plan()} == {None}
+    assert set(table1_study(large, "paper", models=["mlp-3x512", "alexnet"]).tasks()) <= set(paper.tasks())
+    assert {spec.n_train for spec in regularization_study(vectors, "laptop", models=["mlp-1x8"]).tasks()} == {None}
 
 
 def test_a_small_grid_from_end_to_end(tiny, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from presented import assert_draws_its_data, is_whole, rows
 
 from byrote.studies.stability.page import present
-from byrote.studies.stability.study import StabilityAnalysis
+from byrote.studies.stability.study import StabilityStudy
 from byrote.theory.calculation import Computed, compute
 from byrote.theory.complexity.stability import LOSSES, POINTS, SHARES, ReplacementStability
 
@@ -28,12 +28,12 @@ def pretended(calculation, left):
 @pytest.fixture
 def presented(tiny):
     def make(model="mlp-1x4", **fields):
-        analysis = StabilityAnalysis(tiny, model, **({"replacements": 3} | fields))
+        analysis = StabilityStudy(tiny, model, **({"replacements": 3} | fields))
         results = [
             pretended(each, 0.9 if each.corruption == "random-labels" else 0.2)
             if isinstance(each, ReplacementStability)
             else compute(each, tiny)
-            for each in analysis.plan()
+            for each in analysis.tasks()
         ]
         return analysis, results, present(analysis, results, analysis.summarise(results))
 

@@ -6,7 +6,7 @@ import pytest
 from byrote.cli import main
 from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
-from byrote.studies.stability.study import StabilityAnalysis, stability_analysis
+from byrote.studies.stability.study import StabilityStudy, stability_study
 from byrote.theory.calculation import compute
 from byrote.theory.complexity.convex_stability import RidgeStability, SgdStability
 from byrote.theory.complexity.stability import ReplacementStability
@@ -16,7 +16,7 @@ RECIPE = Recipe(learning_rate=0.1, batch_size=20, epochs=40)
 
 
 def test_every_seed_is_trained_on_both_labels_beside_what_theory_knows(tiny):
-    plan = StabilityAnalysis(tiny, "mlp-1x16", RECIPE, seeds=2, replacements=3).plan()
+    plan = StabilityStudy(tiny, "mlp-1x16", RECIPE, seeds=2, replacements=3).tasks()
     assert [type(each) for each in plan[:2]] == [RidgeStability, SgdStability]
     networks = [each for each in plan if isinstance(each, ReplacementStability)]
     assert [(each.seed, each.corruption) for each in networks] == [
@@ -30,15 +30,15 @@ def test_every_seed_is_trained_on_both_labels_beside_what_theory_knows(tiny):
 
 @pytest.mark.parametrize(("n_train", "trained", "held_out"), [(None, 108, 12), (45, 45, 5), (120, 120, 1), (2, 2, 1)])
 def test_some_examples_are_held_out_to_take_the_places_of_others(tiny, n_train, trained, held_out):
-    analysis = StabilityAnalysis(tiny, "mlp-1x16", RECIPE, n_train=n_train, replacements=2)
+    analysis = StabilityStudy(tiny, "mlp-1x16", RECIPE, n_train=n_train, replacements=2)
     assert (analysis.largest, analysis.num_held_out) == (trained, held_out)
 
 
 def test_all_networks_take_as_many_steps(tiny):
-    analysis = StabilityAnalysis(tiny, "mlp-1x16", RECIPE, n_train=45, replacements=2)
+    analysis = StabilityStudy(tiny, "mlp-1x16", RECIPE, n_train=45, replacements=2)
     assert (analysis.fixed.stop, analysis.fixed.steps) == ("at_steps", 40 * 3)
     given = Recipe(preprocessing="whiten", steps=7)
-    assert StabilityAnalysis(tiny, "mlp-1x16", given, replacements=2).fixed == given
+    assert StabilityStudy(tiny, "mlp-1x16", given, replacements=2).fixed == given
 
 
 @pytest.mark.parametrize(
@@ -55,18 +55,18 @@ def test_all_networks_take_as_many_steps(tiny):
 )
 def test_wrong_input_is_one_sentence(tiny, changes, told):
     with pytest.raises(UserError, match=told):
-        stability_analysis(tiny, **({"recipe": RECIPE} | changes))
+        stability_study(tiny, **({"recipe": RECIPE} | changes))
 
 
 def test_one_class_is_refused():
     split = Split.clean(np.zeros((6, 3), dtype=np.float32), np.zeros(6, dtype=np.int64))
     with pytest.raises(UserError, match="got same with one class, whose labels cannot be random"):
-        stability_analysis(Dataset("same", split, split, ("a",), pixel_max=1.0), recipe=RECIPE)
+        stability_study(Dataset("same", split, split, ("a",), pixel_max=1.0), recipe=RECIPE)
 
 
 def test_a_small_network_from_training_to_verdict(tiny):
-    analysis = stability_analysis(tiny, model="mlp-1x64", recipe=RECIPE, n_train=40, replacements=12)
-    table = analysis.summarise([compute(calculation, tiny) for calculation in analysis.plan()])
+    analysis = stability_study(tiny, model="mlp-1x64", recipe=RECIPE, n_train=40, replacements=12)
+    table = analysis.summarise([compute(calculation, tiny) for calculation in analysis.tasks()])
     networks = table[table["calculation"] == "ReplacementStability"]
     assert (networks["num_fitted"] == 14).all()
     assert set(networks["learning_rate"]) == {0.1}
@@ -78,7 +78,7 @@ def test_a_small_network_from_training_to_verdict(tiny):
 
 
 def test_calculations_that_are_missing_decide_nothing(tiny):
-    analysis = StabilityAnalysis(tiny, "mlp-1x16", RECIPE, replacements=2)
+    analysis = StabilityStudy(tiny, "mlp-1x16", RECIPE, replacements=2)
     findings = analysis.verdict(analysis.summarise([]))
     assert {finding.outcome for finding in findings} == {"no conclusion"}
     assert len(findings) == 2

@@ -37,7 +37,7 @@ def shown(data, evaluated):
             | options
         )
         outcomes = []
-        for spec in study.plan():
+        for spec in study.tasks():
             correct = {16: 16, 32: 32, 64: 48}[spec.n_train]
             correct += 16 * (spec.augmentation != "none") - 10 * (spec.weight_decay == 0.1) + spec.seed
             correct = min(correct, 64)

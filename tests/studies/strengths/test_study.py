@@ -21,8 +21,8 @@ def vectors() -> Dataset:
 
 def test_a_plan_has_each_strength_once_on_true_and_on_random_labels(data):
     study = StrengthStudy(data=data, models=["a", "b"], seeds=2, sizes=3, recipe=AT_STEPS)
-    plan = study.plan()
-    assert plan == study.plan()
+    plan = study.tasks()
+    assert plan == study.tasks()
     assert len(set(plan)) == len(plan)
     strengths = 5 + 3 + 2
     # The learning curve and two n for each strength on true labels, every n for each and for none on random ones.
@@ -42,7 +42,7 @@ def test_a_plan_has_each_strength_once_on_true_and_on_random_labels(data):
 
 
 def test_every_n_gets_as_many_steps_up_to_an_epoch(data):
-    plan = StrengthStudy(data=data, models=["a"], sizes=3, recipe=AT_STEPS).plan()
+    plan = StrengthStudy(data=data, models=["a"], sizes=3, recipe=AT_STEPS).tasks()
     assert {(s.stop, s.steps) for s in plan if s.corruption == "true-labels"} == {("at_steps", 100)}
     random = {s.n_train: s for s in plan if s.corruption == "random-labels"}
     assert {n: (s.stop, s.steps, s.epochs) for n, s in random.items()} == {
@@ -67,7 +67,7 @@ def test_each_model_may_have_its_own_strengths_and_n(vectors):
     assert study.ladders("a").sizes == [20, 40, 80, 160, 320]
     assert study.ladders("b").sizes == [25, 50, 100, 200, 400]
     assert study.ladders("b").worth_size == 100
-    assert {s.weight_decay for s in study.plan() if s.model == "a"} == {0.0}
+    assert {s.weight_decay for s in study.tasks() if s.model == "a"} == {0.0}
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ def test_scales(vectors):
     laptop = strengths_study(vectors, "laptop", seeds=2)
     assert {model: laptop.ladders(model).sizes[-1] for model in laptop.model_names} == {"mlp-1x512": 400}
     paper = strengths_study(vectors, "paper", models=["mlp-3x512"])
-    assert {spec.n_train for spec in paper.plan()} == {25, 50, 100, 200, 400}
-    assert {spec.steps for spec in paper.plan() if spec.corruption == "true-labels"} == {39_100}
+    assert {spec.n_train for spec in paper.tasks()} == {25, 50, 100, 200, 400}
+    assert {spec.steps for spec in paper.tasks() if spec.corruption == "true-labels"} == {39_100}
 
 
 def test_small_ladders_from_end_to_end(tiny, tmp_path):

@@ -26,7 +26,7 @@ def judge(data, make_outcome):
     def findings(right, fields=None, *, models=("resnet",), seeds=1, name="made up", without=()):
         study = table1_study(replace(data, name=name), "paper", seeds=seeds, models=list(models))
         outcomes = []
-        for index, spec in enumerate(study.plan()):
+        for index, spec in enumerate(study.tasks()):
             row = Row(spec.augmentation != "none", spec.weight_decay > 0, spec.label_rate == 1)
             if row in without or (spec.model, row) in without:
                 continue

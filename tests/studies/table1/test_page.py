@@ -21,7 +21,7 @@ def shown(data, evaluated):
         study = table1_study(data(name=name, shape=(3, 8, 8)), "paper", seeds=seeds, models=list(models))
         labels = study.data.test.true_labels
         outcomes = []
-        for spec in filter(only, study.plan()):
+        for spec in filter(only, study.tasks()):
             count = (6 if spec.label_rate else 48) + spec.seed
             right = np.arange(64) < count
             fields = {

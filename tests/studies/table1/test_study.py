@@ -22,7 +22,7 @@ def condition(spec):
 
 @pytest.mark.parametrize("scale", ["laptop", "paper"])
 def test_the_plan_is_the_papers_nineteen_rows_for_each_seed(scale):
-    plan = table1_study(images(), scale, seeds=2).plan()
+    plan = table1_study(images(), scale, seeds=2).tasks()
     assert len(plan) == len(set(plan)) == 38
     for seed in range(2):
         assert {condition(spec) for spec in plan if spec.seed == seed} == set(published_rows())
@@ -32,7 +32,7 @@ def test_the_plan_is_the_papers_nineteen_rows_for_each_seed(scale):
 
 @pytest.mark.parametrize("scale", ["laptop", "paper"])
 def test_rows_of_a_model_differ_in_nothing_but_what_is_compared(scale):
-    plan = table1_study(images(), scale).plan()
+    plan = table1_study(images(), scale).tasks()
     compared = {"augmentation", "weight_decay", "corruptions"}
     recipes = {spec.model_dump_json(exclude=compared) for spec in plan}
     assert len(recipes) == len(PAPER_MODELS)
@@ -40,7 +40,7 @@ def test_rows_of_a_model_differ_in_nothing_but_what_is_compared(scale):
 
 
 def test_laptop_scale_shares_the_work_between_models():
-    plan = table1_study(images(), "laptop").plan()
+    plan = table1_study(images(), "laptop").tasks()
     assert {spec.model: (spec.n_train, spec.steps, spec.learning_rate) for spec in plan} == {
         "mlp-1x512": (None, 23_460, 0.01),
         "mlp-3x512": (None, 23_460, 0.01),
@@ -51,19 +51,19 @@ def test_laptop_scale_shares_the_work_between_models():
 
 
 def test_paper_scale_is_everything():
-    plan = table1_study(images(), "paper").plan()
+    plan = table1_study(images(), "paper").tasks()
     assert {(spec.n_train, spec.steps) for spec in plan} == {(None, 39_100)}
 
 
 def test_other_models_get_crop_by_weight_decay_and_random_labels():
-    plan = table1_study(images(), "laptop", models=["mlp-2x64", "resnet"]).plan()
+    plan = table1_study(images(), "laptop", models=["mlp-2x64", "resnet"]).tasks()
     for model in ("mlp-2x64", "resnet"):
         rows = [condition(spec)[1] for spec in plan if spec.model == model]
         assert rows == [Row(True, True), Row(True), Row(False, True), Row(), Row(random_labels=True)]
 
 
 def test_the_recipe_says_how_strong_weight_decay_is(data):
-    plan = table1_study(data, "laptop").with_recipe(weight_decay=1e-3, steps=5).plan()
+    plan = table1_study(data, "laptop").with_recipe(weight_decay=1e-3, steps=5).tasks()
     assert {(spec.weight_decay, spec.steps) for spec in plan} == {(0, 5), (1e-3, 5)}
 
 
@@ -107,7 +107,7 @@ def test_pairs_are_compared_on_the_same_test_examples_and_seed(data, make_outcom
         (Row(), 1): range(3),
     }
     outcomes = []
-    for index, spec in enumerate(study.plan()):
+    for index, spec in enumerate(study.tasks()):
         predictions = (labels + 1) % 10
         own = list(right[condition(spec)[1], spec.seed])
         predictions[own] = labels[own]
@@ -136,9 +136,9 @@ def test_the_paper_stands_beside_its_own_rows_on_its_own_data(make_outcome, name
     def outcome(spec, parameters):
         return make_outcome(spec, n_test=40, train_accuracy=0.9, test_accuracy=0.5, parameters=parameters)
 
-    table = study.summarise([outcome(spec, 1_387_786) for spec in study.plan()])
+    table = study.summarise([outcome(spec, 1_387_786) for spec in study.tasks()])
     ours = table[table["model"] == "alexnet"]
-    theirs = [rows[condition(spec)].test_accuracy for spec in study.plan() if spec.model == "alexnet"]
+    theirs = [rows[condition(spec)].test_accuracy for spec in study.tasks() if spec.model == "alexnet"]
     if name == "cifar10":
         np.testing.assert_allclose(100 * ours["paper_test_accuracy"], theirs)
         np.testing.assert_allclose(ours["test_difference"], 50 - np.array(theirs))
@@ -147,7 +147,7 @@ def test_the_paper_stands_beside_its_own_rows_on_its_own_data(make_outcome, name
         assert ours["test_difference"].isna().all()
     assert table.loc[table["model"] == "resnet", "paper_test_accuracy"].isna().all()
     # Another input size gives another number of parameters: another network.
-    assert study.summarise([outcome(spec, 7) for spec in study.plan()])["paper_test_accuracy"].isna().all()
+    assert study.summarise([outcome(spec, 7) for spec in study.tasks()])["paper_test_accuracy"].isna().all()
 
 
 def test_the_table_of_no_outcomes_is_empty_and_supports_nothing(data):

@@ -22,7 +22,7 @@ def verdict(data, make_outcome):
         known = replace(data, name="images:imagenet" if imagenet else "made up", class_names=names)
         study = Table2Study(data=known, models=["net"], rows=rows, seeds=seeds)
         outcomes = []
-        for spec, row in zip(study.plan(), list(rows) * seeds, strict=True):
+        for spec, row in zip(study.tasks(), list(rows) * seeds, strict=True):
             paper = published_rows().get(row, {})
             train, top5 = paper.get("train_accuracy", 0.9), paper.get("test_top5_accuracy", 0.5)
             test = 0.1 if row.random_labels else paper.get("test_accuracy", 0.6)

@@ -16,7 +16,7 @@ def shown(data, evaluated):
     def make(*, imagenet=False, models=("net",), own=None, **options):
         fields = {"name": "images:imagenet", "num_classes": 1000} if imagenet else {"name": "made up"}
         study = Table2Study(data=data(**fields), models=models, **options)
-        outcomes = [evaluated(spec, **(own or {})) for spec in study.plan()]
+        outcomes = [evaluated(spec, **(own or {})) for spec in study.tasks()]
         return study, outcomes, study.summarise(outcomes)
 
     return make

@@ -29,7 +29,7 @@ def judge(data, make_outcome):
     def findings(did, *, models=("resnet",), seeds=1, name="made up", without=()):
         study = table4_study(replace(data, name=name), "paper", seeds=seeds, models=list(models))
         outcomes = []
-        for index, spec in enumerate(study.plan()):
+        for index, spec in enumerate(study.tasks()):
             condition = (spec.augmentation, spec.weight_decay)
             if condition in without:
                 continue

@@ -23,7 +23,7 @@ def shown(data, evaluated):
     def make(did=None, *, name="cifar10", models=("alexnet", "inception"), seeds=1, only=lambda spec: True):
         study = table4_study(data(name=name, shape=(3, 8, 8)), "paper", seeds=seeds, models=list(models))
         outcomes = []
-        for spec in filter(only, study.plan()):
+        for spec in filter(only, study.tasks()):
             own = dict((did or {}).get((spec.model, (spec.augmentation, spec.weight_decay)), FITS))
             curve = {column: np.full(30, np.nan) for column in CURVE_COLUMNS}
             curve |= {"step": 10.0 * np.arange(1, 31), "train_loss": np.full(30, own.pop("loss"))}
@@ -91,7 +91,7 @@ def test_weight_decay_is_drawn_with_how_each_run_ended(shown) -> None:
 
 def test_a_single_weight_decay_can_be_drawn(data, evaluated) -> None:
     study = Table4Study(data(), weight_decays=(0.0,))
-    table = study.summarise([evaluated(spec) for spec in study.plan()])
+    table = study.summarise([evaluated(spec) for spec in study.tasks()])
     assert weight_decay_figure(study, "mlp-1x512", table).spec["layer"]
     assert headline(study, table) == "No regulariser of the usual strength was tried."
 

@@ -18,7 +18,7 @@ def images(n: int = 3000, name: str = "made up") -> Dataset:
 
 @pytest.mark.parametrize("scale", ["laptop", "paper"])
 def test_the_plan_has_the_papers_six_rows_and_every_weight_decay(scale):
-    plan = table4_study(images(), scale, seeds=2).plan()
+    plan = table4_study(images(), scale, seeds=2).tasks()
     assert len(plan) == len(set(plan)) == 2 * (4 * 6 + 2)
     assert {spec.corruption for spec in plan} == {"random-labels"}
     planned = {(spec.model, (spec.augmentation, spec.weight_decay)) for spec in plan}
@@ -28,34 +28,34 @@ def test_the_plan_has_the_papers_six_rows_and_every_weight_decay(scale):
 
 @pytest.mark.parametrize("scale", ["laptop", "paper"])
 def test_runs_of_a_model_differ_in_their_regulariser_alone(scale):
-    plan = table4_study(images(), scale).plan()
+    plan = table4_study(images(), scale).tasks()
     assert len({spec.model_dump_json(exclude={"augmentation", "weight_decay"}) for spec in plan}) == 4
     assert {(spec.stop, spec.batch_size, spec.crop) for spec in plan} == {("at_steps", 128, 28)}
 
 
 def test_laptop_scale_takes_what_two_cores_can_do():
-    plan = table4_study(images(), "laptop").plan()
+    plan = table4_study(images(), "laptop").tasks()
     assert {spec.model: (spec.n_train, spec.steps) for spec in plan} == {
         "mlp-1x512": (2000, 1600),
         "mlp-3x512": (2000, 1600),
         "alexnet": (1000, 800),
         "inception": (500, 400),
     }
-    assert {spec.n_train for spec in table4_study(images(100), "laptop").plan()} == {None}
+    assert {spec.n_train for spec in table4_study(images(100), "laptop").tasks()} == {None}
 
 
 def test_paper_scale_shares_its_random_labels_with_table_1():
     from byrote.studies.table1.study import table1_study
 
     data = images()
-    first = {spec for spec in table1_study(data, "paper").plan() if spec.label_rate}
-    fourth = set(table4_study(data, "paper").plan())
+    first = {spec for spec in table1_study(data, "paper").tasks() if spec.label_rate}
+    fourth = set(table4_study(data, "paper").tasks())
     assert {spec.model for spec in first & fourth} == {"mlp-1x512", "mlp-3x512", "alexnet", "inception"}
 
 
 def test_other_models_are_augmented_where_there_are_images():
     def augmented(data: Dataset) -> set[str]:
-        return {spec.augmentation for spec in table4_study(data, "laptop", models=["resnet"]).plan()}
+        return {spec.augmentation for spec in table4_study(data, "laptop", models=["resnet"]).tasks()}
 
     assert augmented(images()) == {"none", "random-crop", "crop-flip-color"}
     split = Split.clean(np.zeros((40, 6), dtype=np.float32), np.arange(40) % 10)
@@ -99,7 +99,7 @@ def test_recipes_with_regularisers_are_refused(data, changes, message):
 @pytest.mark.parametrize("name", ["cifar10", "made up"])
 def test_the_paper_stands_beside_its_own_rows_on_its_own_data(data, make_outcome, name):
     study = table4_study(replace(data, name=name), "paper", models=["alexnet", "inception", "resnet"])
-    table = study.summarise([make_outcome(spec, train_accuracy=0.9) for spec in study.plan()])
+    table = study.summarise([make_outcome(spec, train_accuracy=0.9) for spec in study.tasks()])
     assert {"ending", "final_loss", "loss_at_chance", "settled"} <= set(table)
     reported = table[table["paper_ending"] != ""].set_index(["model", "augmentation", "weight_decay"])
     if name == "made up":

@@ -77,7 +77,7 @@ def test_where_none_fits_the_largest_tried_is_too_small(pretend, tiny):
 def test_networks_that_are_trained_bracket_the_width_too(tiny):
     stages = []
     calculation = FittingWidth(model="mlp-1x{width}", recipe=RECIPE, n_train=30)
-    values = compute(calculation, tiny, on_stage=lambda *stage: stages.append(stage)).values
+    values = compute(calculation, tiny, Context(on_stage=lambda *stage: stages.append(stage))).values
     assert values["parameters"] > values["too_small_parameters"]
     assert values["too_small_accuracy"] < 1
     assert values["failed_checks"] == ""

@@ -24,7 +24,7 @@ def measures(data, **fields):
     calculation = NetworkMeasures(
         **({"model": "mlp-1x32", "recipe": RECIPE, "corruption": "true-labels"} | FAST | fields)
     )
-    return compute(calculation, data, on_stage=lambda *stage: stages.append(stage)).values, stages
+    return compute(calculation, data, Context(on_stage=lambda *stage: stages.append(stage))).values, stages
 
 
 def test_a_network_is_trained_and_has_every_measure(tiny):

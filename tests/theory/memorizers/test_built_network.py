@@ -16,7 +16,7 @@ from byrote.theory.memorizers.built_network import BuiltNetwork
 def test_every_construction_has_all_random_labels_right(construction, weights, units, tiny):
     stages = []
     calculation = BuiltNetwork(construction=construction, n_train=100)
-    values = compute(calculation, tiny, on_stage=lambda *stage: stages.append(stage)).values
+    values = compute(calculation, tiny, Context(on_stage=lambda *stage: stages.append(stage))).values
     assert (values["n"], values["d"], values["num_classes"]) == (100, 64, 10)
     assert values["accuracy"] == 1
     assert values["largest_error"] < 1e-6

@@ -25,7 +25,7 @@ from byrote.evidence.obstacles import obstacle
 from byrote.evidence.permutations import EACH_SIDE, pair_exchanges
 from byrote.evidence.rank_correlation import FEWEST, rank_correlation
 from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, MORE_SEEDS, THREE_SEEDS, exceeds
-from byrote.studies.architectures.record import Planned, Record, record
+from byrote.studies.architectures.record import Ladder, Record, record
 from byrote.studies.families import family_label
 from byrote.training.course import FIT
 
@@ -40,7 +40,7 @@ _WORDS = {"augmentation": "random crop", "dropout": "dropout", "weight_decay": "
 
 
 def findings(
-    planned: Sequence[Planned], switches: Switches, table: pd.DataFrame, num_seeds: int, num_steps: int
+    planned: Sequence[Ladder], switches: Switches, table: pd.DataFrame, num_seeds: int, num_steps: int
 ) -> list[Finding]:
     """The claims that these architectures and the combinations of `switches` bear on, within `num_steps` steps."""
     records = [record(each, table, num_seeds) for each in planned]
@@ -52,7 +52,7 @@ def findings(
     return found
 
 
-def headline(planned: Sequence[Planned], table: pd.DataFrame, num_seeds: int) -> str:
+def headline(planned: Sequence[Ladder], table: pd.DataFrame, num_seeds: int) -> str:
     """All findings in one line."""
     known = [one for each in planned if isinstance(one := record(each, table, num_seeds), Record)]
     if not known:
@@ -84,7 +84,7 @@ def attribution_of(switches: Switches, table: pd.DataFrame, num_seeds: int, resp
     return attribute(runs.assign(**levels), names, response, baseline=dict.fromkeys(names, "off"))
 
 
-def _architecture(planned: Planned, found: Record | str, num_seeds: int, num_steps: int) -> Finding:
+def _architecture(planned: Ladder, found: Record | str, num_seeds: int, num_steps: int) -> Finding:
     claim = f"{family_label(planned.family)} generalises, and can learn by rote as well"
     if isinstance(found, str):
         return Finding(claim, "no conclusion", found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -14,25 +14,25 @@ from byrote.charts.figure import Figure, layered, rounded, seed_sentence, slug
 from byrote.charts.label_places import label_places
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.evidence.attribution import Attribution
+from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import Interval, mean_interval
 from byrote.evidence.words import percent
 from byrote.studies.architectures.findings import RESPONSES, attribution_of, headline, regularizer_label
 from byrote.studies.architectures.record import Record, record
 from byrote.studies.architectures.study import ArchitectureStudy
 from byrote.studies.families import family_label
-from byrote.studies.study import Study
-from byrote.training.outcome import TrainOutcome
 
 _HEIGHT = 300
 _TITLES = {"test_accuracy": "Test accuracy on true labels", "log2_steps_to_fit": "Time to fit random labels"}
 _AXES = {"test_accuracy": "percentage points", "log2_steps_to_fit": "doublings"}
 
 
-def present(study: Study, _outcomes: Sequence[TrainOutcome], table: pd.DataFrame) -> Presentation:
+def present(
+    study: ArchitectureStudy, results: Results, table: pd.DataFrame, findings: Sequence[Finding]
+) -> Presentation:
     """Architectures and switches, as far as the runs tell of them."""
-    study = cast(ArchitectureStudy, study)
     num_seeds = len(study.seed_list)
-    tried = [one for one in study.planned if one.family in study.architectures]
+    tried = [one for one in study.ladders if one.family in study.architectures]
     found = [record(one, table, num_seeds) for one in tried]
     records = [one for one in found if isinstance(one, Record)]
     reasons = [

@@ -15,7 +15,7 @@ from byrote.evidence.obstacles import obstacle
 
 
 @dataclass(frozen=True)
-class Planned:
+class Ladder:
     """What is tried with one architecture."""
 
     family: str
@@ -30,7 +30,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Record:
-    planned: Planned
+    planned: Ladder
     parameters: int
     test_accuracy: Interval
     """On true labels without regularisers: over seeds; over test examples with one."""
@@ -50,7 +50,7 @@ class Record:
     """What each regulariser adds to test accuracy; NaN where its runs do not tell."""
 
 
-def record(planned: Planned, table: pd.DataFrame, num_seeds: int) -> Record | str:
+def record(planned: Ladder, table: pd.DataFrame, num_seeds: int) -> Record | str:
     """The reason where the runs without regularisers do not make one."""
     num_planned = num_seeds * (1 + len(planned.numbers))
     if table.empty:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -28,15 +28,18 @@ from byrote.evidence.finding import Finding
 from byrote.models.switchboard import SWITCHES
 from byrote.references import is_reference
 from byrote.studies.architectures.findings import findings
-from byrote.studies.architectures.record import Planned
+from byrote.studies.architectures.record import Ladder
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.factors import default_factors
 from byrote.studies.families import is_family, member
 from byrote.studies.model_choice import chosen_models
 from byrote.studies.paper_settings import PAPER_STEPS, Scale, paper_recipe
-from byrote.studies.study import tabulate
+from byrote.studies.study import Planned, Results, tabulate
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe, TrainSpec
+
+if TYPE_CHECKING:
+    from byrote.charts.sections import Presentation
 
 ARCHITECTURES = (
     "mlp-3x{width}",
@@ -125,12 +128,15 @@ class ArchitectureStudy(ModelStudy):
         }
 
     @cached_property
-    def planned(self) -> list[Planned]:
+    def ladders(self) -> list[Ladder]:
         """For each of `model_names`."""
-        return [self._planned(family) for family in self.model_names]
+        return [self._ladder(family) for family in self.model_names]
 
-    def plan(self) -> list[TrainSpec]:
-        return [spec for one in self.planned for seed in self.seed_list for spec in self._runs(one, seed)]
+    def plan(self) -> list[Planned]:
+        return [Planned(task) for task in self._tasks()]
+
+    def _tasks(self) -> list[TrainSpec]:
+        return [spec for one in self.ladders for seed in self.seed_list for spec in self._runs(one, seed)]
 
     def summarise(self, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
         """`tabulate`, and per run:
@@ -158,7 +164,7 @@ class ArchitectureStudy(ModelStudy):
         pairs = pd.MultiIndex.from_frame(table[["family", "seed"]])
         bare = table[true & plain].set_index(["family", "seed"])
         times, accuracies = (bare[name].reindex(pairs).to_numpy() for name in ("steps_to_fit", "test_accuracy"))
-        table["ladder"] = table["n_train"] / table["family"].map({one.family: one.num_examples for one in self.planned})
+        table["ladder"] = table["n_train"] / table["family"].map({one.family: one.num_examples for one in self.ladders})
         table["relative_time_to_fit"] = (table["steps_to_fit"] / times).where(~true & (table["ladder"] == 1))
         table["log2_steps_to_fit"] = np.log2(table["steps_to_fit"])
         table["gain"] = (table["test_accuracy"] - accuracies).where(true & ~plain)
@@ -169,26 +175,31 @@ class ArchitectureStudy(ModelStudy):
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(
-            [one for one in self.planned if one.family in self.architectures],
+            [one for one in self.ladders if one.family in self.architectures],
             self.combinations,
             table,
             len(self.seed_list),
             self.num_steps,
         )
 
+    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
+        from byrote.studies.architectures.page import present
+
+        return present(self, results, table, findings)
+
     @property
     def num_steps(self) -> int:
         """The steps on true labels, and the limit on random ones: the largest of all recipes."""
         return max(self.own(self.recipe, "recipe", family).steps or 0 for family in self.model_names)
 
-    def _planned(self, family: str) -> Planned:
+    def _ladder(self, family: str) -> Ladder:
         available, model = len(self.data.train), self.matched[family]
         num_examples = self.own(self.n_train, "n_train", family) or available
         if family not in self.architectures:
-            return Planned(family, model, num_examples, [num_examples], {})
+            return Ladder(family, model, num_examples, [num_examples], {})
         numbers = (max(1, round(multiple * num_examples)) for multiple in sorted(set(self.ladder)))
         factors = default_factors(model, self.data)
-        return Planned(
+        return Ladder(
             family,
             model,
             num_examples,
@@ -196,7 +207,7 @@ class ArchitectureStudy(ModelStudy):
             regularizers={name: on for name, (_, on) in factors.items() if name in REGULARIZERS},
         )
 
-    def _runs(self, planned: Planned, seed: int) -> list[TrainSpec]:
+    def _runs(self, planned: Ladder, seed: int) -> list[TrainSpec]:
         recipe = self.own(self.recipe, "recipe", planned.family)
         specs = [self.make_spec(planned.family, seed)]
         specs += [self.make_spec(planned.family, seed, **{name: on}) for name, on in planned.regularizers.items()]

@@ -55,7 +55,7 @@ class Reading:
 
 
 def readings(table: pd.DataFrame) -> list[Reading]:
-    """Of the table of a BoundsAnalysis: each model's measures, in the order of MEASURES."""
+    """Of the table of a BoundsStudy: each model's measures, in the order of MEASURES."""
     models = {str(model): _turned(runs) for model, runs in table.groupby("model", sort=False)}
     told = tellings({(model, name): (own, name) for model, own in models.items() for name in MEASURES})
     return [

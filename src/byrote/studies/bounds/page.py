@@ -11,12 +11,12 @@ import pandas as pd
 
 from byrote.charts.figure import Figure, layered, rounded, seed_sentence, slug
 from byrote.charts.sections import Cell, PageTable, Presentation, Section, Tone
+from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
 from byrote.evidence.telling import TOGETHER
 from byrote.evidence.words import percent
 from byrote.studies.bounds.findings import LABELS, Badge, Reading, Says, headline, number, readings
-from byrote.studies.bounds.study import BoundsAnalysis
-from byrote.theory.calculation import Computed
+from byrote.studies.bounds.study import BoundsStudy
 from byrote.theory.measures.catalog import MEASURES
 
 _TONES: dict[Badge, Tone] = {"yes": "good", "no": "bad", "no conclusion": "unsure"}
@@ -50,7 +50,7 @@ _NOTES = (
 )
 
 
-def present(_analysis: BoundsAnalysis, _results: Sequence[Computed], table: pd.DataFrame) -> Presentation:
+def present(study: BoundsStudy, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
     """A section for each model: its scoreboard, and a row for each measure."""
     found = readings(table)
     return Presentation(

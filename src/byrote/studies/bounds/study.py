@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import pandas as pd
 
@@ -23,7 +23,8 @@ from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.evidence.finding import Finding
 from byrote.studies.bounds.findings import findings
-from byrote.studies.random_labels import RandomLabelAnalysis
+from byrote.studies.random_labels import RandomLabelStudy
+from byrote.studies.study import Planned, Results
 from byrote.theory.calculation import Computed
 from byrote.theory.measures.catalog import MEASURES
 from byrote.theory.measures.network_measures import NetworkMeasures
@@ -31,12 +32,15 @@ from byrote.theory.measures.pac_bayes import NUM_DRAWS, NUM_STEPS
 from byrote.theory.trained_calculation import Labels
 from byrote.training.spec import Recipe
 
+if TYPE_CHECKING:
+    from byrote.charts.sections import Presentation
+
 
 @dataclass(frozen=True, eq=False)
-class BoundsAnalysis(RandomLabelAnalysis):
+class BoundsStudy(RandomLabelStudy):
     """All MEASURES of a model, or of each member of a family, trained on true and on random labels with each seed.
 
-    Args, beside those of every RandomLabelAnalysis:
+    Args, beside those of every RandomLabelStudy:
         pac_bayes_steps: of the optimiser of the PAC-Bayes posterior: more make the bound smaller.
         pac_bayes_draws: of weights, by which its training error is estimated.
     """
@@ -53,7 +57,10 @@ class BoundsAnalysis(RandomLabelAnalysis):
             if getattr(self, name) < 1:
                 raise UserError(f"got {name}={getattr(self, name)}, expected at least 1")
 
-    def plan(self) -> list[NetworkMeasures]:
+    def plan(self) -> list[Planned]:
+        return [Planned(task) for task in self._tasks()]
+
+    def _tasks(self) -> list[NetworkMeasures]:
         return [
             NetworkMeasures(
                 model=model,
@@ -71,8 +78,8 @@ class BoundsAnalysis(RandomLabelAnalysis):
         ]
 
     def summarise(self, results: Sequence[Computed]) -> pd.DataFrame:
-        """One row a network: `tabulate_results`, the recipe's columns, and of each bound `NAME error bound`, what it
-        says of the 0-1 error on new examples."""
+        """One row a network: `tabulate_calculations`, the recipe's columns, and of each bound `NAME error bound`,
+        what it says of the 0-1 error on new examples."""
         table = super().summarise(results)
         if table.empty:
             return table
@@ -86,8 +93,13 @@ class BoundsAnalysis(RandomLabelAnalysis):
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(table)
 
+    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
+        from byrote.studies.bounds.page import present
 
-def bounds_analysis(
+        return present(self, results, table, findings)
+
+
+def bounds_study(
     data: Dataset,
     *,
     model: str | Callable[..., Any] | None = None,
@@ -96,9 +108,9 @@ def bounds_analysis(
     n_train: int | None = None,
     pac_bayes_steps: int = NUM_STEPS,
     pac_bayes_draws: int = NUM_DRAWS,
-) -> BoundsAnalysis:
+) -> BoundsStudy:
     """Of all examples, if `n_train` is left out."""
-    return BoundsAnalysis(
+    return BoundsStudy(
         data=data,
         model=model,
         recipe=recipe,

@@ -28,7 +28,7 @@ _OVERRIDE = "Predictions are overridden at will, and nothing else changes"
 
 
 def findings(table: pd.DataFrame, families: Sequence[str]) -> list[Finding]:
-    """Of the table of ExpressivityAnalysis; what has not been computed supports nothing."""
+    """Of the table of ExpressivityStudy; what has not been computed supports nothing."""
     return [
         _theorem(_built(table, "two-layer")),
         _depth(_built(table, "deep")),

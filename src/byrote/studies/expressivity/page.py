@@ -13,12 +13,14 @@ from byrote.charts.examples import painter
 from byrote.charts.figure import Figure, layered, rounded, seed_sentence
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.charts.theme import DASHES
+from byrote.evidence.finding import Finding
 from byrote.evidence.words import percent
 from byrote.studies.expressivity import memorization_bounds as bounds
 from byrote.studies.expressivity.findings import headline
-from byrote.studies.expressivity.study import ExpressivityAnalysis
+from byrote.studies.expressivity.study import ExpressivityStudy
 from byrote.studies.expressivity.worked_example import worked_sections
 from byrote.studies.families import family_name
+from byrote.studies.study import Results
 from byrote.theory.calculation import Computed
 
 THEOREM = "2n + d"
@@ -31,7 +33,9 @@ _CONSTRUCTIONS = {"two-layer": THEOREM, "deep": DEEP, "hyperplanes": HYPERPLANES
 _CURVE_POINTS = 60
 
 
-def present(analysis: ExpressivityAnalysis, results: Sequence[Computed], table: pd.DataFrame) -> Presentation:
+def present(
+    study: ExpressivityStudy, results: Results, table: pd.DataFrame, findings: Sequence[Finding]
+) -> Presentation:
     """Weights, what keeps them from being fewer, the proof worked through, and what else tents can do."""
     sections = []
     built = _of(table, "BuiltNetwork")
@@ -39,15 +43,13 @@ def present(analysis: ExpressivityAnalysis, results: Sequence[Computed], table: 
     if len(built):
         sections.append(_weights(built, trained))
         sections.append(_bits(built))
-    for result in results:
+    for result in results.computed:
         if type(result.calculation).__name__ == "WorkedExample":
-            sections += worked_sections(result, analysis.data)
-    overriding = [result for result in results if type(result.calculation).__name__ == "Manipulation"]
+            sections += worked_sections(result, study.data)
+    overriding = [result for result in results.computed if type(result.calculation).__name__ == "Manipulation"]
     if overriding:
-        sections.append(_overridden(analysis, overriding, _of(table, "Manipulation")))
-    return Presentation(
-        headline=headline(analysis.verdict(table)), sections=sections, notes=[_TARGETS, _COUNTS, _SOURCES]
-    )
+        sections.append(_overridden(study, overriding, _of(table, "Manipulation")))
+    return Presentation(headline=headline(study.verdict(table)), sections=sections, notes=[_TARGETS, _COUNTS, _SOURCES])
 
 
 _TARGETS = (
@@ -241,7 +243,7 @@ def _bits(built: pd.DataFrame) -> Section:
     )
 
 
-def _overridden(analysis: ExpressivityAnalysis, results: Sequence[Computed], rows: pd.DataFrame) -> Section:
+def _overridden(analysis: ExpressivityStudy, results: Sequence[Computed], rows: pd.DataFrame) -> Section:
     first = rows.iloc[0]
     lines: list[list[str | Cell]] = [
         [
@@ -275,7 +277,7 @@ def _overridden(analysis: ExpressivityAnalysis, results: Sequence[Computed], row
     )
 
 
-def overridden_figure(analysis: ExpressivityAnalysis, result: Computed) -> Figure:
+def overridden_figure(analysis: ExpressivityStudy, result: Computed) -> Figure:
     """Chosen examples with the class they had, which was right, and the class they have now."""
     draw, names = painter(analysis.data), analysis.data.class_names
     found: dict[str, Any] = {

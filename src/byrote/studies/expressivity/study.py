@@ -16,25 +16,28 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, get_args
+from typing import TYPE_CHECKING, ClassVar, get_args
 
 import pandas as pd
 
 from byrote.data.dataset import Dataset, require_dataset
 from byrote.errors import UserError
 from byrote.evidence.finding import Finding
-from byrote.studies.analysis import Analysis, tabulate_results
 from byrote.studies.expressivity.findings import findings
 from byrote.studies.families import is_family
 from byrote.studies.model_choice import choice_in_words, chosen_models
 from byrote.studies.paper_settings import Scale, paper_recipe
 from byrote.studies.seeds import at_most
+from byrote.studies.study import Planned, Results, Study, tabulate_calculations
 from byrote.theory.calculation import Calculation, Computed
 from byrote.theory.complexity.fitting_width import FittingWidth
 from byrote.theory.memorizers.built_network import BuiltNetwork, ConstructionName
 from byrote.theory.memorizers.manipulation import Manipulation
 from byrote.theory.memorizers.worked_example import WorkedExample
 from byrote.training.spec import Recipe
+
+if TYPE_CHECKING:
+    from byrote.charts.sections import Presentation
 
 WORKED = 8
 FAMILIES = ("mlp-1x{width}", "mlp-2x{width}")
@@ -48,7 +51,7 @@ _NETWORK = "mlp-1x64"
 
 
 @dataclass(frozen=True, eq=False)
-class ExpressivityAnalysis(Analysis):
+class ExpressivityStudy(Study):
     """Constructions and trained networks on random labels at growing n, Theorem 1 on 8 points, overridden predictions.
 
     Args:
@@ -106,7 +109,10 @@ class ExpressivityAnalysis(Analysis):
         rungs = {WORKED * _RUNG**power for power in range(num_rungs)}
         return sorted({n for n in rungs if n < self.largest} | {self.largest})
 
-    def plan(self) -> list[Calculation]:
+    def plan(self) -> list[Planned]:
+        return [Planned(task) for task in self._tasks()]
+
+    def _tasks(self) -> list[Calculation]:
         seeds = range(self.seeds)
         built = [
             BuiltNetwork(construction=name, n_train=n, seed=seed)
@@ -139,15 +145,20 @@ class ExpressivityAnalysis(Analysis):
         return [n for n in sorted({*self.sizes, most}) if min(_FEWEST_TRAINED, most) <= n <= most]
 
     def summarise(self, results: Sequence[Computed]) -> pd.DataFrame:
-        """`tabulate_results`: a row for each network built, width sought, set of predictions, and the example.
+        """`tabulate_calculations`: a row for each network built, width sought, set of predictions, and the example.
 
         n_test is the size of the test set.
         """
-        table = tabulate_results(self.name, results)
+        table = tabulate_calculations(self.name, results)
         return table.assign(n_test=len(self.data.test)) if len(table) else table
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(table, self.sought)
+
+    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
+        from byrote.studies.expressivity.page import present
+
+        return present(self, results, table, findings)
 
     @property
     def _rate(self) -> float:
@@ -167,9 +178,9 @@ _FEWEST_STEPS = 1500
 _STEPS_AN_EXAMPLE = 4
 
 
-def expressivity_analysis(
+def expressivity_study(
     data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[str] | None = None
-) -> ExpressivityAnalysis:
+) -> ExpressivityStudy:
     """Constructions at n = 8, 32, 128 ... up to all examples, and the smallest perceptrons that fit by SGD.
 
     Args:
@@ -177,4 +188,4 @@ def expressivity_analysis(
         models: other families ("mlp-3x{width}") in place of perceptrons with one and with two hidden layers.
     """
     most = 2048 if scale == "laptop" else None
-    return ExpressivityAnalysis(data=data, families=models, seeds=seeds, most_trained=most)
+    return ExpressivityStudy(data=data, families=models, seeds=seeds, most_trained=most)

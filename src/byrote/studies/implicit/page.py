@@ -25,22 +25,23 @@ from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.charts.theme import DASHES
 from byrote.data.corruptions.record import corruption_words
 from byrote.data.dataset import Dataset
+from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import Interval, mean_interval
 from byrote.evidence.words import percent
 from byrote.studies.implicit.batch_norm import LEVELS, batch_norm_pairs, steps_column
 from byrote.studies.implicit.findings import paper_pair, runs_of
 from byrote.studies.paper_numbers import is_cifar10
-from byrote.studies.study import Study
+from byrote.studies.study import Results, Study
 from byrote.training.outcome import TrainOutcome
 
 _NORMS = ("with batch norm", "without")
 _MODES = ("evaluation mode", "train mode")
 
 
-def present(study: Study, outcomes: Sequence[TrainOutcome], table: pd.DataFrame) -> Presentation:
+def present(study: Study, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
     """Early stopping for each model, and batch norm for each model that has a twin without it."""
     models: dict[tuple[str, int], list[TrainOutcome]] = {}
-    for outcome in outcomes:
+    for outcome in results.outcomes:
         models.setdefault((outcome.spec.model, outcome.n_train), []).append(outcome)
     curves = [early_stopping_figure(runs, [_setting(run) for run in runs], "Figure 2a") for runs in models.values()]
     sections = [
@@ -66,7 +67,7 @@ def present(study: Study, outcomes: Sequence[TrainOutcome], table: pd.DataFrame)
                 number="Figure 2b",
                 title="Batch norm",
                 lead="The same network with and without it, for the same steps on the same batches.",
-                figures=[figure for pair in pairs for figure in batch_norm_figures(outcomes, *pair)],
+                figures=[figure for pair in pairs for figure in batch_norm_figures(results.outcomes, *pair)],
                 table=batch_norm_table(table, study.data),
                 note="Steps until accuracy over an epoch's training batches, in train mode, had reached that; exact to "
                 "one epoch. In evaluation mode batch norm uses running averages. On few examples they lag behind the "

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
@@ -27,9 +27,12 @@ from byrote.studies.implicit.batch_norm import batch_norm_pairs, learning_column
 from byrote.studies.implicit.findings import findings
 from byrote.studies.paper_numbers import is_cifar10
 from byrote.studies.paper_settings import PAPER_STEPS
-from byrote.studies.study import tabulate
+from byrote.studies.study import Planned, Results, tabulate
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe, TrainSpec
+
+if TYPE_CHECKING:
+    from byrote.charts.sections import Presentation
 
 VALIDATION = 0.1
 """The share of the training set that chooses when to stop: a usual one."""
@@ -70,7 +73,10 @@ class ImplicitStudy(ModelStudy):
                 model, "a run that stops at interpolation does not show what training on would have done"
             )
 
-    def plan(self) -> list[TrainSpec]:
+    def plan(self) -> list[Planned]:
+        return [Planned(task) for task in self._tasks()]
+
+    def _tasks(self) -> list[TrainSpec]:
         return [
             self.make_spec(model, seed, label_corruptions(rate))
             for model, rate in self._conditions()
@@ -97,6 +103,11 @@ class ImplicitStudy(ModelStudy):
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(self._conditions(), self.pairs, table, len(self.seed_list), on_cifar10=is_cifar10(self.data))
+
+    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
+        from byrote.studies.implicit.page import present
+
+        return present(self, results, table, findings)
 
     @property
     def pairs(self) -> list[tuple[str, str]]:

@@ -13,9 +13,10 @@ import pandas as pd
 from byrote.charts.figure import Figure, layered, rounded, slug
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.data.corruptions.record import corruption_words
+from byrote.evidence.finding import Finding
 from byrote.evidence.telling import TOGETHER
-from byrote.studies.judge.study import BASELINES, JudgeAnalysis, find_measure
-from byrote.theory.calculation import Computed
+from byrote.studies.judge.study import BASELINES, JudgeStudy, find_measure
+from byrote.studies.study import Results
 
 SERIES = {
     "difference": "tells labels apart",
@@ -26,10 +27,10 @@ _MOST_CLOUDS = 6
 """Of judged measures: a page of more is no longer looked at."""
 
 
-def present(analysis: JudgeAnalysis, results: Sequence[Computed], table: pd.DataFrame) -> Presentation:
+def present(study: JudgeStudy, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
     """Scoreboard, table, and clouds of networks."""
-    values = analysis.values(results)
-    judged = [name for name in table["measure"] if name in analysis.measures]
+    values = study.values(results)
+    judged = [name for name in table["measure"] if name in study.measures]
     own = [name for name in judged if ":" in name]
     clouds = (own or judged)[:_MOST_CLOUDS] if own or len(judged) <= _MOST_CLOUDS else []
     fitted = values["fitted"].astype(bool) & (values["failed_checks"] == "")

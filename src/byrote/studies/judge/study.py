@@ -19,19 +19,17 @@ import hashlib
 import inspect
 import math
 import reprlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from numbers import Real
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import torch
 from pydantic import PrivateAttr
 
-from byrote.data.dataset import Dataset, require_dataset
-from byrote.data.kinds import in_words
+from byrote.data.dataset import Dataset
 from byrote.errors import UserError, suggestion
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import Interval
@@ -39,13 +37,17 @@ from byrote.evidence.judgement import Judgement, judge_values
 from byrote.evidence.telling import Telling, tellings
 from byrote.isolation import undisturbed
 from byrote.references import is_reference, load_object, users_code
-from byrote.studies.analysis import Analysis
-from byrote.theory.calculation import Calculation, Computed, OnStage, Result, Value
+from byrote.studies.study import Finished, Planned, Results, Study
+from byrote.theory.calculation import Calculation, Context, Result, Value
 from byrote.theory.measures.catalog import MEASURES
 from byrote.theory.measures.measure import VERSION, Measure, TrainingSet, why_not
 from byrote.theory.measures.trained import trained_network, training_set
+from byrote.training.key import SEMANTICS
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec
+
+if TYPE_CHECKING:
+    from byrote.charts.sections import Presentation
 
 BASELINES = tuple(name for name, measure in MEASURES.items() if measure.kind == "baseline")
 SLOW = ("pac-bayes", "hessian-trace", "top-eigenvalue")
@@ -53,8 +55,6 @@ SLOW = ("pac-bayes", "hessian-trace", "top-eigenvalue")
 _NOT_OF_THE_DATA = {"model": "", "learning_rate": 1.0, "batch_size": 1, "weight_decay": 0.0, "dropout": 0.0}
 """Fields that do not change what a network is trained on, as far as zoos vary them."""
 _ARGUMENTS = ("model", "initial_state", "data", "outcome")
-Networks = Callable[[], Iterator[TrainOutcome]]
-"""The runs of a zoo one by one, with their weights."""
 
 
 def find_measure(name: str) -> Measure:
@@ -103,18 +103,19 @@ class MeasureOfNetworks(Calculation):
     """One measure of every network of a zoo."""
 
     name: ClassVar[str] = "measure-of-networks"
-    version: ClassVar[int | str] = VERSION
+    version: ClassVar[int | str] = f"{SEMANTICS}.{VERSION}"
+    """Its numbers are the engine's and the measures'."""
 
     measure: str
     networks: str
-    """Digest of the keys of their runs."""
-    _load: Networks = PrivateAttr()
-    _num: int = PrivateAttr()
+    """Digest of their runs."""
+    _specs: tuple[TrainSpec, ...] = PrivateAttr()
 
     @classmethod
-    def of(cls, measure: str, keys: Sequence[str], load: Networks) -> MeasureOfNetworks:
-        made = cls(measure=measure, networks=hashlib.sha256("\n".join(keys).encode()).hexdigest())
-        made._load, made._num = load, len(keys)
+    def of(cls, measure: str, specs: Sequence[TrainSpec]) -> MeasureOfNetworks:
+        digest = hashlib.sha256("\n".join(spec.canonical_json() for spec in specs).encode()).hexdigest()
+        made = cls(measure=measure, networks=digest)
+        made._specs = tuple(specs)
         return made
 
     @property
@@ -123,15 +124,20 @@ class MeasureOfNetworks(Calculation):
 
     @property
     def references(self) -> tuple[str, ...]:
-        return (self.measure,)
+        names = [name for spec in self._specs for name in (spec.model, spec.optimizer, spec.augmentation)]
+        return (self.measure, *dict.fromkeys(names))
 
-    def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:  # noqa: ARG002
+    @property
+    def reads(self) -> tuple[TrainSpec, ...]:
+        return self._specs
+
+    def compute(self, data: Dataset, context: Context) -> Result:
         measure = find_measure(self.measure)
         values: list[float] = []
         missing = ""
         # Networks of one corruption and seed saw the same data.
         seen: dict[TrainSpec, TrainingSet] = {}
-        for outcome in self._load():
+        for outcome in context.runs(self._specs, data, weights=True):
             spec = outcome.spec
             known = spec.model_copy(update=_NOT_OF_THE_DATA)
             if known not in seen:
@@ -149,7 +155,7 @@ class MeasureOfNetworks(Calculation):
             values.append(_number(value, self.measure, outcome))
             if not math.isfinite(values[-1]):
                 missing = missing or f"{spec.model}: it gave {values[-1]}"
-            on_stage("evaluating networks", len(values) / self._num)
+            context.on_stage("evaluating networks", len(values) / len(self._specs))
         array = np.array(values)
         counts: dict[str, Value] = {
             "num_networks": len(array),
@@ -187,15 +193,12 @@ def _number(value: Any, name: str, outcome: TrainOutcome) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class JudgeAnalysis(Analysis):
-    """Measures, judged by trained networks. `byrote.judge` makes one.
+class JudgeStudy(Study):
+    """Measures, judged by the trained networks of a zoo.
 
     Args:
-        data: what the networks were trained on.
-        runs: the table of their study, a row a network, in the order in which `load` gives them.
-        load: gives their runs with weights.
+        zoo: networks that differ in labels and recipe, as `byrote.zoo_study(data)` has them.
         measures: names, FILE.py:NAME or package.module:NAME.
-        choice_of_models: which the networks are and why, in one sentence.
 
     Raises:
         UserError: a measure that is not there, or named twice.
@@ -204,33 +207,35 @@ class JudgeAnalysis(Analysis):
     name: ClassVar[str] = "judge"
     title: ClassVar[str] = "Which measures explain generalization?"
 
-    data: Dataset
-    runs: pd.DataFrame
-    load: Networks
+    zoo: Study
     measures: Sequence[str]
-    choice_of_models: str = ""
 
     def __post_init__(self) -> None:
-        require_dataset(self.data)
         if not self.measures or len(set(self.measures)) < len(self.measures):
             raise UserError(f"got measures={list(self.measures)!r}, expected different ones, at least one")
         for name in self.measures:
             find_measure(name)
 
-    def plan(self) -> list[MeasureOfNetworks]:
-        keys = list(self.runs["key"])
-        return [MeasureOfNetworks.of(name, keys, self.load) for name in dict.fromkeys((*self.measures, *BASELINES))]
+    @property
+    def data(self) -> Dataset:  # type: ignore[override]
+        return self.zoo.data
 
-    def summarise(self, results: Sequence[Computed]) -> pd.DataFrame:
+    def plan(self) -> list[Planned]:
+        specs = self.zoo.tasks()
+        names = dict.fromkeys((*self.measures, *BASELINES))
+        return [*self.zoo.plan(), *(Planned(MeasureOfNetworks.of(name, specs)) for name in names)]
+
+    def summarise(self, results: Sequence[Finished]) -> pd.DataFrame:
         """One row a measure: what judgement.py finds of it, and the time that all its values took."""
+        results = results if isinstance(results, Results) else Results.of(self, results)
         rows = []
         values = self.values(results)
         sound = values[values["failed_checks"] == ""]
-        names = [result.calculation.measure for result in results]  # type: ignore[attr-defined]
+        names = [result.calculation.measure for result in results.computed]  # type: ignore[attr-defined]
         told = tellings({name: (sound, name) for name in names})
-        for result in results:
+        for result in results.computed:
             name = result.calculation.measure  # type: ignore[attr-defined]
-            judgement = self._judgement(name, values)
+            judgement = judge_values(values, name, [each for each in BASELINES if each in values and each != name])
             measure = find_measure(name)
             rows.append(
                 {
@@ -243,7 +248,7 @@ class JudgeAnalysis(Analysis):
                     "num_missing": result.values["num_missing"],
                     "missing": result.values["missing"],
                     "data": self.data.label,
-                    "num_trained": len(self.runs),
+                    "num_trained": len(values),
                     "seconds": result.seconds,
                     "key": result.key,
                 }
@@ -253,28 +258,22 @@ class JudgeAnalysis(Analysis):
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return [_finding(row) for row in table.to_dict("records") if row["measure"] in self.measures]
 
-    def choices(self) -> list[str]:
-        inputs = [in_words(self.data, done) for done in self.runs["preprocessing"].unique()]
-        return [*filter(None, [self.choice_of_models]), *inputs]
+    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
+        from byrote.studies.judge.page import present
 
-    def values(self, results: Sequence[Computed]) -> pd.DataFrame:
-        """`runs` with a column for each measure, turned round where a larger value is better."""
+        return present(self, results, table, findings)
+
+    def choices(self) -> list[str]:
+        return self.zoo.choices()
+
+    def values(self, results: Results) -> pd.DataFrame:
+        """The zoo's table with a column for each measure, turned round where a larger value is better."""
+        own = [pair for pair in zip(results.planned, results, strict=True) if isinstance(pair[1], TrainOutcome)]
         columns = {}
-        for result in results:
+        for result in results.computed:
             name = result.calculation.measure  # type: ignore[attr-defined]
             columns[name] = result.arrays["values"] * (1 if find_measure(name).larger_is_worse else -1)
-        return self.runs.reset_index(drop=True).assign(**columns)
-
-    def _judgement(self, name: str, values: pd.DataFrame) -> Judgement:
-        if name not in self._judged:
-            baselines = [other for other in BASELINES if other in values and other != name]
-            self._judged[name] = judge_values(values, name, baselines)
-        return self._judged[name]
-
-    @cached_property
-    def _judged(self) -> dict[str, Judgement]:
-        """Resampling takes seconds, and a report asks twice."""
-        return {}
+        return self.zoo.summarise(Results(self.zoo, own)).reset_index(drop=True).assign(**columns)
 
 
 def _columns(judgement: Judgement, telling: Telling) -> dict[str, object]:

@@ -30,7 +30,7 @@ from byrote.evidence.verdicts import MORE_EXAMPLES, exceeds
 from byrote.studies.design import ModelStudy
 from byrote.studies.model_choice import chosen_models
 from byrote.studies.paper_settings import paper_recipe
-from byrote.studies.study import tabulate
+from byrote.studies.study import Planned, tabulate
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe, TrainSpec
 
@@ -81,7 +81,10 @@ class ZooStudy(ModelStudy):
             raise UserError(f"got {varied[0]}={changes[varied[0]]}, but the zoo has {levels} of it: leave it out")
         return super().with_recipe(**changes)
 
-    def plan(self) -> list[TrainSpec]:
+    def plan(self) -> list[Planned]:
+        return [Planned(task) for task in self._tasks()]
+
+    def _tasks(self) -> list[TrainSpec]:
         points = [dict(zip(self.grid, levels, strict=True)) for levels in product(*self.grid.values())]
         return [
             self.make_spec(model, seed, condition, **point)

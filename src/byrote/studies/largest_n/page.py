@@ -11,9 +11,11 @@ import pandas as pd
 
 from byrote.charts.figure import Figure, layered, rounded, seed_sentence, with_dashes
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
+from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
 from byrote.studies.largest_n.findings import in_words
-from byrote.studies.largest_n.study import LargestNAnalysis
+from byrote.studies.largest_n.study import LargestNStudy
+from byrote.studies.study import Results
 from byrote.theory.calculation import Computed
 from byrote.theory.complexity.largest_n import LargestN
 from byrote.training.course import FIT
@@ -34,8 +36,8 @@ _STEPS = (
 )
 
 
-def present(analysis: LargestNAnalysis, results: Sequence[Computed], table: pd.DataFrame) -> Presentation:
-    curve = probes(results)
+def present(study: LargestNStudy, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
+    curve = probes(results.computed)
     return Presentation(
         headline=headline(table),
         sections=[
@@ -44,7 +46,7 @@ def present(analysis: LargestNAnalysis, results: Sequence[Computed], table: pd.D
                 title="Random labels against n",
                 lead="A network fits the random labels of few examples, and from some n on no longer. What it holds of "
                 "them is at most the dotted line, on which every label is known, and stops growing where it is full.",
-                figures=[accuracy_figure(curve), bits_figure(curve, analysis.data.num_classes)],
+                figures=[accuracy_figure(curve), bits_figure(curve, study.data.num_classes)],
                 table=capacity_table(table),
                 note="Next: the smallest n that was found too large, a fifth above. Bits: the most at any n that was "
                 "tried.",

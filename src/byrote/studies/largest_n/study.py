@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
@@ -19,17 +19,21 @@ from byrote.data.dataset import Dataset, require_dataset
 from byrote.errors import UserError
 from byrote.evidence.finding import Finding
 from byrote.studies.largest_n.findings import findings
-from byrote.studies.random_labels import RandomLabelAnalysis, refuse_draws
+from byrote.studies.random_labels import RandomLabelStudy, refuse_draws
+from byrote.studies.study import Planned, Results
 from byrote.theory.calculation import Calculation
 from byrote.theory.complexity.largest_n import LargestN
 from byrote.training.spec import Recipe
 
+if TYPE_CHECKING:
+    from byrote.charts.sections import Presentation
+
 
 @dataclass(frozen=True, eq=False)
-class LargestNAnalysis(RandomLabelAnalysis):
+class LargestNStudy(RandomLabelStudy):
     """The largest n for each model and seed, up to `n_train` or all examples; all n get as many steps.
 
-    Args, beside those of every RandomLabelAnalysis:
+    Args, beside those of every RandomLabelStudy:
         draws: draws of random labels at each n, trained side by side.
     """
 
@@ -45,7 +49,10 @@ class LargestNAnalysis(RandomLabelAnalysis):
         super().__post_init__()
         refuse_draws(self.draws)
 
-    def plan(self) -> list[Calculation]:
+    def plan(self) -> list[Planned]:
+        return [Planned(task) for task in self._tasks()]
+
+    def _tasks(self) -> list[Calculation]:
         return [
             LargestN(
                 model=model,
@@ -62,8 +69,13 @@ class LargestNAnalysis(RandomLabelAnalysis):
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(self.models, table, self.seeds)
 
+    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
+        from byrote.studies.largest_n.page import present
 
-def largest_n_analysis(
+        return present(self, results, table, findings)
+
+
+def largest_n_study(
     data: Dataset,
     *,
     model: str | Callable[..., Any] | None = None,
@@ -71,5 +83,5 @@ def largest_n_analysis(
     seeds: int = 1,
     n_train: int | None = None,
     draws: int = 4,
-) -> LargestNAnalysis:
-    return LargestNAnalysis(data=data, model=model, recipe=recipe, seeds=seeds, n_train=n_train, draws=draws)
+) -> LargestNStudy:
+    return LargestNStudy(data=data, model=model, recipe=recipe, seeds=seeds, n_train=n_train, draws=draws)

@@ -11,12 +11,14 @@ import pandas as pd
 
 from byrote.charts.figure import Figure, layered, rounded, with_dashes
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
+from byrote.evidence.finding import Finding
 from byrote.evidence.words import percent
 from byrote.studies.min_norm.findings import error_interval, fits_of, generalises, obstacle
 from byrote.studies.min_norm.interpolants import descent_figure, interpolants_table
 from byrote.studies.min_norm.rows import FEATURES, Row, published_rows
-from byrote.studies.min_norm.study import MinNormAnalysis
+from byrote.studies.min_norm.study import MinNormStudy
 from byrote.studies.paper_numbers import PAPER
+from byrote.studies.study import Results
 from byrote.theory.calculation import Computed
 from byrote.theory.kernels.feature_maps import Features
 from byrote.theory.kernels.implicit_bias import ImplicitBias
@@ -42,9 +44,9 @@ _CHOICE = (
 )
 
 
-def present(analysis: MinNormAnalysis, results: Sequence[Computed], table: pd.DataFrame) -> Presentation:
+def present(study: MinNormStudy, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
     """The paper's rows beside ours; what norms say; learning curves; the choice of widths; descent and its rivals."""
-    beside = bool(published_rows(analysis.data))
+    beside = bool(published_rows(study.data))
     small = table[table["calculation"] == ImplicitBias.__name__]
     sections = [
         Section(
@@ -53,15 +55,15 @@ def present(analysis: MinNormAnalysis, results: Sequence[Computed], table: pd.Da
             title="Beside the paper" if beside else "Interpolation without regularisation",
             lead="Kernel machines that take every training label exactly: test error after true labels, and after "
             f"random ones with the same kernel.{' Differences are in points, ours minus the paper.' if beside else ''}",
-            table=page_table(analysis, table),
-            note=_limits(analysis, table),
+            table=page_table(study, table),
+            note=_limits(study, table),
         ),
         Section(
             id="norms",
             title="The norm",
             lead="Each point is a function that interpolates. Were the norm what decides, points would lie along one "
             "rising line whatever the features and however many examples.",
-            figures=_drawn(norm_figure(analysis, table)),
+            figures=_drawn(norm_figure(study, table)),
         ),
         Section(
             id="learning-curves",
@@ -73,25 +75,25 @@ def present(analysis: MinNormAnalysis, results: Sequence[Computed], table: pd.Da
             id="choices",
             title="Choices, and how they were made",
             lead="Error on the held-out part of the training set with each width of the kernel and strength of l2.",
-            figures=_drawn(*(ladder_figure(results, name) for name in ("width", "ridge"))),
+            figures=_drawn(*(ladder_figure(results.computed, name) for name in ("width", "ridge"))),
         ),
         Section(
             id="descent",
             title="Which solution gradient descent finds",
             lead="Left to itself from zero, descent on the squared loss goes to one solution among many. All of them "
             "fit as well and have the same curvature; what they do on test examples is in the table.",
-            figures=_drawn(descent_figure(results)),
+            figures=_drawn(descent_figure(results.computed)),
             table=interpolants_table(small),
         ),
     ]
     return Presentation(
-        headline=headline(analysis, table),
+        headline=headline(study, table),
         sections=[section for section in sections if section.figures or section.table],
         notes=[_KERNELS, _NORM, _CHOICE],
     )
 
 
-def headline(analysis: MinNormAnalysis, table: pd.DataFrame) -> str:
+def headline(analysis: MinNormStudy, table: pd.DataFrame) -> str:
     """Whether interpolation without regularisation generalises, and fits random labels as well."""
     plain = {row: n for row, n in analysis.sizes.items() if not row.regularized}
     learnt = [generalises(row, n, table).outcome == "supported" for row, n in plain.items()]
@@ -103,7 +105,7 @@ def headline(analysis: MinNormAnalysis, table: pd.DataFrame) -> str:
     return f"{sum(learnt)} of {len(plain)} kernels generalise without regularisation, {sum(rote)} fit random labels."
 
 
-def page_table(analysis: MinNormAnalysis, table: pd.DataFrame) -> PageTable:
+def page_table(analysis: MinNormStudy, table: pd.DataFrame) -> PageTable:
     """A row each of the paper's for either labelling, with its largest n; means over draws of random labels."""
     paper = published_rows(analysis.data)
     blocks: dict[str, list[list[str | Cell]]] = {
@@ -137,7 +139,7 @@ def _cells(row: Row, n: int, fits: pd.DataFrame, *, beside: bool) -> list[str | 
     return [row.name, f"{n:,}", theirs, test, signed, their_norm, norm, error, condition]
 
 
-def _limits(analysis: MinNormAnalysis, table: pd.DataFrame) -> str:
+def _limits(analysis: MinNormStudy, table: pd.DataFrame) -> str:
     words = ["Intervals are binomial, over the test examples."]
     convolutions = fits_of(table, Row("random-convolutions"), LABELS[0])
     if len(convolutions):
@@ -151,7 +153,7 @@ def _limits(analysis: MinNormAnalysis, table: pd.DataFrame) -> str:
     return " ".join(words)
 
 
-def norm_figure(analysis: MinNormAnalysis, table: pd.DataFrame) -> Figure | None:
+def norm_figure(analysis: MinNormStudy, table: pd.DataFrame) -> Figure | None:
     """Test error against norm: every n, true and random labels, and the paper's points; None without any."""
     rows = [
         {

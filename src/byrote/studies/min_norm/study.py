@@ -22,7 +22,7 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -32,15 +32,18 @@ from byrote.data.memory import total_memory
 from byrote.errors import UserError
 from byrote.evidence.chance import chance_deviation
 from byrote.evidence.finding import Finding
-from byrote.studies.analysis import Analysis, tabulate_results
 from byrote.studies.min_norm.findings import findings, fits_of
 from byrote.studies.min_norm.rows import Row, published_rows, rows_of
 from byrote.studies.paper_settings import Scale
 from byrote.studies.seeds import at_most
+from byrote.studies.study import Planned, Results, Study, tabulate_calculations
 from byrote.theory.calculation import Calculation, Computed
 from byrote.theory.kernels.feature_maps import Features
 from byrote.theory.kernels.implicit_bias import LEAST, ImplicitBias
 from byrote.theory.kernels.interpolation import KernelInterpolation
+
+if TYPE_CHECKING:
+    from byrote.charts.sections import Presentation
 
 LABEL_DRAWS = 3
 """Draws of random labels at least: they share the factorisation with the true ones, and cost little."""
@@ -56,7 +59,7 @@ _SHARE_OF_MEMORY = 0.75
 
 
 @dataclass(frozen=True, eq=False)
-class MinNormAnalysis(Analysis):
+class MinNormStudy(Study):
     """Each row's kernel machine on n training examples, and on fewer; its labels true and random.
 
     Args:
@@ -102,7 +105,10 @@ class MinNormAnalysis(Analysis):
         asked = {row: own.get(row.features) for row in rows}
         return {row: len(self.data.train) if n is None else n for row, n in asked.items()}
 
-    def plan(self) -> list[Calculation]:
+    def plan(self) -> list[Planned]:
+        return [Planned(task) for task in self._tasks()]
+
+    def _tasks(self) -> list[Calculation]:
         with_ridge = {row.features for row in self.sizes if row.regularized}
         full = {row.features: n for row, n in self.sizes.items()}
         planned = [
@@ -125,7 +131,7 @@ class MinNormAnalysis(Analysis):
         return sorted({size for size in smaller if self._least <= size <= n / 2} | {n})
 
     def summarise(self, results: Sequence[Computed]) -> pd.DataFrame:
-        """`tabulate_results`, with a row for each function found instead of each calculation:
+        """`tabulate_calculations`, with a row for each function found instead of each calculation:
 
         labels: "true labels" or "random labels".
         seed: of the random labels; 0 with true ones.
@@ -145,7 +151,7 @@ class MinNormAnalysis(Analysis):
         difference: ours minus the paper's test error, in percentage points.
         interpolant, distance: of another solution of the same equations, and how far it is from the shortest one.
         """
-        table = tabulate_results(self.name, results)
+        table = tabulate_calculations(self.name, results)
         if table.empty:
             return table
         rows: list[dict[Any, Any]] = []
@@ -166,10 +172,13 @@ class MinNormAnalysis(Analysis):
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(self.sizes, table)
 
+    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
+        from byrote.studies.min_norm.page import present
 
-def min_norm_analysis(
-    data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[str] | None = None
-) -> MinNormAnalysis:
+        return present(self, results, table, findings)
+
+
+def min_norm_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[str] | None = None) -> MinNormStudy:
     """The paper's rows for MNIST and CIFAR-10; for other data the Gaussian kernel and, on images, all features.
 
     Args:
@@ -191,7 +200,7 @@ def min_norm_analysis(
             f"got models {', '.join(models)}, which min-norm has no use for: it fits kernel machines; leave them out"
         )
     sizes = _laptop_sizes(data) if scale == "laptop" else None
-    return MinNormAnalysis(data=data, n_train=sizes, label_draws=max(seeds, LABEL_DRAWS))
+    return MinNormStudy(data=data, n_train=sizes, label_draws=max(seeds, LABEL_DRAWS))
 
 
 def _laptop_sizes(data: Dataset) -> dict[Features, int]:
@@ -202,7 +211,7 @@ def _laptop_sizes(data: Dataset) -> dict[Features, int]:
 
 
 def _fits(own: Mapping[Hashable, Any], arrays: Mapping[str, np.ndarray], data: Dataset) -> list[dict[Hashable, Any]]:
-    """The columns of each function that a KernelInterpolation has fitted, whose row in `tabulate_results` is `own`."""
+    """The columns of each function that a KernelInterpolation has fitted, whose row in the table is `own`."""
     labels, scale = data.test.true_labels, own["scale"]
     columns = {name.removeprefix("fit_"): array for name, array in arrays.items() if name.startswith("fit_")}
     predictions = columns.pop("test_predictions")

@@ -10,12 +10,12 @@ import pandas as pd
 
 from byrote.charts.figure import Figure, layered, over_seeds, seed_sentence, slug, with_dashes
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
+from byrote.evidence.finding import Finding
 from byrote.evidence.words import percent
 from byrote.studies.families import family_name
 from byrote.studies.overparameterization.double_descent import interpolation_threshold
 from byrote.studies.overparameterization.findings import headline, labels_of
 from byrote.studies.study import Study
-from byrote.training.outcome import TrainOutcome
 
 ERRORS = ("test error", "training error")
 _THRESHOLD = (
@@ -24,7 +24,7 @@ _THRESHOLD = (
 )
 
 
-def present(study: Study, _outcomes: Sequence[TrainOutcome], table: pd.DataFrame) -> Presentation:
+def present(study: Study, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
     """A section for each family: its panels, and a row for each of its sizes."""
     return Presentation(
         headline=headline(study.verdict(table)),

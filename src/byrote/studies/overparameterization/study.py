@@ -19,7 +19,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
@@ -31,9 +31,12 @@ from byrote.studies.families import member
 from byrote.studies.model_choice import chosen_models
 from byrote.studies.overparameterization.findings import findings
 from byrote.studies.paper_settings import Scale, paper_recipe
-from byrote.studies.study import tabulate
+from byrote.studies.study import Planned, Results, tabulate
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe, TrainSpec
+
+if TYPE_CHECKING:
+    from byrote.charts.sections import Presentation
 
 RATES = (0.0, 0.2, 1.0)
 """True labels; the label noise at which Nakkiran et al. show double descent most; random labels."""
@@ -100,7 +103,10 @@ class OverparameterizationStudy(ModelStudy):
     def num_examples(self, family: str) -> int:
         return self.own(self.n_train, "n_train", family) or len(self.data.train)
 
-    def plan(self) -> list[TrainSpec]:
+    def plan(self) -> list[Planned]:
+        return [Planned(task) for task in self._tasks()]
+
+    def _tasks(self) -> list[TrainSpec]:
         return [
             self.make_spec(family, seed, label_corruptions(rate)).model_copy(update={"model": model})
             for family, sizes in self.sizes.items()
@@ -135,6 +141,11 @@ class OverparameterizationStudy(ModelStudy):
                 len(self.seed_list),
             )
         ]
+
+    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
+        from byrote.studies.overparameterization.page import present
+
+        return present(self, results, table, findings)
 
 
 _LAPTOP_EXAMPLES = 4000

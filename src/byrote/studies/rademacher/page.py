@@ -9,9 +9,9 @@ import pandas as pd
 
 from byrote.charts.figure import Figure, layered, rounded, with_dashes
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
+from byrote.evidence.finding import Finding
 from byrote.studies.rademacher.findings import NEAR_ONE, pooled
-from byrote.studies.rademacher.study import STUMPS, RademacherAnalysis
-from byrote.theory.calculation import Computed
+from byrote.studies.rademacher.study import STUMPS, RademacherStudy
 
 _NOTES = (
     (
@@ -39,11 +39,11 @@ _NOTES = (
 )
 
 
-def present(analysis: RademacherAnalysis, _results: Sequence[Computed], table: pd.DataFrame) -> Presentation:
+def present(study: RademacherStudy, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
     reached = pooled(table)
     stumps = table[table["model"] == STUMPS]
     figures = [complexity_figure(reached, stumps)]
-    if len(analysis.models) > 1 and len(reached):
+    if len(study.models) > 1 and len(reached):
         figures.append(size_figure(reached[reached["n_train"] == reached["n_train"].max()]))
     return Presentation(
         headline=headline(reached),

@@ -9,7 +9,7 @@ Source     Zhang et al., Understanding deep learning requires rethinking general
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -17,9 +17,13 @@ import pandas as pd
 from byrote.errors import UserError
 from byrote.evidence.finding import Finding
 from byrote.evidence.obstacles import check_failed, unfinished
-from byrote.studies.random_labels import RandomLabelAnalysis
+from byrote.studies.random_labels import RandomLabelStudy
+from byrote.studies.study import Planned, Results
 from byrote.theory.calculation import Calculation
 from byrote.theory.complexity.shattering import BLOCK, MOST_POINTS, Shattering
+
+if TYPE_CHECKING:
+    from byrote.charts.sections import Presentation
 
 _FEW = 10
 _PATIENCE = 10
@@ -27,7 +31,7 @@ _PATIENCE = 10
 
 
 @dataclass(frozen=True, eq=False)
-class ShatteringAnalysis(RandomLabelAnalysis):
+class ShatteringStudy(RandomLabelStudy):
     """All labelings of `n_train` examples with two classes, 10 unless told otherwise.
 
     A labeling that is not fitted is tried again with the next of the seeds. The limit of epochs is ten times that of
@@ -53,7 +57,10 @@ class ShatteringAnalysis(RandomLabelAnalysis):
     def largest(self) -> int:
         return self.n_train or min(len(self.data.train), _FEW)
 
-    def plan(self) -> list[Calculation]:
+    def plan(self) -> list[Planned]:
+        return [Planned(task) for task in self._tasks()]
+
+    def _tasks(self) -> list[Calculation]:
         recipe = self.recipe
         if recipe.stop == "at_interpolation":
             recipe = recipe.model_copy(update={"epochs": _PATIENCE * recipe.epochs})
@@ -72,6 +79,11 @@ class ShatteringAnalysis(RandomLabelAnalysis):
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return [self._shatters(model, table) for model in self.models]
+
+    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
+        from byrote.studies.rademacher.shattering_page import present
+
+        return present(self, results, table, findings)
 
     def _shatters(self, model: str, table: pd.DataFrame) -> Finding:
         n = self.largest

@@ -10,7 +10,9 @@ import pandas as pd
 
 from byrote.charts.figure import Figure, layered, slug
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
-from byrote.studies.rademacher.shattering import ShatteringAnalysis
+from byrote.evidence.finding import Finding
+from byrote.studies.rademacher.shattering import ShatteringStudy
+from byrote.studies.study import Results
 from byrote.theory.calculation import Computed
 from byrote.theory.complexity.shattering import Shattering
 
@@ -21,20 +23,20 @@ _ORDER = (
 _STATES = ("fitted", "1 wrong", "2 wrong", "3 or more wrong")
 
 
-def present(analysis: ShatteringAnalysis, results: Sequence[Computed], table: pd.DataFrame) -> Presentation:
-    mistakes = {model: _mistakes(results, model) for model in analysis.models}
+def present(study: ShatteringStudy, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
+    mistakes = {model: _mistakes(results.computed, model) for model in study.models}
     shown = {model: own for model, own in mistakes.items() if len(own)}
     return Presentation(
-        headline=headline(analysis, shown),
+        headline=headline(study, shown),
         sections=[
             Section(
                 id="labelings",
-                title=f"All {2**analysis.largest:,} labelings",
-                lead=f"Each square is one way to label the same {analysis.largest} examples with two classes, and one "
+                title=f"All {2**study.largest:,} labelings",
+                lead=f"Each square is one way to label the same {study.largest} examples with two classes, and one "
                 "network trained on it. A network that fits every one of them shatters the examples: no labels could "
                 "have surprised it.",
-                figures=[labelings_figure(model, own, analysis.largest) for model, own in shown.items()],
-                table=_table(shown, table, analysis.largest),
+                figures=[labelings_figure(model, own, study.largest) for model, own in shown.items()],
+                table=_table(shown, table, study.largest),
                 note="Complexity: the mean of twice the training accuracy minus 1, over all labelings. Unless all are "
                 "fitted, it is a lower bound.",
             )
@@ -43,7 +45,7 @@ def present(analysis: ShatteringAnalysis, results: Sequence[Computed], table: pd
     )
 
 
-def headline(analysis: ShatteringAnalysis, mistakes: dict[str, pd.DataFrame]) -> str:
+def headline(analysis: ShatteringStudy, mistakes: dict[str, pd.DataFrame]) -> str:
     """Of the last model, the widest where there are several."""
     if not mistakes:
         return "No conclusion about shattering."

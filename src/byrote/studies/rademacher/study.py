@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
@@ -21,14 +21,18 @@ from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.evidence.finding import Finding
 from byrote.studies.rademacher.findings import findings
-from byrote.studies.rademacher.shattering import ShatteringAnalysis
-from byrote.studies.random_labels import RandomLabelAnalysis, refuse_draws
+from byrote.studies.rademacher.shattering import ShatteringStudy
+from byrote.studies.random_labels import RandomLabelStudy, refuse_draws
+from byrote.studies.study import Planned, Results
 from byrote.theory.calculation import Calculation, Computed
 from byrote.theory.complexity.rademacher import generalization_bound
 from byrote.theory.complexity.random_labels import with_steps_of
 from byrote.theory.complexity.reached_complexity import RISK, ReachedComplexity
 from byrote.theory.complexity.stumps import StumpComplexity
 from byrote.training.spec import Recipe
+
+if TYPE_CHECKING:
+    from byrote.charts.sections import Presentation
 
 STUMPS = "decision stumps"
 """What the column `model` calls them."""
@@ -38,10 +42,10 @@ _MOST_EXAMPLES = 1500
 
 
 @dataclass(frozen=True, eq=False)
-class RademacherAnalysis(RandomLabelAnalysis):
+class RademacherStudy(RandomLabelStudy):
     """The complexity that training reaches at n, n/2, n/4, n/8 and n/16, beside the exact one of decision stumps.
 
-    Args, beside those of every RandomLabelAnalysis:
+    Args, beside those of every RandomLabelStudy:
         draws: draws of signs for each n, model and seed, trained side by side.
     """
 
@@ -67,7 +71,10 @@ class RademacherAnalysis(RandomLabelAnalysis):
         """The numbers of examples, ascending."""
         return sorted({max(1, self.largest // 2**halvings) for halvings in range(_NUM_SIZES)})
 
-    def plan(self) -> list[Calculation]:
+    def plan(self) -> list[Planned]:
+        return [Planned(task) for task in self._tasks()]
+
+    def _tasks(self) -> list[Calculation]:
         common: dict[str, Any] = {"draws": self.draws, "data_seed": self.data_seed}
         stumps = [StumpComplexity(n_train=n, **common) for n in self.sizes]
         networks = [
@@ -81,7 +88,7 @@ class RademacherAnalysis(RandomLabelAnalysis):
         return [*stumps, *networks]
 
     def summarise(self, results: Sequence[Computed]) -> pd.DataFrame:
-        """`tabulate_results`, the recipe's columns, and per calculation:
+        """`tabulate_calculations`, the recipe's columns, and per calculation:
 
         bound: what the test error is bounded by without any training error, at 95%; for networks given `low`, so that
             the bound is this or larger, for stumps given `high`. Where their signs are drawn, R is above `high` with a
@@ -103,8 +110,13 @@ class RademacherAnalysis(RandomLabelAnalysis):
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(self.models, self.sizes, table, self.seeds)
 
+    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
+        from byrote.studies.rademacher.page import present
 
-def rademacher_analysis(
+        return present(self, results, table, findings)
+
+
+def rademacher_study(
     data: Dataset,
     *,
     model: str | Callable[..., Any] | None = None,
@@ -113,7 +125,7 @@ def rademacher_analysis(
     n_train: int | None = None,
     draws: int | None = None,
     exhaustive: bool = False,
-) -> RademacherAnalysis | ShatteringAnalysis:
+) -> RademacherStudy | ShatteringStudy:
     """The complexity over draws of signs, 64 if left out, or with `exhaustive` every labeling of a few examples.
 
     Raises:
@@ -123,7 +135,7 @@ def rademacher_analysis(
     if draws is not None:
         refuse_draws(draws)
     if not exhaustive:
-        return RademacherAnalysis(**common) if draws is None else RademacherAnalysis(**common, draws=draws)
+        return RademacherStudy(**common) if draws is None else RademacherStudy(**common, draws=draws)
     if draws is not None:
         raise UserError(f"got draws={draws} with exhaustive, which trains every labeling: leave one of them out")
-    return ShatteringAnalysis(**common)
+    return ShatteringStudy(**common)

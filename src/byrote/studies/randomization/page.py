@@ -28,13 +28,14 @@ from byrote.charts.figure import (
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.data.corruptions.record import corruption_words
 from byrote.data.dataset import Dataset
+from byrote.evidence.finding import Finding
 from byrote.evidence.words import percent
 from byrote.studies.paper_numbers import PAPER
 from byrote.studies.randomization.answers import answers, overall
 from byrote.studies.randomization.label_corruption import figure_1b, figure_1c
 from byrote.studies.randomization.paper import beside
 from byrote.studies.randomization.study import SETTINGS as PLANNED
-from byrote.studies.study import Study
+from byrote.studies.study import Results, Study
 from byrote.training.outcome import TrainOutcome
 
 SETTINGS = tuple(corruption_words(name, 1.0) for name in PLANNED)
@@ -45,10 +46,10 @@ EARLY_MEASURES = {
 }
 
 
-def present(study: Study, outcomes: Sequence[TrainOutcome], table: pd.DataFrame) -> Presentation:
+def present(study: Study, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
     """Figures 1a, 1b and 1c and the slow start, as far as the runs allow them."""
     models: dict[tuple[str, int], list[TrainOutcome]] = {}
-    for outcome in outcomes:
+    for outcome in results.outcomes:
         models.setdefault((outcome.spec.model, outcome.n_train), []).append(outcome)
     found = answers(table)
     sections = [

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -29,9 +29,12 @@ from byrote.evidence.learning import learning_columns
 from byrote.evidence.slow_start import slow_start_columns
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.randomization.findings import findings
-from byrote.studies.study import tabulate
+from byrote.studies.study import Planned, Results, tabulate
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec
+
+if TYPE_CHECKING:
+    from byrote.charts.sections import Presentation
 
 SETTINGS = (TRUE_LABELS, "random-labels", "shuffled-pixels", "random-pixels", "gaussian")
 """The five of Figure 1a."""
@@ -65,7 +68,10 @@ class RandomizationStudy(ModelStudy):
         for model in self.model_names:
             self._conditions(model)
 
-    def plan(self) -> list[TrainSpec]:
+    def plan(self) -> list[Planned]:
+        return [Planned(task) for task in self._tasks()]
+
+    def _tasks(self) -> list[TrainSpec]:
         return [
             self.make_spec(model, seed, corruptions)
             for model in self.model_names
@@ -112,7 +118,12 @@ class RandomizationStudy(ModelStudy):
         return table
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
-        return findings(table, self.plan())
+        return findings(table, self.tasks())
+
+    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
+        from byrote.studies.randomization.page import present
+
+        return present(self, results, table, findings)
 
     def under(self, corruptions: Sequence[Any]) -> RandomizationStudy:
         """The same study on true labels and under these `corruptions`, given as `settings` are, and under no others."""

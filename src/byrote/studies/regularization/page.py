@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -11,20 +11,20 @@ import pandas as pd
 from byrote.charts.figure import Figure, layered, model_label, over_seeds, rounded, seed_sentence, slug
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.evidence.attribution import Attribution
+from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
 from byrote.evidence.words import percent
 from byrote.studies.regularization.findings import attribution_of
 from byrote.studies.regularization.study import RegularizationStudy
-from byrote.studies.study import Study
-from byrote.training.outcome import TrainOutcome
 
 RESPONSES = {"test_accuracy": "test accuracy", "generalization_gap": "generalization gap"}
 ON, OFF = "●", "○"
 
 
-def present(study: Study, _outcomes: Sequence[TrainOutcome], table: pd.DataFrame) -> Presentation:
-    """Attribution, grid and analysis of variance, as far as the runs allow them."""
-    study = cast(RegularizationStudy, study)
+def present(
+    study: RegularizationStudy, results: Results, table: pd.DataFrame, findings: Sequence[Finding]
+) -> Presentation:
+    """Attribution, grid and study of variance, as far as the runs allow them."""
     runs = {model: own for model in study.architectures if len(own := table[table["architecture"] == model])}
     found = {
         (model, response): _attribution(study, model, own, response)

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import pandas as pd
 
@@ -31,9 +31,12 @@ from byrote.studies.factors import MODELS_OF_SCALE, Factors, default_factors
 from byrote.studies.model_choice import chosen_models
 from byrote.studies.paper_settings import PAPER_STEPS, WHOLE, Scale, Sizes, sized
 from byrote.studies.regularization.findings import findings
-from byrote.studies.study import tabulate
+from byrote.studies.study import Planned, Results, tabulate
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe, TrainSpec
+
+if TYPE_CHECKING:
+    from byrote.charts.sections import Presentation
 
 FACTORS = ("augmentation", "dropout", "weight_decay", "batch_norm")
 """What a grid may vary: three fields of the recipe, and the model itself."""
@@ -87,7 +90,10 @@ class RegularizationStudy(ModelStudy):
         """All combinations, the one without any first and the one with all last."""
         return list(product((False, True), repeat=len(self.factors_of(model))))
 
-    def plan(self) -> list[TrainSpec]:
+    def plan(self) -> list[Planned]:
+        return [Planned(task) for task in self._tasks()]
+
+    def _tasks(self) -> list[TrainSpec]:
         return [spec for spec, _, _ in self._runs()]
 
     def summarise(self, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
@@ -121,6 +127,11 @@ class RegularizationStudy(ModelStudy):
                 len(self.seed_list),
             )
         ]
+
+    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
+        from byrote.studies.regularization.page import present
+
+        return present(self, results, table, findings)
 
     def _runs(self) -> Iterator[tuple[TrainSpec, str, Cell]]:
         """Each run, its architecture and its combination."""

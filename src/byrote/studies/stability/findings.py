@@ -70,7 +70,7 @@ def networks(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def readings(models: Sequence[str], table: pd.DataFrame, num_seeds: int) -> list[Reading]:
-    """Of the table of a StabilityAnalysis with so many seeds: one for each of its models."""
+    """Of the table of a StabilityStudy with so many seeds: one for each of its models."""
     rows = networks(table)
     return [_reading(model, rows[rows["model"] == model] if len(rows) else rows, num_seeds) for model in models]
 

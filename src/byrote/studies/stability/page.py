@@ -10,8 +10,10 @@ import pandas as pd
 
 from byrote.charts.figure import Figure, layered, rounded, slug, with_dashes
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
+from byrote.evidence.finding import Finding
 from byrote.studies.stability.findings import LABELS, Change, Reading, known, networks, readings
-from byrote.studies.stability.study import StabilityAnalysis
+from byrote.studies.stability.study import StabilityStudy
+from byrote.studies.study import Results
 from byrote.theory.calculation import Computed
 from byrote.theory.complexity.stability import LOSSES, SHARES, Loss, Point, ReplacementStability
 
@@ -55,12 +57,12 @@ _NOTES = (
 )
 
 
-def present(analysis: StabilityAnalysis, results: Sequence[Computed], table: pd.DataFrame) -> Presentation:
+def present(study: StabilityStudy, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
     """A section for each model, and one for what theory knows."""
-    found = [reading for reading in readings(analysis.models, table, analysis.seeds) if reading.changes]
+    found = [reading for reading in readings(study.models, table, study.seeds) if reading.changes]
     sections = []
     for reading in found:
-        own = [result for result in results if _is_of(result, reading.model)]
+        own = [result for result in results.computed if _is_of(result, reading.model)]
         runs = networks(table)
         runs = runs[runs["model"] == reading.model]
         sections.append(

@@ -18,21 +18,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import pandas as pd
 
 from byrote.data.dataset import Dataset, require_dataset
 from byrote.errors import UserError
 from byrote.evidence.finding import Finding
-from byrote.studies.random_labels import RandomLabelAnalysis
+from byrote.studies.random_labels import RandomLabelStudy
 from byrote.studies.stability.findings import findings
+from byrote.studies.study import Planned, Results
 from byrote.theory.calculation import Calculation
 from byrote.theory.complexity.convex_stability import RidgeStability, SgdStability
 from byrote.theory.complexity.stability import ReplacementStability
 from byrote.theory.trained_calculation import Labels
 from byrote.training.epochs import batch_bounds
 from byrote.training.spec import Recipe
+
+if TYPE_CHECKING:
+    from byrote.charts.sections import Presentation
 
 _MOST_EXAMPLES = 1500
 """Unless told otherwise: 132 networks on so many are trained in minutes."""
@@ -43,10 +47,10 @@ _KNOWN = 400
 
 
 @dataclass(frozen=True, eq=False)
-class StabilityAnalysis(RandomLabelAnalysis):
+class StabilityStudy(RandomLabelStudy):
     """What one replaced example changes, on true and on random labels with each seed, beside where theory is exact.
 
-    Args, beside those of every RandomLabelAnalysis:
+    Args, beside those of every RandomLabelStudy:
         recipe: its limit of epochs is a number of steps here, which all networks take, whether or not they fit before.
         n_train: trained on, at a time; None takes nine tenths of all examples, at most 1,500. Further ones are held out
             to take their places, one for every nine if there are as many.
@@ -91,7 +95,10 @@ class StabilityAnalysis(RandomLabelAnalysis):
         steps = self.recipe.epochs * len(batch_bounds(self.largest, self.recipe.batch_size))
         return self.recipe.model_copy(update={"stop": "at_steps", "steps": steps})
 
-    def plan(self) -> list[Calculation]:
+    def plan(self) -> list[Planned]:
+        return [Planned(task) for task in self._tasks()]
+
+    def _tasks(self) -> list[Calculation]:
         few = min(len(self.data.train), _KNOWN)
         known = [kind(n_train=few, data_seed=self.data_seed) for kind in (RidgeStability, SgdStability)]
         networks = [
@@ -114,8 +121,13 @@ class StabilityAnalysis(RandomLabelAnalysis):
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(self.models, table, self.seeds)
 
+    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
+        from byrote.studies.stability.page import present
 
-def stability_analysis(
+        return present(self, results, table, findings)
+
+
+def stability_study(
     data: Dataset,
     *,
     model: str | Callable[..., Any] | None = None,
@@ -123,7 +135,7 @@ def stability_analysis(
     seeds: int = 1,
     n_train: int | None = None,
     replacements: int = 64,
-) -> StabilityAnalysis:
-    return StabilityAnalysis(
+) -> StabilityStudy:
+    return StabilityStudy(
         data=data, model=model, recipe=recipe, seeds=seeds, n_train=n_train, replacements=replacements
     )

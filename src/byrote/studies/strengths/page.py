@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -13,18 +13,16 @@ import pandas as pd
 from byrote.charts.figure import Figure, layered, rounded, seed_sentence, slug
 from byrote.charts.sections import PageTable, Presentation, Section
 from byrote.evidence.data_worth import Worth
+from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
 from byrote.evidence.words import percent
 from byrote.studies.strengths.findings import shrinks
 from byrote.studies.strengths.readings import Capacity, Ladders, read_capacity, runs_of, worths
 from byrote.studies.strengths.study import StrengthStudy
-from byrote.studies.study import Study
-from byrote.training.outcome import TrainOutcome
 
 
-def present(study: Study, _outcomes: Sequence[TrainOutcome], table: pd.DataFrame) -> Presentation:
+def present(study: StrengthStudy, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
     """For each model four pictures side by side, a row a strength, and its learning curve with each strength on it."""
-    study = cast(StrengthStudy, study)
     runs = {model: own for model in study.model_names if len(own := table[table["model"] == model])}
     sections: list[Section] = []
     for model, own in runs.items():

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -33,9 +33,12 @@ from byrote.studies.model_choice import chosen_models
 from byrote.studies.paper_settings import PAPER_STEPS, WHOLE, Scale, Sizes, sized
 from byrote.studies.strengths.findings import findings
 from byrote.studies.strengths.readings import Ladders
-from byrote.studies.study import tabulate
+from byrote.studies.study import Planned, Results, tabulate
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe, TrainSpec
+
+if TYPE_CHECKING:
+    from byrote.charts.sections import Presentation
 
 Strengths: TypeAlias = Mapping[str, Sequence[Any]]
 """Fields of the recipe, each with its levels from none to the strongest."""
@@ -109,7 +112,10 @@ class StrengthStudy(ModelStudy):
             return self.own(self.strengths, "strengths", model)
         return self.strengths  # type: ignore[return-value]
 
-    def plan(self) -> list[TrainSpec]:
+    def plan(self) -> list[Planned]:
+        return [Planned(task) for task in self._tasks()]
+
+    def _tasks(self) -> list[TrainSpec]:
         return list(self._places())
 
     def summarise(self, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
@@ -144,6 +150,11 @@ class StrengthStudy(ModelStudy):
             for model in self.model_names
             for finding in findings(self.ladders(model), table[table["model"] == model] if len(table) else table)
         ]
+
+    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
+        from byrote.studies.strengths.page import present
+
+        return present(self, results, table, findings)
 
     def _places(self) -> dict[TrainSpec, tuple[str, int]]:
         """Each run once, with its regulariser and strength."""

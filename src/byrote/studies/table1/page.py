@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import altair as alt
 import numpy as np
@@ -23,11 +22,12 @@ from byrote.charts.figure import (
     with_dashes,
 )
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
+from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
 from byrote.evidence.obstacles import obstacle
 from byrote.evidence.words import percent
 from byrote.studies.paper_numbers import CIFAR10_TRAIN, PAPER, is_cifar10
-from byrote.studies.study import Study
+from byrote.studies.study import Results
 from byrote.studies.table1.findings import needs_no_regularizer, runs_of
 from byrote.studies.table1.rows import Condition, Row, published_rows
 from byrote.studies.table1.study import Table1Study
@@ -49,11 +49,10 @@ _DECIDED = (
 )
 
 
-def present(study: Study, outcomes: Sequence[TrainOutcome], table: pd.DataFrame) -> Presentation:
+def present(study: Table1Study, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
     """The table beside the paper's, the same as a figure, and each model's accuracies along training."""
-    study = cast(Table1Study, study)
     beside = is_cifar10(study.data)
-    curves = [curves_figure([o for o in outcomes if o.spec.model == model]) for model in study.rows_by_model]
+    curves = [curves_figure([o for o in results.outcomes if o.spec.model == model]) for model in study.rows_by_model]
     return Presentation(
         headline=headline(study, table),
         sections=[

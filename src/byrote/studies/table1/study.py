@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -38,11 +38,14 @@ from byrote.studies.paper_settings import (
     Scale,
     sized,
 )
-from byrote.studies.study import tabulate
+from byrote.studies.study import Planned, Results, tabulate
 from byrote.studies.table1.findings import findings, runs_of
 from byrote.studies.table1.rows import ROWS, Condition, Row, orderings, published_rows, rows_of
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe, TrainSpec
+
+if TYPE_CHECKING:
+    from byrote.charts.sections import Presentation
 
 _RECIPE = Recipe(stop="at_steps", steps=PAPER_STEPS, weight_decay=WEIGHT_DECAY)
 
@@ -82,7 +85,10 @@ class Table1Study(ModelStudy):
     def rows_by_model(self) -> dict[str, Sequence[Row]]:
         return {model: self.own(self.rows, "rows", model) for model in self.model_names}
 
-    def plan(self) -> list[TrainSpec]:
+    def plan(self) -> list[Planned]:
+        return [Planned(task) for task in self._tasks()]
+
+    def _tasks(self) -> list[TrainSpec]:
         return [
             self._spec((model, row), seed)
             for model, rows in self.rows_by_model.items()
@@ -123,6 +129,11 @@ class Table1Study(ModelStudy):
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(self.rows_by_model, table, len(self.seed_list), on_cifar10=is_cifar10(self.data))
+
+    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
+        from byrote.studies.table1.page import present
+
+        return present(self, results, table, findings)
 
     def _spec(self, condition: Condition, seed: int) -> TrainSpec:
         model, row = condition

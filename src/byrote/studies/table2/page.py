@@ -10,11 +10,12 @@ import pandas as pd
 from byrote.charts.early_stopping import early_stopping_figure, evaluated
 from byrote.charts.figure import model_label
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
+from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
 from byrote.evidence.words import percent
 from byrote.models.catalog import takes_dropout
 from byrote.studies.paper_numbers import PAPER, is_imagenet
-from byrote.studies.study import Study
+from byrote.studies.study import Results, Study
 from byrote.studies.table2.rows import MEASURES, Row, published_rows
 from byrote.training.outcome import TrainOutcome
 
@@ -25,11 +26,11 @@ _BEST = (
 )
 
 
-def present(study: Study, outcomes: Sequence[TrainOutcome], table: pd.DataFrame) -> Presentation:
+def present(study: Study, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
     """The table, beside the paper's on ImageNet and above it on other data, and test accuracy along training."""
     beside = is_imagenet(study.data)
     true: dict[tuple[str, int], list[TrainOutcome]] = {}
-    for outcome in outcomes:
+    for outcome in results.outcomes:
         if outcome.spec.label_rate == 0:
             true.setdefault((outcome.spec.model, outcome.n_train), []).append(outcome)
     curves = [
@@ -44,7 +45,7 @@ def present(study: Study, outcomes: Sequence[TrainOutcome], table: pd.DataFrame)
             title="Regularisers and random labels",
             lead=f"Accuracy after training with and without each regulariser. {guess}",
             table=our_table(table, beside=beside),
-            note=f"{_BEST}. {evaluated(outcomes)}" + (f" {_PAPER_NOTE}" if beside else ""),
+            note=f"{_BEST}. {evaluated(results.outcomes)}" + (f" {_PAPER_NOTE}" if beside else ""),
         ),
         Section(
             id="along-training",

@@ -24,7 +24,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
@@ -45,11 +45,14 @@ from byrote.studies.paper_settings import (
     paper_recipe,
     sized,
 )
-from byrote.studies.study import tabulate
+from byrote.studies.study import Planned, Results, tabulate
 from byrote.studies.table2.findings import findings, runs_of
 from byrote.studies.table2.rows import MEASURES, Row, paper_accuracy, rows_for
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe, TrainSpec
+
+if TYPE_CHECKING:
+    from byrote.charts.sections import Presentation
 
 TABLE2_RECIPE = Recipe(
     stop="at_steps",
@@ -105,7 +108,10 @@ class Table2Study(ModelStudy):
             for model in self.model_names
         }
 
-    def plan(self) -> list[TrainSpec]:
+    def plan(self) -> list[Planned]:
+        return [Planned(task) for task in self._tasks()]
+
+    def _tasks(self) -> list[TrainSpec]:
         return [
             self._spec(model, row, seed)
             for model, rows in self.rows_by_model.items()
@@ -141,6 +147,11 @@ class Table2Study(ModelStudy):
             for model, rows in self.rows_by_model.items()
             for finding in findings(model, rows, table, len(self.seed_list), on_imagenet=is_imagenet(self.data))
         ]
+
+    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
+        from byrote.studies.table2.page import present
+
+        return present(self, results, table, findings)
 
     def _spec(self, model: str, row: Row, seed: int) -> TrainSpec:
         left_out = {name: off for name, off in NO_REGULARIZERS.items() if not getattr(row, name)}

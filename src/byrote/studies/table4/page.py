@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast, get_args
+from typing import get_args
 
 import altair as alt
 import numpy as np
@@ -11,15 +11,14 @@ import pandas as pd
 
 from byrote.charts.figure import Figure, layered, model_label, rounded, seed_sentence, slug
 from byrote.charts.sections import Cell, PageTable, Presentation, Section, Tone
+from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
 from byrote.evidence.words import percent
 from byrote.studies.paper_numbers import PAPER, is_cifar10
-from byrote.studies.study import Study
 from byrote.studies.table4.convergence import Ending
 from byrote.studies.table4.findings import TOGETHER, ending_of
 from byrote.studies.table4.rows import Condition, published_rows, runs_of, words
 from byrote.studies.table4.study import Table4Study
-from byrote.training.outcome import TrainOutcome
 
 _TONES: dict[Ending, Tone] = {"fits": "", "converges without fitting": "unsure", "does not converge": "bad"}
 _ENDINGS = (
@@ -35,9 +34,8 @@ _PREVENTS = (
 )
 
 
-def present(study: Study, _outcomes: Sequence[TrainOutcome], table: pd.DataFrame) -> Presentation:
+def present(study: Table4Study, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
     """The table beside the paper's, and a figure a model of train accuracy against weight decay."""
-    study = cast(Table4Study, study)
     beside = is_cifar10(study.data)
     drawn = [weight_decay_figure(study, model, table) for model in study.model_names]
     return Presentation(

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -28,12 +28,15 @@ from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.model_choice import chosen_models
 from byrote.studies.paper_numbers import is_cifar10
 from byrote.studies.paper_settings import PAPER_STEPS, WEIGHT_DECAY, WHOLE, Scale, Sizes, sized
-from byrote.studies.study import tabulate
+from byrote.studies.study import Planned, Results, tabulate
 from byrote.studies.table4.convergence import convergence_columns
 from byrote.studies.table4.findings import findings
 from byrote.studies.table4.rows import Condition, published_rows, runs_of
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe, TrainSpec
+
+if TYPE_CHECKING:
+    from byrote.charts.sections import Presentation
 
 MODELS = ("mlp-1x512", "mlp-3x512", "alexnet", "inception")
 WEIGHT_DECAYS = (0.0, 1e-5, 1e-4, WEIGHT_DECAY, 1e-3, 1e-2)
@@ -84,7 +87,10 @@ class Table4Study(ModelStudy):
         augmentations = self.own(self.augmentations, "augmentations", model)
         return [*(("none", decay) for decay in decays), *((name, 0.0) for name in augmentations)]
 
-    def plan(self) -> list[TrainSpec]:
+    def plan(self) -> list[Planned]:
+        return [Planned(task) for task in self._tasks()]
+
+    def _tasks(self) -> list[TrainSpec]:
         return [
             self.make_spec(model, seed, label_corruptions(1.0), augmentation=augmentation, weight_decay=weight_decay)
             for model in self.model_names
@@ -117,6 +123,11 @@ class Table4Study(ModelStudy):
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         conditions = {model: self.conditions(model) for model in self.model_names}
         return findings(conditions, table, len(self.seed_list))
+
+    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
+        from byrote.studies.table4.page import present
+
+        return present(self, results, table, findings)
 
 
 def table4_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[str] | None = None) -> Table4Study:

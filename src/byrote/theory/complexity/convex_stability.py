@@ -30,7 +30,7 @@ from byrote.data.dataset import Dataset, Split
 from byrote.data.subsets import subset
 from byrote.errors import UserError
 from byrote.randomness import permutation, stream
-from byrote.theory.calculation import Calculation, OnStage, Result
+from byrote.theory.calculation import Calculation, Context, Result
 from byrote.theory.kernels.kernel import Linear
 from byrote.theory.kernels.ridge import KernelRidge, largest_ridge_error, ridge_stability
 from byrote.training.spec import Count, Positive, Seed
@@ -58,7 +58,7 @@ class RidgeStability(Calculation):
     def label(self) -> str:
         return f"ridge regression, strength {self.strength:g}"
 
-    def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:  # noqa: ARG002
+    def compute(self, data: Dataset, context: Context) -> Result:  # noqa: ARG002
         """values: num_trained; removal and replacement, the largest change of a squared error at any training, new or
         test point and any target in [0, 1]; removal bound and replacement bound; in_range, whether all predictions of
         all fits are in [0, 1], as the source's constant asks (else the bounds are those for whatever is predicted);
@@ -111,7 +111,7 @@ class SgdStability(Calculation):
     def label(self) -> str:
         return f"logistic regression by SGD, steps of {self.step_size:g}"
 
-    def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:  # noqa: ARG002
+    def compute(self, data: Dataset, context: Context) -> Result:
         """values: num_trained, and as many steps; replacement, the largest change of the loss in the mean over draws,
         at any training, new or test point and either sign; distance, the largest distance of the weights in the mean
         over draws; replacement bound; tight replacement and tight bound, of the case built to be tight."""
@@ -125,7 +125,7 @@ class SgdStability(Calculation):
         change = distance = 0.0
         places = permutation(stream(self.seed, "replaced"), n)[: self.replacements].tolist()
         for number, place in enumerate(places):
-            on_stage("replacements", number / len(places))
+            context.on_stage("replacements", number / len(places))
             own = Replacement(inputs[:n], signs[:n], place, inputs[n + place], float(signs[n + place]))
             weights, moved = coupled_weights(own, sizes, draws)
             change = max(change, float(np.abs(loss_changes(weights, moved, points).mean(axis=0)).max()))

@@ -8,7 +8,7 @@ from typing import ClassVar
 from byrote.data.dataset import Dataset
 from byrote.data.subsets import subset
 from byrote.models.matching import matched_width
-from byrote.theory.calculation import OnStage, Result
+from byrote.theory.calculation import Context, Result
 from byrote.theory.complexity.random_labels import (
     RandomLabels,
     best_accuracy,
@@ -42,7 +42,7 @@ class FittingWidth(RandomLabels):
     def label(self) -> str:
         return f"{self.model}, n = {self.n_train:,}, seed {self.seed}"
 
-    def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:
+    def compute(self, data: Dataset, context: Context) -> Result:
         """values: d (of what the network sees); of the smallest size that fits fitting_model, parameters,
         steps_to_interpolate ("" and NaN if none does); of the largest found too small, if any, too_small_model,
         too_small_parameters, too_small_accuracy (the best along its run) and too_small_stop; limit_steps (the most any
@@ -55,7 +55,13 @@ class FittingWidth(RandomLabels):
             if model not in tried:
                 stage = f"trying {model}"
                 (tried[model],) = fit_random_labels(
-                    model, self.recipe, points, [self.seed], device=device, on_stage=on_stage, stage=stage
+                    model,
+                    self.recipe,
+                    points,
+                    [self.seed],
+                    device=context.device,
+                    on_stage=context.on_stage,
+                    stage=stage,
                 )
             return tried[model].interpolated
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from byrote.data.dataset import Dataset
 from byrote.data.subsets import subset
-from byrote.theory.calculation import OnStage, Result
+from byrote.theory.calculation import Context, OnStage, Result
 from byrote.theory.complexity.bits import memorised_bits
 from byrote.theory.complexity.random_labels import (
     RandomLabels,
@@ -48,7 +48,7 @@ class LargestN(RandomLabels):
     def label(self) -> str:
         return f"{self.model}, up to n = {self.n_train:,}, seed {self.seed}"
 
-    def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:
+    def compute(self, data: Dataset, context: Context) -> Result:
         """values: largest_n (NaN if not even the smallest n is fitted), and of the smallest n found too large (NaN if
         all are fitted): next_n, next_accuracy, next_gain (of running accuracy over the last fifth of the runs) and
         next_stop; bits (the most memorised at any n), bits_n (where), bits_per_parameter, bits_growth (the factor
@@ -60,7 +60,7 @@ class LargestN(RandomLabels):
         def fits(index: int) -> bool:
             n = grid[index]
             if n not in probes:
-                probes[n] = self._probe(data, n, device, on_stage)
+                probes[n] = self._probe(data, n, context.device, context.on_stage)
             return probes[n].fitted
 
         low, high = -1, 0

@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from byrote.data.dataset import Dataset
-from byrote.theory.calculation import OnStage, Result
+from byrote.theory.calculation import Context, Result
 from byrote.theory.complexity.rademacher import deviation
 from byrote.theory.complexity.random_labels import (
     RandomLabels,
@@ -42,14 +42,20 @@ class ReachedComplexity(RandomLabels):
     def label(self) -> str:
         return f"{self.model}, n = {self.n_train:,}, seed {self.seed}"
 
-    def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:
+    def compute(self, data: Dataset, context: Context) -> Result:
         """values: complexity (the mean over draws), low (below R with a chance of 0.95), high (1, the trivial limit),
         standard_deviation over the draws, num_draws, num_interpolated, num_interrupted, parameters, failed_checks.
         arrays: correlations [draws]."""
         flips = coin_flips(data, self.n_train, self.data_seed)
         seeds = [self.seed * self.draws + draw for draw in range(self.draws)]
         outcomes = fit_random_labels(
-            self.model, self.recipe, flips, seeds, device=device, on_stage=on_stage, stage=f"{self.draws} draws"
+            self.model,
+            self.recipe,
+            flips,
+            seeds,
+            device=context.device,
+            on_stage=context.on_stage,
+            stage=f"{self.draws} draws",
         )
         correlations = np.array([2 * best_accuracy(outcome) - 1 for outcome in outcomes])
         mean = float(correlations.mean())

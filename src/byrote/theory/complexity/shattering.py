@@ -17,7 +17,7 @@ from jaxtyping import Int64
 from byrote.data.corruptions.application import apply_corruptions
 from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset, Split
-from byrote.theory.calculation import OnStage, Result
+from byrote.theory.calculation import Context, Result
 from byrote.theory.complexity.random_labels import (
     RandomLabels,
     best_accuracy,
@@ -55,7 +55,7 @@ class Shattering(RandomLabels):
     def _numbers(self) -> range:
         return range(self.first, min(self.first + BLOCK, 2**self.n_train))
 
-    def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:
+    def compute(self, data: Dataset, context: Context) -> Result:
         """values: num_labelings, num_fitted (all labels right), complexity (the mean of twice the accuracy minus 1),
         num_interrupted (of those not fitted), parameters, failed_checks. arrays: mistakes [num_labelings]."""
         flips = coin_flips(data, self.n_train, self.data_seed)
@@ -69,7 +69,7 @@ class Shattering(RandomLabels):
             seeds = seeds_of_labelings(self.n_train, self.seed + attempt)[self.first + pending].tolist()
             stage = f"try {attempt + 1}, {len(seeds)} labelings"
             last = fit_random_labels(
-                self.model, self.recipe, flips, seeds, device=device, on_stage=on_stage, stage=stage
+                self.model, self.recipe, flips, seeds, device=context.device, on_stage=context.on_stage, stage=stage
             )
             wrong = [round((1 - best_accuracy(outcome)) * self.n_train) for outcome in last]
             mistakes[pending] = np.minimum(mistakes[pending], wrong)

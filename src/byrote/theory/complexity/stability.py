@@ -27,7 +27,7 @@ from jaxtyping import Float64, Int64
 
 from byrote.data.dataset import Dataset
 from byrote.randomness import permutation, stream
-from byrote.theory.calculation import OnStage, Result, Value
+from byrote.theory.calculation import Context, OnStage, Result, Value
 from byrote.theory.complexity.random_labels import failed_checks
 from byrote.theory.measures.trained import trained_network
 from byrote.theory.trained_calculation import Labels, TrainedOnLabels
@@ -84,7 +84,7 @@ class ReplacementStability(TrainedOnLabels):
         """Of the examples that are replaced, one in each run."""
         return permutation(stream(self.seed, "replaced"), self.n_train)[: self.replacements]
 
-    def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:
+    def compute(self, data: Dataset, context: Context) -> Result:
         """values: of all runs num_runs, num_fitted, num_diverged, failed_checks, replicas and num_steps; of the one in
         which nothing is replaced n_train, num_classes, parameters, train_accuracy and test_accuracy, and for each of
         LOSSES its mean `LOSS train` over the training examples, `LOSS unseen` over new examples with labels of the same
@@ -100,8 +100,8 @@ class ReplacementStability(TrainedOnLabels):
         """
         reference, places = self.reference, self.places
         replaced = [reference.model_copy(update={"replaced": int(place)}) for place in places]
-        points = _Points.of([reference, *replaced], data, device)
-        families = _families(reference, replaced, data, device)
+        points = _Points.of([reference, *replaced], data, context.device)
+        families = _families(reference, replaced, data, context.device)
         outcomes: list[TrainOutcome] = []
         unchanged: list[np.ndarray] = []
         changes = np.empty((len(LOSSES), len(places), points.num))
@@ -110,7 +110,7 @@ class ReplacementStability(TrainedOnLabels):
             befores: list[np.ndarray] = []
             afters: dict[int, np.ndarray] = {}
             for group in family:
-                for outcome in _trained(group, data, device, len(outcomes), num_runs, on_stage):
+                for outcome in _trained(group, data, context.device, len(outcomes), num_runs, context.on_stage):
                     losses, place = points.losses(outcome, data), outcome.spec.replaced
                     if place is None:
                         befores.append(losses)

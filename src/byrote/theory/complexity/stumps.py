@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float64, Int64, Shaped
 from byrote.data.dataset import Dataset
 from byrote.data.subsets import subset
 from byrote.randomness import stream
-from byrote.theory.calculation import Calculation, OnStage, Result
+from byrote.theory.calculation import Calculation, Context, Result
 from byrote.theory.complexity.rademacher import HypothesisClass, massart_bound, rademacher_complexity
 from byrote.training.spec import Count, Seed
 
@@ -89,10 +89,10 @@ class StumpComplexity(Calculation):
     def label(self) -> str:
         return f"decision stumps, n = {self.n_train:,}"
 
-    def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:  # noqa: ARG002
+    def compute(self, data: Dataset, context: Context) -> Result:
         """values: complexity, low, high, upper_bound (Massart's), num_draws, is_exact."""
         inputs = subset(data, self.n_train, self.data_seed).train.inputs
-        on_stage("stumps", 0.0)
+        context.on_stage("stumps", 0.0)
         stumps = Stumps(inputs.reshape(len(inputs), -1))
         found = rademacher_complexity(stumps, draws=self.draws, seed=self.seed)
         return Result(

@@ -20,7 +20,7 @@ from byrote.data.dataset import Dataset
 from byrote.data.subsets import stratified_rows
 from byrote.errors import UserError
 from byrote.randomness import stream
-from byrote.theory.calculation import Calculation, OnStage, Result, Value
+from byrote.theory.calculation import Calculation, Context, OnStage, Result, Value
 from byrote.theory.kernels.distinct_inputs import DistinctInputs
 from byrote.theory.kernels.feature_maps import mapped_inputs
 from byrote.theory.kernels.interpolants import (
@@ -61,7 +61,7 @@ class ImplicitBias(Calculation):
     def label(self) -> str:
         return f"descent and other interpolants, n = {self.n_train:,}"
 
-    def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:  # noqa: ARG002
+    def compute(self, data: Dataset, context: Context) -> Result:
         """values: num_centers, n_test, num_classes, width, relative_width, hessian_difference (see below), and for X in
         DESCENTS X_distance and X_residual, at the end.
 
@@ -79,9 +79,11 @@ class ImplicitBias(Calculation):
         labels, test_labels = (torch.from_numpy(split.true_labels) for split in (few.train, few.test))
         labels = labels[: self.n_train]
         trial = Trial.of(labels.numpy(), data.num_classes, self.data_seed)
-        unit, widths = climb_widths(WIDTHS, points, trial, self.data_seed, partial(on_stage, "choosing the width"))
+        unit, widths = climb_widths(
+            WIDTHS, points, trial, self.data_seed, partial(context.on_stage, "choosing the width")
+        )
         width = widths.best_first_then_smaller()[0]
-        on_stage("interpolants", 0.0)
+        context.on_stage("interpolants", 0.0)
         space = coordinates(gram(Gaussian(width * unit), torch.cat([points, test_points])))
         inputs, centers, test_inputs = space.split([self.n_train, self.n_train, len(test_points)])
         one_hot = torch.nn.functional.one_hot(labels, data.num_classes).double()
@@ -89,7 +91,7 @@ class ImplicitBias(Calculation):
         found = interpolants(
             inputs, labels, test_inputs, test_labels, centers, num_classes=data.num_classes, seed=self.data_seed
         )
-        descents = self._descents(inputs, one_hot, found[0].norm, on_stage)
+        descents = self._descents(inputs, one_hot, found[0].norm, context.on_stage)
         values: dict[str, Value] = {
             "num_centers": len(centers),
             "n_test": len(test_points),

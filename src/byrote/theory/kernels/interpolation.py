@@ -23,7 +23,7 @@ from byrote.data.dataset import Dataset
 from byrote.data.memory import free_memory
 from byrote.data.subsets import subset
 from byrote.errors import UserError
-from byrote.theory.calculation import Calculation, OnStage, Result
+from byrote.theory.calculation import Calculation, Context, OnStage, Result
 from byrote.theory.kernels.cholesky import Factor, NotPositiveDefinite, condition, factorize, restore, solve
 from byrote.theory.kernels.distinct_inputs import DistinctInputs
 from byrote.theory.kernels.exact import matrix_bytes, sizes_of
@@ -62,7 +62,7 @@ class KernelInterpolation(Calculation):
     def label(self) -> str:
         return f"{self.features.replace('-', ' ')}, n = {self.n_train:,}"
 
-    def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:
+    def compute(self, data: Dataset, context: Context) -> Result:
         """values: num_features, num_distinct (inputs), n_test, num_classes, n_validation, scale (mean diagonal of the
         kernel matrix); width, and relative_width to the median distance (NaN for kernels without); relative_ridge to
         scale (NaN without l2).
@@ -76,23 +76,23 @@ class KernelInterpolation(Calculation):
         """
         data = subset(data, self.n_train, self.data_seed)
         distinct = DistinctInputs.of(data.train.inputs)
-        _require_memory(len(distinct.rows), device)
+        _require_memory(len(distinct.rows), context.device)
         kept = replace(data, train=data.train.take(distinct.rows))
         trial = Trial.of(kept.train.true_labels, data.num_classes, self.data_seed)
         draws = [corrupt(data, "random-labels", seed=seed).train.labels for seed in range(self.label_draws)]
         labellings = [data.train.true_labels, *draws]
         means = [distinct.mean_targets(labels, data.num_classes) for labels in labellings]
-        targets = torch.from_numpy(np.concatenate(means, axis=1)).double().to(device)
-        machines, widths = self._machines(kept, trial, device, on_stage)
-        relative_width, machine, factor, interpolating = _widest(machines, targets, on_stage)
+        targets = torch.from_numpy(np.concatenate(means, axis=1)).double().to(context.device)
+        machines, widths = self._machines(kept, trial, context.device, context.on_stage)
+        relative_width, machine, factor, interpolating = _widest(machines, targets, context.on_stage)
         fits = [interpolating]
-        scale, rows = float(factor.diagonal.double().mean()), torch.from_numpy(trial.rows).to(device)
+        scale, rows = float(factor.diagonal.double().mean()), torch.from_numpy(trial.rows).to(context.device)
         ridges, relative_ridge = Ladder(), math.nan
         if self.with_ridge:
             ridges = climb(
                 RIDGES,
                 lambda ridge: trial.error(_submatrix(factor, rows), ridge * scale),
-                partial(on_stage, "choosing the strength of l2"),
+                partial(context.on_stage, "choosing the strength of l2"),
             )
             relative_ridge = ridges.best_first_then_smaller()[0]
             ridge = relative_ridge * scale
@@ -100,10 +100,10 @@ class KernelInterpolation(Calculation):
             added = torch.from_numpy(ridge / distinct.counts).to(targets)
             matrix = restore(factor)
             matrix.diagonal().add_(added)
-            factor = factorize(matrix, on_progress=partial(on_stage, "factorising with l2"))
-            fits.append(_Fit.of(factor, targets, added, ridge, on_stage))
+            factor = factorize(matrix, on_progress=partial(context.on_stage, "factorising with l2"))
+            fits.append(_Fit.of(factor, targets, added, ridge, context.on_stage))
         alpha = torch.cat([fit.alpha for fit in fits], dim=1).to(factor.array)
-        outputs = machine.test_values(alpha, partial(on_stage, "values at test inputs")).chunk(len(fits), dim=1)
+        outputs = machine.test_values(alpha, partial(context.on_stage, "values at test inputs")).chunk(len(fits), dim=1)
         parts = [fit.read(own, distinct, labellings, data.num_classes) for fit, own in zip(fits, outputs, strict=True)]
         arrays = {f"fit_{name}": np.concatenate([part[name] for part in parts]) for name in parts[0]}
         for name, ladder in (("width", widths), ("ridge", ridges)):

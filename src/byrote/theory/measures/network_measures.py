@@ -7,7 +7,7 @@ from functools import partial
 from typing import ClassVar
 
 from byrote.data.dataset import Dataset
-from byrote.theory.calculation import OnStage, Result, Value
+from byrote.theory.calculation import Context, Result, Value
 from byrote.theory.measures.catalog import MEASURES
 from byrote.theory.measures.measure import VERSION, MeasureFunction, why_not
 from byrote.theory.measures.pac_bayes import NUM_DRAWS, NUM_STEPS, pac_bayes_bound
@@ -36,23 +36,23 @@ class NetworkMeasures(TrainedOnLabels):
         own = {name: getattr(self, name) for name in ("model", "n_train", "seed", "data_seed")}
         return TrainSpec.model_validate(self.recipe.model_dump() | own | {"corruptions": self.corruptions})
 
-    def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:
+    def compute(self, data: Dataset, context: Context) -> Result:
         """values: of the run, n_train, num_classes, train_accuracy, test_accuracy, generalization_gap, fitted,
         interpolated, epochs_run, stop_reason and failed_checks; and each measure by its name, NaN where it does not
         exist, with the reason as `NAME (why not)`: the network's architecture, or what went wrong with it."""
 
         def report(progress: Progress) -> None:
             limit, done = (spec.steps, progress.step) if spec.steps else (spec.epochs, progress.epoch)
-            on_stage("training", min(done / limit, 1.0))
+            context.on_stage("training", min(done / limit, 1.0))
 
         spec = self.spec
-        (outcome,) = train([spec], data, device=device, keep_weights=True, on_progress=report)
+        (outcome,) = train([spec], data, device=context.device, keep_weights=True, on_progress=report)
         values = _of_run(outcome)
         if outcome.stop_reason == "non-finite loss":
             return Result(values | dict.fromkeys(MEASURES, math.nan))
         network, seen = trained_network(outcome, data), training_set(spec, data)
         for number, (name, measure) in enumerate(MEASURES.items()):
-            on_stage(measure.title, number / len(MEASURES))
+            context.on_stage(measure.title, number / len(MEASURES))
             try:
                 values[name] = self._function(name)(network, outcome.initial_state or {}, seen, outcome)
             except Exception as error:  # of whatever the user's own modules make of it: the others are kept

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from byrote.data.dataset import Dataset, Split
 from byrote.data.subsets import subset
 from byrote.errors import UserError
-from byrote.theory.calculation import Calculation, OnStage, Result, Value
+from byrote.theory.calculation import Calculation, Context, OnStage, Result, Value
 from byrote.theory.memorizers.hyperplane_memorizer import hyperplane_memorizer
 from byrote.theory.memorizers.labelled_points import randomly_labelled
 from byrote.theory.memorizers.memorizer import deep_memorizer, memorizer
@@ -47,16 +47,16 @@ class BuiltNetwork(Calculation):
     def label(self) -> str:
         return f"{self.construction}, n = {self.n_train:,}, seed {self.seed}"
 
-    def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:
+    def compute(self, data: Dataset, context: Context) -> Result:
         """values: n (distinct points), d, num_classes, num_weights (free ones), num_connections (the weights of the
         same network with none shared), num_units, depth, largest_weight, accuracy and largest_error of the ordinary
         float64 forward pass over all n points; where there are any, width (of the widest layer), relative_gap (of
         projections), slabs, thinnest_slab; and of the two-layer network test_accuracy_true_labels, what it makes of the
         test set once it has memorised the true labels."""
-        on_stage("building", 0.0)
+        context.on_stage("building", 0.0)
         points = randomly_labelled(data, self.n_train, seed=self.seed, data_seed=self.data_seed)
         network, figures = _BUILDERS[self.construction](points.inputs, points.labels, self.seed)
-        outputs = _forward(network, points.inputs, device, on_stage)
+        outputs = _forward(network, points.inputs, context.device, context.on_stage)
         values: dict[str, Value] = {
             "n": len(points),
             "d": points.inputs[0].size,

@@ -16,7 +16,7 @@ from byrote.data.subsets import subset
 from byrote.errors import UserError
 from byrote.models.catalog import build_model
 from byrote.randomness import permutation, stream
-from byrote.theory.calculation import OnStage, Result
+from byrote.theory.calculation import Context, OnStage, Result
 from byrote.theory.memorizers.override import override
 from byrote.theory.trained_calculation import TrainedCalculation
 from byrote.training.engine import train
@@ -42,7 +42,7 @@ class Manipulation(TrainedCalculation):
     def label(self) -> str:
         return f"override of {self.num_chosen:,}, {self.model}, n = {self.n_train:,}, seed {self.seed}"
 
-    def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:
+    def compute(self, data: Dataset, context: Context) -> Result:
         """values: parameters (of the network), weights_added, num_as_wanted of the chosen, num_others (further test
         examples) and others_changed, test_accuracy before and overridden_test_accuracy after, half_width (the tents',
         as a share of the range of projections), largest_change of an output, fitted, train_accuracy, failed_checks.
@@ -52,7 +52,7 @@ class Manipulation(TrainedCalculation):
             UserError: the network has fewer than `num_chosen` test examples right.
         """
         points = subset(data, self.n_train, self.data_seed)
-        outcome = self._trained(points, device, on_stage)
+        outcome = self._trained(points, context.device, context.on_stage)
         spec = outcome.spec
         network = build_model(
             spec.model,
@@ -62,7 +62,7 @@ class Manipulation(TrainedCalculation):
         )
         network.load_state_dict(outcome.final_state or {})
         network.eval()
-        on_stage("test set", 0.0)
+        context.on_stage("test set", 0.0)
         _, test = preprocess(points, spec.preprocessing, spec.crop)
         inputs = test.gather(torch.arange(len(test)), torch.float32)
         before = _predictions(network, inputs)

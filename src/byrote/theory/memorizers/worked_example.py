@@ -9,7 +9,7 @@ import torch
 from scipy.linalg import solve_triangular
 
 from byrote.data.dataset import Dataset
-from byrote.theory.calculation import Calculation, OnStage, Result
+from byrote.theory.calculation import Calculation, Context, Result
 from byrote.theory.memorizers.labelled_points import randomly_labelled
 from byrote.theory.memorizers.memorizer import memorizer
 from byrote.training.spec import Count, Seed
@@ -33,7 +33,7 @@ class WorkedExample(Calculation):
     def label(self) -> str:
         return f"worked example, n = {self.num_points}, seed {self.seed}"
 
-    def compute(self, data: Dataset, *, device: str, on_stage: OnStage) -> Result:  # noqa: ARG002
+    def compute(self, data: Dataset, context: Context) -> Result:  # noqa: ARG002
         """values: n, d, num_weights, largest_error, solution_difference (between the weights by forward substitution in
         the matrix and those of the network, relative to the largest). arrays, points in the order of their projections:
         inputs, targets, projections, thresholds, matrix [n n], weights (by forward substitution), outputs (of the

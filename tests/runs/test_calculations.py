@@ -17,7 +17,7 @@ from squares import DATA, Square, Squares, made
 
 from byrote.data.dataset import Dataset
 from byrote.errors import StoreError
-from byrote.runs.calculate import CalculationsFailed, calculate
+from byrote.runs.run import RunsFailed, run
 from byrote.runs.store import Store
 
 
@@ -28,14 +28,14 @@ def _nothing_made_yet() -> None:
 
 def test_results_come_in_the_order_of_the_plan_whole(store):
     stages: list[tuple[str, str, float]] = []
-    results = calculate(
+    results = run(
         Squares([3, 1, 2]),
         store,
         device="cpu",
-        on_stage=lambda calculation, stage, share: stages.append((calculation.label, stage, share)),
+        on_progress=lambda at: stages.append((at.calculation.label, at.name, at.share)),
     )
     assert [result.values["square"] for result in results] == [9, 1, 4]
-    assert [result.calculation for result in results] == Squares([3, 1, 2]).plan()
+    assert [result.calculation for result in results] == Squares([3, 1, 2]).tasks()
     assert np.isnan(results[0].values["missing"])
     np.testing.assert_array_equal(results[0].arrays["upto"], [0, 1, 2])
     assert results[0].environment["device"] == "cpu"
@@ -45,54 +45,50 @@ def test_results_come_in_the_order_of_the_plan_whole(store):
 def test_what_is_stored_is_not_computed_again(store):
     new: list[int] = []
     lines: list[str] = []
-    calculate(Squares([1, 2]), store)
+    run(Squares([1, 2]), store)
     made.clear()
-    calculate(
-        Squares([2, 3]), store, on_log=lines.append, on_computed=lambda result: new.append(result.values["square"])
-    )
+    run(Squares([2, 3]), store, on_log=lines.append, on_result=lambda result: new.append(result.values["square"]))
     assert made == [3]
     assert new == [9]
     assert lines == ["1 of 2 calculations are in the store already"]
 
 
 def test_other_data_or_another_version_is_another_calculation(store, monkeypatch):
-    calculate(Squares([2]), store)
+    run(Squares([2]), store)
     other = Dataset("four other points", DATA.test, DATA.train.take(np.arange(3)), DATA.class_names)
-    calculate(Squares([2], other), store)
+    run(Squares([2], other), store)
     monkeypatch.setattr(Square, "version", 2)
-    calculate(Squares([2]), store)
+    run(Squares([2]), store)
     assert made == [2, 2, 2]
 
 
 def test_a_failure_leaves_the_rest(store):
-    with pytest.raises(
-        CalculationsFailed, match=r"1 of 3 calculations failed.*the square of -1.*-1 is negative"
-    ) as info:
-        calculate(Squares([1, -1, 2]), store)
+    with pytest.raises(RunsFailed, match=r"1 of 3 calculations failed.*the square of -1.*-1 is negative") as info:
+        run(Squares([1, -1, 2]), store)
     assert [result.values["square"] for result in info.value.results] == [1, 4]
     assert "ArithmeticError" in info.value.failures[0].trace
 
 
 def test_a_store_without_calculations_is_an_ordinary_store(store):
-    assert store.computed({"key": Square(number=1)}) == []
-    assert calculate(Squares([]), store) == []
+    assert store.results({"key": Square(number=1)}) == {}
+    assert run(Squares([]), store) == []
 
 
 def test_a_result_is_stored_once(store):
-    (result,) = calculate(Squares([2]), store)
-    assert not store.put_computed(result)
+    (result,) = run(Squares([2]), store)
+    assert not store.put(result)
 
 
 def test_a_damaged_result_says_so_and_is_made_again(store, tmp_path):
-    (result,) = calculate(Squares([2]), store)
+    (result,) = run(Squares([2]), store)
     with sqlite3.connect(tmp_path / "runs.db") as connection:
         connection.execute("update byrote_calculations set \"values\" = replace(\"values\", '4', '5')")
     with pytest.raises(StoreError, match="is damaged"):
-        store.computed({result.key: result.calculation})
+        store.results({result.key: result.calculation})
     lines = []
-    (again,) = calculate(Squares([2]), store, on_log=lines.append)
+    (again,) = run(Squares([2]), store, on_log=lines.append)
     assert again.values == result.values
-    assert lines == ["damaged calculations in the store: 1, which are made again"]
+    assert lines == ["1 damaged calculation in the store: made again"]
 
 
 def test_a_killed_process_loses_only_what_it_was_computing(tmp_path):
@@ -104,16 +100,16 @@ def test_a_killed_process_loses_only_what_it_was_computing(tmp_path):
             import sys, time
             sys.path[:0] = [{str(Path(__file__).parents[1])!r}]
             import squares as t
-            from byrote.runs.calculate import calculate
+            from byrote.runs.run import run
             from byrote.runs.store import Store
             compute = t.Square.compute
-            def slow(self, data, **options):
+            def slow(self, data, context):
                 if self.number == 2 and sys.argv[1] == "slow":
                     print("at 2", flush=True)
                     time.sleep(600)
-                return compute(self, data, **options)
+                return compute(self, data, context)
             t.Square.compute = slow
-            results = calculate(t.Squares([1, 2]), Store({str(tmp_path / "runs.db")!r}, lease_seconds=2.0))
+            results = run(t.Squares([1, 2]), Store({str(tmp_path / "runs.db")!r}, lease_seconds=2.0))
             print(t.made, [r.values["square"] for r in results], flush=True)
             """
         )
@@ -135,7 +131,7 @@ def test_a_killed_process_loses_only_what_it_was_computing(tmp_path):
 
 
 def test_stores_of_one_file_share_results(tmp_path):
-    calculate(Squares([2]), Store(tmp_path / "runs.db"))
+    run(Squares([2]), Store(tmp_path / "runs.db"))
     made.clear()
-    calculate(Squares([2]), Store(tmp_path / "runs.db"))
+    run(Squares([2]), Store(tmp_path / "runs.db"))
     assert made == []
