@@ -15,7 +15,11 @@ SIGNIFICANCE = 1e-6
 
 @dataclass(frozen=True)
 class Check:
-    """One self-verification of a run. A failed check blocks every conclusion drawn from the run."""
+    """One self-verification of a run. A failed check blocks every conclusion drawn from the run.
+
+    >>> Check("labels fixed", True, "digest of the training labels: 1f3a at the first epoch and at the last").passed
+    True
+    """
 
     name: str
     passed: bool

@@ -36,6 +36,7 @@ class EpochAugmentation:
     def of_epoch(
         cls, name: str, function: Augmentation, seeds: Sequence[int], epoch: int, device: str
     ) -> EpochAugmentation:
+        """That of replicas with these seeds in one epoch."""
         keys = [stream_seed(seed, "augmentation", epoch) for seed in seeds]
         return cls(name, function, torch.tensor(keys, device=device))
 

@@ -44,6 +44,7 @@ def data_checks(spec: TrainSpec, clean: Dataset, corrupted: Dataset) -> list[Che
 
 
 def digest(*arrays: Shaped[np.ndarray, ...]) -> str:
+    """SHA-256 of the values, shapes and types of all arrays, in their order."""
     whole = hashlib.sha256()
     for array in arrays:
         whole.update(f"{array.dtype.str}{array.shape}".encode())
@@ -52,6 +53,7 @@ def digest(*arrays: Shaped[np.ndarray, ...]) -> str:
 
 
 def same_labels(before: str, after: str) -> Check:
+    """Of digests of a run's training labels: they must be what they were."""
     return Check(
         "labels fixed", before == after, f"digest of the training labels: {before[:12]} at the first epoch, "
         f"{after[:12]} at the last; expected the same"

@@ -45,15 +45,18 @@ class SplitTensors:
         return self.inputs.fetch(self.rows.gather(1, examples).flatten(), whole=whole)
 
     def shaped(self, batch: Shaped[Tensor, "M ..."], examples: Int64[Tensor, "R B"]) -> Shaped[Tensor, "R B ..."]:
+        """What was made of the pixels that `fetch` gave for `examples`, by replica."""
         if self._are_shared(examples):
             return batch.expand(len(examples), *batch.shape)
         return batch.reshape(*examples.shape, *batch.shape[1:])
 
     @property
     def num_examples(self) -> int:
+        """N, of each replica."""
         return self.labels.shape[1]
 
     def keep(self, kept: Sequence[int]) -> SplitTensors:
+        """That of the replicas at these positions."""
         on_home, on_device = (torch.tensor(kept, device=tensor.device) for tensor in (self.rows, self.labels))
         rows = self.rows[: len(kept)] if self.rows.stride(0) == 0 else self.rows[on_home]
         return SplitTensors(self.inputs, rows, self.labels[on_device], self.true_labels[on_device])
@@ -178,6 +181,7 @@ def token_hint(data: Dataset, error: Exception) -> str:
 
 
 def labels_digest(split: SplitTensors, replica: int) -> str:
+    """Of the labels that this replica is trained on: equal as long as nothing changes them."""
     return digest(split.labels[replica].cpu().numpy())
 
 

@@ -56,6 +56,17 @@ def train(
     run takes its own subset, corruption and preprocessing. A group that cannot be stacked is trained one by one, and
     the log says why.
 
+    >>> import byrote
+    >>> specs = [TrainSpec(model="mlp-1x16", n_train=60, learning_rate=0.1, seed=seed) for seed in range(2)]
+    >>> [outcome.stop_reason for outcome in train(specs, byrote.load("digits"), device="cpu")]
+    ['interpolated', 'interpolated']
+
+    Args:
+        device: auto, cpu, cuda, cuda:N or mps.
+        keep_weights: whether outcomes have `initial_state` and `final_state`.
+        on_progress: called at the end of every epoch, and about twice a second within long ones.
+        on_log: called with sentences that a user should know of.
+
     Raises:
         UserError: a model, optimiser or crop that does not go with the data, or specs that differ in anything else.
     """

@@ -88,10 +88,12 @@ def loss_per_replica(logits: Float[Tensor, "R B K"], labels: Int64[Tensor, "R B"
 
 
 def to_numpy(values: Shaped[Tensor, " R"]) -> Float[np.ndarray, " R"]:
+    """In float64."""
     return values.detach().cpu().double().numpy()
 
 
 def share_equal(a: Int64[Tensor, "R B"], b: Int64[Tensor, "R B"]) -> Float[np.ndarray, " R"]:
+    """Of each replica's B numbers, the share that are the same in both."""
     return to_numpy((a == b).sum(1)) / a.shape[1]
 
 

@@ -46,7 +46,14 @@ EARLY_COLUMNS = (
 
 @dataclass(frozen=True, eq=False)
 class TrainOutcome:
-    """A finished run. Accuracies are fractions; times are in seconds, epochs and optimiser steps."""
+    """A finished run. Accuracies are fractions; times are in seconds, epochs and optimiser steps.
+
+    >>> import byrote
+    >>> spec = TrainSpec(model="mlp-1x16", n_train=60, learning_rate=0.1)
+    >>> (outcome,) = byrote.train([spec], byrote.load("digits"), device="cpu")
+    >>> outcome.train_accuracy, outcome.fitted, len(outcome.curve["train_loss"]) == outcome.epochs_run
+    (1.0, True, True)
+    """
 
     key: str
     spec: TrainSpec
@@ -132,10 +139,12 @@ class TrainOutcome:
 
     @property
     def fitted(self) -> bool:
+        """Whether training accuracy was 0.99 of the ceiling or more after some epoch."""
         return self.steps_to_fit is not None
 
     @property
     def interpolated(self) -> bool:
+        """Whether training accuracy was all of the ceiling after some epoch."""
         return self.steps_to_interpolate is not None
 
     @property
@@ -154,12 +163,21 @@ class TrainOutcome:
 
     @property
     def failed_checks(self) -> tuple[Check, ...]:
+        """Those that block every conclusion; () of a sound run."""
         return tuple(check for check in self.checks if not check.passed)
 
 
 @dataclass(frozen=True, eq=False)
 class Progress:
-    """Where a group stands; sent at the end of every epoch, and about twice a second within long ones."""
+    """Where a group stands; sent at the end of every epoch, and about twice a second within long ones.
+
+    >>> import byrote
+    >>> seen = []
+    >>> spec = TrainSpec(model="mlp-1x16", n_train=60, steps=2)
+    >>> _ = list(byrote.train([spec], byrote.load("digits"), device="cpu", on_progress=seen.append))
+    >>> seen[-1].epoch, seen[-1].step, seen[-1].running_accuracy.shape
+    (2, 2, (1,))
+    """
 
     specs: tuple[TrainSpec, ...]
     """The replicas still training, in the order of the arrays below."""

@@ -33,6 +33,7 @@ def state_of(generator: Any) -> Any:
 
 
 def restore(generator: Any, state: Any) -> None:
+    """Lets the generator go on from where it was at `state_of`."""
     if isinstance(generator, random.Random):
         generator.setstate(state)
     elif isinstance(generator, np.random.Generator):

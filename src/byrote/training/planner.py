@@ -101,6 +101,7 @@ def hardware(device: str) -> str:
 
 
 def is_convolutional(network: torch.nn.Module) -> bool:
+    """Whether some of its weights have four axes or more, as those of convolutions of images do."""
     return any(parameter.ndim >= 4 for parameter in network.parameters())
 
 

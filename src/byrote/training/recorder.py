@@ -30,9 +30,11 @@ class Recorder:
         self._early: list[list[dict[str, float]]] = [[] for _ in range(num_replicas)]
 
     def add_epoch(self, runs: Sequence[int], figures: dict[str, np.ndarray | float | int]) -> None:
+        """A row of the curve for each of `runs`; arrays have one figure for each, other figures are of all."""
         _append(self._curves, runs, figures)
 
     def add_early(self, runs: Sequence[int], figures: dict[str, np.ndarray | float | int]) -> None:
+        """A row of the early record, likewise."""
         _append(self._early, runs, figures)
 
     def amend_epoch(self, run: int, figures: dict[str, float]) -> None:
@@ -40,9 +42,11 @@ class Recorder:
         self._curves[run][-1] |= figures
 
     def curve(self, run: int) -> dict[str, np.ndarray]:
+        """CURVE_COLUMNS of one run, an entry an epoch; NaN where nothing was recorded."""
         return _columns(self._curves[run], CURVE_COLUMNS)
 
     def early(self, run: int) -> dict[str, np.ndarray]:
+        """EARLY_COLUMNS of one run, likewise."""
         return _columns(self._early[run], EARLY_COLUMNS)
 
 
@@ -69,15 +73,18 @@ class StepProbe:
         return figures
 
     def after_step(self, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Figures of the change since `before_step`, which measured."""
         moved = [p.detach() - before for p, before in zip(parameters.values(), self._before, strict=True)]
         self._before = []
         return {"update_norm": _inner(moved, moved).sqrt()}
 
     def distance(self, parameters: dict[str, Tensor]) -> Float[Tensor, " R"]:
+        """From the initial weights, as a Euclidean norm over all."""
         away = [p.detach() - start for p, start in zip(parameters.values(), self._initial, strict=True)]
         return _inner(away, away).sqrt()
 
     def keep(self, kept: Sequence[int]) -> None:
+        """Goes on with the replicas at these positions."""
         rows = list(kept)
         self._initial = [tensor[rows] for tensor in self._initial]
         if self._last_gradients is not None:

@@ -60,6 +60,7 @@ class ReplicaRun:
 
     @property
     def spec(self) -> TrainSpec:
+        """Of its origin."""
         return self.origin.spec
 
     @property

@@ -75,6 +75,7 @@ class Replicas:
                 view.grad = None if leaf.grad is None else leaf.grad[None]
 
     def clear_gradients(self) -> None:
+        """Of all weights, before the next step."""
         for tensor in (*self._leaves, *self.parameters.values()):
             tensor.grad = None
 

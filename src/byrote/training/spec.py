@@ -36,6 +36,16 @@ class Recipe(Record):
     """How a network is trained. The defaults are the paper's settings on CIFAR-10 for MLPs.
 
     In Python, `optimizer` also takes the class itself, `augmentation` and `schedule` the function itself.
+
+    >>> import torch
+    >>> recipe = Recipe(optimizer=torch.optim.RAdam, learning_rate=0.01, schedule="cosine", warmup_steps=50, steps=2000)
+    >>> recipe.optimizer, recipe.stop
+    ('RAdam', 'at_steps')
+    >>> recipe.changed(schedule="steps").decay
+    0.95
+
+    Raises:
+        UserError: a field that is not there, a value that it cannot take, or one that the recipe does not heed.
     """
 
     preprocessing: Preprocessing = "auto"
@@ -200,7 +210,15 @@ class Recipe(Record):
 
 
 class TrainSpec(Recipe):
-    """One run: a model, a corruption of the data, a recipe, and seeds. Frozen, hashable, validated."""
+    """One run: a model, a corruption of the data, a recipe, and seeds. Frozen, hashable, validated.
+
+    >>> spec = TrainSpec(model="mlp-1x512", corruptions=[{"name": "partial-labels", "rate": 0.4}], epochs=50)
+    >>> spec.corruption, spec.label_rate, spec.learning_rate
+    ('partial-labels', 0.4, 0.01)
+
+    Raises:
+        UserError: as of a Recipe; two corruptions of one kind; an example replaced with none held out.
+    """
 
     model: str
     """A catalogue name ("mlp-3x512"), FILE.py:NAME or package.module:NAME."""
