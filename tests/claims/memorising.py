@@ -150,7 +150,7 @@ SIMULATIONS = [
     Simulation(
         "strengths",
         costing,
-        [Claim(WORDS, PATTERN, COSTLY, COSTLY, CHEAP)],
+        [Claim(WORDS, PATTERN, COSTLY, CHEAP, CHEAP)],
         share=0.3,
         name="shrinks and costs",
     ),
