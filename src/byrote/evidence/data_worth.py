@@ -106,8 +106,9 @@ def sentence(worth: Worth, name: str) -> str:
     """In words: "random-crop is worth 1.8 times the data (95% interval 1.5 to 2.1; n = 1,000, 3 seeds)."."""
     fewest, most = worth.curve["n_train"].iloc[[0, -1]]
     # Beyond the curve its end is what bounds the factor, and the accuracy there is missed strictly.
-    gains = most >= worth.n_train if worth.low == math.inf else worth.low > 1
-    harms = fewest <= worth.n_train if worth.high == 0 else worth.high < 1
+    differ = worth.low != worth.high or worth.low in (0, math.inf)
+    gains = most >= worth.n_train if worth.low == math.inf else worth.low > 1 and differ
+    harms = fewest <= worth.n_train if worth.high == 0 else worth.high < 1 and differ
     times, reason = f"worth {_times(worth, worth.factor)} times the data", ""
     if worth.factor == math.inf:
         reason = (
@@ -124,8 +125,8 @@ def sentence(worth: Worth, name: str) -> str:
     if worth.num_seeds == 1:
         return f"{name} is {times} (n = {worth.n_train:,}; one seed, so no interval){reason}."
     interval = f"95% interval {_times(worth, worth.low)} to {_times(worth, worth.high)}"
-    if worth.low == worth.high and worth.low in (0, math.inf):
-        interval = "so is its whole 95% interval"
+    if worth.low == worth.high:
+        interval = "so is its whole 95% interval" if worth.low in (0, math.inf) else "seeds agree, so no interval"
     doubt = "" if gains or harms else ", which cannot be told from 1, no worth at all"
     verb = "does harm: it is" if harms else "is"
     return f"{name} {verb} {times} ({interval}; n = {worth.n_train:,}, {worth.num_seeds} seeds){doubt}{reason}."

@@ -14,6 +14,7 @@ from byrote.evidence.comparisons import Comparison, holm
 from byrote.evidence.data_worth import Worth, sentence
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.fitting_by_luck import by_luck, luck_in_words
+from byrote.evidence.seed_tests import LEAST_SEEDS
 from byrote.evidence.verdicts import LITTLE, SIGNIFICANCE, exceeds
 from byrote.studies.strengths.readings import (
     Capacity,
@@ -51,7 +52,8 @@ def shrinks(ladders: Ladders, runs: pd.DataFrame, name: str) -> Finding:
     read = [capacity for capacity in capacities if isinstance(capacity, Capacity)]
     compared = [gain for gain in gains if isinstance(gain, Comparison)]
     shrinkages = [read_shrinkage(ladders, runs, name, strength) for strength in strengths]
-    smaller = [shrinkage.high < 0 for shrinkage in shrinkages]
+    # Rungs are whole numbers: of two seeds, both are one lower by chance too often.
+    smaller = [shrinkage.high < 0 and ladders.num_seeds >= LEAST_SEEDS for shrinkage in shrinkages]
     # One strength that falls short by a little is noise if a stronger one does not.
     first = next((s for s in strengths if all(smaller[s - 1 :])), None)
     costs = next((s for s, sign in zip(strengths, _signs(compared), strict=True) if sign < 0), None)
@@ -74,9 +76,11 @@ def shrinks(ladders: Ladders, runs: pd.DataFrame, name: str) -> Finding:
     # That nothing is seen to shrink, or not before it costs, refutes it only where less than a rung is left open.
     unsettled = shrinkages[-1:] if costs is None else shrinkages[: costs - 1]
     hidden = any(not (shrinkage.low > -1 or shrinkage.high < 0) for shrinkage in unsettled)
-    if outcome == "not supported" and (hidden or ladders.num_seeds == 1):
+    if outcome == "not supported" and (hidden or ladders.num_seeds < LEAST_SEEDS):
         outcome = "no conclusion"
-        why += ", which noise may hide: " + ("three" if ladders.num_seeds < 3 else "more") + " seeds would tell"
+        why += (
+            ", which noise may hide: " + ("three" if ladders.num_seeds < LEAST_SEEDS else "more") + " seeds would tell"
+        )
     if costs is not None:
         why += f"; test accuracy first falls beyond noise at {ladders.label(name, costs)}"
     each = "; ".join(
