@@ -152,8 +152,12 @@ def test_what_is_trained_on_is_not_validated_on(trained: list[int], kept_out: li
 
 @pytest.mark.parametrize(("leaked", "passed"), [([], True), ([3], True), (range(59), True), (range(60), False)])
 def test_a_test_set_without_new_examples_fails(tiny: Dataset, leaked: list[int], passed: bool) -> None:
-    check = unseen(replace(tiny.test, origin="row {} of x"), np.array(leaked, dtype=np.int64))
+    check = unseen(replace(tiny.test, origin="row {} of x"), np.array(leaked, dtype=np.int64), 60)
     assert check.passed == passed
+    assert check.detail.endswith("at least one other")
+    repeated = unseen(tiny.test, np.array(leaked, dtype=np.int64), 40)
+    assert repeated.passed == passed
+    assert "40 of the 60 have inputs that differ: where equal ones are copies, intervals" in repeated.detail
     assert f"{len(leaked)} of 60 test examples have the input" in check.detail
     assert (f"the first is row {[*leaked, 0][0]} of x" in check.detail) == bool(len(leaked))
 

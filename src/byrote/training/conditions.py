@@ -118,7 +118,10 @@ def make_conditions(specs: Sequence[TrainSpec], data: Dataset, *, device: str, c
         train_ids, test_ids = input_ids[versions[version]]
         most_correct.append(_most_correct(train_ids[trained], labels[trained], data.num_classes))
         test_leaked.append(np.flatnonzero(np.isin(test_ids, train_ids[trained])))
-        found = [*data_checks(spec, clean, corrupted), unseen(corrupted.test, test_leaked[-1])]
+        found = [
+            *data_checks(spec, clean, corrupted),
+            unseen(corrupted.test, test_leaked[-1], len(np.unique(test_ids))),
+        ]
         if spec.validation:
             num_equal = int(np.isin(train_ids[kept_out], train_ids[trained]).sum())
             found.append(held_out(trained, kept_out, len(labels), num_equal))
