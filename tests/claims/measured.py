@@ -69,6 +69,12 @@ SIMULATIONS = [
 FACTS = [
     Fact(
         "randomization",
+        "MODEL can learn LABELS by rote",
+        ".+ can learn .+ by rote",
+        "every seed fits, and what the true class tells of these labels would not by luck (binomial, p <= 0.05)",
+    ),
+    Fact(
+        "randomization",
         "MODEL can fit inputs whose structure is destroyed",
         ".+ can fit inputs whose structure is destroyed",
         "every seed fits, under each corruption of the inputs",

@@ -115,9 +115,63 @@ def test_relative_paths_of_the_command_hold_for_its_report(tmp_path, monkeypatch
     assert main(["report", "here/out"]) == 0
 
 
+OWN = """
+import byrote
+
+class Halved(byrote.InputCorruption):
+    '''Each input is divided by the strength.'''
+
+    strength = 2.0
+    of_quantities = True
+
+    def redraw(self, inputs, generator, context):
+        return inputs / context.strength
+"""
+
+
+def test_corruptions_in_the_box_and_ones_own(tmp_path, capsys):
+    (tmp_path / "own.py").write_text(OWN)
+    own = f"{tmp_path}/own.py:Halved"
+    out = tmp_path / "out"
+    words = [
+        "reproduce",
+        "figure1",
+        "--data",
+        "digits",
+        "--models",
+        "mlp-1x8",
+        "--out",
+        str(out),
+        *QUICK,
+        "--corruptions",
+    ]
+    assert (
+        main([*words, "constant-class,swapped-labels=0.5", "additive-noise=0.5", f"{own}=3", "asymmetric-labels"]) == 0
+    )
+    assert "mlp-1x8 can learn swapped labels 50% by rote: no conclusion" in capsys.readouterr().out
+    table = pd.read_csv(out / "results.csv", keep_default_na=False)
+    assert table["corruption"].tolist() == [
+        "true-labels",
+        "constant-class",
+        "swapped-labels",
+        "additive-noise=0.5",
+        f"{own}=3",
+        "asymmetric-labels",
+    ]
+    assert set(table["failed_checks"]) == {""}
+    page = (out / "report.html").read_text()
+    assert "Each input is divided by the strength" in page
+    assert f"Halved is {own}." in page
+    assert main(["report", str(out)]) == 0
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        ("reproduce table1 --data digits --corruptions gaussian", "got --corruptions for table1, which chooses the"),
+        ("reproduce figure1 --data digits --corruptions gausian", "got corruption 'gausian', expected one of"),
+        ("reproduce figure1 --data digits --corruptions gaussian=3", "got rate=3.0: input should be less than"),
+        ("reproduce figure1 --data digits --corruptions nowhere.py:X", "nowhere.py"),
         ("reproduce figure1 --data nonsense", "nonsense"),
         ("reproduce figure1 --data npz:nowhere.npz", r"nowhere\.npz"),
         ("demo --learning-rate -1", "got learning_rate=-1.0: input should be greater than 0"),

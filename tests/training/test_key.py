@@ -68,16 +68,21 @@ def test_the_users_source_counts(tmp_path: Path) -> None:
     (tmp_path / "sizes.py").write_text("W = 3\n")
     (tmp_path / "myopt.py").write_text("from torch.optim import SGD\nclass Mine(SGD): ...\n")
     (tmp_path / "myaug.py").write_text("def halved(images, draw, size):\n    return images / 2\n")
+    (tmp_path / "mynoise.py").write_text(
+        "import byrote\nclass Same(byrote.LabelCorruption):\n    def redraw(self, labels, uniform, context):\n"
+        "        return labels\n"
+    )
     (tmp_path / "myrate.py").write_text("def half(step, total_steps):\n    return 0.5\n")
     own = {"model": "mynet.py:net", "optimizer": "myopt.py:Mine", "augmentation": "myaug.py:halved"}
     own["schedule"] = "myrate.py:half"
-    spec = TrainSpec(**{field: f"{tmp_path}/{name}" for field, name in own.items()})
+    noise = (Corruption(name=f"{tmp_path}/mynoise.py:Same"),)
+    spec = TrainSpec(**{field: f"{tmp_path}/{name}" for field, name in own.items()}, corruptions=noise)
     keys = {run_key(spec, made_up())}
-    for name in ("mynet.py", "sizes.py", "myopt.py", "myaug.py", "myrate.py"):
+    for name in ("mynet.py", "sizes.py", "myopt.py", "myaug.py", "myrate.py", "mynoise.py"):
         with (tmp_path / name).open("a") as file:
             file.write("\n# changed\n")
         keys.add(run_key(spec, made_up()))
-    assert len(keys) == 6
+    assert len(keys) == 7
 
 
 def test_a_warm_up_as_long_as_the_run_has_no_key() -> None:

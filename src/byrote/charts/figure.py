@@ -66,7 +66,8 @@ def steps_x() -> alt.X:
 def with_dashes(field: str, domain: Sequence[str], shown: Sequence[str]) -> dict[str, Any]:
     """Encodings of a line by colour and by dash at once, under one legend of the values `shown`."""
     legend = alt.Legend(symbolType="stroke", symbolOpacity=1, values=list(shown))
-    dashes = [DASHES[i % len(DASHES)] for i in range(len(domain))]
+    # As many colours as dashes: a second round pairs them otherwise.
+    dashes = [DASHES[(i + i // len(DASHES)) % len(DASHES)] for i in range(len(domain))]
     return {
         "color": alt.Color(f"{field}:N", scale=alt.Scale(domain=list(domain)), legend=legend),
         "strokeDash": alt.StrokeDash(f"{field}:N", scale=alt.Scale(domain=list(domain), range=dashes), legend=legend),

@@ -262,6 +262,7 @@ def _run_notes(outcomes: Sequence[TrainOutcome]) -> list[str]:
     calculated = [o.spec.corruption for o in outcomes if o.spec.input_method and o.spec.input_method.of_quantities]
     if calculated:
         names = " and ".join(dict.fromkeys(corruption_words(name, 1.0) for name in calculated))
+        names = f"{names[0].upper()}{names[1:]}"
         notes.append(f"{names} are unclamped numbers; the pictures above clip them to what a screen can show.")
     lagging = [outcome for outcome in outcomes if outcome.batch_norm]
     if lagging:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from byrote.charts.figure import Figure, slug
+from byrote.data.corruptions.catalog import title_of
 from byrote.references import digest_in, is_reference, short_names
 from byrote.studies.study import Finished, Study
 from byrote.training.outcome import TrainOutcome
@@ -25,7 +26,9 @@ def names_on_page(study: Study, results: Sequence[Finished]) -> dict[str, str]:
     own = getattr(study, "model_names", [])
     found = [*own, *(name for result in results for name in _names_in(result))]
     texts = [name for name in dict.fromkeys(found) if isinstance(name, str)]
-    return {name: short for name, short in short_names(texts).items() if is_reference(name)}
+    specs = [outcome.spec for outcome in outcomes if isinstance(outcome, TrainOutcome)]
+    titles = {each.name: title_of(each.name) for spec in specs for each in spec.corruptions}
+    return {name: titles.get(name, short) for name, short in short_names(texts).items() if is_reference(name)}
 
 
 def setup_lines(names: Mapping[str, str]) -> list[str]:

@@ -3,6 +3,7 @@ import re
 import numpy as np
 import pytest
 
+from byrote.data.corruptions.contract import LabelCorruption
 from byrote.studies.randomization.study import RandomizationStudy
 
 # What an exemplary network does: steps to fit, test accuracy, loss until it starts, gradient norm, cosine.
@@ -196,3 +197,46 @@ def test_runs_that_have_not_finished_decide_nothing(verdict):
 )
 def test_only_claims_that_were_put_to_the_test_are_judged(verdict, options, count):
     assert len(verdict(**options)) == count
+
+
+def by_rote(data, make_outcome, *settings: object, **fields: object):
+    study = RandomizationStudy(data=data, models=["net"], seeds=2).under(settings)
+    outcomes = [make_outcome(spec, **fields) for spec in study.plan()]
+    return {finding.claim: finding for finding in study.verdict(study.summarise(outcomes))}
+
+
+def test_labels_that_the_class_tells_are_no_question_of_memory(data, make_outcome):
+    found = by_rote(
+        data, make_outcome, "constant-class", "asymmetric-labels", "asymmetric-labels=0.5", "swapped-labels"
+    )
+    outcomes = {claim: finding.outcome for claim, finding in found.items()}
+    assert outcomes == {
+        "net can learn constant class by rote": "no conclusion",
+        "net can learn asymmetric labels by rote": "no conclusion",
+        "net can learn asymmetric labels 50% by rote": "supported",
+        "net can learn swapped labels by rote": "supported",
+    }
+    statement = found["net can learn constant class by rote"].statement
+    assert "fits constant class of 40 examples under this recipe (train accuracy 1.000, 2 seeds)" in statement
+    assert "the true class alone tells 100.0% of these labels" in statement
+    statement = found["net can learn asymmetric labels 50% by rote"].statement
+    assert "tells 50.0% of these labels, and what is fitted beyond them it remembers" in statement
+
+
+def test_labels_of_an_unknown_law_and_inputs_that_keep_structure_show_no_memory(data, make_outcome):
+    class ByInput(LabelCorruption):
+        def redraw(self, labels, uniform, context):
+            return 1 - labels % 2
+
+    found = by_rote(data, make_outcome, ByInput, "additive-noise", "gaussian=0.5")
+    assert list(found) == ["net can learn ByInput by rote"]
+    assert found["net can learn ByInput by rote"].outcome == "no conclusion"
+    assert "By what chances these labels come from the true ones is not known" in (
+        found["net can learn ByInput by rote"].statement
+    )
+
+
+def test_other_labels_that_are_not_fitted_support_nothing(data, make_outcome):
+    (finding,) = by_rote(data, make_outcome, "swapped-labels=0.5", steps_to_fit=None).values()
+    assert finding.outcome == "no conclusion"
+    assert "stopped before they had fitted (net, swapped labels 50%, seed 0" in finding.statement

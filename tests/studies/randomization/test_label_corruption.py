@@ -23,6 +23,15 @@ def test_1b_is_relative_to_true_labels(outcomes, table) -> None:
     )
 
 
+def test_another_label_corruption_is_a_line_of_its_own_from_true_labels_on(outcome, outcomes, table) -> None:
+    others = [outcome("asymmetric-labels", rate) for rate in (0.2, 0.4)]
+    for runs, lines in (([*outcomes(), *others], 2), ([outcome(), *others], 1)):
+        for figure in (figure_1b(table(runs)), figure_1c(table(runs))):
+            drawn = figure.data.groupby("model", sort=False)["label_rate"].unique()
+            assert drawn["mlp-1x512, asymmetric labels"].tolist() == [0, 0.2, 0.4]
+            assert len(drawn) == lines
+
+
 def test_1b_has_no_point_where_a_seed_did_not_fit(outcomes, table) -> None:
     runs = [run for seed in range(2) for run in outcomes(seed=seed, fitted=True)]
     runs += [run for seed in range(2) for run in outcomes(seed=seed, model="b", fitted=seed == 0)]

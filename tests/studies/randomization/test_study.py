@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from byrote.data.corruptions.contract import InputCorruption, LabelCorruption
 from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
+from byrote.report.page import write_report
 from byrote.runs.run import run
 from byrote.studies.randomization.study import SETTINGS, RandomizationStudy
 from byrote.training.spec import Recipe
@@ -78,8 +80,11 @@ def test_with_recipe_changes_these_fields_alone(data):
         ({"models": "alexnet"}, r"got models='alexnet', expected a list of different names or models"),
         ({"models": []}, "expected a list of different names"),
         ({"models": ["a", "a"]}, "expected a list of different names"),
-        ({"settings": ["random"]}, r"got settings=\['random'\], expected a list out of true-labels"),
-        ({"settings": ["partial-labels"]}, "expected a list out of"),
+        ({"settings": ["random"]}, "got corruption 'random', expected one of true-labels"),
+        (
+            {"settings": ["partial-labels"]},
+            "got partial-labels without a rate, expected one below 1, as partial-labels=0.5",
+        ),
         ({"settings": "gaussian"}, "got settings='gaussian', expected a list"),
         ({"rates": [1.5]}, r"got rates=\[1.5\], expected label corruptions between 0 and 1"),
         ({"rates": [np.nan]}, "between 0 and 1"),
@@ -141,7 +146,52 @@ def test_functions_stand_for_models_by_the_file_that_defines_them(data):
 def test_the_settings_follow_the_kind_of_data(data):
     tokens = replace(data, train=Split.clean(np.arange(40).reshape(20, 2), np.arange(20) % 2))
     assert "gaussian" in {spec.corruption for spec in RandomizationStudy(data=data, rates=()).plan()}
-    assert "gaussian" not in {spec.corruption for spec in RandomizationStudy(data=tokens, rates=()).plan()}
+    assert "gaussian" not in {
+        spec.corruption for spec in RandomizationStudy(data=tokens, models=["own.py:Net"], rates=()).plan()
+    }
+
+
+def test_under_corruptions_of_all_kinds_and_true_labels(data):
+    class Mine(InputCorruption):
+        def redraw(self, inputs, generator, context):
+            return inputs
+
+    study = RandomizationStudy(data=data, models=["a"], rates=[0.5]).under(["constant-class=0.5", Mine, Mine()])
+    settings = [spec.setting for spec in study.plan()]
+    assert settings == ["true labels", "constant class 50%", "Mine", "Mine instance"]
+
+
+def test_two_corruptions_that_would_be_called_alike_are_refused(data, tmp_path):
+    names = []
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        names.append(f"{tmp_path}/{folder}/own.py:Mine")
+        (tmp_path / folder / "own.py").write_text("import byrote\nclass Mine(byrote.LabelCorruption): ...\n")
+    with pytest.raises(UserError, match=r"one/own.py:Mine and .*two/own.py:Mine, which figures would both call Mine"):
+        RandomizationStudy(data=data, settings=names)
+
+
+def test_a_notebooks_corruption_is_trained_under_and_shown(tiny, tmp_path):
+    class FirstTwo(LabelCorruption):
+        """Labels become class 0 or 1."""
+
+        title = "first two classes"
+
+        def chances(self, sizes):
+            return np.tile([0.5, 0.5, *[0.0] * (len(sizes) - 2)], (len(sizes), 1))
+
+    study = RandomizationStudy(
+        data=tiny, models=["mlp-1x32"], settings=["true-labels", FirstTwo], rates=(), recipe=Recipe(epochs=2)
+    )
+    outcomes = run(study, tmp_path / "runs.db", device="cpu", quiet=True)
+    assert not any(outcome.failed_checks for outcome in outcomes)
+    assert outcomes[1].spec.corruption.endswith(":FirstTwo")
+    write_report(tmp_path, study, outcomes)
+    page = (tmp_path / "report.html").read_text()
+    assert "Labels become class 0 or 1" in page
+    assert "mlp-1x32 can learn first two classes by rote" in page
+    assert "first two classes is " in page
+    assert run(study, tmp_path / "runs.db", device="cpu", quiet=True)[1].key == outcomes[1].key
 
 
 def test_a_table_is_standardised_by_its_columns_and_not_whitened_by_its_rows(tmp_path):

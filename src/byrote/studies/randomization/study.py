@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from byrote.data.corruptions.catalog import CORRUPTIONS, TRUE_LABELS
+from byrote.data.corruptions.catalog import CORRUPTIONS, TRUE_LABELS, title_of
 from byrote.data.corruptions.record import Corruption, corruptions_of
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
@@ -142,12 +142,24 @@ class RandomizationStudy(ModelStudy):
         if not (settings or rates):
             raise UserError(f"got neither settings nor rates for {model}, expected at least one of them")
         conditions = [corruptions_of(asked) for asked in settings] + [label_corruptions(rate) for rate in rates]
+        _refuse_namesakes(conditions)
         return list(dict.fromkeys(conditions))
 
 
 def settings_of(data: Dataset) -> tuple[str, ...]:
     """SETTINGS, without Gaussian inputs where these are token ids, which have no mean or variance."""
     return tuple(name for name in SETTINGS if all(each.method.goes_with(data.kind) for each in corruptions_of(name)))
+
+
+def _refuse_namesakes(conditions: Sequence[tuple[Corruption, ...]]) -> None:
+    """Raises UserError for two different corruptions that figures would call alike."""
+    called: dict[str, str] = {}
+    for corruption in (each for condition in conditions for each in condition):
+        title = title_of(corruption.name)
+        if called.setdefault(title, corruption.name) != corruption.name:
+            raise UserError(
+                f"got {called[title]} and {corruption.name}, which figures would both call {title}: give one a title"
+            )
 
 
 def _predictable(spec: TrainSpec, sizes: np.ndarray) -> float:
