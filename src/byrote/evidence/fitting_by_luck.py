@@ -26,6 +26,14 @@ def chance_of_accuracies(accuracies: Sequence[float] | np.ndarray, n: int, num_c
     return float(min(1.0, num_classes * stats.binom.sf(right - 1, n, 1 / num_classes).max()))
 
 
+def by_luck_of_class(runs: pd.DataFrame) -> float:
+    """The chance that a rule which knows every true class, and the law by which labels were redrawn (the column
+    `predictable`), is right on so many of these labels; NaN where that law is not known."""
+    n = int(runs["n_train"].min())
+    right = np.rint(runs["train_accuracy"].min() * n)
+    return float(stats.binom.sf(right - 1, n, float(runs["predictable"].iloc[0])))
+
+
 def luck_in_words(p_value: float) -> str:
     """Why fitting so few labels shows nothing, and what would; "" where it does show something."""
     if p_value <= LEVEL:

@@ -39,7 +39,7 @@ class Dimmed(InputCorruption):
         return inputs
 
 
-@pytest.mark.parametrize("method", [ByChances, ByInput, Dimmed, Dimmed()], ids=str)
+@pytest.mark.parametrize("method", [ByChances, ByInput, Dimmed, Dimmed()], ids=["chances", "redraw", "class", "object"])
 def test_a_class_or_an_object_is_marked_nested_and_checked(method) -> None:
     data = counted(300, (1, 2, 2), 4)
     fewer, more, again = (corrupt(data, method, rate=rate, seed=3) for rate in (0.3, 0.8, 0.8))

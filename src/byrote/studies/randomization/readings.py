@@ -14,7 +14,7 @@ from byrote.data.corruptions.catalog import title_of
 from byrote.data.corruptions.record import corruption_words
 from byrote.evidence.chance import chance_sides, verdict_in_words
 from byrote.evidence.comparisons import compare_accuracies
-from byrote.evidence.fitting_by_luck import by_luck
+from byrote.evidence.fitting_by_luck import by_luck, by_luck_of_class
 from byrote.evidence.intervals import Interval, mean_interval
 from byrote.evidence.learning import MOST_EXAMPLES, learning, num_unseen, unseen_accuracies
 from byrote.evidence.obstacles import remedy
@@ -84,8 +84,7 @@ def learns_by_rote(model: str, runs: pd.DataFrame) -> Reading:
             "of them can be told without remembering each.",
             "A corruption that defines `chances` would tell.",
         )
-    right = np.rint(runs["train_accuracy"].to_numpy(float) * runs["n_train"].to_numpy(float))
-    p_value = float(np.max(stats.binom.sf(right - 1, runs["n_train"].to_numpy(int), predictable)))
+    p_value = by_luck_of_class(runs)
     told = f"the true class alone tells {predictable:.1%} of these labels"
     if p_value > LEVEL:
         return Reading(
