@@ -26,7 +26,7 @@ def names_on_page(study: Study, results: Sequence[Finished]) -> dict[str, str]:
     own = getattr(study, "model_names", [])
     found = [*own, *(name for result in results for name in _names_in(result))]
     texts = [name for name in dict.fromkeys(found) if isinstance(name, str)]
-    specs = [outcome.spec for outcome in outcomes if isinstance(outcome, TrainOutcome)]
+    specs = [outcome.spec for outcome in results if isinstance(outcome, TrainOutcome)]
     titles = {each.name: title_of(each.name) for spec in specs for each in spec.corruptions}
     return {name: titles.get(name, short) for name, short in short_names(texts).items() if is_reference(name)}
 

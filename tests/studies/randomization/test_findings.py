@@ -201,7 +201,7 @@ def test_only_claims_that_were_put_to_the_test_are_judged(verdict, options, coun
 
 def by_rote(data, make_outcome, *settings: object, **fields: object):
     study = RandomizationStudy(data=data, models=["net"], seeds=2).under(settings)
-    outcomes = [make_outcome(spec, **fields) for spec in study.plan()]
+    outcomes = [make_outcome(spec, **fields) for spec in study.tasks()]
     return {finding.claim: finding for finding in study.verdict(study.summarise(outcomes))}
 
 

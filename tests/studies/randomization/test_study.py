@@ -145,9 +145,9 @@ def test_functions_stand_for_models_by_the_file_that_defines_them(data):
 
 def test_the_settings_follow_the_kind_of_data(data):
     tokens = replace(data, train=Split.clean(np.arange(40).reshape(20, 2), np.arange(20) % 2))
-    assert "gaussian" in {spec.corruption for spec in RandomizationStudy(data=data, rates=()).plan()}
+    assert "gaussian" in {spec.corruption for spec in RandomizationStudy(data=data, rates=()).tasks()}
     assert "gaussian" not in {
-        spec.corruption for spec in RandomizationStudy(data=tokens, models=["own.py:Net"], rates=()).plan()
+        spec.corruption for spec in RandomizationStudy(data=tokens, models=["own.py:Net"], rates=()).tasks()
     }
 
 
@@ -157,7 +157,7 @@ def test_under_corruptions_of_all_kinds_and_true_labels(data):
             return inputs
 
     study = RandomizationStudy(data=data, models=["a"], rates=[0.5]).under(["constant-class=0.5", Mine, Mine()])
-    settings = [spec.setting for spec in study.plan()]
+    settings = [spec.setting for spec in study.tasks()]
     assert settings == ["true labels", "constant class 50%", "Mine", "Mine instance"]
 
 
