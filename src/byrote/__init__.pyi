@@ -1,5 +1,11 @@
 __version__: str
 
+# charts
+from .charts.figure import Figure as Figure
+from .charts.sections import PageTable as PageTable
+from .charts.sections import Presentation as Presentation
+from .charts.sections import Section as Section
+
 # data
 from .data.check import Check as Check
 from .data.corruptions.application import corrupt as corrupt
@@ -53,6 +59,8 @@ from .studies.strengths.study import StrengthStudy as StrengthStudy
 from .studies.study import Planned as Planned
 from .studies.study import Results as Results
 from .studies.study import Study as Study
+from .studies.study import tabulate as tabulate
+from .studies.study import tabulate_calculations as tabulate_calculations
 from .studies.table1.study import Table1Study as Table1Study
 from .studies.table2.study import Table2Study as Table2Study
 from .studies.table4.study import Table4Study as Table4Study

@@ -1,4 +1,4 @@
-"""The command line: `byrote demo | reproduce | measure | judge | report | list`."""
+"""The command line: `byrote demo | reproduce | measure | judge | run | report | list`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     from byrote.cli import commands
-    from byrote.cli.flags import Demo, Judge, List, Quantity, Report, Reproduce
+    from byrote.cli.flags import Demo, Judge, List, Quantity, Report, Reproduce, Run
     from byrote.cli.parsing import parse
 
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
@@ -39,7 +39,7 @@ def _run(argv: Sequence[str] | None) -> int:
         except SystemExit as ended:  # tyro has printed help
             return int(ended.code or 0)
         match command:
-            case Demo() | Reproduce() | Quantity() | Judge():
+            case Demo() | Reproduce() | Quantity() | Judge() | Run():
                 return commands.make(command, arguments)
             case Report():
                 return commands.report(command)

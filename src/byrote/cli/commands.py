@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from byrote import __version__
-from byrote.cli.flags import DataFlags, Demo, Judge, List, Quantity, Report, Reproduce, TrainingFlags
+from byrote.cli.flags import DataFlags, Demo, Judge, List, Quantity, Report, Reproduce, Run, TrainingFlags
 from byrote.cli.interruption import shown, told_how_to_go_on
 from byrote.cli.measures import MEASUREMENTS
+from byrote.cli.own_study import own_study
 from byrote.cli.parsing import parse
 from byrote.cli.studies import REPRODUCTIONS
 from byrote.cli.writing import write
@@ -28,7 +29,7 @@ INVOCATION = "study.json"
 """What was asked for, kept in OUT so that `byrote report OUT` finds the same runs."""
 
 
-def make(command: Demo | Reproduce | Quantity | Judge, arguments: Sequence[str]) -> int:
+def make(command: Demo | Reproduce | Quantity | Judge | Run, arguments: Sequence[str]) -> int:
     """Makes what the store lacks of a study, and writes the report. Returns the exit code."""
     started = time.monotonic()
     from byrote.cli.training import run_shown
@@ -83,7 +84,7 @@ def report(command: Report) -> int:
 
     arguments, folder, precision = _read_invocation(command.folder)
     earlier = parse(arguments)
-    if not isinstance(earlier, Demo | Reproduce | Quantity | Judge):
+    if not isinstance(earlier, Demo | Reproduce | Quantity | Judge | Run):
         raise UserError(f"{command.folder / INVOCATION} holds no command that trains: run one with --out again")
     database = command.folder.resolve() / "runs.db"
     if earlier.store is None and not database.is_file():
@@ -134,7 +135,7 @@ def show_names(command: List) -> int:
     return 0
 
 
-def make_study(command: Demo | Reproduce | Quantity | Judge, precision: str, out: Path) -> Any:
+def make_study(command: Demo | Reproduce | Quantity | Judge | Run, precision: str, out: Path) -> Any:
     """The study that the flags ask for, its data loaded."""
     from byrote.data.sources import load
     from byrote.studies.figure1 import demo_study
@@ -149,6 +150,8 @@ def make_study(command: Demo | Reproduce | Quantity | Judge, precision: str, out
             return measurement.build(data, model=command.models, recipe=recipe, **sizes, **command.own)
         case Judge():
             return _judge(command, precision, out)
+        case Run():
+            study = own_study(command.study, _load(command, out), seeds=command.seeds, models=command.models)
         case Demo():
             study = demo_study(load("digits"), command.seeds)
         case Reproduce():
@@ -156,6 +159,8 @@ def make_study(command: Demo | Reproduce | Quantity | Judge, precision: str, out
             if command.corruptions is not None:
                 study = _under(study, command)
     if command.n_train is not None:
+        if not hasattr(study, "n_train"):
+            raise UserError(f"got --n-train, which {study.name} has no use for: leave it out")
         study = replace(study, n_train=command.n_train)
     if not hasattr(study, "with_recipe"):
         refused = [*command.recipe, *(["precision"] * (command.precision != "auto"))]

@@ -244,6 +244,25 @@ class Bounds(Quantity):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Run(TrainingFlags, DataFlags):
+    """A study of your own, with its own page: a subclass of byrote.Study, or a function (data, ...) that makes one."""
+
+    study: tyro.conf.Positional[str]
+    """FILE.py:NAME or package.module:NAME."""
+    seeds: Annotated[int | None, _shown("INT", "the study's own")] = None  # type: ignore[assignment]
+    """Repetitions, of a study that takes `seeds`."""
+    models: Annotated[tuple[str, ...] | None, _shown("STR [STR ...]", "the study's own")] = None
+    """The models to train, of a study that takes `models`: see `byrote list models`."""
+    recipe: tyro.conf.OmitArgPrefixes[ReproduceChanges] = field(default_factory=dict)
+    """How networks are trained."""
+
+    @property
+    def name(self) -> str:
+        """What its folder is called."""
+        return self.study.rpartition(":")[2].lower()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """Write the report of a folder again, from the runs it has; trains nothing."""
 
@@ -301,6 +320,7 @@ Command = (
     | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
     | Annotated[QuantityChoice, tyro.conf.subcommand("measure")]
     | Annotated[Judge, tyro.conf.subcommand("judge")]
+    | Annotated[Run, tyro.conf.subcommand("run")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[List, tyro.conf.subcommand("list")]
 )
@@ -311,6 +331,7 @@ COMMANDS: Mapping[str, type] = {
     "reproduce": Reproduce,
     "measure": Quantity,
     "judge": Judge,
+    "run": Run,
     "report": Report,
     "list": List,
 }

@@ -23,6 +23,7 @@ from byrote.cli.flags import (
     QuantityChoice,
     Report,
     Reproduce,
+    Run,
 )
 from byrote.cli.studies import REPRODUCTIONS
 from byrote.errors import UserError, suggestion
@@ -53,7 +54,7 @@ _SEVERAL = ("--models", "--corruptions", "--formats", "--optimizer-options")
 _HELP = ("-h", "--help")
 
 
-def parse(arguments: Sequence[str]) -> Demo | Reproduce | Quantity | Judge | Report | List:
+def parse(arguments: Sequence[str]) -> Demo | Reproduce | Quantity | Judge | Run | Report | List:
     """The command that these words ask for.
 
     Raises:
@@ -80,16 +81,14 @@ def parse(arguments: Sequence[str]) -> Demo | Reproduce | Quantity | Judge | Rep
 
 
 def _spelt(arguments: Sequence[str]) -> list[str]:
-    """Flags with hyphens; `--model`, where a command measures one, is the same as `--models`."""
+    """Flags with hyphens; `--model` is the same as `--models`."""
     words = []
     for word in arguments:
         if word.startswith("--"):
             flag, equals, value = word.partition("=")
             word = flag.replace("_", "-") + equals + value
         words.append(word)
-    if words[:1] == ["measure"]:
-        words = [re.sub(r"^--model(?==|$)", "--models", word) for word in words]
-    return words
+    return [re.sub(r"^--model(?==|$)", "--models", word) for word in words]
 
 
 def _refuse_unknown(words: Sequence[str]) -> None:

@@ -1,0 +1,53 @@
+"""A study of the user's own, by its name: FILE.py:NAME or package.module:NAME."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+
+def own_study(name: str, data: Any, **given: Any) -> Any:
+    """What `name` makes of the data and of those arguments that are given (not None).
+
+    `name` leads to a subclass of `byrote.Study` whose first argument is the data, or to a function of the data that
+    gives a study.
+
+    Raises:
+        UserError: there is no such thing, it takes no data or not all that is given, or it makes no study.
+    """
+    from byrote.errors import UserError
+    from byrote.references import is_reference, load_object, users_code
+    from byrote.studies.study import Study
+
+    if not is_reference(name):
+        raise UserError(
+            f"got the study {name!r}, expected FILE.py:NAME or package.module:NAME of a byrote.Study; those in the box "
+            f"are made by byrote reproduce and byrote measure"
+        )
+    make = load_object(name)
+    if isinstance(make, Study):
+        raise UserError(
+            f"got {name!r}, which is a study with data of its own, expected its class or a function of the data; in "
+            "Python, byrote.run takes it as it is"
+        )
+    if not callable(make):
+        raise UserError(f"got {name!r}, which is {make!r}, expected a subclass of byrote.Study or a function of data")
+    if inspect.isabstract(make):
+        lacking = ", ".join(sorted(make.__abstractmethods__))  # type: ignore[union-attr]
+        raise UserError(f"got {name!r}, which lacks {lacking}: a study has plan, summarise and verdict")
+    parameters = inspect.signature(make).parameters
+    takes_all = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values())
+    arguments = {argument: value for argument, value in given.items() if value is not None}
+    if "data" not in parameters and not takes_all:
+        raise UserError(f"got {name!r}, which takes ({', '.join(parameters)}), expected an argument called data")
+    for argument in arguments:
+        if argument not in parameters and not takes_all:
+            raise UserError(f"got --{argument}, which {name} does not take: leave it out")
+    with users_code(name, f"making the study {name!r}"):
+        made = make(data=data, **arguments)
+    if not isinstance(made, Study):
+        raise UserError(f"got {name!r}, which gave {type(made).__name__}, expected a byrote.Study")
+    for attribute in ("name", "title"):
+        if not isinstance(getattr(made, attribute, None), str):
+            raise UserError(f'got {name!r}, whose study has no {attribute}: give it {attribute} = "..."')
+    return made
