@@ -102,6 +102,29 @@ def test_runs_know_studies_by_their_contracts_only() -> None:
     assert {target for target in known if part_of(target) == "studies"} <= contracts
 
 
+def test_no_studys_folder_imports_another_ones() -> None:
+    # Presets make other studies' studies: they lie beside the folders.
+    strays = [
+        place
+        for module in FILES
+        if module.count(".") == 3 and part_of(module) == "studies"
+        for target, place in own_imports(module)
+        if target.count(".") == 3 and part_of(target) == "studies" and target.split(".")[2] != module.split(".")[2]
+    ]
+    assert strays == []
+
+
+def test_a_plan_is_made_without_what_pages_need() -> None:
+    question = (
+        "import sys, byrote\n"
+        "study = byrote.RandomizationStudy(data=byrote.load('digits'), models=['mlp-1x8'])\n"
+        "assert study.plan()\n"
+        "sys.exit(any(name in sys.modules for name in ('altair', 'vl_convert', 'jinja2')))"
+    )
+    answer = subprocess.run([sys.executable, "-c", question], check=False, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr or "planning imports what pages need"
+
+
 def test_no_module_imports_itself_on_a_detour() -> None:
     # But for a study and its page, which is imported when a page is made.
     TopologicalSorter(

@@ -51,7 +51,8 @@ class Figure:
     def spec(self) -> dict[str, Any]:
         """The chart as Vega-Lite, as wide as what holds it."""
         with alt.data_transformers.enable("default", max_rows=None):
-            return {name: part for name, part in self.chart.to_dict().items() if name != "config"}
+            parts = {name: part for name, part in self.chart.to_dict().items() if name != "config"}
+        return {"width": "container"} | parts
 
 
 def steps_axis() -> alt.Axis:

@@ -33,7 +33,7 @@ def own_study(name: str, data: Any, **given: Any) -> Any:
     if not callable(make):
         raise UserError(f"got {name!r}, which is {make!r}, expected a subclass of byrote.Study or a function of data")
     if inspect.isabstract(make):
-        lacking = ", ".join(sorted(make.__abstractmethods__))  # type: ignore[union-attr]
+        lacking = ", ".join(sorted(make.__abstractmethods__))
         raise UserError(f"got {name!r}, which lacks {lacking}: a study has plan, summarise and verdict")
     parameters = inspect.signature(make).parameters
     takes_all = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values())
