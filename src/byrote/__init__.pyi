@@ -48,10 +48,16 @@ from .runs.store import Store as Store
 from .studies.architectures.study import ArchitectureStudy as ArchitectureStudy
 from .studies.bounds.study import BoundsStudy as BoundsStudy
 from .studies.design import ModelStudy as ModelStudy
+from .studies.expressivity.study import ExpressivityStudy as ExpressivityStudy
 from .studies.implicit.study import ImplicitStudy as ImplicitStudy
+from .studies.judge.study import JudgeStudy as JudgeStudy
 from .studies.judge.zoo import ZooStudy as ZooStudy
 from .studies.judge.zoo import zoo_study as zoo_study
+from .studies.largest_n.study import LargestNStudy as LargestNStudy
+from .studies.min_norm.study import MinNormStudy as MinNormStudy
 from .studies.overparameterization.study import OverparameterizationStudy as OverparameterizationStudy
+from .studies.rademacher.shattering import ShatteringStudy as ShatteringStudy
+from .studies.rademacher.study import RademacherStudy as RademacherStudy
 from .studies.randomization.study import RandomizationStudy as RandomizationStudy
 from .studies.regularization.study import RegularizationStudy as RegularizationStudy
 from .studies.stability.study import StabilityStudy as StabilityStudy

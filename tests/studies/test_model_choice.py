@@ -5,9 +5,9 @@ from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
 from byrote.studies.bounds.study import BoundsStudy
 from byrote.studies.expressivity.study import ExpressivityStudy
-from byrote.studies.figure1 import figure1_study
 from byrote.studies.model_choice import choice_in_words, chosen_models
 from byrote.studies.paper_settings import PAPER_MODELS
+from byrote.studies.presets import figure1_study
 from byrote.studies.randomization.study import RandomizationStudy
 
 

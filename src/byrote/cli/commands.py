@@ -138,7 +138,7 @@ def show_names(command: List) -> int:
 def make_study(command: Demo | Reproduce | Quantity | Judge | Run, precision: str, out: Path) -> Any:
     """The study that the flags ask for, its data loaded."""
     from byrote.data.sources import load
-    from byrote.studies.figure1 import demo_study
+    from byrote.studies.presets import demo_study
 
     study: Any
     match command:

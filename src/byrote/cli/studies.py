@@ -26,7 +26,7 @@ class Reproduction:
 REPRODUCTIONS: dict[str, Reproduction] = {
     "figure1": Reproduction(
         "Figure 1: learning curves under each randomisation, time to fit and test error against label corruption",
-        "byrote.studies.figure1:figure1_study",
+        "byrote.studies.presets:figure1_study",
     ),
     "table1": Reproduction(
         "Table 1: crops, weight decay and batch norm on true labels, beside random labels",
@@ -42,7 +42,7 @@ REPRODUCTIONS: dict[str, Reproduction] = {
     ),
     "figure2": Reproduction(
         "Figure 2: early stopping and batch norm along training",
-        "byrote.studies.figure2:figure2_study",
+        "byrote.studies.presets:figure2_study",
     ),
     "regularization": Reproduction(
         "the full grid of regularisers: which of them make it generalise, and by how much",
