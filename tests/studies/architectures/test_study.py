@@ -181,7 +181,7 @@ def test_columns_relate_runs_to_true_labels_without_regularisers(small, make_out
 
 
 def test_a_real_run_tells_what_each_memorises(tiny, tmp_path):
-    recipe = Recipe(learning_rate=0.05, stop="at_steps", steps=30, batch_size=30, dense_steps=0)
+    recipe = Recipe(learning_rate=0.05, stop="at_steps", steps=8, batch_size=30, dense_steps=0)
     study = ArchitectureStudy(
         data=tiny,
         models=["mlp-1x{width}", "switchboard-3x{width}+local+shared"],
@@ -196,4 +196,4 @@ def test_a_real_run_tells_what_each_memorises(tiny, tmp_path):
     assert len(table) == 2 * 6 + 2 * 2
     assert len(found) == 2 + 2 + 2
     assert {finding.outcome for finding in found[2:]} == {"no conclusion"}
-    assert "Random labels of the same 60 examples take" in found[0].statement or "Within 30 steps" in found[0].statement
+    assert "Random labels of the same 60 examples take" in found[0].statement or "Within 8 steps" in found[0].statement

@@ -76,11 +76,11 @@ def test_where_none_fits_the_largest_tried_is_too_small(pretend, tiny):
 
 def test_networks_that_are_trained_bracket_the_width_too(tiny):
     stages = []
-    calculation = FittingWidth(model="mlp-1x{width}", recipe=RECIPE, n_train=30)
+    calculation = FittingWidth(model="mlp-1x{width}", recipe=RECIPE, n_train=16)
     values = compute(calculation, tiny, Context(on_stage=lambda *stage: stages.append(stage))).values
     assert values["parameters"] > values["too_small_parameters"]
     assert values["too_small_accuracy"] < 1
     assert values["failed_checks"] == ""
     assert values["d"] == 64
     assert any(stage.startswith("trying mlp-1x") for stage, _ in stages)
-    assert calculation.label == "mlp-1x{width}, n = 30, seed 0"
+    assert calculation.label == "mlp-1x{width}, n = 16, seed 0"

@@ -115,12 +115,12 @@ def test_fitted_is_a_mean_over_draws_of_what_identical_inputs_leave(outcome):
 
 def test_a_real_network_ends_somewhere(tiny):
     recipe = Recipe(preprocessing="standardize", learning_rate=0.05, batch_size=64, epochs=40)
-    small = LargestN(model="mlp-1x3", recipe=recipe, n_train=121, draws=2)
+    small = LargestN(model="mlp-1x3", recipe=recipe, n_train=60, draws=2)
     computed = compute(small, replace(tiny, title="digits"))
     values = computed.values
-    assert values["next_n"] < 121
+    assert values["next_n"] < 60
     assert values["parameters"] == 65 * 3 + 4 * 10
     assert values["failed_checks"] == ""
     assert computed.arrays["accuracy"].shape == (values["num_probes"], 2)
-    assert 0 < values["bits"] < 121 * np.log2(10)
-    assert small.label == "mlp-1x3, up to n = 121, seed 0"
+    assert 0 < values["bits"] < 60 * np.log2(10)
+    assert small.label == "mlp-1x3, up to n = 60, seed 0"
