@@ -35,7 +35,8 @@ def undisturbed(seed: int) -> Iterator[None]:
             torch.set_default_device(None)
             random.seed(seed)
             np.random.seed(seed % 2**32)  # noqa: NPY002
-            torch.manual_seed(seed)
+            # Without an accelerator, torch.manual_seed would keep a seed for it, and print the stack of calls for each.
+            (torch if torch.accelerator.is_available() else torch.default_generator).manual_seed(seed)
             yield
     finally:
         random.setstate(kept[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from decimal import Decimal
-from functools import partial
+from functools import cache
 from typing import TYPE_CHECKING
 
 from byrote.errors import UserError
@@ -23,13 +23,9 @@ def num_parameters(model: str, *, input_shape: tuple[int, ...], num_classes: int
     Raises:
         UserError: as `build_model` does.
     """
-    import torch
-
-    build = partial(build_model, model, input_shape=input_shape, num_classes=num_classes)
     if is_reference(model):
-        return _count(build())
-    with torch.device("meta"):
-        return _count(build())
+        return _count(build_model(model, input_shape=input_shape, num_classes=num_classes))
+    return _num_built_in(model, tuple(input_shape), num_classes)
 
 
 def matched_width(family: str, parameters: int, *, input_shape: tuple[int, ...], num_classes: int) -> str:
@@ -71,6 +67,14 @@ def _step(family: str) -> Decimal:
     if family.startswith("switchboard-") and "attention" in family.split("+"):
         return Decimal(switchboard.HEAD_CHANNELS)
     return Decimal("0.01") if "-w{width}" in family else Decimal(1)
+
+
+@cache
+def _num_built_in(model: str, input_shape: tuple[int, ...], num_classes: int) -> int:
+    import torch
+
+    with torch.device("meta"):
+        return _count(build_model(model, input_shape=input_shape, num_classes=num_classes))
 
 
 def _count(network: nn.Module) -> int:
