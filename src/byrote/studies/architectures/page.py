@@ -21,6 +21,7 @@ from byrote.studies.architectures.findings import RESPONSES, attribution_of, hea
 from byrote.studies.architectures.record import Record, record
 from byrote.studies.architectures.study import ArchitectureStudy
 from byrote.studies.families import family_label
+from byrote.studies.study import Results
 
 _HEIGHT = 300
 _TITLES = {"test_accuracy": "Test accuracy on true labels", "log2_steps_to_fit": "Time to fit random labels"}

@@ -17,6 +17,7 @@ from byrote.evidence.telling import TOGETHER
 from byrote.evidence.words import percent
 from byrote.studies.bounds.findings import LABELS, Badge, Reading, Says, headline, number, readings
 from byrote.studies.bounds.study import BoundsStudy
+from byrote.studies.study import Results
 from byrote.theory.measures.catalog import MEASURES
 
 _TONES: dict[Badge, Tone] = {"yes": "good", "no": "bad", "no conclusion": "unsure"}

@@ -9,7 +9,7 @@ Source     Zhang et al. (ICLR 2017), section 2; Arpit et al. (ICML 2017); Nakkir
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 

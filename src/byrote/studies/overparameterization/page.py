@@ -15,7 +15,7 @@ from byrote.evidence.words import percent
 from byrote.studies.families import family_name
 from byrote.studies.overparameterization.double_descent import interpolation_threshold
 from byrote.studies.overparameterization.findings import headline, labels_of
-from byrote.studies.study import Study
+from byrote.studies.study import Results, Study
 
 ERRORS = ("test error", "training error")
 _THRESHOLD = (

@@ -12,6 +12,7 @@ from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.evidence.finding import Finding
 from byrote.studies.rademacher.findings import NEAR_ONE, pooled
 from byrote.studies.rademacher.study import STUMPS, RademacherStudy
+from byrote.studies.study import Results
 
 _NOTES = (
     (

@@ -16,6 +16,7 @@ from byrote.evidence.intervals import mean_interval
 from byrote.evidence.words import percent
 from byrote.studies.regularization.findings import attribution_of
 from byrote.studies.regularization.study import RegularizationStudy
+from byrote.studies.study import Results
 
 RESPONSES = {"test_accuracy": "test accuracy", "generalization_gap": "generalization gap"}
 ON, OFF = "●", "○"

@@ -19,6 +19,7 @@ from byrote.evidence.words import percent
 from byrote.studies.strengths.findings import shrinks
 from byrote.studies.strengths.readings import Capacity, Ladders, read_capacity, runs_of, worths
 from byrote.studies.strengths.study import StrengthStudy
+from byrote.studies.study import Results
 
 
 def present(study: StrengthStudy, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
