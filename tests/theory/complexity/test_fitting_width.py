@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from byrote.models.matching import num_parameters
-from byrote.theory.calculation import compute
+from byrote.theory.calculation import Context, compute
 from byrote.theory.complexity import fitting_width
 from byrote.theory.complexity.fitting_width import FittingWidth
 from byrote.training.engine import train

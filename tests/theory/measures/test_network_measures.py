@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from byrote.references import name_of
-from byrote.theory.calculation import compute
+from byrote.theory.calculation import Context, compute
 from byrote.theory.measures.catalog import MEASURES
 from byrote.theory.measures.network_measures import NetworkMeasures
 from byrote.training.spec import Recipe

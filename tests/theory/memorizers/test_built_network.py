@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from byrote.data.dataset import Split
-from byrote.theory.calculation import compute
+from byrote.theory.calculation import Context, compute
 from byrote.theory.memorizers.built_network import BuiltNetwork
 
 

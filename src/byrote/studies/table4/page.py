@@ -15,6 +15,7 @@ from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
 from byrote.evidence.words import percent
 from byrote.studies.paper_numbers import PAPER, is_cifar10
+from byrote.studies.study import Results
 from byrote.studies.table4.convergence import Ending
 from byrote.studies.table4.findings import TOGETHER, ending_of
 from byrote.studies.table4.rows import Condition, published_rows, runs_of, words
