@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
 from byrote.charts.figure import Figure
-from byrote.charts.sections import Cell, PageTable
+from byrote.charts.sections import Cell, PageTable, Presentation
+from byrote.studies.study import Results, Study
+
+
+def page_of(study: Study, results: Sequence[Any], table: pd.DataFrame) -> Presentation:
+    """As a report asks for it."""
+    return study.page(Results.of(study, results), table, study.verdict(table))
 
 
 def rows(table: PageTable) -> dict[str, list[list[str]]]:

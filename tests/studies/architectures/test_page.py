@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from made_up_runs import data, outcome, study  # noqa: F401  (fixtures)
-from presented import assert_draws_its_data
+from presented import assert_draws_its_data, page_of
 
 from byrote.report.page import write_report
-from byrote.studies.architectures.page import capacity_figure, present, time_figure
+from byrote.studies.architectures.page import capacity_figure, time_figure
 from byrote.studies.architectures.record import Record, record
 from byrote.studies.architectures.study import ArchitectureStudy
 from byrote.training.spec import Recipe
@@ -67,7 +67,7 @@ def records(study, table):
 
 def test_one_section_for_architectures_and_one_for_switches(shown):
     study, outcomes, table = shown()
-    page = present(study, outcomes, table)
+    page = page_of(study, outcomes, table)
     assert [section.id for section in page.sections] == ["architectures", "switches"]
     assert [figure.name for figure in page.figures] == [
         "capacity",
@@ -85,7 +85,7 @@ def test_one_section_for_architectures_and_one_for_switches(shown):
 
 
 def test_a_chart_draws_its_data_and_nothing_else(shown):
-    for figure in present(*shown(seeds=2)).figures:
+    for figure in page_of(*shown(seeds=2)).figures:
         assert_draws_its_data(figure)
 
 
@@ -115,7 +115,7 @@ def test_nothing_is_drawn_of_nothing(shown):
 
 def test_switches_that_do_not_fit_are_told(shown):
     study, outcomes, table = shown(board_fits=False)
-    section = present(study, outcomes, table).sections[1]
+    section = page_of(study, outcomes, table).sections[1]
     assert [figure.name for figure in section.figures] == ["switches-test-accuracy-on-true-labels"]
     assert "4 of 4 runs stopped before they had fitted" in section.note
     (rows,) = section.table.blocks.values()
@@ -123,7 +123,7 @@ def test_switches_that_do_not_fit_are_told(shown):
 
 
 def test_intervals_of_switches_need_seeds(shown):
-    one, three = (present(*shown(seeds=seeds)).sections[1].figures[0] for seeds in (1, 3))
+    one, three = (page_of(*shown(seeds=seeds)).sections[1].figures[0] for seeds in (1, 3))
     assert one.data["low"].isna().all()
     assert "One seed: no interval." in one.caption
     assert three.data["low"].notna().all()
@@ -132,7 +132,7 @@ def test_intervals_of_switches_need_seeds(shown):
 
 def test_missing_runs_are_told(shown):
     study, outcomes, _ = shown(switches=())
-    page = present(study, outcomes[1:], study.summarise(outcomes[1:]))
+    page = page_of(study, outcomes[1:], study.summarise(outcomes[1:]))
     assert [section.id for section in page.sections] == ["architectures"]
     assert "mlp-1: 1 of 5 runs have not finished" in page.sections[0].note
 

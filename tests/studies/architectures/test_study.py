@@ -48,7 +48,7 @@ def test_an_architecture_is_tried_on_true_and_on_more_and_more_random_labels(sma
 @pytest.mark.parametrize(("n", "batch_size", "epochs"), [(20, 8, 133), (20, 64, 400), (40, 8, 80)])
 def test_random_labels_have_as_many_steps_at_most(data, n, batch_size, epochs):
     recipe = Recipe(stop="at_steps", steps=400, batch_size=batch_size)
-    plan = ArchitectureStudy(data=data, models=[MLP], parameters=2000, n_train=n, recipe=recipe, switches=[]).plan()
+    plan = ArchitectureStudy(data=data, models=[MLP], parameters=2000, n_train=n, recipe=recipe, switches=[]).tasks()
     (same,) = [spec for spec in plan if spec.corruption == "random-labels" and spec.n_train == n]
     assert (same.epochs, same.steps) == (epochs, None)
     assert same.epochs * -(-n // batch_size) <= 400

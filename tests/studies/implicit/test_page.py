@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from made_up_runs import data, evaluated  # noqa: F401  (fixtures)
-from presented import assert_draws_its_data, rows
+from presented import assert_draws_its_data, page_of, rows
 
-from byrote.studies.implicit.page import batch_norm_figures, batch_norm_table, headline, present, stopping_table
+from byrote.studies.implicit.page import batch_norm_figures, batch_norm_table, headline, stopping_table
 from byrote.studies.implicit.study import ImplicitStudy
 
 PAIR = ("inception", "inception-no-batchnorm")
@@ -26,7 +26,7 @@ def shown(data, evaluated):
 
 
 def test_both_claims_have_a_section_with_figures_and_a_table(shown) -> None:
-    presentation = present(*shown())
+    presentation = page_of(*shown())
     assert [section.id for section in presentation.sections] == ["early-stopping", "batch-norm"]
     assert [figure.name for figure in presentation.figures] == [
         "figure-2a-mlp-1x8-58",
@@ -41,7 +41,7 @@ def test_both_claims_have_a_section_with_figures_and_a_table(shown) -> None:
 
 
 def test_without_a_pair_there_is_no_batch_norm(shown) -> None:
-    assert [section.id for section in present(*shown(models=("inception",))).sections] == ["early-stopping"]
+    assert [section.id for section in page_of(*shown(models=("inception",))).sections] == ["early-stopping"]
 
 
 def test_the_stopping_table_shows_the_three_figures_and_what_choosing_adds(shown) -> None:
@@ -129,6 +129,6 @@ def test_the_headline_counts_points_of_runs_that_fitted(shown, own, expected) ->
 def test_runs_without_evaluations_are_reported_all_the_same(shown) -> None:
     study, outcomes, _ = shown(models=("mlp-1x8",))
     outcomes[0].curve["test_accuracy"][:] = np.nan
-    presentation = present(study, outcomes, study.summarise(outcomes))
+    presentation = page_of(study, outcomes, study.summarise(outcomes))
     assert presentation.figures == []
     assert rows(presentation.sections[0].table)["mlp-1x8 (n = 58)"][0][1:5] == ["50.0%", "–", "–", "–"]

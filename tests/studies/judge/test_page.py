@@ -3,9 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from made_up_zoo import MadeUpZoo
+from presented import page_of
 
-from byrote.studies.judge.page import cloud, present, scoreboard
-from byrote.studies.judge.study import BASELINES, JudgeStudy
+from byrote.studies.judge.page import cloud, scoreboard
+from byrote.studies.judge.study import BASELINES, JudgeStudy, MeasureOfNetworks
+from byrote.studies.study import Results
 from byrote.theory.calculation import Computed
 from byrote.theory.measures.catalog import MEASURES
 
@@ -38,7 +41,7 @@ def make_runs(seeds=3):
 def presented(tiny, measures, *, seeds=3, missing=""):
     runs = make_runs(seeds)
     generator = np.random.default_rng(0)
-    analysis = JudgeStudy(tiny, runs, lambda: iter(()), measures)
+    analysis = JudgeStudy(MadeUpZoo(tiny, runs), measures)
     results = [
         Computed(
             "key",
@@ -50,9 +53,10 @@ def presented(tiny, measures, *, seeds=3, missing=""):
             {},
         )
         for calculation in analysis.tasks()
+        if isinstance(calculation, MeasureOfNetworks)
     ]
     table = analysis.summarise(results)
-    return present(analysis, results, table), table, analysis.values(results)
+    return page_of(analysis, results, table), table, analysis.values(Results.of(analysis, results))
 
 
 def test_a_row_a_measure_and_three_figures_each(tiny):

@@ -5,16 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from made_up_zoo import MadeUpZoo
 
 from byrote.errors import UserError
 from byrote.studies.judge.study import BASELINES, JudgeStudy, MeasureOfNetworks, find_measure
 from byrote.theory.calculation import Computed
 from byrote.theory.measures.measure import Measure
-
-
-def no_networks():
-    return iter(())
-
+from byrote.training.spec import TrainSpec
 
 MODELS = ("mlp-1x8", "mlp-1x16", "mlp-1x32", "mlp-1x64", "mlp-1x128")
 
@@ -44,7 +41,7 @@ def make_runs(seeds=3, fitted=True):
 
 def judged(tiny, values, measure="distance", runs=None):
     runs = make_runs() if runs is None else runs
-    analysis = JudgeStudy(tiny, runs, no_networks, [measure])
+    analysis = JudgeStudy(MadeUpZoo(tiny, runs), [measure])
     constant = {name: np.ones(len(runs)) for name in BASELINES}
     results = [
         Computed(
@@ -57,18 +54,23 @@ def judged(tiny, values, measure="distance", runs=None):
             {},
         )
         for c in analysis.tasks()
+        if isinstance(c, MeasureOfNetworks)
     ]
     return analysis, results
 
 
 def test_baselines_are_always_compared_with(tiny):
-    plan = JudgeStudy(tiny, make_runs(), no_networks, ["vc"]).tasks()
+    zoo = MadeUpZoo(tiny, make_runs())
+    tasks = JudgeStudy(zoo, ["vc"]).tasks()
+    assert tasks[:30] == zoo.tasks()
+    plan = tasks[30:]
+    assert all(calculation.reads == tuple(zoo.tasks()) for calculation in plan)
     assert [calculation.measure for calculation in plan] == ["vc", *BASELINES]
     assert len({calculation.key(tiny) for calculation in plan}) == len(plan)
 
 
 def test_the_key_is_that_of_the_networks(tiny):
-    one, other = (MeasureOfNetworks.of("vc", keys, no_networks) for keys in (["a", "b"], ["a", "c"]))
+    one, other = (MeasureOfNetworks.of("vc", [TrainSpec(model=name) for name in names]) for names in ("ab", "ac"))
     assert one.key(tiny) != other.key(tiny)
 
 

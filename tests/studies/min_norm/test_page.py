@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_up_runs import data  # noqa: F401  (fixtures)
-from presented import assert_draws_its_data, is_whole, rows
+from presented import assert_draws_its_data, is_whole, page_of, rows
 
-from byrote.studies.min_norm.page import curve_figure, headline, ladder_figure, norm_figure, page_table, present
+from byrote.studies.min_norm.page import curve_figure, headline, ladder_figure, norm_figure, page_table
 from byrote.studies.min_norm.study import MinNormStudy
 from byrote.theory.calculation import compute
 from byrote.theory.kernels.implicit_bias import ImplicitBias
@@ -25,7 +25,7 @@ def presented(data):
     ]
     results = [compute(calculation, data) for calculation in hastened]
     table = analysis.summarise(results)
-    return analysis, results, table, present(analysis, results, table)
+    return analysis, results, table, page_of(analysis, results, table)
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ def test_the_headline_counts_what_is_supported(digits):
 def test_what_is_not_computed_yet_is_left_out(kept, digits):
     analysis, results, _, _ = digits
     some = results[kept]
-    shown = present(analysis, some, analysis.summarise(some))
+    shown = page_of(analysis, some, analysis.summarise(some))
     assert {section.id for section in shown.sections} <= set(IDS)
     assert shown.sections[0].id == "rows"
     assert any("not finished" in row[-1] for row in rows(shown.sections[0].table)["True labels"])

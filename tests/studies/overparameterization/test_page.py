@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from made_up_runs import data, outcome  # noqa: F401  (fixtures)
-from presented import assert_draws_its_data
+from presented import assert_draws_its_data, page_of
 
-from byrote.studies.overparameterization.page import ERRORS, error_figure, present
+from byrote.studies.overparameterization.page import ERRORS, error_figure
 from byrote.studies.overparameterization.study import OverparameterizationStudy
 
 FAMILY = "mlp-1x{width}"
@@ -43,7 +43,7 @@ def sweep(data, outcome):
 
 def test_a_panel_for_each_labelling_and_a_row_for_each_size(sweep) -> None:
     study, outcomes, table = sweep()
-    shown = present(study, outcomes, table)
+    shown = page_of(study, outcomes, table)
     (section,) = shown.sections
     assert section.title == "mlp-1xW"
     assert [figure.title for figure in section.figures] == ["True labels", "Labels with 20% noise", "Random labels"]
@@ -103,6 +103,6 @@ def test_one_seed_has_no_interval_and_says_so(sweep) -> None:
 
 def test_sizes_that_have_not_fitted_are_quiet_in_the_table(sweep) -> None:
     study, outcomes, table = sweep(unfitted=2, rates=(1.0,))
-    (rows,) = present(study, outcomes, table).sections[0].table.blocks.values()
+    (rows,) = page_of(study, outcomes, table).sections[0].table.blocks.values()
     assert [row[3].tone for row in rows] == ["quiet", "quiet", "", "", ""]
     assert np.all([len(row) == 5 for row in rows])

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from made_up_runs import outcome, outcomes, study  # noqa: F401  (fixtures)
-from presented import assert_draws_its_data
+from presented import assert_draws_its_data, page_of
 
 from byrote.charts.figure import MOST_POINTS
-from byrote.studies.randomization.page import early_figures, figure_1a, present
+from byrote.studies.randomization.page import early_figures, figure_1a
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def table(study, outcomes):
 
 def test_every_chart_draws_its_data_and_nothing_else(study, outcomes, table) -> None:
     runs = outcomes()
-    figures = present(study(), runs, table(runs)).figures
+    figures = page_of(study(), runs, table(runs)).figures
     assert [figure.name for figure in figures] == [
         "figure-1a-mlp-1x512-64",
         "figure-1b",

@@ -3,10 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from made_up_runs import data, evaluated  # noqa: F401  (fixtures)
-from presented import assert_draws_its_data, is_whole, rows
+from presented import assert_draws_its_data, is_whole, page_of, rows
 
 from byrote.report.page import write_report
-from byrote.studies.regularization.page import present
 from byrote.studies.regularization.study import RegularizationStudy
 from byrote.training.spec import Recipe
 
@@ -34,7 +33,7 @@ def shown(data, evaluated):
 
 
 def test_the_page_attributes_tabulates_and_analyses(shown) -> None:
-    presentation = present(*shown(models=("net", "inception")))
+    presentation = page_of(*shown(models=("net", "inception")))
     assert presentation.headline == "No regulariser is necessary, none is sufficient."
     assert [section.id for section in presentation.sections] == ["attribution", "combinations", "anova"]
     assert all(is_whole(section.table) for section in presentation.sections if section.table)
@@ -47,7 +46,7 @@ def test_the_page_attributes_tabulates_and_analyses(shown) -> None:
 
 
 def test_the_picture_has_a_row_a_factor_and_adds_up(shown) -> None:
-    figure = present(*shown()).figures[0]
+    figure = page_of(*shown()).figures[0]
     data = figure.data
     assert data["factor"].tolist() == ["augmentation", "dropout", "weight decay"] * 2
     accuracy = data[data["response"] == "test accuracy"].set_index("factor")
@@ -60,7 +59,7 @@ def test_the_picture_has_a_row_a_factor_and_adds_up(shown) -> None:
 
 
 def test_every_combination_is_a_row(shown) -> None:
-    presentation = present(*shown(models=("net", "inception")))
+    presentation = page_of(*shown(models=("net", "inception")))
     table = rows(presentation.sections[1].table)
     assert list(table) == [
         "net (n = 64): augmentation, dropout, weight decay",
@@ -78,7 +77,7 @@ def test_every_combination_is_a_row(shown) -> None:
 
 def test_what_was_not_fitted_is_hollow_and_says_so(shown) -> None:
     unfit = {"steps_to_fit": None, "train_accuracy": 0.4}
-    presentation = present(*shown(own=lambda spec: unfit if spec.label_rate and spec.dropout else {}))
+    presentation = page_of(*shown(own=lambda spec: unfit if spec.label_rate and spec.dropout else {}))
     assert presentation.headline == "No regulariser is necessary."
     figure = presentation.figures[1]
     hollow = figure.data[~figure.data["all_fitted"]]
@@ -90,14 +89,14 @@ def test_what_was_not_fitted_is_hollow_and_says_so(shown) -> None:
 
 
 def test_an_incomplete_grid_is_shown_without_attribution(shown) -> None:
-    presentation = present(*shown(drop=1))
+    presentation = page_of(*shown(drop=1))
     assert [figure.name for figure in presentation.figures] == ["combinations-net-64"]
     assert presentation.sections[0].note.startswith("net: 1 of 24 runs have not finished")
     assert [section.id for section in presentation.sections] == ["attribution", "combinations"]
 
 
 def test_one_seed_has_no_intervals(shown) -> None:
-    presentation = present(*shown(seeds=1))
+    presentation = page_of(*shown(seeds=1))
     for figure in presentation.figures:
         assert "One seed: no interval." in figure.caption
         assert figure.data["low"].isna().all()
@@ -107,7 +106,7 @@ def test_one_seed_has_no_intervals(shown) -> None:
 
 
 def test_several_seeds_have_p_values(shown) -> None:
-    analysis = rows(present(*shown()).sections[2].table)
+    analysis = rows(page_of(*shown()).sections[2].table)
     assert list(analysis) == ["net: test accuracy", "net: generalization gap"]
     terms = [row[0] for row in analysis["net: test accuracy"]]
     assert terms[:4] == ["augmentation", "dropout", "weight decay", "augmentation x dropout"]
@@ -116,7 +115,7 @@ def test_several_seeds_have_p_values(shown) -> None:
 
 
 def test_every_chart_draws_its_data_and_nothing_else(shown) -> None:
-    for figure in present(*shown()).figures:
+    for figure in page_of(*shown()).figures:
         assert_draws_its_data(figure)
 
 

@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 from made_up_runs import data, evaluated  # noqa: F401  (fixtures)
-from presented import assert_draws_its_data
+from presented import assert_draws_its_data, page_of
 
 from byrote.evidence.data_worth import worth
 from byrote.report.page import write_report
-from byrote.studies.strengths.page import present, times
+from byrote.studies.strengths.page import times
 from byrote.studies.strengths.study import StrengthStudy
 from byrote.training.spec import Recipe
 
@@ -59,7 +59,7 @@ def figures(presentation) -> dict:
 
 
 def test_each_model_has_four_pictures_and_its_learning_curve(shown) -> None:
-    presentation = present(*shown(models=("net", "other")))
+    presentation = page_of(*shown(models=("net", "other")))
     assert [section.id for section in presentation.sections] == [
         "strengths-net",
         "worth-net",
@@ -76,7 +76,7 @@ def test_each_model_has_four_pictures_and_its_learning_curve(shown) -> None:
 
 
 def test_a_row_a_strength_with_none_for_comparison(shown) -> None:
-    presentation = present(*shown())
+    presentation = page_of(*shown())
     accuracy = figures(presentation)["strengths-accuracy-net-64"]
     assert accuracy.data["label"].tolist() == ["none", "weight decay 0.01", "weight decay 0.1", "random crop"]
     assert accuracy.data["none"].nunique() == 1
@@ -85,7 +85,7 @@ def test_a_row_a_strength_with_none_for_comparison(shown) -> None:
 
 
 def test_what_is_memorised_ends_at_the_next_n(shown) -> None:
-    figure = figures(present(*shown()))["strengths-capacity-net-64"]
+    figure = figures(page_of(*shown()))["strengths-capacity-net-64"]
     found = figure.data.set_index("label")
     assert found.loc["none", ["value", "low", "high"]].tolist() == [32, 32, 64]
     assert found.loc["weight decay 0.1", ["value", "high"]].tolist() == [16, 32]
@@ -94,7 +94,7 @@ def test_what_is_memorised_ends_at_the_next_n(shown) -> None:
 
 
 def test_the_ends_of_the_ladder_are_marked(shown) -> None:
-    figure = figures(present(*shown(fits=lambda spec: not spec.weight_decay)))["strengths-capacity-net-64"]
+    figure = figures(page_of(*shown(fits=lambda spec: not spec.weight_decay)))["strengths-capacity-net-64"]
     found = figure.data.set_index("label")
     assert found.loc["none", "note"] == "→"
     assert math.isnan(found.loc["none", "high"])
@@ -104,24 +104,24 @@ def test_the_ends_of_the_ladder_are_marked(shown) -> None:
 
 
 def test_time_is_of_the_largest_n_that_all_fit(shown) -> None:
-    figure = figures(present(*shown()))["strengths-time-random-labels-net-64"]
+    figure = figures(page_of(*shown()))["strengths-time-random-labels-net-64"]
     assert figure.subtitle == "random labels, n = 16"
     assert figure.data["filled"].all()
-    figure = figures(present(*shown(fits=lambda spec: not spec.weight_decay)))["strengths-time-random-labels-net-64"]
+    figure = figures(page_of(*shown(fits=lambda spec: not spec.weight_decay)))["strengths-time-random-labels-net-64"]
     found = figure.data.set_index("label")
     assert found.loc["weight decay 0.1", ["value", "note"]].tolist() == [120, "not fitted"]
     assert "Hollow: not fitted within 120." in figure.caption
 
 
 def test_time_on_true_labels_stands_beside(shown) -> None:
-    figure = figures(present(*shown()))["strengths-time-true-labels-net-64"]
+    figure = figures(page_of(*shown()))["strengths-time-true-labels-net-64"]
     assert figure.subtitle == "true labels, n = 64"
     assert figure.data["label"].tolist() == ["none", "weight decay 0.01", "weight decay 0.1", "random crop"]
     assert figure.data["filled"].all()
 
 
 def test_the_learning_curve_has_each_strength_with_its_distance(shown) -> None:
-    presentation = present(*shown())
+    presentation = page_of(*shown())
     figure = figures(presentation)["worth-net-64"]
     data = figure.data
     assert data.loc[data["series"] == "none", "n_train"].tolist() == [16, 32, 64]
@@ -136,7 +136,7 @@ def test_the_learning_curve_has_each_strength_with_its_distance(shown) -> None:
 
 
 def test_several_seeds_have_intervals(shown) -> None:
-    presentation = present(*shown(seeds=2))
+    presentation = page_of(*shown(seeds=2))
     assert all("2 seeds." in figure.caption for figure in presentation.figures)
     assert figures(presentation)["strengths-accuracy-net-64"].data["low"].notna().all()
     (table,) = [section.table for section in presentation.sections if section.table]
@@ -164,13 +164,13 @@ def test_times(shown, factor, words) -> None:
     ],
 )
 def test_headlines(shown, options, words) -> None:
-    assert present(*shown(**options)).headline == words
+    assert page_of(*shown(**options)).headline == words
 
 
 def test_what_is_missing_is_left_out(shown) -> None:
     study, outcomes, _ = shown()
     kept = [outcome for outcome in outcomes if outcome.spec.weight_decay == 0.01]
-    presentation = present(study, kept, study.summarise(kept))
+    presentation = page_of(study, kept, study.summarise(kept))
     data = figures(presentation)["strengths-accuracy-net-64"].data
     assert data["label"].tolist() == ["weight decay 0.01"]
     assert data["none"].isna().all()
@@ -178,7 +178,7 @@ def test_what_is_missing_is_left_out(shown) -> None:
 
 
 def test_every_chart_draws_its_data_and_nothing_else(shown) -> None:
-    for figure in present(*shown()).figures:
+    for figure in page_of(*shown()).figures:
         assert_draws_its_data(figure)
 
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from made_up_runs import data, evaluated  # noqa: F401  (fixtures)
-from presented import assert_draws_its_data, is_whole, rows
+from presented import assert_draws_its_data, is_whole, page_of, rows
 
 from byrote.data.check import Check
-from byrote.studies.table1.page import LABELS, curves_figure, headline, page_table, present, rows_figure
+from byrote.studies.table1.page import LABELS, curves_figure, headline, page_table, rows_figure
 from byrote.studies.table1.rows import LADDER, Row, published_rows
 from byrote.studies.table1.study import table1_study
 
@@ -37,7 +37,7 @@ def shown(data, evaluated):
 
 def test_the_papers_rows_stand_beside_ours(shown) -> None:
     study, outcomes, table = shown()
-    presentation = present(study, outcomes, table)
+    presentation = page_of(study, outcomes, table)
     first = presentation.sections[0].table
     assert is_whole(first)
     found = rows(first)
@@ -56,16 +56,16 @@ def test_the_papers_rows_stand_beside_ours(shown) -> None:
 
 
 def test_the_note_says_what_fewer_examples_cannot_do(shown) -> None:
-    whole = present(*shown()).sections[0].note
+    whole = page_of(*shown()).sections[0].note
     assert "cannot reach" not in whole
     assert "on 50,000 images" in whole
-    fewer = present(*shown(own=lambda _: {"n_train": 40})).sections[0].note
+    fewer = page_of(*shown(own=lambda _: {"n_train": 40})).sections[0].note
     assert "Ours on 40 cannot reach its level" in fewer
 
 
 def test_elsewhere_ours_stand_alone(shown) -> None:
     study, outcomes, table = shown(name="made up", models=["alexnet", "resnet"])
-    presentation = present(study, outcomes, table)
+    presentation = page_of(study, outcomes, table)
     assert is_whole(presentation.sections[0].table)
     assert rows(presentation.sections[0].table)["resnet (n = 64), 1 seed"][3] == ["none", "100.00%", "75.00%"]
     assert "paper" not in f"{presentation.sections[0].lead} {presentation.sections[1].lead}"
@@ -98,7 +98,7 @@ def test_rows_that_have_not_run_are_there_all_the_same(shown) -> None:
     found = rows(page_table(study, table))
     assert found["inception"][0] == ["crop, weight decay", "100.00%", "– not run", "–", "89.05%", "–", "–"]
     assert found["alexnet (n = 64), 1 seed"][-1][2] == "– not run"
-    assert "table-1-inception" not in [figure.name for figure in present(study, outcomes, table).figures]
+    assert "table-1-inception" not in [figure.name for figure in page_of(study, outcomes, table).figures]
 
 
 def test_seeds_give_spreads(shown) -> None:

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 from made_up_runs import data, evaluated  # noqa: F401  (fixtures)
-from presented import is_whole, rows
+from presented import is_whole, page_of, rows
 
-from byrote.studies.table2.page import headline, our_table, paper_table, present
+from byrote.studies.table2.page import headline, our_table, paper_table
 from byrote.studies.table2.rows import Row
 from byrote.studies.table2.study import Table2Study
 
@@ -23,7 +23,7 @@ def shown(data, evaluated):
 
 
 def test_elsewhere_the_paper_is_context(shown) -> None:
-    presentation = present(*shown())
+    presentation = page_of(*shown())
     assert [section.id for section in presentation.sections] == ["table-2", "along-training", "paper"]
     assert all(is_whole(section.table) for section in presentation.sections if section.table)
     ours = rows(presentation.sections[0].table)
@@ -40,7 +40,7 @@ def test_elsewhere_the_paper_is_context(shown) -> None:
 
 
 def test_on_imagenet_the_paper_stands_beside_ours(shown) -> None:
-    presentation = present(*shown(imagenet=True))
+    presentation = page_of(*shown(imagenet=True))
     assert [section.id for section in presentation.sections] == ["table-2", "along-training"]
     table = presentation.sections[0].table
     assert is_whole(table)
@@ -93,11 +93,11 @@ def without_dropout(*, input_shape: tuple[int, ...], num_classes: int) -> None:
 
 
 def test_a_model_without_dropout_is_told_apart(shown) -> None:
-    assert present(*shown()).notes == []
-    (note,) = present(*shown(models=("net", without_dropout))).notes
+    assert page_of(*shown()).notes == []
+    (note,) = page_of(*shown(models=("net", without_dropout))).notes
     assert ":without_dropout takes no rate of dropout: the rows that have it are left out" in note
 
 
 def test_without_true_labels_there_is_no_curve(shown) -> None:
-    presentation = present(*shown(rows=(Row(random_labels=True),)))
+    presentation = page_of(*shown(rows=(Row(random_labels=True),)))
     assert [section.id for section in presentation.sections] == ["table-2", "paper"]

@@ -98,7 +98,7 @@ def test_larger_images_lose_an_eighth_of_their_side(side, crop):
 def test_vectors_are_not_augmented():
     split = Split.clean(np.zeros((40, 6), dtype=np.float32), np.arange(40) % 10)
     vectors = Dataset("made up", split, split, tuple("abcdefghij"))
-    plan = table2_study(vectors, "laptop", models=("mlp-1x8",)).plan()
+    plan = table2_study(vectors, "laptop", models=("mlp-1x8",)).tasks()
     assert {(spec.augmentation, spec.crop) for spec in plan} == {("none", None)}
     assert len(plan) == 5
 

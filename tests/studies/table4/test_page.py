@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from made_up_runs import data, evaluated  # noqa: F401  (fixtures)
-from presented import assert_draws_its_data, rows
+from presented import assert_draws_its_data, page_of, rows
 
 from byrote.data.check import Check
-from byrote.studies.table4.page import headline, page_table, present, weight_decay_figure
+from byrote.studies.table4.page import headline, page_table, weight_decay_figure
 from byrote.studies.table4.study import Table4Study, table4_study
 from byrote.training.outcome import CURVE_COLUMNS
 
@@ -36,7 +36,7 @@ def shown(data, evaluated):
 
 def test_the_papers_rows_stand_beside_ours(shown) -> None:
     did = {("alexnet", DECAY): ADRIFT, ("inception", ("random-crop", 0.0)): STUCK}
-    presentation = present(*shown(did))
+    presentation = page_of(*shown(did))
     found = rows(presentation.sections[0].table)
     assert found["alexnet (n = 64), 300 steps, 1 seed"][2:5] == [
         ["weight decay 0.0001", "–", "100.00%", "fits"],
@@ -53,7 +53,7 @@ def test_the_papers_rows_stand_beside_ours(shown) -> None:
 
 def test_elsewhere_ours_stand_alone(shown) -> None:
     study, outcomes, table = shown(name="made up", models=["resnet"])
-    section = present(study, outcomes, table).sections[0]
+    section = page_of(study, outcomes, table).sections[0]
     assert section.table.header == ("regulariser", "train accuracy", "outcome")
     assert rows(section.table)["resnet (n = 64), 300 steps, 1 seed"][0] == ["no regulariser", "100.00%", "fits"]
     assert section.note == ""
@@ -67,7 +67,7 @@ def test_rows_say_what_is_missing_and_what_failed_a_check(shown) -> None:
     assert found["alexnet (n = 64), 300 steps, 1 seed"][3][-1] == "fits failed a check"
     study, outcomes, table = shown(only=lambda spec: spec.model == "alexnet")
     assert "inception" in rows(page_table(study, table))
-    assert [figure.title for figure in present(study, outcomes, table).figures] == ["alexnet"]
+    assert [figure.title for figure in page_of(study, outcomes, table).figures] == ["alexnet"]
 
 
 def test_seeds_give_spreads(shown) -> None:
