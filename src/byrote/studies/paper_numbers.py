@@ -12,12 +12,21 @@ from byrote.data.dataset import Dataset
 
 PAPER = "Zhang, Bengio, Hardt, Recht, Vinyals: Understanding deep learning requires rethinking generalization (2017)"
 CIFAR10_TRAIN = 50_000
+MNIST_TRAIN = 60_000
+IMAGENET_TRAIN = 1_281_167
 
 
 @cache
 def published(table: str) -> pd.DataFrame:
     """A table of the paper ("table1", "table2", "table4", "linear"), as published: accuracies in percent."""
     return pd.read_csv(files("byrote.studies").joinpath("paper", f"{table}.csv").open(encoding="utf-8"))
+
+
+@cache
+def as_printed(table: str) -> pd.DataFrame:
+    """The same with every number as the paper prints it, so that its last digit is known; "" where it has none."""
+    path = files("byrote.studies").joinpath("paper", f"{table}.csv")
+    return pd.read_csv(path.open(encoding="utf-8"), dtype=str, keep_default_na=False)
 
 
 def is_cifar10(data: Dataset) -> bool:

@@ -33,7 +33,7 @@ FEATURES: dict[Features, str] = {
 }
 """What tables and figures call them."""
 
-_PUBLISHED: dict[str, Features] = {
+PUBLISHED_FEATURES: dict[str, Features] = {
     "raw pixels (kernel)": "inputs",
     "raw pixels (gaussian kernel)": "inputs",
     "gabor wavelet": "gabor",
@@ -56,7 +56,7 @@ def published_rows(data: Dataset) -> dict[Row, PublishedRow]:
     found = {}
     for dataset, features, l2, error_percent, norm in published("linear").itertuples(index=False):
         if dataset == name:
-            found[Row(_PUBLISHED[features], l2 == "yes")] = PublishedRow(error_percent / 100, norm)
+            found[Row(PUBLISHED_FEATURES[features], l2 == "yes")] = PublishedRow(error_percent / 100, norm)
     return found
 
 
