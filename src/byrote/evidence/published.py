@@ -29,7 +29,8 @@ class Ours:
     num_seeds: int
     others: tuple[str, ...] = ()
     """What is not the paper's beside the number of examples: "data", "model"."""
-    failed_checks: str = ""
+    blocked: str = ""
+    """Why it supports nothing: "a check failed", "not interpolated"."""
     words: str = ""
     """In place of a number."""
 
@@ -65,19 +66,19 @@ class PublishedFigure:
 
     @property
     def agreement(self) -> Agreement:
-        if self.ours is None or self.mark.startswith(("other ", "a check")):
+        if self.ours is None or self.ours.blocked or self.mark.startswith("other "):
             return "does not compare"
         return "agrees" if self.mark in ("the same", "within the interval") else "differs"
 
     @property
     def mark(self) -> str:
         """ "the same" (to its last digit), "within the interval", "off by +0.12 points"; or why they do not compare:
-        "not run", "other data", "other size", "a check failed"."""
+        "not run", "other data", "other size", or what blocks ours."""
         ours = self.ours
         if ours is None:
             return "not run"
-        if ours.failed_checks:
-            return "a check failed"
+        if ours.blocked:
+            return ours.blocked
         others = [*ours.others, *(["size"] if ours.n_train != self.n_train else [])]
         if others:
             return f"other {'data' if 'data' in others else ' and '.join(others)}"
@@ -111,7 +112,7 @@ def ours_of_runs(runs: pd.DataFrame, column: str, others: Sequence[str]) -> Ours
         int(runs["n_train"].iloc[0]),
         len(values),
         tuple(others),
-        "; ".join(sorted(set(runs["failed_checks"]) - {""})),
+        "a check failed" if runs["failed_checks"].any() else "",
     )
 
 

@@ -56,6 +56,15 @@ class Failure(Protocol):
     def trace(self) -> str: ...
 
 
+class Written(NamedTuple):
+    """What a page says, as far as others say it again; with short names for the user's code."""
+
+    headline: str
+    findings: list[Finding]
+    table: pd.DataFrame
+    """What the study made of the results, with full names."""
+
+
 def write_report(
     path: str | Path,
     study: Study,
@@ -80,6 +89,22 @@ def write_report(
     Raises:
         UserError: there is no result to report.
     """
+    return write_page(
+        path, study, results, command=command, failures=failures, style=style, formats=formats
+    ).findings
+
+
+def write_page(
+    path: str | Path,
+    study: Study,
+    results: Sequence[Finished],
+    *,
+    command: str,
+    failures: Sequence[Failure],
+    style: Style,
+    formats: Sequence[Format],
+) -> Written:
+    """As `write_report`, and gives all that an index of pages says again."""
     if not results:
         raise UserError("got no finished run, expected at least one to report: run the study first")
     results = results if isinstance(results, Results) else Results.of(study, results)
@@ -96,7 +121,7 @@ def write_report(
     for figure in shown.figures:
         write_figure(path.parent / "figures", figure, style, formats)
     write_file(path, html)
-    return with_short_names(findings, names)
+    return Written(shown.headline, with_short_names(findings, names), table)
 
 
 def _page(

@@ -33,7 +33,8 @@ def published_figures(data: Dataset, table: pd.DataFrame) -> list[PublishedFigur
             size, norm_of_ours = int(fits["n_train"].iloc[0]), float(fits["scaled_norm"].iloc[0])
             nothing = float("nan")
             intervals = {"error": in_percent(error_interval(fits)), "norm": Interval(norm_of_ours, nothing, nothing, 1)}
-            ours = {name: Ours(interval, size, 1, others) for name, interval in intervals.items()}
+            blocked = "" if row.regularized or fits["interpolated"].all() else "not interpolated"
+            ours = {name: Ours(interval, size, 1, others, blocked) for name, interval in intervals.items()}
         place = ("Section 5", title, row.name)
         found.append(PublishedFigure(*place, "test error", error, n_train, ours.get("error")))
         if norm:
