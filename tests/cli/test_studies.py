@@ -1,5 +1,6 @@
 import inspect
 
+import pandas as pd
 import pytest
 
 from byrote.cli.studies import REPRODUCTIONS
@@ -39,3 +40,15 @@ def test_a_model_of_the_users_takes_the_place_of_the_papers(name, digits):
     models = {getattr(spec, "model", "") for spec in REPRODUCTIONS[name].build(digits, "laptop", 1, (own,)).tasks()}
     assert any(model.startswith("mlp-2x") for model in models)
     assert not {"alexnet", "inception", "mlp-1x512", "mlp-3x512"} & models
+
+
+@pytest.mark.parametrize("name", REPRODUCTIONS)
+def test_models_and_seeds_that_all_gives_to_a_study_are_taken(name, digits):
+    reproduction = REPRODUCTIONS[name]
+    assert reproduction.build(digits, "laptop", max(2, reproduction.least_seeds), None).tasks()
+    assert reproduction.takes_models == (name not in COMPUTED)
+
+
+def test_the_paper_has_88_numbers(digits):
+    found = [reproduction.published_figures(digits, pd.DataFrame()) for reproduction in REPRODUCTIONS.values()]
+    assert sum(map(len, found)) == 88

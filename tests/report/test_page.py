@@ -4,13 +4,13 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass, replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
+from parsed_page import Page
 
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.data.check import Check
@@ -22,40 +22,7 @@ from byrote.studies.study import Planned, Study, tabulate_calculations
 from byrote.theory.calculation import Calculation, Computed, Result
 from byrote.training.spec import Recipe, TrainSpec
 
-VOID = {"meta", "link", "img", "br", "line", "circle"}
 EVIL = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>"
-
-
-class Page(HTMLParser):
-    """Checks nesting, and keeps text, tags and whatever an attribute would load."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.loaded: list[str] = []
-        self.words: list[str] = []
-        self.feed(html)
-        self.close()
-        self.text = re.sub(r"\s+", " ", " ".join(self.words))
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        if tag not in VOID:
-            self.open.append(tag)
-        self.loaded += [
-            value or "" for name, value in attributes if name in ("src", "href", "srcset", "data", "action")
-        ]
-
-    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if not self.open or self.open[-1] not in ("script", "style"):
-            self.words.append(data)
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from byrote.studies.paper_numbers import is_cifar10, is_imagenet, is_mnist, published
+from byrote.studies.paper_numbers import as_printed, is_cifar10, is_imagenet, is_mnist, published
 
 
 @pytest.mark.parametrize(("table", "rows"), [("table1", 19), ("table2", 7), ("table4", 6), ("linear", 5)])
 def test_published_tables_come_with_the_package(table, rows) -> None:
     assert len(published(table)) == rows
+
+
+def test_numbers_keep_the_digits_that_are_printed() -> None:
+    assert "99.90" in set(as_printed("table1")["train_accuracy"])
+    assert as_printed("linear")["min_norm"].iloc[-1] == ""
 
 
 @pytest.mark.parametrize(

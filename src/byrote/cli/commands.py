@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 import sys
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, chdir, contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from byrote import __version__
-from byrote.cli.flags import DataFlags, Demo, Judge, List, Quantity, Report, Reproduce, Run, TrainingFlags
+from byrote.cli.asked_study import make_study
+from byrote.cli.everything import Everything
+from byrote.cli.flags import Demo, Judge, List, Quantity, Report, Reproduce, Run, TrainingFlags
 from byrote.cli.interruption import shown, told_how_to_go_on
 from byrote.cli.measures import MEASUREMENTS
-from byrote.cli.own_study import own_study
 from byrote.cli.parsing import parse
-from byrote.cli.studies import REPRODUCTIONS
+from byrote.cli.studies import EVERYTHING, REPRODUCTIONS
 from byrote.cli.writing import write
-from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.files import make_folder, write_file
 from byrote.masking import masked
@@ -41,17 +39,24 @@ def make(command: Demo | Reproduce | Quantity | Judge | Run, arguments: Sequence
     precision = resolve_precision(command.precision, device)
     out = command.out or Path(f"byrote-{command.name}")
     make_folder(out)
-    study = make_study(command, precision, out)
-    _refuse_flags_of_runs(command, study)
+    everything: Everything | None = None
+    if isinstance(command, Reproduce) and command.name == EVERYTHING:
+        everything = Everything.asked_for(command, arguments, precision, out)
+    else:
+        study = make_study(command, precision, out)
+        _refuse_flags_of_runs(command, study)
     _write_invocation(out, arguments, precision)
     with ExitStack() as stack:
         store = stack.enter_context(Store(out / "runs.db" if command.store is None else command.store))
         stack.enter_context(told_how_to_go_on(store.name, out, arguments))
+        executor = executor_of(command.executor, device)
+        if everything is not None:
+            return everything.make(store, executor, device)
         live = stack.enter_context(_live_page(study)) if command.live else None
         results, failures = run_shown(
             study,
             store,
-            executor_of(command.executor, device),
+            executor,
             device=device,
             keep_weights=command.keep_weights,
             on_progress=None if live is None else live.update,
@@ -94,6 +99,9 @@ def report(command: Report) -> int:
         chdir(folder if folder.is_dir() else Path.cwd()),
         Store(database if earlier.store is None else earlier.store) as store,
     ):
+        if isinstance(earlier, Reproduce) and earlier.name == EVERYTHING:
+            everything = Everything.asked_for(earlier, arguments, precision, database.parent)
+            return everything.report(store, command.style or earlier.style, command.formats or earlier.formats)
         study = make_study(earlier, precision, database.parent)
         results = stored(study, store)
         num_all = len(study.plan())
@@ -116,6 +124,7 @@ def show_names(command: List) -> int:
     from byrote.training.learning_rate_schedule import SCHEDULES
 
     studies = {name: reproduction.description for name, reproduction in REPRODUCTIONS.items()}
+    studies[EVERYTHING] = "all of these, one after another, and an index with the paper's own figures beside ours"
     lists = {
         "models": MODELS,
         "data": SOURCES,
@@ -133,100 +142,6 @@ def show_names(command: List) -> int:
             for name, description in names.items():
                 print(f"  {name:{width}}  {description}")
     return 0
-
-
-def make_study(command: Demo | Reproduce | Quantity | Judge | Run, precision: str, out: Path) -> Any:
-    """The study that the flags ask for, its data loaded."""
-    from byrote.data.sources import load
-    from byrote.studies.presets import demo_study
-
-    study: Any
-    match command:
-        case Quantity():
-            data = _load(command, out)
-            measurement = MEASUREMENTS[command.name]
-            recipe = measurement.make_recipe(command.models, data, precision, command.recipe)
-            sizes = {"seeds": command.seeds, "n_train": command.n_train}
-            return measurement.build(data, model=command.models, recipe=recipe, **sizes, **command.own)
-        case Judge():
-            return _judge(command, precision, out)
-        case Run():
-            study = own_study(command.study, _load(command, out), seeds=command.seeds, models=command.models)
-        case Demo():
-            study = demo_study(load("digits"), command.seeds)
-        case Reproduce():
-            study = REPRODUCTIONS[command.name].build(_load(command, out), command.scale, command.seeds, command.models)
-            if command.corruptions is not None:
-                study = _under(study, command)
-    if command.n_train is not None:
-        if not hasattr(study, "n_train"):
-            raise UserError(f"got --n-train, which {study.name} has no use for: leave it out")
-        study = replace(study, n_train=command.n_train)
-    if not hasattr(study, "with_recipe"):
-        refused = [*command.recipe, *(["precision"] * (command.precision != "auto"))]
-        if refused:
-            flags = ", ".join("--" + flag.replace("_", "-") for flag in refused)
-            raise UserError(f"got {flags}, which {study.name} has no use for: leave it out")
-        return study
-    return study.with_recipe(precision=precision, **command.recipe)
-
-
-def _under(study: Any, command: Reproduce) -> Any:
-    """The study under the corruptions that the flags name, which may be joined by commas."""
-    if not hasattr(study, "under"):
-        raise UserError(
-            f"got --corruptions for {command.name}, which chooses the corruptions of each run itself: leave it out, or "
-            "reproduce figure1"
-        )
-    return study.under([name for word in command.corruptions or () for name in word.split(",") if name])
-
-
-def _judge(command: Judge, precision: str, out: Path) -> Any:
-    from byrote.studies.judge.study import JudgeStudy
-    from byrote.studies.judge.zoo import zoo_study
-
-    zoo = zoo_study(_load(command, out), command.seeds, command.models, command.n_train)
-    return JudgeStudy(zoo.with_recipe(precision=precision, **command.recipe), judged_measures(command))
-
-
-def judged_measures(command: Judge) -> list[str]:
-    """Those asked for, or all in the box that do not take minutes for each network.
-
-    Raises:
-        UserError: one that is not there.
-    """
-    from byrote.studies.judge.study import BASELINES, SLOW, find_measure
-    from byrote.theory.measures.catalog import MEASURES
-
-    names = list(command.measures) or [name for name in MEASURES if name not in (*SLOW, *BASELINES)]
-    for name in names:
-        find_measure(name)
-    return names
-
-
-def _load(command: DataFlags, out: Path) -> Dataset:
-    """The data that the flags name; images that cannot be decoded are listed in `out`."""
-    from byrote.data.sources import load
-
-    with _plain_warnings():
-        return load(
-            command.data,
-            label=command.label,
-            title=command.title,
-            image_size=command.image_size,
-            cache=command.cache,
-            max_pixels=command.max_pixels,
-            rejected=out / "rejected.csv",
-        )
-
-
-@contextmanager
-def _plain_warnings() -> Iterator[None]:
-    """A warning is a line on standard error, as an error is, without the line of code that gave it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("default", UserWarning)
-        warnings.showwarning = lambda message, *_, **__: print(f"byrote: {message}", file=sys.stderr)
-        yield
 
 
 def executor_of(name: str, device: str) -> Any:

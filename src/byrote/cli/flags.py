@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypedDict, 
 
 import tyro
 
-from byrote.cli.studies import REPRODUCTIONS
+from byrote.cli.studies import EVERYTHING, REPRODUCTIONS
 from byrote.training.spec import Recipe
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -93,7 +93,7 @@ else:
 if TYPE_CHECKING:
     ReproductionName = str
 else:
-    ReproductionName = Literal[tuple(REPRODUCTIONS)]
+    ReproductionName = Literal[(*REPRODUCTIONS, EVERYTHING)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,10 +161,12 @@ class DataFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class Reproduce(TrainingFlags, DataFlags):
-    """A figure or table of the paper, on the paper's data or on yours."""
+    """A figure or table of the paper, on the paper's data or on yours; or all of them, with an index beside the paper's
+    own figures."""
 
     name: tyro.conf.Positional[ReproductionName]
-    """What to reproduce: see `byrote list studies`."""
+    """What to reproduce: see `byrote list studies`. With all, models, corruptions and the recipe go to the studies that
+    have any use for them."""
     scale: Literal["laptop", "paper"] = "laptop"
     """How much is trained: laptop takes subsets, minutes on two cores; paper takes everything, for a GPU."""
     models: Annotated[tuple[str, ...] | None, _shown("STR [STR ...]", "the study's own, at this scale")] = None

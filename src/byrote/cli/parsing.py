@@ -25,7 +25,7 @@ from byrote.cli.flags import (
     Reproduce,
     Run,
 )
-from byrote.cli.studies import REPRODUCTIONS
+from byrote.cli.studies import EVERYTHING, REPRODUCTIONS
 from byrote.errors import UserError, suggestion
 from byrote.training.spec import Recipe
 
@@ -100,7 +100,10 @@ def _refuse_unknown(words: Sequence[str]) -> None:
         raise _unknown("command", names[0], COMMANDS)
     kind: type = COMMANDS[names[0]]
     second = names[1] if len(names) > 1 and not names[1].startswith("-") else None
-    for command, what, known in (("reproduce", "study", REPRODUCTIONS), ("measure", "quantity", QUANTITIES)):
+    for command, what, known in (
+        ("reproduce", "study", (*REPRODUCTIONS, EVERYTHING)),
+        ("measure", "quantity", QUANTITIES),
+    ):
         if names[0] == command and second is not None and second not in known:
             raise _unknown(what, second, known)
     if names[0] == "measure" and second is not None:

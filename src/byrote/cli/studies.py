@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from byrote.data.dataset import Dataset
+    from byrote.evidence.published import PublishedFigure
     from byrote.studies.study import Study
 
 
@@ -16,11 +20,28 @@ class Reproduction:
     description: str
     builder: str
     """MODULE:FUNCTION, called as FUNCTION(data, scale, seeds, models); imported on use, for it imports torch."""
+    figures: str = ""
+    """MODULE:FUNCTION, called as FUNCTION(data, table): the paper's numbers that it reproduces; "" for none."""
+    takes_models: bool = True
+    least_seeds: int = 1
+    """Of more than one."""
 
     @property
     def build(self) -> Callable[..., Study]:
-        module, _, function = self.builder.partition(":")
-        return getattr(import_module(module), function)
+        return _imported(self.builder)
+
+    def published_figures(self, data: Dataset, table: pd.DataFrame) -> list[PublishedFigure]:
+        """The paper's numbers beside those in the study's table, which is empty where it has not been run."""
+        return _imported(self.figures)(data, table) if self.figures else []
+
+
+def _imported(name: str) -> Callable[..., Any]:
+    module, _, function = name.partition(":")
+    return getattr(import_module(module), function)
+
+
+EVERYTHING = "all"
+"""What stands for all of them on the command line."""
 
 
 REPRODUCTIONS: dict[str, Reproduction] = {
@@ -31,14 +52,17 @@ REPRODUCTIONS: dict[str, Reproduction] = {
     "table1": Reproduction(
         "Table 1: crops, weight decay and batch norm on true labels, beside random labels",
         "byrote.studies.table1.study:table1_study",
+        "byrote.studies.table1.published:published_figures",
     ),
     "table2": Reproduction(
         "Table 2: the same at the scale of ImageNet, top-1 and top-5, on images of yours",
         "byrote.studies.table2.study:table2_study",
+        "byrote.studies.table2.published:published_figures",
     ),
     "table4": Reproduction(
         "Table 4: whether regularisers keep networks from fitting random labels, by the strength of weight decay",
         "byrote.studies.table4.study:table4_study",
+        "byrote.studies.table4.published:published_figures",
     ),
     "figure2": Reproduction(
         "Figure 2: early stopping and batch norm along training",
@@ -68,5 +92,8 @@ REPRODUCTIONS: dict[str, Reproduction] = {
         "section 5: minimum-norm linear and kernel interpolation on pixels, Gabor wavelets and random convolutional "
         "features",
         "byrote.studies.min_norm.study:min_norm_study",
+        "byrote.studies.min_norm.published:published_figures",
+        takes_models=False,
+        least_seeds=3,
     ),
 }

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from byrote.cli.interruption import shown
+
+if TYPE_CHECKING:
+    from byrote.report.page import Written
 
 
 def write(
@@ -17,14 +20,15 @@ def write(
     failures: Sequence[Any],
     style: Any,
     formats: Sequence[Any],
-) -> None:
+) -> Written:
     """Writes the report of a study into `out`, and prints its verdict."""
-    from byrote.report.page import write_report
+    from byrote.report.page import write_page
 
     path = out / "report.html"
-    findings = write_report(
+    written = write_page(
         path, study, results, command=shown(arguments), failures=failures, style=style, formats=formats
     )
-    for finding in findings:
+    for finding in written.findings:
         print(f"{finding.claim}: {finding.outcome}\n    {finding.statement}")
     print(f"Report: {path}")
+    return written

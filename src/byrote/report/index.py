@@ -22,15 +22,21 @@ from byrote.report.short_names import Verbatim
 _TONES: Mapping[Agreement, Tone] = {"agrees": "good", "differs": "bad", "does not compare": "quiet"}
 _NOTES = (
     "`the same`: to the last digit that the paper prints.",
-    "`within the interval`: the paper trained one network a figure, and its figure lies where one more network like "
-    "ours would lie (95%, over seeds and, for accuracies on test examples, over these too). One seed says nothing of "
-    "others: its interval is 99.9%, over the test examples alone, and its training accuracy has none. Test errors of "
-    "section 5 have 95% intervals over the test examples, and norms have none.",
-    "`off by`: ours minus the paper's, outside that interval, or where there is none. Where ours were trained for fewer "
-    "steps than the paper's, that may be all; the study's own page has the recipe.",
-    "`other data`, `other size`, `other model`: ours are of data, a number of training examples or a network that the "
-    "paper's figure is not of, so that nothing follows from their difference.",
-    "`not run`: no run of ours has this figure; see the study.",
+    (
+        "`within the interval`: the paper trained one network for each, and its number lies where one more network "
+        "like ours would lie (95%, over seeds and, for accuracies on test examples, over these too). One seed says "
+        "nothing of others: its interval is 99.9%, over the test examples alone, and its training accuracy has none. "
+        "Test errors of section 5 have 95% intervals over the test examples, and norms have none."
+    ),
+    (
+        "`off by`: ours minus the paper's, outside that interval, or where there is none. Where ours were trained for "
+        "fewer steps than the paper's, that may be all; the study's own page has the recipe."
+    ),
+    (
+        "`other data`, `other size`, `other model`: ours are of data, a number of training examples or a network that "
+        "the paper's number is not of, so that nothing follows from their difference."
+    ),
+    "`not run`: no run of ours has this number; see the study.",
     "All of it is in paper.csv beside this page.",
 )
 
@@ -58,7 +64,7 @@ class IndexEntry:
 
 
 def write_index(
-    folder: Path,
+    path: Path,
     data: str,
     entries: Sequence[IndexEntry],
     figures: Sequence[PublishedFigure],
@@ -66,14 +72,14 @@ def write_index(
     command: str,
     style: Style = "screen",
 ) -> None:
-    """Writes index.html and paper.csv into `folder`, in which each entry has its page as NAME/report.html.
+    """Writes `path`, and paper.csv beside it; each entry has its page there as NAME/report.html.
 
     Args:
         data: what the page calls the data.
         figures: the paper's, those of one place together.
         command: what the user typed, shown as it is.
     """
-    make_folder(folder)
+    make_folder(path.parent)
     html = (
         environment()
         .get_template("index.html.jinja")
@@ -88,17 +94,18 @@ def write_index(
             environments=distinct(each for entry in entries for each in entry.environments),
         )
     )
-    write_table(folder / "paper.csv", as_table(figures))
-    write_file(folder / "index.html", html)
+    write_table(path.with_name("paper.csv"), as_table(figures))
+    write_file(path, html)
 
 
 def headline(figures: Sequence[PublishedFigure]) -> str:
-    """How many of the paper's figures agree with ours."""
+    """How many of the paper's numbers agree with ours."""
     counts = Counter(figure.agreement for figure in figures)
     compared = counts["agrees"] + counts["differs"]
     if not compared:
-        return f"None of the paper's {len(figures)} figures compares with ours."
-    return f"{counts['agrees']} of the {compared} figures of the paper that compare with ours agree."
+        return f"None of the paper's {len(figures)} numbers compares with ours."
+    rest = f"; {len(figures) - compared} do not compare" if compared < len(figures) else ""
+    return f"{counts['agrees']} of {compared} numbers of the paper agree with ours{rest}."
 
 
 def tables(figures: Sequence[PublishedFigure]) -> dict[str, PageTable]:
@@ -153,10 +160,10 @@ def _cells(figure: PublishedFigure) -> list[str | Cell]:
 def _printed(figure: PublishedFigure) -> str:
     if math.isnan(figure.value):
         return figure.printed
-    return f"{figure.printed}%" if figure.in_percent else f"{figure.value:,g}"
+    return f"{figure.printed}%" if figure.in_percent else f"{int(figure.printed):,}"
 
 
 def _number(figure: PublishedFigure, value: float) -> str:
     if figure.in_percent:
         return f"{value:.2f}%"
-    return f"{value:,.0f}" if value == round(value) else f"{value:.4g}"
+    return f"{value:,.0f}" if value.is_integer() else f"{value:.4g}"

@@ -89,9 +89,7 @@ def write_report(
     Raises:
         UserError: there is no result to report.
     """
-    return write_page(
-        path, study, results, command=command, failures=failures, style=style, formats=formats
-    ).findings
+    return write_page(path, study, results, command=command, failures=failures, style=style, formats=formats).findings
 
 
 def write_page(

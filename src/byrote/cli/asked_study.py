@@ -1,0 +1,123 @@
+"""The study that the flags of a command ask for, with its data."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from byrote.cli.flags import DataFlags, Demo, Judge, Quantity, Reproduce, Run
+from byrote.cli.measures import MEASUREMENTS
+from byrote.cli.own_study import own_study
+from byrote.cli.studies import REPRODUCTIONS
+from byrote.data.dataset import Dataset
+from byrote.errors import UserError
+
+
+def make_study(command: Demo | Reproduce | Quantity | Judge | Run, precision: str, out: Path) -> Any:
+    """The study that the flags ask for, its data loaded."""
+    from byrote.data.sources import load
+    from byrote.studies.presets import demo_study
+
+    study: Any
+    match command:
+        case Quantity():
+            data = load_data(command, out)
+            measurement = MEASUREMENTS[command.name]
+            recipe = measurement.make_recipe(command.models, data, precision, command.recipe)
+            sizes = {"seeds": command.seeds, "n_train": command.n_train}
+            return measurement.build(data, model=command.models, recipe=recipe, **sizes, **command.own)
+        case Judge():
+            return _judge(command, precision, out)
+        case Run():
+            study = own_study(command.study, load_data(command, out), seeds=command.seeds, models=command.models)
+        case Demo():
+            study = demo_study(load("digits"), command.seeds)
+        case Reproduce():
+            study = REPRODUCTIONS[command.name].build(
+                load_data(command, out), command.scale, command.seeds, command.models
+            )
+    return changed(study, command, precision)
+
+
+def changed(study: Any, command: Demo | Reproduce | Run, precision: str) -> Any:
+    """The study with the corruptions, the number of examples and the recipe that the flags ask for.
+
+    Raises:
+        UserError: it takes no such change.
+    """
+    if isinstance(command, Reproduce) and command.corruptions is not None:
+        study = _under(study, command)
+    if command.n_train is not None:
+        if not hasattr(study, "n_train"):
+            raise UserError(f"got --n-train, which {study.name} has no use for: leave it out")
+        study = replace(study, n_train=command.n_train)
+    if not hasattr(study, "with_recipe"):
+        refused = [*command.recipe, *(["precision"] * (command.precision != "auto"))]
+        if refused:
+            flags = ", ".join("--" + flag.replace("_", "-") for flag in refused)
+            raise UserError(f"got {flags}, which {study.name} has no use for: leave it out")
+        return study
+    return study.with_recipe(precision=precision, **command.recipe)
+
+
+def _under(study: Any, command: Reproduce) -> Any:
+    """The study under the corruptions that the flags name, which may be joined by commas."""
+    if not hasattr(study, "under"):
+        raise UserError(
+            f"got --corruptions for {command.name}, which chooses the corruptions of each run itself: leave it out, or "
+            "reproduce figure1"
+        )
+    return study.under([name for word in command.corruptions or () for name in word.split(",") if name])
+
+
+def _judge(command: Judge, precision: str, out: Path) -> Any:
+    from byrote.studies.judge.study import JudgeStudy
+    from byrote.studies.judge.zoo import zoo_study
+
+    zoo = zoo_study(load_data(command, out), command.seeds, command.models, command.n_train)
+    return JudgeStudy(zoo.with_recipe(precision=precision, **command.recipe), judged_measures(command))
+
+
+def judged_measures(command: Judge) -> list[str]:
+    """Those asked for, or all in the box that do not take minutes for each network.
+
+    Raises:
+        UserError: one that is not there.
+    """
+    from byrote.studies.judge.study import BASELINES, SLOW, find_measure
+    from byrote.theory.measures.catalog import MEASURES
+
+    names = list(command.measures) or [name for name in MEASURES if name not in (*SLOW, *BASELINES)]
+    for name in names:
+        find_measure(name)
+    return names
+
+
+def load_data(command: DataFlags, out: Path) -> Dataset:
+    """The data that the flags name; images that cannot be decoded are listed in `out`."""
+    from byrote.data.sources import load
+
+    with _plain_warnings():
+        return load(
+            command.data,
+            label=command.label,
+            title=command.title,
+            image_size=command.image_size,
+            cache=command.cache,
+            max_pixels=command.max_pixels,
+            rejected=out / "rejected.csv",
+        )
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """A warning is a line on standard error, as an error is, without the line of code that gave it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = lambda message, *_, **__: print(f"byrote: {message}", file=sys.stderr)
+        yield

@@ -1,0 +1,210 @@
+"""`byrote reproduce all`: every study of the paper in one folder and one store, with an index page that links them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from byrote.cli.asked_study import changed, load_data
+from byrote.cli.flags import Reproduce
+from byrote.cli.interruption import shown
+from byrote.cli.studies import REPRODUCTIONS, Reproduction
+from byrote.cli.writing import write
+from byrote.data.dataset import Dataset
+from byrote.errors import UserError
+
+if TYPE_CHECKING:
+    from byrote.evidence.published import PublishedFigure
+    from byrote.report.index import IndexEntry
+    from byrote.runs.executors import Executor
+    from byrote.runs.run import Failure
+    from byrote.runs.store import Store
+    from byrote.studies.study import Results, Study
+
+INDEX = "index.html"
+_LATER = "it has not been reached yet; the same command goes on where it was."
+_NOTHING_STORED = "the store has no run of it."
+
+
+@dataclass(frozen=True, eq=False)
+class Everything:
+    """All studies that a command asks for."""
+
+    command: Reproduce
+    arguments: Sequence[str]
+    out: Path
+    data: Dataset
+    studies: Mapping[str, Study | str]
+    """By the name of each; or the sentence that says why there is none for these data and flags."""
+
+    @classmethod
+    def asked_for(cls, command: Reproduce, arguments: Sequence[str], precision: str, out: Path) -> Everything:
+        """Raises UserError for what no study takes."""
+        if command.live:
+            raise UserError(
+                "got --live, which reproduce all has no use for: leave it out, or give it with a single study"
+            )
+        data = load_data(command, out)
+        studies: dict[str, Study | str] = {}
+        heeding = []
+        for name, reproduction in REPRODUCTIONS.items():
+            try:
+                study, heeds = _asked(name, reproduction, command, data, precision)
+            except UserError as error:
+                studies[name] = str(error)
+            else:
+                studies[name] = study
+                heeding += [name] * heeds
+        if not heeding:  # what was given fits no study that has a use for it
+            raise UserError(next(refusal for refusal in studies.values() if isinstance(refusal, str)))
+        return cls(command, arguments, out, data, studies)
+
+    def make(self, store: Store, executor: Executor, device: str) -> int:
+        """Makes what the store lacks, a study after another, and writes the index after each. Returns the exit code."""
+        from byrote.cli.training import run_shown
+        from byrote.report.index import IndexEntry
+        from byrote.training.spec import TrainSpec
+
+        index = _Index(self)
+        failed = False
+        for number, (name, study) in enumerate(self.studies.items(), 1):
+            print(f"\n{name} ({number} of {len(self.studies)})", file=sys.stderr, flush=True)
+            if not isinstance(study, str):
+                keep_weights = self.command.keep_weights and any(isinstance(task, TrainSpec) for task in study.tasks())
+                try:
+                    results, failures = run_shown(study, store, executor, device=device, keep_weights=keep_weights)
+                except UserError as error:
+                    study = str(error)
+                else:
+                    failed |= bool(failures)
+                    index.add(name, study, results, failures, self.command.style, self.command.formats)
+            if isinstance(study, str):
+                print(f"byrote: {name} is not run: {study}", file=sys.stderr)
+                index.entries[name] = IndexEntry(name, REPRODUCTIONS[name].description, study)
+            index.write(self.command.style)
+        print(f"\n{index.headline}\nIndex: {self.out / INDEX}")
+        if not failed and not index.num_written:
+            return 2
+        return 3 if failed else 0
+
+    def report(self, store: Store, style: Any, formats: Sequence[Any]) -> int:
+        """Writes all pages and the index from what the store has. Makes nothing.
+
+        Raises:
+            UserError: it has nothing.
+        """
+        from byrote.report.index import IndexEntry
+        from byrote.runs.run import stored
+
+        index = _Index(self)
+        for name, study in self.studies.items():
+            reason = study if isinstance(study, str) else _NOTHING_STORED
+            index.entries[name] = IndexEntry(name, REPRODUCTIONS[name].description, reason)
+            if not isinstance(study, str):
+                index.num_missing += len(study.plan())
+                if results := stored(study, store):
+                    index.num_missing -= len(results)
+                    index.add(name, study, results, (), style, formats)
+        if not index.num_written:
+            raise UserError(f"the store has no run of any study: run {shown(self.arguments)} first")
+        index.write(style)
+        if index.num_missing:
+            print(f"{index.num_missing:,} runs are missing: {shown(self.arguments)} trains them")
+        print(f"{index.headline}\nIndex: {self.out / INDEX}")
+        return 0
+
+
+def _asked(
+    name: str, reproduction: Reproduction, command: Reproduce, data: Dataset, precision: str
+) -> tuple[Study, bool]:
+    """The study with those of the flags that it has any use for, and whether it has for all of models and recipe."""
+    seeds = max(command.seeds, reproduction.least_seeds) if command.seeds > 1 else command.seeds
+    models = command.models if reproduction.takes_models else None
+    study = reproduction.build(data, command.scale, seeds, models)
+    takes_recipe = hasattr(study, "with_recipe")
+    own = replace(
+        command,
+        name=name,
+        corruptions=command.corruptions if hasattr(study, "under") else None,
+        recipe=command.recipe if takes_recipe else {},
+        precision=command.precision if takes_recipe else "auto",
+    )
+    heeds = models == command.models and (takes_recipe or not command.recipe)
+    return changed(study, own, precision), heeds and (command.corruptions is None or own.corruptions is not None)
+
+
+class _Index:
+    """What is known of each study so far."""
+
+    def __init__(self, everything: Everything) -> None:
+        from byrote.report.index import IndexEntry
+
+        self._everything = everything
+        self._tables: dict[str, Any] = {}
+        self.entries: dict[str, IndexEntry] = {
+            name: IndexEntry(name, REPRODUCTIONS[name].description, _LATER) for name in everything.studies
+        }
+        self.num_missing = 0
+
+    @property
+    def num_written(self) -> int:
+        return len(self._tables)
+
+    @property
+    def figures(self) -> list[PublishedFigure]:
+        import pandas as pd
+
+        return [
+            figure
+            for name, reproduction in REPRODUCTIONS.items()
+            for figure in reproduction.published_figures(self._everything.data, self._tables.get(name, pd.DataFrame()))
+        ]
+
+    @property
+    def headline(self) -> str:
+        from byrote.report.index import headline
+
+        return headline(self.figures)
+
+    def add(
+        self, name: str, study: Study, results: Results, failures: Sequence[Failure], style: Any, formats: Sequence[Any]
+    ) -> None:
+        """Writes the study's page, and takes in what it says."""
+        from byrote.files import make_folder
+        from byrote.report.index import IndexEntry
+
+        everything = self._everything
+        description = REPRODUCTIONS[name].description
+        if not results:
+            happened = failures[0].trace.strip().splitlines()[-1]
+            reason = f"all that it plans failed; the first: {happened}"
+            self.entries[name] = IndexEntry(name, description, reason, num_failures=len(failures))
+            return
+        folder = everything.out / name
+        make_folder(folder)
+        written = write(study, results, folder, everything.arguments, failures, style, formats)
+        self._tables[name] = written.table
+        self.entries[name] = IndexEntry(
+            name,
+            description,
+            headline=written.headline,
+            findings=written.findings,
+            num_failures=len(failures),
+            environments=[result.environment for result in results],
+        )
+
+    def write(self, style: Any) -> None:
+        from byrote.report.index import write_index
+
+        everything = self._everything
+        write_index(
+            everything.out / INDEX,
+            everything.data.label,
+            list(self.entries.values()),
+            self.figures,
+            command=shown(everything.arguments),
+            style=style,
+        )
