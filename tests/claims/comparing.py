@@ -18,7 +18,7 @@ from byrote.evidence.learning import learning
 from byrote.evidence.seed_tests import LEVEL
 from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, NO_HELP, SIGNIFICANCE, exceeds, lead_kept
 from byrote.studies.architectures.findings import _architecture
-from byrote.studies.architectures.record import Planned, Record
+from byrote.studies.architectures.record import Ladder, Record
 from byrote.studies.implicit.findings import _decide, _Tried
 from byrote.studies.judge.zoo import ZooStudy
 from byrote.studies.overparameterization.findings import Sweep, _double_descent, _no_harm, _small_gap
@@ -57,7 +57,7 @@ def architecture(generator: np.random.Generator, seeds: int, n_test: int, effect
     own = accuracies(generator, seeds, n_test, [0.1 + effect])[:, 0]
     interval = mean_interval(own) if seeds > 1 else binomial_interval(float(own[0]), n_test)
     nan = Interval(np.nan, np.nan, np.nan, seeds)
-    record = Record(Planned("net", "net", 100, [100], {}), 100, interval, n_test, 10, 1.0, 1.0, nan, 100, None, {})
+    record = Record(Ladder("net", "net", 100, [100], {}), 100, interval, n_test, 10, 1.0, 1.0, nan, 100, None, {})
     return [Finding("architecture", _architecture(record.planned, record, seeds, 100).outcome, "")]
 
 

@@ -17,7 +17,7 @@ from byrote.studies.randomization.readings import memorises
 from byrote.studies.strengths.findings import shrinks
 from byrote.studies.strengths.readings import Ladders
 from byrote.studies.table4.findings import findings as table4_findings
-from byrote.studies.table4.rows import Condition
+from byrote.studies.table4.rows import Condition, words
 
 FEW, ALIKE = 6, 100
 
@@ -51,7 +51,7 @@ def decay(generator: np.random.Generator, seeds: int, n_test: int, effect: float
         for seed, fits in enumerate(generator.random(seeds) < chance):
             runs.append(
                 {
-                    "model": "net", "augmentation": condition[0], "weight_decay": condition[1], "seed": seed,
+                    "model": "net", "regularizer": words(condition), "seed": seed,
                     "ending": "fits" if fits else "converges without fitting", "fitted": bool(fits),
                     "steps_to_fit": 100.0 if fits else math.nan, "train_accuracy": 1.0 if fits else 0.7,
                     "steps_run": 300, "epochs_run": 30, "stop": "at_steps", "stop_reason": "steps", "settled": True,

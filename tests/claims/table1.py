@@ -30,9 +30,7 @@ def draw(generator: np.random.Generator, seeds: int, n_test: int, effect: float)
                 {
                     "model": MODEL,
                     "seed": np.arange(seeds),
-                    "random_crop": row.random_crop,
-                    "weight_decay": 5e-4 * row.weight_decay,
-                    "corruption": "random-labels" if row.random_labels else "true-labels",
+                    "row": row.label,
                     "test_accuracy": correct[row].mean(axis=1),
                 }
             )

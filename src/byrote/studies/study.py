@@ -62,7 +62,9 @@ class Results(list[Any]):
 
     @classmethod
     def of(cls, study: Study, finished: Iterable[Finished]) -> Results:
-        """With the place in the plan that each has; what the plan does not have has none."""
+        """With the place in the plan that each has; what the plan does not have has none. `Results` know theirs."""
+        if isinstance(finished, Results):
+            return finished
         places = {planned.task: planned for planned in study.plan()}
         return cls(study, [(places.get(result.task, Planned(result.task)), result) for result in finished])
 

@@ -34,6 +34,7 @@ def sweep(data, outcome):
                 train_accuracy=1.0 if fits else 0.2 + 0.1 * size,
                 test_accuracy=0.9 - 0.1 * abs(size - 3) + 0.001 * spec.seed,
                 key=f"{spec.model}-{spec.label_rate}-{spec.seed}",
+                spec=spec,
             )
             outcomes.append(run)
         return study, outcomes, study.summarise(outcomes)

@@ -93,7 +93,7 @@ def test_a_single_weight_decay_can_be_drawn(data, evaluated) -> None:
     study = Table4Study(data(), weight_decays=(0.0,))
     table = study.summarise([evaluated(spec) for spec in study.tasks()])
     assert weight_decay_figure(study, "mlp-1x512", table).spec["layer"]
-    assert headline(study, table) == "No regulariser of the usual strength was tried."
+    assert headline(study.verdict(table)) == "No regulariser of the usual strength was tried."
 
 
 @pytest.mark.parametrize(
@@ -112,9 +112,9 @@ def test_a_single_weight_decay_can_be_drawn(data, evaluated) -> None:
 )
 def test_the_headline_counts_networks(shown, did, expected) -> None:
     study, _, table = shown(did)
-    assert headline(study, table) == expected
+    assert headline(study.verdict(table)) == expected
 
 
 def test_without_conclusions_the_headline_has_none(shown) -> None:
     study, _, table = shown(only=lambda spec: spec.weight_decay == 1e-2)
-    assert headline(study, table) == "No conclusion about regularisers and random labels."
+    assert headline(study.verdict(table)) == "No conclusion about regularisers and random labels."

@@ -20,7 +20,7 @@ def test_conditions_in_words():
 
 def test_runs_are_found_by_model_and_condition():
     table = pd.DataFrame(
-        {"model": ["a", "a", "b"], "augmentation": ["none", "none", "none"], "weight_decay": [0.0, 5e-4, 5e-4]}
+        {"model": ["a", "a", "b"], "regularizer": [words(("none", decay)) for decay in (0.0, 5e-4, 5e-4)]}
     )
     assert runs_of(table, "a", ("none", 5e-4)).index.tolist() == [1]
     assert runs_of(table, "b", UNREGULARIZED).empty

@@ -13,7 +13,7 @@ Source     Zhang et al., Understanding deep learning requires rethinking general
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.evidence.finding import Finding
@@ -36,7 +37,7 @@ from byrote.studies.model_choice import chosen_models
 from byrote.studies.paper_settings import PAPER_STEPS, Scale, paper_recipe
 from byrote.studies.study import Planned, Results, tabulate
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.training.spec import Recipe
 
 if TYPE_CHECKING:
     from byrote.charts.sections import Presentation
@@ -133,12 +134,9 @@ class ArchitectureStudy(ModelStudy):
         return [self._ladder(family) for family in self.model_names]
 
     def plan(self) -> list[Planned]:
-        return [Planned(task) for task in self._tasks()]
+        return [planned for one in self.ladders for seed in self.seed_list for planned in self._runs(one, seed)]
 
-    def _tasks(self) -> list[TrainSpec]:
-        return [spec for one in self.ladders for seed in self.seed_list for spec in self._runs(one, seed)]
-
-    def summarise(self, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
+    def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
         """`tabulate`, and per run:
 
         family: the model's, as `models` has it, or a switchboard's with what is on.
@@ -150,28 +148,19 @@ class ArchitectureStudy(ModelStudy):
         gain: by how much it changes test accuracy on true labels, with the same seed.
         switch_X: whether the switch X is on; missing in what is no switchboard.
         """
-        table = tabulate(self.name, outcomes)
+        table = tabulate(self.name, Results.of(self, results))
         if table.empty:
             return table
-        families = {model: family for family, model in self.matched.items()}
-        table["family"] = table["model"].map(families)
-        table["regularizer"] = [
-            next((name for name in REGULARIZERS if getattr(outcome.spec, name) not in (0, "none")), "")
-            for outcome in outcomes
-        ]
         plain = table["regularizer"] == ""
         true = table["corruption"] == "true-labels"
         pairs = pd.MultiIndex.from_frame(table[["family", "seed"]])
         bare = table[true & plain].set_index(["family", "seed"])
         times, accuracies = (bare[name].reindex(pairs).to_numpy() for name in ("steps_to_fit", "test_accuracy"))
-        table["ladder"] = table["n_train"] / table["family"].map({one.family: one.num_examples for one in self.ladders})
         table["relative_time_to_fit"] = (table["steps_to_fit"] / times).where(~true & (table["ladder"] == 1))
         table["log2_steps_to_fit"] = np.log2(table["steps_to_fit"])
         table["gain"] = (table["test_accuracy"] - accuracies).where(true & ~plain)
-        for switch in self.switches:
-            on = [self.combinations.get(family, {}).get(switch) for family in table["family"]]
-            table[f"switch_{switch}"] = pd.array(on, dtype="boolean")
-        return table
+        switches = [f"switch_{switch}" for switch in self.switches]
+        return table.assign(**table.reindex(columns=switches).astype("boolean"))
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(
@@ -207,16 +196,23 @@ class ArchitectureStudy(ModelStudy):
             regularizers={name: on for name, (_, on) in factors.items() if name in REGULARIZERS},
         )
 
-    def _runs(self, planned: Ladder, seed: int) -> list[TrainSpec]:
-        recipe = self.own(self.recipe, "recipe", planned.family)
-        specs = [self.make_spec(planned.family, seed)]
-        specs += [self.make_spec(planned.family, seed, **{name: on}) for name, on in planned.regularizers.items()]
-        for number in planned.numbers:
+    def _runs(self, ladder: Ladder, seed: int) -> Iterator[Planned]:
+        recipe = self.own(self.recipe, "recipe", ladder.family)
+        switches = {f"switch_{name}": on for name, on in self.combinations.get(ladder.family, {}).items()}
+
+        def planned(regularizer: str, number: int, corruptions: tuple[Corruption, ...], **changes: Any) -> Planned:
+            spec = self.make_spec(ladder.family, seed, corruptions, **changes)
+            place = {"family": ladder.family, "regularizer": regularizer, "ladder": number / ladder.num_examples}
+            return Planned(spec.model_copy(update={"model": ladder.model}), place | switches)
+
+        yield planned("", ladder.num_examples, ())
+        for name, on in ladder.regularizers.items():
+            yield planned(name, ladder.num_examples, (), **{name: on})
+        for number in ladder.numbers:
             epochs = max(1, (recipe.steps or 1) // math.ceil(number / recipe.batch_size))
             limit: dict[str, Any] = {"stop": "at_interpolation", "steps": None, "epochs": epochs}
-            own = {} if number == planned.num_examples else {"n_train": number}
-            specs.append(self.make_spec(planned.family, seed, label_corruptions(1.0), **limit, **own))
-        return [spec.model_copy(update={"model": planned.model}) for spec in specs]
+            own = {} if number == ladder.num_examples else {"n_train": number}
+            yield planned("", number, label_corruptions(1.0), **limit, **own)
 
 
 def switchboards(switches: Sequence[str]) -> dict[str, dict[str, bool]]:

@@ -29,7 +29,7 @@ from byrote.studies.paper_numbers import is_cifar10
 from byrote.studies.paper_settings import PAPER_STEPS
 from byrote.studies.study import Planned, Results, tabulate
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.training.spec import Recipe
 
 if TYPE_CHECKING:
     from byrote.charts.sections import Presentation
@@ -74,16 +74,13 @@ class ImplicitStudy(ModelStudy):
             )
 
     def plan(self) -> list[Planned]:
-        return [Planned(task) for task in self._tasks()]
-
-    def _tasks(self) -> list[TrainSpec]:
         return [
-            self.make_spec(model, seed, label_corruptions(rate))
+            Planned(self.make_spec(model, seed, label_corruptions(rate)))
             for model, rate in self._conditions()
             for seed in self.seed_list
         ]
 
-    def summarise(self, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
+    def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
         """`tabulate`, and per run:
 
         num_validation: how many examples were held out;
@@ -92,7 +89,8 @@ class ImplicitStudy(ModelStudy):
         steps_to_train_50, _90 and _99, evaluation_lag: see `learning_columns`;
         won_against_twin, lost_against_twin, agreed_against_twin: see `twin_columns`.
         """
-        table = tabulate(self.name, outcomes)
+        results = Results.of(self, results)
+        table, outcomes = tabulate(self.name, results), results.outcomes
         if table.empty:
             return table
         available = len(self.data.train)

@@ -32,7 +32,7 @@ from byrote.studies.model_choice import chosen_models
 from byrote.studies.paper_settings import paper_recipe
 from byrote.studies.study import Planned, tabulate
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.training.spec import Recipe
 
 CONDITIONS: tuple[tuple[Corruption, ...], ...] = (
     (),
@@ -82,12 +82,9 @@ class ZooStudy(ModelStudy):
         return super().with_recipe(**changes)
 
     def plan(self) -> list[Planned]:
-        return [Planned(task) for task in self._tasks()]
-
-    def _tasks(self) -> list[TrainSpec]:
         points = [dict(zip(self.grid, levels, strict=True)) for levels in product(*self.grid.values())]
         return [
-            self.make_spec(model, seed, condition, **point)
+            Planned(self.make_spec(model, seed, condition, **point))
             for model, point, condition, seed in product(self.model_names, points, self.conditions, self.seed_list)
         ]
 

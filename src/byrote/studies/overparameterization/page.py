@@ -27,7 +27,7 @@ _THRESHOLD = (
 def present(study: Study, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
     """A section for each family: its panels, and a row for each of its sizes."""
     return Presentation(
-        headline=headline(study.verdict(table)),
+        headline=headline(findings),
         sections=[
             Section(
                 id=f"sizes-{slug(str(family))}",

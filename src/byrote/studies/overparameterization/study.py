@@ -33,7 +33,7 @@ from byrote.studies.overparameterization.findings import findings
 from byrote.studies.paper_settings import Scale, paper_recipe
 from byrote.studies.study import Planned, Results, tabulate
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.training.spec import Recipe
 
 if TYPE_CHECKING:
     from byrote.charts.sections import Presentation
@@ -104,28 +104,26 @@ class OverparameterizationStudy(ModelStudy):
         return self.own(self.n_train, "n_train", family) or len(self.data.train)
 
     def plan(self) -> list[Planned]:
-        return [Planned(task) for task in self._tasks()]
-
-    def _tasks(self) -> list[TrainSpec]:
         return [
-            self.make_spec(family, seed, label_corruptions(rate)).model_copy(update={"model": model})
+            Planned(
+                self.make_spec(family, seed, label_corruptions(rate)).model_copy(update={"model": model}),
+                {"family": family},
+            )
             for family, sizes in self.sizes.items()
             for model in sizes
             for rate in dict.fromkeys(self.rates)
             for seed in self.seed_list
         ]
 
-    def summarise(self, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
+    def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
         """`tabulate`, and per run:
 
         family: the model's, as `models` has it.
         parameters_per_example: parameters over n_train.
         """
-        table = tabulate(self.name, outcomes)
+        table = tabulate(self.name, Results.of(self, results))
         if table.empty:
             return table
-        families = {model: family for family, sizes in self.sizes.items() for model in sizes}
-        table["family"] = table["model"].map(families)
         table["parameters_per_example"] = table["parameters"] / table["n_train"]
         return table
 

@@ -69,17 +69,14 @@ class RandomizationStudy(ModelStudy):
             self._conditions(model)
 
     def plan(self) -> list[Planned]:
-        return [Planned(task) for task in self._tasks()]
-
-    def _tasks(self) -> list[TrainSpec]:
         return [
-            self.make_spec(model, seed, corruptions)
+            Planned(self.make_spec(model, seed, corruptions))
             for model in self.model_names
             for seed in self.seed_list
             for corruptions in self._conditions(model)
         ]
 
-    def summarise(self, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
+    def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
         """`tabulate`, and per run:
 
         relative_time_to_fit: steps to fit over those of the run with the same model and seed on true labels;
@@ -92,7 +89,8 @@ class RandomizationStudy(ModelStudy):
         initial_weights: their digest. Runs of one model and seed that start from different weights do not
             compare: they fail the check "equal initial weights".
         """
-        table = tabulate(self.name, outcomes)
+        results = Results.of(self, results)
+        table, outcomes = tabulate(self.name, results), results.outcomes
         if table.empty:
             return table
         fit_true = {

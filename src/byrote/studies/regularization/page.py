@@ -60,9 +60,7 @@ def present(
             table=_anova(found),
         ),
     ]
-    return Presentation(
-        headline=_headline(study, table), sections=[s for s in sections if s.figures or s.table or s.note]
-    )
+    return Presentation(headline=_headline(findings), sections=[s for s in sections if s.figures or s.table or s.note])
 
 
 def effects_figure(model: str, runs: pd.DataFrame, found: dict[tuple[str, str], Attribution | str]) -> Figure | None:
@@ -250,8 +248,7 @@ def _points(value: float, ends: Mapping[Hashable, Any]) -> Cell:
     return Cell(f"{100 * value:+.1f}", note="" if pd.isna(low) else f"{100 * low:+.1f} to {100 * high:+.1f}")
 
 
-def _headline(study: RegularizationStudy, table: pd.DataFrame) -> str:
-    found = study.verdict(table)
+def _headline(found: Sequence[Finding]) -> str:
     necessary, sufficient = (
         all(finding.outcome == "supported" for finding in found if claim in finding.claim)
         for claim in ("none is necessary", "none is sufficient")

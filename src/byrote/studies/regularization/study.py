@@ -15,7 +15,7 @@ Source     Zhang et al., Understanding deep learning requires rethinking general
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
@@ -91,30 +91,29 @@ class RegularizationStudy(ModelStudy):
         return list(product((False, True), repeat=len(self.factors_of(model))))
 
     def plan(self) -> list[Planned]:
-        return [Planned(task) for task in self._tasks()]
+        return [
+            Planned(
+                self._spec(model, seed, rate, cell),
+                {"architecture": model}
+                | {f"{name}_on": on for name, on in zip(self.factors_of(model), cell, strict=True)}
+                | {"num_on": sum(cell)},
+            )
+            for model in self.architectures
+            for seed, rate, cell in product(self.seed_list, (0.0, 1.0), self.cells(model))
+        ]
 
-    def _tasks(self) -> list[TrainSpec]:
-        return [spec for spec, _, _ in self._runs()]
-
-    def summarise(self, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
+    def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
         """`tabulate`, and per run:
 
         architecture: the model; for a twin without batch norm, the model with it.
         FACTOR_on: whether the factor is at its on level; missing where the architecture's grid does not have it.
         num_on: how many are.
         """
-        table = tabulate(self.name, outcomes)
+        table = tabulate(self.name, Results.of(self, results))
         if table.empty:
             return table
-        places = {
-            spec: (model, dict(zip(self.factors_of(model), cell, strict=True))) for spec, model, cell in self._runs()
-        }
-        found = [places[outcome.spec] for outcome in outcomes]
-        table["architecture"] = [model for model, _ in found]
-        for name in FACTORS:
-            table[f"{name}_on"] = pd.array([on.get(name) for _, on in found], dtype="boolean")
-        table["num_on"] = [sum(on.values()) for _, on in found]
-        return table
+        on = [f"{name}_on" for name in FACTORS]
+        return table.assign(**table.reindex(columns=on).astype("boolean"))
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return [
@@ -132,12 +131,6 @@ class RegularizationStudy(ModelStudy):
         from byrote.studies.regularization.page import present
 
         return present(self, results, table, findings)
-
-    def _runs(self) -> Iterator[tuple[TrainSpec, str, Cell]]:
-        """Each run, its architecture and its combination."""
-        for model in self.architectures:
-            for seed, rate, cell in product(self.seed_list, (0.0, 1.0), self.cells(model)):
-                yield self._spec(model, seed, rate, cell), model, cell
 
     def _spec(self, model: str, seed: int, rate: float, cell: Cell) -> TrainSpec:
         levels = {name: pair[on] for (name, pair), on in zip(self.factors_of(model).items(), cell, strict=True)}

@@ -113,12 +113,9 @@ class StrengthStudy(ModelStudy):
         return self.strengths  # type: ignore[return-value]
 
     def plan(self) -> list[Planned]:
-        return [Planned(task) for task in self._tasks()]
+        return [planned for model in self.model_names for planned in self._runs(model)]
 
-    def _tasks(self) -> list[TrainSpec]:
-        return list(self._places())
-
-    def summarise(self, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
+    def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
         """`tabulate`, and per run:
 
         regularizer: the field of the recipe that is not at its first level; "" for none.
@@ -126,18 +123,15 @@ class StrengthStudy(ModelStudy):
         won_against_none, lost_against_none, agreed_against_none: on true labels, beside the run without regularisers
             with the same model, n and seed; see `discordant_columns`.
         """
-        table = tabulate(self.name, outcomes)
+        results = Results.of(self, results)
+        table, outcomes = tabulate(self.name, results), results.outcomes
         if table.empty:
             return table
-        places = self._places()
-        found = [places[outcome.spec] for outcome in outcomes]
-        table["regularizer"] = [name for name, _ in found]
-        table["strength"] = [strength for _, strength in found]
         right = [outcome.test_predictions == self.data.test.true_labels for outcome in outcomes]
         identity = list(zip(table["model"], table["n_train"], table["seed"], table["corruption"], strict=True))
         bases: dict[Hashable, np.ndarray] = {
             own: correct
-            for own, correct, (name, _) in zip(identity, right, found, strict=True)
+            for own, correct, name in zip(identity, right, table["regularizer"], strict=True)
             if not name and own[-1] == "true-labels"
         }
         conditions = list(zip(table["model"], table["n_train"], table["regularizer"], table["strength"], strict=True))
@@ -156,19 +150,16 @@ class StrengthStudy(ModelStudy):
 
         return present(self, results, table, findings)
 
-    def _places(self) -> dict[TrainSpec, tuple[str, int]]:
-        """Each run once, with its regulariser and strength."""
-        return {spec: place for model in self.model_names for spec, place in self._runs(model)}
-
-    def _runs(self, model: str) -> Iterator[tuple[TrainSpec, tuple[str, int]]]:
+    def _runs(self, model: str) -> Iterator[Planned]:
         ladders = self.ladders(model)
         for seed in self.seed_list:
             for name, strength in ladders.conditions:
                 level = {name: ladders.strengths[name][strength]} if name else {}
+                labels = {"regularizer": name, "strength": strength}
                 for n in ladders.sizes if not name else (ladders.worth_size, ladders.sizes[-1]):
-                    yield self.make_spec(model, seed, n_train=n, **level), (name, strength)
+                    yield Planned(self.make_spec(model, seed, n_train=n, **level), labels)
                 for n in ladders.sizes:
-                    yield self._on_random_labels(model, seed, n, **level), (name, strength)
+                    yield Planned(self._on_random_labels(model, seed, n, **level), labels)
 
     def _on_random_labels(self, model: str, seed: int, n: int, **level: Any) -> TrainSpec:
         recipe = self.own(self.recipe, "recipe", model)

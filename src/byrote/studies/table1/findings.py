@@ -41,13 +41,7 @@ def runs_of(table: pd.DataFrame, condition: Condition) -> pd.DataFrame:
     if table.empty:
         return table
     model, row = condition
-    chosen = (
-        (table["model"] == model)
-        & (table["random_crop"] == row.random_crop)
-        & ((table["weight_decay"] > 0) == row.weight_decay)
-        & (table["corruption"] == ("random-labels" if row.random_labels else "true-labels"))
-    )
-    return table[chosen].sort_values("seed")
+    return table[(table["model"] == model) & (table["row"] == row.label)].sort_values("seed")
 
 
 def _orderings(tried: Sequence[Ordering], table: pd.DataFrame, num_seeds: int, on_cifar10: bool) -> list[Finding]:

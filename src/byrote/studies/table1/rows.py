@@ -31,6 +31,11 @@ class Row:
         names = ["random crop"] * self.random_crop + ["weight decay"] * self.weight_decay
         return " and ".join(names) or "no regulariser"
 
+    @property
+    def label(self) -> str:
+        """The column `row`: "random crop and weight decay", "no regulariser, random labels"."""
+        return f"{self.regularizers}{', random labels' if self.random_labels else ''}"
+
 
 Condition: TypeAlias = tuple[str, Row]
 """A model and a row."""

@@ -86,21 +86,18 @@ class Table1Study(ModelStudy):
         return {model: self.own(self.rows, "rows", model) for model in self.model_names}
 
     def plan(self) -> list[Planned]:
-        return [Planned(task) for task in self._tasks()]
-
-    def _tasks(self) -> list[TrainSpec]:
         return [
-            self._spec((model, row), seed)
+            Planned(self._spec((model, row), seed), {"row": row.label, "random_crop": row.random_crop})
             for model, rows in self.rows_by_model.items()
             for seed in self.seed_list
             for row in rows
         ]
 
-    def summarise(self, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
+    def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
         """`tabulate`, and per run:
 
+        row: which of the table, in words; random_crop: whether it is one with random cropping.
         chance_deviation: of the test accuracy over all renamings of the classes, see `chance_deviation`.
-        random_crop: whether it is a row with random cropping.
         paper_train_accuracy, paper_test_accuracy: of the same row in the paper's Table 1, as fractions; NaN on other
             data than CIFAR-10, and for models and rows that the paper does not have.
         train_difference, test_difference: ours minus the paper's, in percentage points.
@@ -108,10 +105,10 @@ class Table1Study(ModelStudy):
             NaN where there is no such pair. X is the same row with no_crop, no_weight_decay or no_batch_norm, with
             weight_decay_alone in place of the crop, or of the next_model down from Inception to the smallest MLP.
         """
-        table = tabulate(self.name, outcomes)
+        results = Results.of(self, results)
+        table, outcomes = tabulate(self.name, results), results.outcomes
         if table.empty:
             return table
-        table["random_crop"] = [outcome.spec.augmentation != "none" for outcome in outcomes]
         table["chance_deviation"] = chance_deviations(outcomes, self.data.test.true_labels)
         self._put_beside_paper(table)
         right = {o.key: o.test_predictions == self.data.test.true_labels for o in outcomes}
@@ -146,12 +143,13 @@ class Table1Study(ModelStudy):
         )
 
     def _put_beside_paper(self, table: pd.DataFrame) -> None:
-        columns = ["paper_train_accuracy", "paper_test_accuracy"]
-        table[columns] = np.nan
-        for condition, row in published_rows().items() if is_cifar10(self.data) else ():
-            runs = runs_of(table, condition)
-            runs = runs[(runs["parameters"] == row.parameters) & (runs["dropout"] == 0)]
-            table.loc[runs.index, columns] = [row.train_accuracy / 100, row.test_accuracy / 100]
+        paper = {
+            (model, row.label, published.parameters, 0.0): (published.train_accuracy, published.test_accuracy)
+            for (model, row), published in (published_rows() if is_cifar10(self.data) else {}).items()
+        }
+        runs = zip(*(table[name] for name in ("model", "row", "parameters", "dropout")), strict=True)
+        table[["paper_train_accuracy", "paper_test_accuracy"]] = [paper.get(run, (np.nan, np.nan)) for run in runs]
+        table[["paper_train_accuracy", "paper_test_accuracy"]] /= 100
         for split in ("train", "test"):
             table[f"{split}_difference"] = 100 * (table[f"{split}_accuracy"] - table[f"paper_{split}_accuracy"])
 

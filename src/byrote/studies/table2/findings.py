@@ -65,14 +65,7 @@ def runs_of(table: pd.DataFrame, model: str, row: Row) -> pd.DataFrame:
     """The rows of `table` of this model and row, in the order of their seeds."""
     if table.empty:
         return table
-    chosen = (
-        (table["model"] == model)
-        & ((table["augmentation"] != "none") == row.augmentation)
-        & ((table["dropout"] > 0) == row.dropout)
-        & ((table["weight_decay"] > 0) == row.weight_decay)
-        & (table["corruption"] == ("random-labels" if row.random_labels else "true-labels"))
-    )
-    return table[chosen].sort_values("seed")
+    return table[(table["model"] == model) & (table["row"] == row.label)].sort_values("seed")
 
 
 def _fits_random_labels(model: str, runs: pd.DataFrame, num_seeds: int) -> Finding:

@@ -46,6 +46,11 @@ class Row:
         names = [name for name, is_used in used if is_used]
         return "all three" if len(names) == len(used) else ", ".join(names) or "none"
 
+    @property
+    def label(self) -> str:
+        """The column `row`: "dropout, weight decay", "none, random labels"."""
+        return f"{self.regularizers}{', random labels' if self.random_labels else ''}"
+
 
 @cache
 def published_rows() -> dict[Row, dict[str, float]]:

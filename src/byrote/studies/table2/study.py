@@ -46,8 +46,8 @@ from byrote.studies.paper_settings import (
     sized,
 )
 from byrote.studies.study import Planned, Results, tabulate
-from byrote.studies.table2.findings import findings, runs_of
-from byrote.studies.table2.rows import MEASURES, Row, paper_accuracy, rows_for
+from byrote.studies.table2.findings import findings
+from byrote.studies.table2.rows import MEASURES, Row, published_rows, rows_for
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe, TrainSpec
 
@@ -109,36 +109,32 @@ class Table2Study(ModelStudy):
         }
 
     def plan(self) -> list[Planned]:
-        return [Planned(task) for task in self._tasks()]
-
-    def _tasks(self) -> list[TrainSpec]:
         return [
-            self._spec(model, row, seed)
+            Planned(self._spec(model, row, seed), {"row": row.label})
             for model, rows in self.rows_by_model.items()
             for seed in self.seed_list
             for row in rows
         ]
 
-    def summarise(self, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
+    def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
         """`tabulate`, whose accuracies are top-1, and per run:
 
+        row: which of the table, in words;
         num_evaluations, best_on_test, steps_to_best_on_test and, where examples are held out, best_on_validation,
             steps_to_best_on_validation, early_stopping_gain, optimism: see `early_stopping_columns`;
         chance_deviation: of the test accuracy over all renamings of the classes, see `chance_deviation`;
         paper_train_accuracy, paper_train_top5_accuracy, paper_test_accuracy, paper_test_top5_accuracy,
             paper_best_on_test: of the same row in the paper's Table 2; NaN on other data than ImageNet.
         """
-        table = tabulate(self.name, outcomes)
+        results = Results.of(self, results)
+        table, outcomes = tabulate(self.name, results), results.outcomes
         if table.empty:
             return table
         table = table.assign(**early_stopping_columns(outcomes))
         table["chance_deviation"] = chance_deviations(outcomes, self.data.test.true_labels)
+        paper = {row.label: figures for row, figures in published_rows().items()} if is_imagenet(self.data) else {}
         for measure in MEASURES:
-            table[f"paper_{measure}"] = math.nan
-            for model, rows in self.rows_by_model.items() if is_imagenet(self.data) else ():
-                for row in rows:
-                    index = runs_of(table, model, row).index
-                    table.loc[index, f"paper_{measure}"] = paper_accuracy(row, measure)
+            table[f"paper_{measure}"] = [paper.get(row, {}).get(measure, math.nan) for row in table["row"]]
         return table
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:

@@ -40,7 +40,7 @@ def present(study: Table4Study, results: Results, table: pd.DataFrame, findings:
     beside = is_cifar10(study.data)
     drawn = [weight_decay_figure(study, model, table) for model in study.model_names]
     return Presentation(
-        headline=headline(study, table),
+        headline=headline(findings),
         sections=[
             Section(
                 id="table-4",
@@ -65,9 +65,8 @@ def present(study: Table4Study, results: Results, table: pd.DataFrame, findings:
     )
 
 
-def headline(study: Table4Study, table: pd.DataFrame) -> str:
+def headline(found: Sequence[Finding]) -> str:
     """Whether regularisers of the usual strength keep networks from fitting random labels."""
-    found = study.verdict(table)
     claims = [finding.claim for finding in found]
     if TOGETHER not in claims:
         return "No regulariser of the usual strength was tried."

@@ -43,6 +43,4 @@ def runs_of(table: pd.DataFrame, model: str, condition: Condition) -> pd.DataFra
     """The rows of `table` of this model under this condition."""
     if table.empty:
         return table
-    augmentation, weight_decay = condition
-    own = (table["augmentation"] == augmentation) & (table["weight_decay"] == weight_decay)
-    return table[own & (table["model"] == model)]
+    return table[(table["model"] == model) & (table["regularizer"] == words(condition))]

@@ -31,9 +31,9 @@ from byrote.studies.paper_settings import PAPER_STEPS, WEIGHT_DECAY, WHOLE, Scal
 from byrote.studies.study import Planned, Results, tabulate
 from byrote.studies.table4.convergence import convergence_columns
 from byrote.studies.table4.findings import findings
-from byrote.studies.table4.rows import Condition, published_rows, runs_of
+from byrote.studies.table4.rows import Condition, published_rows, words
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.training.spec import Recipe
 
 if TYPE_CHECKING:
     from byrote.charts.sections import Presentation
@@ -88,35 +88,40 @@ class Table4Study(ModelStudy):
         return [*(("none", decay) for decay in decays), *((name, 0.0) for name in augmentations)]
 
     def plan(self) -> list[Planned]:
-        return [Planned(task) for task in self._tasks()]
-
-    def _tasks(self) -> list[TrainSpec]:
         return [
-            self.make_spec(model, seed, label_corruptions(1.0), augmentation=augmentation, weight_decay=weight_decay)
+            Planned(
+                self.make_spec(
+                    model, seed, label_corruptions(1.0), augmentation=augmentation, weight_decay=weight_decay
+                ),
+                {"regularizer": words((augmentation, weight_decay))},
+            )
             for model in self.model_names
             for seed in self.seed_list
             for augmentation, weight_decay in self.conditions(model)
         ]
 
-    def summarise(self, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
+    def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
         """`tabulate`, and per run:
 
+        regularizer: which, in words, with its strength.
         ending, final_loss, loss_at_chance, settled: see `convergence`.
         paper_train_accuracy: of the same row in the paper's Table 4, as a fraction; NaN where that did not converge,
             on other data than CIFAR-10, and for models and regularisers that the paper does not have.
         paper_ending: "fits" or "does not converge"; "" where there is no such row.
         train_difference: ours minus the paper's, in percentage points.
         """
-        table = tabulate(self.name, outcomes)
+        results = Results.of(self, results)
+        table, outcomes = tabulate(self.name, results), results.outcomes
         if table.empty:
             return table
         for name, values in convergence_columns(outcomes, self.data.train.true_labels, self.data.num_classes).items():
             table[name] = values
-        table["paper_train_accuracy"], table["paper_ending"] = np.nan, ""
-        for (model, condition), accuracy in published_rows().items() if is_cifar10(self.data) else ():
-            rows = runs_of(table, model, condition).index
-            table.loc[rows, "paper_train_accuracy"] = accuracy / 100
-            table.loc[rows, "paper_ending"] = "does not converge" if np.isnan(accuracy) else "fits"
+        paper = {
+            (model, words(condition)): (accuracy / 100, "does not converge" if np.isnan(accuracy) else "fits")
+            for (model, condition), accuracy in (published_rows() if is_cifar10(self.data) else {}).items()
+        }
+        beside = [paper.get(run, (np.nan, "")) for run in zip(table["model"], table["regularizer"], strict=True)]
+        table["paper_train_accuracy"], table["paper_ending"] = zip(*beside, strict=True)
         table["train_difference"] = 100 * (table["train_accuracy"] - table["paper_train_accuracy"])
         return table
 
