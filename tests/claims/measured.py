@@ -80,12 +80,6 @@ FACTS = [
         "every seed fits, under each corruption of the inputs",
     ),
     Fact(
-        "randomization",
-        "MODEL can learn LABELS by rote",
-        ".+ can learn .+ by rote",
-        "every seed fits more labels than the true class alone tells (binomial, p <= 0.05); never refuted",
-    ),
-    Fact(
         "table2",
         "Explicit regularisers do not keep MODEL from fitting random labels",
         "Explicit regularisers do not keep .+ from fitting random labels",
