@@ -51,7 +51,8 @@ def decay(generator: np.random.Generator, seeds: int, n_test: int, effect: float
         for seed, fits in enumerate(generator.random(seeds) < chance):
             runs.append(
                 {
-                    "model": "net", "regularizer": words(condition), "seed": seed,
+                    "model": "net", "regularizer": words(condition), "augmentation": condition[0], "seed": seed,
+                    "weight_decay": condition[1],
                     "ending": "fits" if fits else "converges without fitting", "fitted": bool(fits),
                     "steps_to_fit": 100.0 if fits else math.nan, "train_accuracy": 1.0 if fits else 0.7,
                     "steps_run": 300, "epochs_run": 30, "stop": "at_steps", "stop_reason": "steps", "settled": True,
