@@ -18,11 +18,10 @@ from byrote.evidence.telling import tellings
 from byrote.evidence.verdicts import exceeds
 from byrote.studies.expressivity.findings import outcome_of_ratios
 from byrote.studies.largest_n.findings import SATURATED
-from byrote.studies.rademacher.findings import NEAR_ONE, _change
+from byrote.studies.rademacher.findings import NEAR_ONE, RISK, _change
 from byrote.studies.randomization.readings import SMALL_FACTOR
 from byrote.studies.stability.findings import LABELS, Change, Reading, _differs
 from byrote.theory.complexity.rademacher import deviation, generalization_bound
-from byrote.theory.complexity.reached_complexity import RISK
 
 SPREAD = 0.2
 """The standard deviation over seeds of the logarithm of a time."""

@@ -2,14 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from byrote.studies.rademacher.findings import findings, pooled
+from byrote.studies.rademacher.findings import STUMPS, findings, pooled
 from byrote.theory.complexity.rademacher import deviation, generalization_bound
 
 
 def row(model="net", n=400, complexity=1.0, seed=0, **fields):
     fitted = 64 if complexity == 1 else 0
     values = {
-        "calculation": "ReachedComplexity",
         "model": model,
         "n_train": n,
         "seed": seed,
@@ -81,7 +80,7 @@ def test_width_is_compared_at_the_largest_n():
     ("rows", "words"),
     [
         ([row(n=100), row(n=400, failed_checks="labels fixed")], "A self-check failed (labels fixed): nothing follows"),
-        ([row(n=100)], "The one calculation for n = 400 has not finished"),
+        ([row(n=100)], "The one set of draws for n = 400 has not finished"),
     ],
 )
 def test_what_failed_or_is_missing_decides_nothing(rows, words):
@@ -102,5 +101,5 @@ def test_seeds_pool_their_draws():
 
 
 def test_stumps_are_not_trained():
-    table = pd.DataFrame([row(), row() | {"calculation": "StumpComplexity"}])
+    table = pd.DataFrame([row(), row() | {"model": STUMPS}])
     assert len(pooled(table)) == 1

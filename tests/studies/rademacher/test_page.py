@@ -1,59 +1,48 @@
-from types import MappingProxyType
-
 import numpy as np
 import pytest
 from presented import assert_draws_its_data, is_whole, rows
+from reached import reaching
 
-from byrote.studies.rademacher.findings import pooled
+from byrote.studies.rademacher.findings import STUMPS, pooled
 from byrote.studies.rademacher.page import complexity_figure, present, size_figure
-from byrote.studies.rademacher.study import STUMPS, RademacherStudy
+from byrote.studies.rademacher.study import RademacherStudy
+from byrote.studies.study import Results
 from byrote.theory.calculation import Computed, compute
-from byrote.theory.complexity.stumps import StumpComplexity
+from byrote.training.spec import TrainSpec
 
 
-def pretended(calculation, complexity):
-    """What the network would leave behind that reaches so much on every draw."""
-    fitted = calculation.draws if complexity == 1 else 0
-    values = {
-        "complexity": complexity,
-        "low": complexity - 0.1,
-        "high": 1.0,
-        "standard_deviation": 0.0,
-        "num_draws": calculation.draws,
-        "num_interpolated": fitted,
-        "num_interrupted": calculation.draws - fitted,
-        "parameters": 67 * int(calculation.model.partition("x")[2]) + 2,
-        "failed_checks": "",
-    }
-    return Computed("key", calculation, "tiny", MappingProxyType(values), {}, 1.0, {})
+def pretended(planned, tiny, reaches):
+    """What a stump, or a network that reaches so much on every draw, leaves behind."""
+    if not isinstance(planned.task, TrainSpec):
+        return compute(planned.task, tiny)
+    width, n = int(planned.task.model.partition("x")[2]), planned.task.n_train
+    return reaching(planned.task, reaches(width, n), parameters=67 * width + 2)
 
 
 @pytest.fixture
 def presented(tiny):
     def make(model="mlp-1x{width}", reaches=lambda width, n: min(1.0, 10 * width / n), **fields):
-        analysis = RademacherStudy(tiny, model, **({"n_train": 96, "draws": 8} | fields))
-        results = []
-        for calculation in analysis.tasks():
-            if isinstance(calculation, StumpComplexity):
-                results.append(compute(calculation, tiny))
-            else:
-                width = int(calculation.model.partition("x")[2])
-                results.append(pretended(calculation, reaches(width, calculation.n_train)))
-        table = analysis.summarise(results)
-        return analysis, results, table, present(analysis, results, table)
+        study = RademacherStudy(tiny, model, **({"n_train": 96, "draws": 8} | fields))
+        results = Results(study, [(planned, pretended(planned, tiny, reaches)) for planned in study.plan()])
+        return study, results, *shown(study, results)
 
     return make
 
 
+def shown(study, results):
+    table = study.summarise(results)
+    return table, present(study, results, table, study.verdict(table))
+
+
 def test_the_page_says_how_far_training_reaches_and_what_the_bound_is(presented):
-    analysis, _, _, shown = presented()
+    study, _, _, shown = presented()
     (section,) = shown.sections
     assert [figure.name for figure in shown.figures] == ["complexity", "complexity-by-size"]
     for figure in shown.figures:
         assert_draws_its_data(figure)
     assert is_whole(section.table)
     found = rows(section.table)
-    assert len(found) == len(analysis.models) + 1
+    assert len(found) == len(study.models) + 1
     narrow = found["mlp-1x1, 69 parameters"]
     assert narrow[0][1] == "1.000"
     assert narrow[-1][1] == f"{10 / 96:.3f}"
@@ -91,8 +80,9 @@ def test_sizes_are_compared_at_one_n(presented):
 
 
 def test_stumps_alone_stand_too(presented):
-    analysis, results, _, _ = presented("mlp-1x1")
-    few = [result for result in results if isinstance(result.calculation, StumpComplexity)]
-    shown = present(analysis, few, analysis.summarise(few))
-    assert shown.headline == "No conclusion about Rademacher complexity."
-    assert set(shown.figures[0].data["model"]) == {STUMPS}
+    study, results, _, _ = presented("mlp-1x1")
+    finished = zip(results.planned, results, strict=True)
+    few = Results(study, [(planned, result) for planned, result in finished if isinstance(result, Computed)])
+    _, page = shown(study, few)
+    assert page.headline == "No conclusion about Rademacher complexity."
+    assert set(page.figures[0].data["model"]) == {STUMPS}

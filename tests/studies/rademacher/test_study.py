@@ -2,32 +2,48 @@ import numpy as np
 import pytest
 
 from byrote.errors import UserError
+from byrote.runs.run import run
+from byrote.studies.rademacher.findings import STUMPS
+from byrote.studies.rademacher.rows import COLUMNS
 from byrote.studies.rademacher.shattering import ShatteringStudy
-from byrote.studies.rademacher.study import STUMPS, RademacherStudy, rademacher_study
-from byrote.theory.calculation import compute
+from byrote.studies.rademacher.study import RademacherStudy, rademacher_study
 from byrote.theory.complexity.rademacher import generalization_bound
-from byrote.theory.complexity.reached_complexity import ReachedComplexity
 from byrote.theory.complexity.stumps import StumpComplexity
-from byrote.training.spec import Recipe
+from byrote.training.spec import Recipe, TrainSpec
 
 RECIPE = Recipe(preprocessing="standardize", learning_rate=0.1, batch_size=32, epochs=60)
 
 
-def test_every_size_is_measured_for_every_width_and_seed_and_for_stumps(tiny):
-    analysis = RademacherStudy(tiny, "mlp-1x{width}", RECIPE, seeds=2, n_train=96, draws=8)
-    plan = analysis.tasks()
-    assert analysis.sizes == [6, 12, 24, 48, 96]
-    stumps = [each for each in plan if isinstance(each, StumpComplexity)]
-    assert [each.n_train for each in stumps] == analysis.sizes
-    reached = [(each.model, each.n_train, each.seed) for each in plan if isinstance(each, ReachedComplexity)]
-    assert reached == [(model, n, seed) for model in analysis.models for n in analysis.sizes for seed in (0, 1)]
-    assert {each.draws for each in plan} == {8}
-    assert len({each.key(tiny) for each in plan}) == len(plan)
+def test_every_size_is_measured_for_every_width_seed_and_draw_and_for_stumps(tiny):
+    study = RademacherStudy(tiny, "mlp-1x{width}", RECIPE, seeds=2, n_train=96, draws=8)
+    plan = study.plan()
+    assert study.sizes == [6, 12, 24, 48, 96]
+    stumps = [each.task for each in plan if isinstance(each.task, StumpComplexity)]
+    assert [each.n_train for each in stumps] == study.sizes
+    runs = [each for each in plan if isinstance(each.task, TrainSpec)]
+    assert [(each.task.model, each.task.n_train, each.labels["repeat"], each.labels["draw"]) for each in runs] == [
+        (model, n, repeat, draw)
+        for model in study.models
+        for n in study.sizes
+        for repeat in (0, 1)
+        for draw in range(8)
+    ]
+    assert {each.task.corruption for each in runs} == {"random-labels"}
+    assert len({each.key(tiny) for each in plan}) == len({each.task for each in plan}) == len(plan)
+
+
+def test_all_runs_of_one_size_have_one_data_set_of_fair_signs(tiny):
+    study = RademacherStudy(tiny, "mlp-1x4", RECIPE, seeds=2, n_train=96, draws=3)
+    for first, second in zip(study.plan(), study.plan(), strict=True):
+        assert first.data is second.data
+        if isinstance(first.task, TrainSpec):
+            assert first.data is study.flips[first.task.n_train]
+    assert [len(flips.train) for flips in study.flips.values()] == study.sizes
 
 
 def test_all_sizes_get_as_many_steps(tiny):
-    plan = RademacherStudy(tiny, "mlp-1x4", RECIPE, n_train=96).tasks()
-    epochs = {each.n_train: each.recipe.epochs for each in plan if isinstance(each, ReachedComplexity)}
+    tasks = RademacherStudy(tiny, "mlp-1x4", RECIPE, n_train=96).tasks()
+    epochs = {each.n_train: each.epochs for each in tasks if isinstance(each, TrainSpec)}
     assert epochs == {96: 60, 48: 90, 24: 180, 12: 180, 6: 180}
 
 
@@ -53,11 +69,11 @@ def test_exhaustive_asks_for_all_labelings(tiny):
     assert isinstance(rademacher_study(tiny, model="mlp-1x4", recipe=RECIPE), RademacherStudy)
 
 
-def test_a_small_network_from_training_to_verdict(tiny):
+def test_a_small_network_from_training_to_verdict(tiny, tmp_path):
     analysis = RademacherStudy(tiny, "mlp-1x{width}", RECIPE, n_train=24, draws=10)
-    results = [compute(calculation, tiny) for calculation in analysis.tasks()]
+    results = run(analysis, tmp_path / "runs.db", device="cpu", quiet=True)
     table = analysis.summarise(results)
-    assert len(table) == len(results) == 5 * (1 + len(analysis.models))
+    assert len(table) == 5 * (1 + len(analysis.models))
     assert set(table["model"]) == {STUMPS, *analysis.models}
     stumps, reached = table[table["model"] == STUMPS], table[table["model"] != STUMPS]
     assert (reached["low"] <= reached["complexity"]).all()
@@ -75,10 +91,14 @@ def test_a_small_network_from_training_to_verdict(tiny):
     assert near.statement.endswith("More draws (`--draws 20`), or more examples, would tell.")
     assert found["What training reaches grows with width"].outcome == "supported"
     assert analysis.summarise(results[:1])["model"].tolist() == [STUMPS]
+    assert list(table) == list(COLUMNS)
+    assert all(sentence.endswith(".") for sentence in COLUMNS.values())
 
 
-def test_calculations_that_are_missing_decide_nothing(tiny):
+def test_what_is_missing_decides_nothing(tiny):
     analysis = RademacherStudy(tiny, "mlp-1x{width}")
-    findings = analysis.verdict(analysis.summarise([]))
+    table = analysis.summarise([])
+    assert list(table) == list(COLUMNS)
+    findings = analysis.verdict(table)
     assert {finding.outcome for finding in findings} == {"no conclusion"}
     assert len(findings) == 3 * len(analysis.models) + 1

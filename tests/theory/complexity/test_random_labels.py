@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -21,9 +23,15 @@ def test_coin_flips_have_the_inputs_of_the_subset_and_fair_signs(tiny):
     flips = coin_flips(tiny, 40, data_seed=1)
     np.testing.assert_array_equal(flips.train.inputs, subset(tiny, 40, 1).train.inputs)
     assert flips.num_classes == 2
-    assert len(flips.test) == 1
+    np.testing.assert_array_equal(flips.test.inputs, tiny.test.inputs[:1])
     draws = np.stack([corrupt(flips, "random-labels", seed=seed).train.labels for seed in range(50)])
     assert abs(draws.mean() - 0.5) < 4 * 0.5 / np.sqrt(draws.size)
+
+
+def test_the_one_test_example_of_coin_flips_is_not_trained_on(tiny):
+    seen = replace(tiny, test=replace(tiny.test, inputs=np.concatenate([tiny.train.inputs[:3], tiny.test.inputs[3:]])))
+    flips = coin_flips(seen, len(tiny.train), 0)
+    np.testing.assert_array_equal(flips.test.inputs, tiny.test.inputs[3:4])
 
 
 def test_every_seed_is_a_run_with_labels_of_its_own_in_the_order_asked_for(tiny):

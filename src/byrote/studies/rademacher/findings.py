@@ -16,9 +16,12 @@ from scipy import stats
 from byrote.evidence.finding import Finding
 from byrote.evidence.obstacles import check_failed, unfinished
 from byrote.theory.complexity.rademacher import deviation, generalization_bound
-from byrote.theory.complexity.reached_complexity import RISK, ReachedComplexity
 from byrote.training.course import FIT
 
+STUMPS = "decision stumps"
+"""What the column `model` calls them."""
+RISK = 0.05
+"""The chance that a lower limit is above the complexity."""
 NEAR_ONE = 2 * FIT - 1
 """The complexity of networks that fit 99% of coin flips."""
 
@@ -48,7 +51,7 @@ def pooled(table: pd.DataFrame) -> pd.DataFrame:
     if table.empty:
         return table
     rows = []
-    trained = table[table["calculation"] == ReachedComplexity.__name__]
+    trained = table[table["model"] != STUMPS]
     for _, own in trained.groupby(["model", "n_train"], sort=False):
         model, n = own["model"].iloc[0], int(own["n_train"].iloc[0])
         draws = int(own["num_draws"].sum())
@@ -80,7 +83,7 @@ def _row(reached: pd.DataFrame, model: str, n: int, num_seeds: int) -> pd.Series
     own = reached[(reached["model"] == model) & (reached["n_train"] == n)] if len(reached) else reached
     num_there = int(own["num_seeds"].iloc[0]) if len(own) else 0
     if num_there < num_seeds:
-        return unfinished(num_seeds - num_there, num_seeds, f"calculations for n = {n:,}")
+        return unfinished(num_seeds - num_there, num_seeds, f"sets of draws for n = {n:,}")
     row = own.iloc[0]
     if row["failed_checks"]:
         return check_failed(row["failed_checks"])

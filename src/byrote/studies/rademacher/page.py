@@ -10,8 +10,8 @@ import pandas as pd
 from byrote.charts.figure import Figure, layered, rounded, with_dashes
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.evidence.finding import Finding
-from byrote.studies.rademacher.findings import NEAR_ONE, pooled
-from byrote.studies.rademacher.study import STUMPS, RademacherStudy
+from byrote.studies.rademacher.findings import NEAR_ONE, STUMPS, pooled
+from byrote.studies.rademacher.study import RademacherStudy
 from byrote.studies.study import Results
 
 _NOTES = (

@@ -11,8 +11,9 @@ Source     Zhang et al., Understanding deep learning requires rethinking general
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
@@ -21,21 +22,17 @@ from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.evidence.finding import Finding
 from byrote.studies.rademacher.findings import findings
+from byrote.studies.rademacher.rows import rows
 from byrote.studies.rademacher.shattering import ShatteringStudy
 from byrote.studies.random_labels import RandomLabelStudy, refuse_draws
-from byrote.studies.study import Planned, Results
-from byrote.theory.calculation import Calculation, Computed
-from byrote.theory.complexity.rademacher import generalization_bound
-from byrote.theory.complexity.random_labels import with_steps_of
-from byrote.theory.complexity.reached_complexity import RISK, ReachedComplexity
+from byrote.studies.study import Finished, Planned, Results
+from byrote.theory.complexity.random_labels import RANDOM_LABELS, coin_flips, with_steps_of
 from byrote.theory.complexity.stumps import StumpComplexity
-from byrote.training.spec import Recipe
+from byrote.training.spec import Recipe, TrainSpec
 
 if TYPE_CHECKING:
     from byrote.charts.sections import Presentation
 
-STUMPS = "decision stumps"
-"""What the column `model` calls them."""
 _NUM_SIZES = 5
 _MOST_EXAMPLES = 1500
 """Unless told otherwise: 64 draws of these are fitted in about a minute by a small network."""
@@ -71,41 +68,35 @@ class RademacherStudy(RandomLabelStudy):
         """The numbers of examples, ascending."""
         return sorted({max(1, self.largest // 2**halvings) for halvings in range(_NUM_SIZES)})
 
+    @cached_property
+    def flips(self) -> Mapping[int, Dataset]:
+        """What networks are trained on, for each of the sizes."""
+        return {n: coin_flips(self.data, n, self.data_seed) for n in self.sizes}
+
     def plan(self) -> list[Planned]:
-        return [Planned(task) for task in self._tasks()]
+        """Stumps, then a run for each model, size, seed and draw."""
+        stumps = [StumpComplexity(n_train=n, draws=self.draws, data_seed=self.data_seed) for n in self.sizes]
+        runs = [run for model in self.models for n in self.sizes for run in self._runs(model, n)]
+        return [*map(Planned, stumps), *runs]
 
-    def _tasks(self) -> list[Calculation]:
-        common: dict[str, Any] = {"draws": self.draws, "data_seed": self.data_seed}
-        stumps = [StumpComplexity(n_train=n, **common) for n in self.sizes]
-        networks = [
-            ReachedComplexity(
-                model=model, recipe=with_steps_of(self.recipe, n, self.largest), n_train=n, seed=seed, **common
+    def _runs(self, model: str, n: int) -> list[Planned]:
+        recipe = with_steps_of(self.recipe, n, self.largest)
+        own = {"model": model, "corruptions": RANDOM_LABELS, "n_train": n, "data_seed": self.data_seed}
+        # Gradients are not recorded: nobody would look at them.
+        first = TrainSpec.model_validate(recipe.model_dump() | own | {"dense_steps": 0})
+        return [
+            Planned(
+                first.model_copy(update={"seed": repeat * self.draws + draw}),
+                {"repeat": repeat, "draw": draw},
+                self.flips[n],
             )
-            for model in self.models
-            for n in self.sizes
-            for seed in range(self.seeds)
+            for repeat in range(self.seeds)
+            for draw in range(self.draws)
         ]
-        return [*stumps, *networks]
 
-    def summarise(self, results: Sequence[Computed]) -> pd.DataFrame:
-        """`tabulate_calculations`, the recipe's columns, and per calculation:
-
-        bound: what the test error is bounded by without any training error, at 95%; for networks given `low`, so that
-            the bound is this or larger, for stumps given `high`. Where their signs are drawn, R is above `high` with a
-            chance of 2.5%, and the bound is left as much.
-        """
-        table = super().summarise(results)
-        if table.empty:
-            return table
-        are_stumps = table["calculation"] == StumpComplexity.__name__
-        table["model"] = table.get("model", pd.Series(STUMPS, index=table.index)).where(~are_stumps, STUMPS)
-        complexity = table["high"].where(are_stumps, table["low"])
-        spends_half = are_stumps & (table["low"] < table["high"])
-        table["bound"] = [
-            generalization_bound(0.0, limit, n, RISK / 2 if half else RISK)
-            for limit, n, half in zip(complexity, table["n_train"], spends_half, strict=True)
-        ]
-        return table
+    def summarise(self, results: Sequence[Finished]) -> pd.DataFrame:
+        """The columns of rows.py, with a row for each size of stumps, and for each model, size and seed."""
+        return rows(self.name, results if isinstance(results, Results) else Results.of(self, results), self.draws)
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(self.models, self.sizes, table, self.seeds)

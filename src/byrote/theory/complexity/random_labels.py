@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Shaped
 
 from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset, Split
@@ -20,7 +21,7 @@ from byrote.training.outcome import Progress, TrainOutcome
 from byrote.training.planner import plan_groups
 from byrote.training.spec import Count, Recipe, TrainSpec
 
-_RANDOM = (Corruption(name="random-labels"),)
+RANDOM_LABELS = (Corruption(name="random-labels"),)
 
 
 class RandomLabels(TrainedCalculation):
@@ -37,7 +38,7 @@ def fit_random_labels(
 
     Gradients are not recorded: nobody would look at them.
     """
-    fields = recipe.model_dump() | {"model": model, "corruptions": _RANDOM, "dense_steps": 0}
+    fields = recipe.model_dump() | {"model": model, "corruptions": RANDOM_LABELS, "dense_steps": 0}
     specs = [TrainSpec.model_validate(fields | {"seed": seed}) for seed in seeds]
     groups = plan_groups(specs, data, device=device)
     outcomes: dict[int, TrainOutcome] = {}
@@ -61,14 +62,18 @@ def coin_flips(data: Dataset, n_train: int, data_seed: int) -> Dataset:
     difference).
     """
     inputs = subset(data, n_train, data_seed).train.inputs
-    return without_test(
-        replace(
-            data,
-            train=Split.clean(inputs, np.zeros(len(inputs), dtype=np.int64)),
-            test=data.test.take(np.arange(1)),
-            class_names=("-1", "+1"),
-        )
-    )
+    unseen = data.test.inputs[[_first_unseen(data.test.inputs, inputs)]]
+    train, test = (Split.clean(own, np.zeros(len(own), dtype=np.int64)) for own in (inputs, unseen))
+    return replace(data, train=train, test=test, class_names=("-1", "+1"))
+
+
+def _first_unseen(test: Shaped[np.ndarray, "T ..."], train: Shaped[np.ndarray, "N ..."]) -> int:
+    """The row of the first test input that is not trained on, which is all that the test set of coin flips has: nothing
+    is asked of it. 0 if there is none."""
+    for row in range(len(test)):
+        if not (train == test[row]).reshape(len(train), -1).all(axis=1).any():
+            return row
+    return 0
 
 
 def without_test(data: Dataset) -> Dataset:
