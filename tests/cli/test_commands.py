@@ -337,7 +337,6 @@ def test_a_measure_of_the_users_is_judged_and_judged_again_in_seconds(own_measur
     ("words", "message"),
     [
         (["judge", "colour"], "got the measure 'colour', expected FILE.py:NAME or one of"),
-        (["judge", "vc", "--live"], "got --live, which judge has no use for"),
         (["judge", "nowhere.py:f"], "nowhere.py"),
     ],
 )

@@ -81,14 +81,16 @@ def parse(arguments: Sequence[str]) -> Demo | Reproduce | Quantity | Judge | Run
 
 
 def _spelt(arguments: Sequence[str]) -> list[str]:
-    """Flags with hyphens; `--model` is the same as `--models`."""
+    """Flags with hyphens; `--model` is the same as `--models`, but for `reproduce`, whose studies have several."""
     words = []
     for word in arguments:
         if word.startswith("--"):
             flag, equals, value = word.partition("=")
             word = flag.replace("_", "-") + equals + value
         words.append(word)
-    return [re.sub(r"^--model(?==|$)", "--models", word) for word in words]
+    if words[:1] != ["reproduce"]:
+        words = [re.sub(r"^--model(?==|$)", "--models", word) for word in words]
+    return words
 
 
 def _refuse_unknown(words: Sequence[str]) -> None:
