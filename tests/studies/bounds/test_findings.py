@@ -3,7 +3,9 @@ import math
 import pandas as pd
 import pytest
 
+from byrote.studies.bounds.calculations import column, column_of_bound, column_of_reason
 from byrote.studies.bounds.findings import findings, headline, number, readings
+from byrote.studies.bounds.study import BOUNDS
 from byrote.theory.measures.catalog import MEASURES
 
 
@@ -16,9 +18,9 @@ def table(seeds=3, *, fitted=lambda corruption, seed: True, own=lambda corruptio
                 value = 1.0 + (corruption == "random-labels") + 0.01 * seed
                 row = {"model": model, "corruption": corruption, "seed": seed, "num_classes": 10, "failed_checks": ""}
                 row |= {"train_accuracy": 1.0, "fitted": fitted(corruption, seed), "n_train": 60}
-                row |= dict.fromkeys(MEASURES, value) | own(corruption, seed)
-                bounds = [name for name, measure in MEASURES.items() if measure.kind == "bound"]
-                rows.append(row | {f"{name} error bound": row[name] for name in bounds})
+                row |= {column(name): value for name in MEASURES} | {column_of_reason(name): "" for name in MEASURES}
+                row |= own(corruption, seed)
+                rows.append(row | {column_of_bound(name): row[column(name)] for name in BOUNDS})
     return pd.DataFrame(rows)
 
 
@@ -57,7 +59,7 @@ def test_the_same_on_both_does_not_tell():
             "Pairs that had not both fitted, and decide nothing: 3.",
         ),
         (
-            table(own=lambda corruption, seed: {"path-norm": math.nan, "path-norm (why not)": "got a Tanh"}),
+            table(own=lambda corruption, seed: {"path_norm": math.nan, "path_norm_why_not": "got a Tanh"}),
             "does not exist for this network: got a Tanh.",
         ),
     ],
@@ -72,7 +74,7 @@ def test_without_networks_that_compare_there_is_no_conclusion(made, told):
     ("value", "says"), [(1.2, "vacuous"), (0.93, "no better than guessing"), (0.4, "says something")]
 )
 def test_a_bound_says_as_much_as_it_leaves_out(value, says):
-    made = table(own=lambda corruption, seed: {"pac-bayes": value if corruption == "true-labels" else 1.0})
+    made = table(own=lambda corruption, seed: {"pac_bayes": value if corruption == "true-labels" else 1.0})
     reading = next(reading for reading in readings(made) if reading.name == "pac-bayes")
     assert reading.says("true-labels") == says
     assert reading.says("random-labels") == "vacuous"
@@ -84,7 +86,7 @@ def test_a_bound_says_as_much_as_it_leaves_out(value, says):
 
 
 def test_the_headline_counts():
-    made = table(own=lambda corruption, seed: {"parameters": 7.0, "pac-bayes": 0.4})
+    made = table(own=lambda corruption, seed: {"parameters": 7.0, "pac_bayes": 0.4})
     told = headline(readings(made))
     assert told.startswith(f"{len(MEASURES) - 3} of {len(MEASURES)} measures tell true labels from random ones; ")
     assert told.endswith("1 of 3 bounds says anything.")

@@ -5,9 +5,11 @@ import math
 import pandas as pd
 import pytest
 
-from byrote.studies.bounds.findings import readings
+from byrote.studies.bounds.calculations import column, column_of_bound, column_of_reason
+from byrote.studies.bounds.findings import findings, readings
 from byrote.studies.bounds.page import measures_table, present, scoreboard
-from byrote.studies.bounds.study import BoundsStudy
+from byrote.studies.bounds.study import BOUNDS, BoundsStudy
+from byrote.studies.study import Results
 from byrote.theory.measures.catalog import MEASURES
 
 
@@ -19,9 +21,9 @@ def make_table(seeds=3, models=("net",), **values):
             for number, corruption in enumerate(("true-labels", "random-labels")):
                 row = {"model": model, "corruption": corruption, "seed": seed, "num_classes": 10, "failed_checks": ""}
                 row |= {"train_accuracy": 1.0, "test_accuracy": 0.5, "fitted": True, "n_train": 60}
-                row |= {name: values.get(name, (1.0, 10.0))[number] for name in MEASURES}
-                bounds = [name for name, measure in MEASURES.items() if measure.kind == "bound"]
-                rows.append(row | {f"{name} error bound": row[name] for name in bounds})
+                row |= {column(name): values.get(name, (1.0, 10.0))[number] for name in MEASURES}
+                row |= {column_of_reason(name): "" for name in MEASURES}
+                rows.append(row | {column_of_bound(name): row[column(name)] for name in BOUNDS})
     return pd.DataFrame(rows)
 
 
@@ -41,7 +43,7 @@ def test_a_row_a_measure_with_its_ratio():
 
 def test_ratios_have_an_interval_over_seeds():
     table = make_table(seeds=2)
-    table.loc[(table["seed"] == 1) & (table["corruption"] == "random-labels"), "path-norm"] *= 4
+    table.loc[(table["seed"] == 1) & (table["corruption"] == "random-labels"), "path_norm"] *= 4
     row = scoreboard(readings(table), table).data.set_index("measure").loc["path norm over margin"]
     assert row["ratio"] == pytest.approx(20)
     assert row["low"] < 10 < 40 < row["high"]
@@ -72,8 +74,8 @@ def test_the_table_says_what_bounds_say():
 
 def test_what_does_not_exist_is_said_beneath(tiny):
     table = make_table(models=("one", "two"), vc=(math.nan, math.nan))
-    table["vc (why not)"] = "got a Tanh"
-    shown = present(BoundsStudy(tiny), [], table)
+    table["vc_why_not"] = "got a Tanh"
+    shown = present(BoundsStudy(tiny), Results(BoundsStudy(tiny), []), table, findings(table))
     assert [section.title for section in shown.sections] == ["Scoreboard of one", "Scoreboard of two"]
     assert "Measures without a value: got a Tanh." in shown.sections[0].note
     assert "True labels: 3 of 3 networks fitted, train accuracy 100.0%, test 50.0%." in shown.sections[0].note

@@ -4,30 +4,40 @@ import pytest
 
 from byrote.cli import main
 from byrote.errors import UserError
-from byrote.studies.bounds.study import BoundsStudy, bounds_study
-from byrote.theory.calculation import compute
+from byrote.runs.run import run
+from byrote.studies.bounds.calculations import column
+from byrote.studies.bounds.study import COLUMNS, BoundsStudy, bounds_study
 from byrote.theory.measures.catalog import MEASURES
-from byrote.training.spec import Recipe
+from byrote.training.spec import Recipe, TrainSpec
 
 RECIPE = Recipe(learning_rate=0.1, batch_size=20, epochs=100)
 FAST = {"pac_bayes_steps": 2, "pac_bayes_draws": 2}
 
 
-def test_every_seed_is_trained_on_both_labels(tiny):
-    plan = BoundsStudy(tiny, "mlp-1x16", RECIPE, seeds=2).tasks()
-    assert [(each.seed, each.corruption) for each in plan] == [
+def test_every_seed_is_trained_on_both_labels_and_measured(tiny):
+    plan = BoundsStudy(tiny, "mlp-1x16", RECIPE, seeds=2).plan()
+    specs = [planned.task for planned in plan[:4]]
+    assert [(spec.seed, spec.corruption) for spec in specs] == [
         (0, "true-labels"),
         (0, "random-labels"),
         (1, "true-labels"),
         (1, "random-labels"),
     ]
-    assert len({each.key(tiny) for each in plan}) == 4
+    assert [planned.task.reads for planned in plan[4:]] == [(spec,) for spec in specs]
+    assert [planned.labels["corruption"] for planned in plan] == 2 * ["true-labels", "random-labels"] * 2
+    assert len({planned.key(tiny) for planned in plan}) == 8
 
 
 def test_a_family_has_all_its_members(tiny):
-    analysis = BoundsStudy(tiny, "mlp-1x{width}", RECIPE)
-    assert {each.model for each in analysis.tasks()} == set(analysis.models)
-    assert len(analysis.models) > 1
+    study = BoundsStudy(tiny, "mlp-1x{width}", RECIPE)
+    assert {task.model for task in study.tasks() if isinstance(task, TrainSpec)} == set(study.models)
+    assert len(study.models) > 1
+
+
+def test_an_empty_table_has_its_columns_each_with_its_sentence(tiny):
+    table = BoundsStudy(tiny, "mlp-1x16", RECIPE).summarise([])
+    assert list(table) == list(COLUMNS)
+    assert all(name.replace("_", "").isalnum() and told.endswith(".") for name, told in COLUMNS.items())
 
 
 @pytest.mark.parametrize(
@@ -45,13 +55,14 @@ def test_wrong_input_is_one_sentence(tiny, changes, told):
         bounds_study(tiny, **({"recipe": RECIPE} | changes))
 
 
-def test_a_small_network_from_training_to_verdict(tiny):
-    analysis = bounds_study(tiny, model="mlp-1x64", recipe=RECIPE, seeds=2, n_train=60, **FAST)
-    table = analysis.summarise([compute(calculation, tiny) for calculation in analysis.tasks()])
-    assert len(table) == 4
+def test_a_small_network_from_training_to_verdict(tiny, tmp_path):
+    analysis = bounds_study(tiny, model="mlp-1x64", recipe=RECIPE, seeds=3, n_train=60, **FAST)
+    table = analysis.summarise(run(analysis, tmp_path / "runs.db", quiet=True))
+    assert list(table) == list(COLUMNS)
+    assert len(table) == 6
     assert table["fitted"].all()
-    assert (table["vc error bound"] == table["vc"] + 1 - table["train_accuracy"]).all()
-    assert "path-norm error bound" not in table
+    assert (table["vc_error_bound"] == table["vc"] + 1 - table["train_accuracy"]).all()
+    assert "path_norm_error_bound" not in table
     assert (table["learning_rate"] == 0.1).all()
     found = {finding.claim: finding for finding in analysis.verdict(table)}
     assert len(found) == len(MEASURES)
@@ -59,9 +70,9 @@ def test_a_small_network_from_training_to_verdict(tiny):
     assert found["Number of parameters tells true labels from random ones"].outcome == "not supported"
     assert found["VC dimension tells true labels from random ones"].outcome == "not supported"
     # Not early-loss: networks that interpolate true labels have stopped before the epoch at which it looks.
-    assert table.loc[table["epochs_run"] < 10, "early-loss"].isna().all()
+    assert table.loc[table["epochs_run"] < 10, "early_loss"].isna().all()
     for name in ("distance", "path-norm", "spectral-complexity", "frobenius", "hessian-trace"):
-        means = table.groupby("corruption")[name].mean()
+        means = table.groupby("corruption")[column(name)].mean()
         assert means["true-labels"] < means["random-labels"], name
 
 
@@ -73,8 +84,8 @@ def test_the_command_leaves_a_scoreboard_and_prints_every_badge(tmp_path, capsys
     assert main(command) == 0
     told = capsys.readouterr()
     assert told.out.count(" tells true labels from random ones: ") == len(MEASURES)
-    assert "4 of 4 calculations" in told.out
-    assert "mlp-1x64, random labels, seed 1: " in told.err
+    assert "8 of 8 runs and calculations" in told.out
+    assert "measures of mlp-1x64, random-labels, seed 1: " in told.err
     page = (out / "report.html").read_text()
     assert "Scoreboard of mlp-1x64" in page
     assert {path.name for path in (out / "figures").iterdir()} == {"scoreboard-mlp-1x64.csv", "scoreboard-mlp-1x64.svg"}
@@ -88,7 +99,6 @@ def test_the_command_leaves_a_scoreboard_and_prints_every_badge(tmp_path, capsys
     [
         (["--pac-bayes-steps", "0"], "byrote: got pac_bayes_steps=0, expected at least 1"),
         (["--models", "mlp-1x"], "byrote: got model 'mlp-1x'"),
-        (["--live"], "byrote: got --live, which bounds has no use for: leave it out"),
     ],
 )
 def test_the_command_says_what_is_wrong(flags, told, tmp_path, capsys):

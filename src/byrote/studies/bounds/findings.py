@@ -13,6 +13,7 @@ import pandas as pd
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.intervals import Interval, mean_interval
 from byrote.evidence.telling import Telling, tellings
+from byrote.studies.bounds.calculations import column, column_of_bound, column_of_reason
 from byrote.theory.measures.catalog import MEASURES
 from byrote.theory.measures.measure import Measure
 
@@ -57,7 +58,7 @@ class Reading:
 def readings(table: pd.DataFrame) -> list[Reading]:
     """Of the table of a BoundsStudy: each model's measures, in the order of MEASURES."""
     models = {str(model): _turned(runs) for model, runs in table.groupby("model", sort=False)}
-    told = tellings({(model, name): (own, name) for model, own in models.items() for name in MEASURES})
+    told = tellings({(model, name): (own, column(name)) for model, own in models.items() for name in MEASURES})
     return [
         _reading(str(model), runs, name, told[str(model), name])
         for model, runs in table.groupby("model", sort=False)
@@ -70,7 +71,7 @@ def _turned(runs: pd.DataFrame) -> pd.DataFrame:
     sound = runs[runs["failed_checks"] == ""]
     return sound.assign(
         **{
-            name: sound[name].astype(float) * (1 if measure.larger_is_worse else -1)
+            column(name): sound[column(name)].astype(float) * (1 if measure.larger_is_worse else -1)
             for name, measure in MEASURES.items()
         }
     )
@@ -112,26 +113,24 @@ def number(value: float) -> str:
 def _reading(model: str, runs: pd.DataFrame, name: str, told: Telling) -> Reading:
     measure = MEASURES[name]
     sound = runs[runs["failed_checks"] == ""]
-    counted = sound[sound["fitted"].astype(bool) & sound[name].notna()]
-    column = f"{name} error bound"
+    counted = sound[sound["fitted"].astype(bool) & sound[column(name)].notna()]
 
-    def over(column: str) -> dict[str, Interval]:
+    def over(values: str) -> dict[str, Interval]:
         return {
-            labels: mean_interval(counted.loc[counted["corruption"] == labels, column].to_numpy(np.float64))
+            labels: mean_interval(counted.loc[counted["corruption"] == labels, values].to_numpy(np.float64))
             for labels in LABELS
         }
 
-    why_not = f"{name} (why not)"
-    reasons: list[str] = runs[why_not].dropna().tolist() if why_not in runs else []
+    reasons = runs[column_of_reason(name)]
     return Reading(
         model=model,
         name=name,
         measure=measure,
-        values=over(name),
-        error_bounds=over(column) if measure.kind == "bound" else {},
+        values=over(column(name)),
+        error_bounds=over(column_of_bound(name)) if measure.kind == "bound" else {},
         telling=told,
         num_classes=int(runs["num_classes"].iloc[0]),
-        why_not=next(iter(reasons), ""),
+        why_not=next(iter(reasons[reasons != ""]), ""),
     )
 
 

@@ -15,6 +15,7 @@ from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
 from byrote.evidence.telling import TOGETHER
 from byrote.evidence.words import percent
+from byrote.studies.bounds.calculations import column, column_of_reason
 from byrote.studies.bounds.findings import LABELS, Badge, Reading, Says, headline, number, readings
 from byrote.studies.bounds.study import BoundsStudy
 from byrote.studies.study import Results
@@ -128,7 +129,7 @@ def scoreboard(found: Sequence[Reading], runs: pd.DataFrame) -> Figure:
 
 def _row(reading: Reading, runs: pd.DataFrame) -> dict[str, object]:
     sound = runs[(runs["failed_checks"] == "") & runs["fitted"].astype(bool)]
-    by_seed = sound.pivot_table(index="seed", columns="corruption", values=reading.name, aggfunc="first")
+    by_seed = sound.pivot_table(index="seed", columns="corruption", values=column(reading.name), aggfunc="first")
     logs = np.empty(0)
     if set(LABELS) <= set(by_seed.columns):
         true, random = (by_seed[labels].to_numpy(np.float64) for labels in LABELS)
@@ -184,5 +185,5 @@ def _runs_sentence(runs: pd.DataFrame) -> str:
                 f"{labels.replace('-', ' ').capitalize()}: {int(own['fitted'].sum())} of {len(own)} networks fitted, "
                 f"train accuracy {percent(own['train_accuracy'].mean())}, test {percent(own['test_accuracy'].mean())}."
             )
-    reasons = sorted({reason for name in runs if str(name).endswith("(why not)") for reason in runs[name].dropna()})
+    reasons = sorted({reason for name in MEASURES for reason in runs[column_of_reason(name)]} - {""})
     return " ".join([*parts, *(f"Measures without a value: {reason}." for reason in reasons)])

@@ -13,27 +13,64 @@ Source     Zhang et al., Understanding deep learning requires rethinking general
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
+from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.evidence.finding import Finding
+from byrote.studies.bounds.calculations import NetworkMeasures, column, column_of_bound, column_of_reason
 from byrote.studies.bounds.findings import findings
 from byrote.studies.random_labels import RandomLabelStudy
-from byrote.studies.study import Planned, Results
-from byrote.theory.calculation import Computed
+from byrote.studies.study import Finished, Planned, Results, tabulate_calculations
 from byrote.theory.measures.catalog import MEASURES
-from byrote.theory.measures.network_measures import NetworkMeasures
 from byrote.theory.measures.pac_bayes import NUM_DRAWS, NUM_STEPS
-from byrote.theory.trained_calculation import Labels
-from byrote.training.spec import Recipe
+from byrote.training.spec import Recipe, TrainSpec
 
 if TYPE_CHECKING:
     from byrote.charts.sections import Presentation
+
+CONDITIONS: Mapping[str, tuple[Corruption, ...]] = {
+    "true-labels": (),
+    "random-labels": (Corruption(name="random-labels"),),
+}
+"""What networks are trained on, by the column `corruption`."""
+BOUNDS = [name for name, measure in MEASURES.items() if measure.kind == "bound"]
+COLUMNS: Mapping[str, str] = {
+    "study": "The name of the study.",
+    "calculation": "What was computed.",
+    "model": "The name of the model.",
+    "seed": "What labels, initial weights and batch order follow from.",
+    "data_seed": "What draws the training subset.",
+    "corruption": "Whether the labels are true or random.",
+    "n_train": "The number of training examples.",
+    "pac_bayes_steps": "The steps of the optimiser of the PAC-Bayes posterior.",
+    "pac_bayes_draws": "The draws of weights by which the posterior's training error is estimated.",
+    "num_classes": "The number of classes.",
+    "train_accuracy": "The accuracy on the labels that were trained on, in evaluation mode.",
+    "test_accuracy": "The accuracy on the test set, whose labels are true.",
+    "generalization_gap": "The training accuracy minus the test accuracy.",
+    "fitted": "Whether the network has 99% of its labels right, of those that identical inputs allow.",
+    "interpolated": "Whether it has all of them right.",
+    "epochs_run": "The epochs that training took.",
+    "stop_reason": "Why training ended.",
+    "failed_checks": "The names of the run's self-checks that failed.",
+    **{column(name): f"The value of {measure.title}; missing where it has none." for name, measure in MEASURES.items()},
+    "data": "The data set.",
+    "seconds": "The time that the measures took.",
+    "key": "What the store has the measures under.",
+    **{name: field.description or "" for name, field in Recipe.model_fields.items()},
+    **{
+        column_of_bound(name): f"What {MEASURES[name].title} allows of the 0-1 error on new examples."
+        for name in BOUNDS
+    },
+    **{column_of_reason(name): f"Why {measure.title} has no value." for name, measure in MEASURES.items()},
+}
+"""Of the table, each with what it holds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,37 +95,33 @@ class BoundsStudy(RandomLabelStudy):
                 raise UserError(f"got {name}={getattr(self, name)}, expected at least 1")
 
     def plan(self) -> list[Planned]:
-        return [Planned(task) for task in self._tasks()]
-
-    def _tasks(self) -> list[NetworkMeasures]:
-        return [
-            NetworkMeasures(
-                model=model,
-                recipe=self.recipe,
-                corruption=labels,
-                n_train=self.n_train,
-                seed=seed,
-                data_seed=self.data_seed,
-                pac_bayes_steps=self.pac_bayes_steps,
-                pac_bayes_draws=self.pac_bayes_draws,
-            )
+        """All networks, then the measures of each."""
+        labels_of = {
+            TrainSpec.model_validate(self.recipe.model_dump() | own | {"corruptions": corruptions}): {
+                "corruption": labels
+            }
             for model in self.models
             for seed in range(self.seeds)
-            for labels in get_args(Labels)
+            for labels, corruptions in CONDITIONS.items()
+            for own in [{"model": model, "n_train": self.n_train, "seed": seed, "data_seed": self.data_seed}]
+        }
+        steps = {"pac_bayes_steps": self.pac_bayes_steps, "pac_bayes_draws": self.pac_bayes_draws}
+        return [
+            *(Planned(spec, labels) for spec, labels in labels_of.items()),
+            *(Planned(NetworkMeasures(spec=spec, **steps), labels) for spec, labels in labels_of.items()),
         ]
 
-    def summarise(self, results: Sequence[Computed]) -> pd.DataFrame:
-        """One row a network: `tabulate_calculations`, the recipe's columns, and of each bound `NAME error bound`,
-        what it says of the 0-1 error on new examples."""
-        table = super().summarise(results)
+    def summarise(self, results: Sequence[Finished]) -> pd.DataFrame:
+        """One row a network, with COLUMNS."""
+        results = results if isinstance(results, Results) else Results.of(self, results)
+        table = tabulate_calculations(self.name, results)
         if table.empty:
-            return table
-        bounds = {
-            f"{name} error bound": table[name] + 1 - table["train_accuracy"]
-            for name, measure in MEASURES.items()
-            if measure.kind == "bound"
-        }
-        return table.assign(**bounds)
+            return pd.DataFrame(columns=list(COLUMNS))
+        specs = [dict(result.calculation.spec) for result in results.computed]
+        of_runs = pd.DataFrame(specs, index=table.index).drop(columns=["n_train", "corruptions"])
+        table = table.drop(columns="spec").join(of_runs)
+        bounds = {column_of_bound(name): table[column(name)] + 1 - table["train_accuracy"] for name in BOUNDS}
+        return table.assign(**bounds)[list(COLUMNS)]
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(table)
