@@ -117,7 +117,8 @@ class BoundsStudy(RandomLabelStudy):
         table = tabulate_calculations(self.name, results)
         if table.empty:
             return pd.DataFrame(columns=list(COLUMNS))
-        specs = [dict(result.calculation.spec) for result in results.computed]
+        made = (result.calculation for result in results.computed)
+        specs = [dict(each.spec) for each in made if isinstance(each, NetworkMeasures)]
         of_runs = pd.DataFrame(specs, index=table.index).drop(columns=["n_train", "corruptions"])
         table = table.drop(columns="spec").join(of_runs)
         bounds = {column_of_bound(name): table[column(name)] + 1 - table["train_accuracy"] for name in BOUNDS}
