@@ -46,6 +46,8 @@ def test_the_key_is_pinned() -> None:
         {"schedule": "cosine"},
         {"schedule": "constant"},
         {"warmup_steps": 5},
+        {"repeat": 1},
+        {"stack": "first"},
     ],
     ids=str,
 )

@@ -10,6 +10,7 @@ from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.models.catalog import build_model
+from byrote.training import planner
 from byrote.training.planner import (
     Group,
     hardware,
@@ -49,6 +50,26 @@ def test_small_nets_share_a_stack_whatever_their_labels_inputs_and_step_sizes(ti
 @pytest.mark.parametrize(("num", "expected"), [(1, [1]), (64, [64]), (65, [32, 33]), (200, [50] * 4)])
 def test_stacks_are_even(tiny: Dataset, num: int, expected: list[int]) -> None:
     assert sizes(plan(runs(num), tiny)) == expected
+
+
+def test_a_stack_that_the_plan_names_is_whole_and_has_no_others(tiny: Dataset) -> None:
+    wide: dict[str, object] = {"model": "mlp-1x4096"}  # of which the cache holds a few
+    for fields in ({}, wide):
+        named = [*runs(20, stack="a", **fields), *runs(3, stack="b", repeat=1, **fields)]
+        groups = plan([*named[::2], *runs(2, **fields), *named[1::2]], tiny)
+        assert sorted(sizes(groups)) == [2, 3, 20]
+        assert all(len({spec.stack for spec in group.specs}) == 1 for group in groups)
+        assert groups[0].reason == "in stacks that the plan names"
+
+
+def test_a_named_stack_that_cannot_be_whole_is_trained_one_by_one(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sizes(plan(runs(3, stack="a", model="conv-small"), tiny)) == [1, 1, 1]
+    monkeypatch.setattr(planner, "total_memory", lambda device: 10 * 2**20)
+    (group, *others) = plan(runs(20, stack="a", model="mlp-1x1024"), tiny)
+    assert len(others) == 19
+    assert group.reason == "alone: a quarter of the memory holds 1 of the 20 runs of a stack"
 
 
 @pytest.mark.parametrize(

@@ -178,10 +178,16 @@ def test_a_spec_is_frozen() -> None:
 
 def test_a_spec_without_newer_fields_has_the_text_it_had_before_there_were_any() -> None:
     spec = TrainSpec(model="mlp-1x8", validation=0.1)
-    assert not any(name in spec.canonical_json() for name in ("replaced", "schedule", "warmup_steps"))
+    assert not any(
+        name in spec.canonical_json() for name in ("replaced", "repeat", "stack", "schedule", "warmup_steps")
+    )
     replaced = spec.model_copy(update={"replaced": 0})
     assert '"replaced":0' in replaced.canonical_json()
     assert TrainSpec.model_validate_json(replaced.canonical_json()) == replaced
+    in_stack = spec.model_copy(update={"stack": "first", "repeat": 1})
+    assert '"repeat":1' in in_stack.canonical_json()
+    assert '"stack":"first"' in in_stack.canonical_json()
+    assert TrainSpec.model_validate_json(in_stack.canonical_json()) == in_stack
 
 
 def test_an_example_is_replaced_with_one_held_out_only() -> None:

@@ -42,7 +42,10 @@ class Group:
 
 
 def plan_groups(specs: Sequence[TrainSpec], data: Dataset, *, device: str = "auto") -> list[Group]:
-    """Splits `specs` into groups, in the order of their first runs. Equal arguments give equal groups."""
+    """Splits `specs` into groups, in the order of their first runs. Equal arguments give equal groups.
+
+    A stack that specs name is never split: it is a group, or each of its runs is one.
+    """
     device = resolve_device(device)
     alike: dict[str, list[TrainSpec]] = {}
     for spec in specs:
@@ -134,8 +137,12 @@ def _most_replicas(members: Sequence[TrainSpec], data: Dataset, device: str) -> 
         fits = int(_STACK_BYTES_CPU / (replica_bytes / 7))
         if fits < 4:
             return 1, "alone: a stack of networks this wide would leave the CPU's cache"
-        if fits < most:
+        if fits < most and spec.stack is None:
             most, reason = fits, "as many as the CPU's cache holds"
+    if spec.stack is not None:
+        if len(members) > most:
+            return 1, f"alone: a quarter of the memory holds {most} of the {len(members)} runs of a stack"
+        return len(members), "in stacks that the plan names"
     if most >= _MOST_REPLICAS:
         most, reason = _MOST_REPLICAS, "more would gain nothing"
     most = max(most, 1)

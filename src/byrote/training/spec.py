@@ -22,13 +22,13 @@ Count = Annotated[int, Field(ge=1, le=10**12)]
 R = TypeVar("R", bound="Recipe")
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
-FIELDS_OF_REPLICAS = ("corruptions", "seed", "data_seed", "replaced", "learning_rate", "weight_decay")
+FIELDS_OF_REPLICAS = ("corruptions", "seed", "data_seed", "replaced", "repeat", "learning_rate", "weight_decay")
 """What runs that are trained side by side may differ in."""
 
 
 _OF_STEPS = ("decay", "decay_steps")
 """What the schedule `steps` alone heeds."""
-_YOUNGER_THAN_STORES = ("schedule", "warmup_steps", "replaced")
+_YOUNGER_THAN_STORES = ("schedule", "warmup_steps", "replaced", "repeat", "stack")
 """Left out of what is keyed and stored while they have their defaults, so that runs of before them keep their keys."""
 
 
@@ -233,6 +233,10 @@ class TrainSpec(Recipe):
     replaced: Annotated[int, Field(ge=0)] | None = None
     """The place, in the training set, of an example that changes places with a held-out one; all else stays, initial
     weights, batch order and the labels of the others included. What uniform stability asks about."""
+    repeat: Annotated[int, Field(ge=0)] = 0
+    """Tells runs apart that are otherwise the same: several of them in one stack show what rounding does."""
+    stack: str | None = None
+    """Runs that have the same name here are trained side by side, and with no others; None leaves it to the planner."""
 
     @field_validator("corruptions")
     @classmethod

@@ -5,8 +5,8 @@ import math
 import pandas as pd
 import pytest
 
+from byrote.studies.stability.calculations import LOSSES, POINTS
 from byrote.studies.stability.findings import findings, known, readings
-from byrote.theory.complexity.stability import LOSSES, POINTS
 
 LOSES = "net: a replaced example loses more where labels are random"
 SAYS_NOTHING = "net: the bound by uniform stability says nothing, on these data"
@@ -14,12 +14,20 @@ SAYS_NOTHING = "net: the bound by uniform stability says nothing, on these data"
 
 def network(labels, seed=0, left=0.1, largest=0.5, **changes):
     row = {"calculation": "ReplacementStability", "model": "net", "corruption": labels, "seed": seed, "n_train": 90}
-    row |= {"num_classes": 10, "num_runs": 20, "num_fitted": 20, "num_steps": 9, "failed_checks": "", "rounding": 0.0}
+    row |= {
+        "num_classes": 10,
+        "replacements": 18,
+        "num_runs": 22,
+        "num_fitted": 22,
+        "num_steps": 9,
+        "failed_checks": "",
+        "rounding": 0.0,
+    }
     for loss in LOSSES:
-        row[f"{loss} gap"] = left
+        row[f"{loss}_gap"] = left
         for point in POINTS:
-            name, mean = f"{loss} at {point}", left if point == "left" else 0.01
-            row |= {name: mean, f"{name} low": mean - 0.05, f"{name} high": mean + 0.05, f"{name} largest": largest}
+            name, mean = f"{loss}_at_{point}", left if point == "left" else 0.01
+            row |= {name: mean, f"{name}_low": mean - 0.05, f"{name}_high": mean + 0.05, f"{name}_largest": largest}
     return row | changes
 
 
@@ -48,12 +56,12 @@ def test_intervals_of_one_seed_must_not_overlap(true, random, outcome):
 
 def test_several_seeds_are_compared_in_pairs():
     table = both(seeds=3)
-    table.loc[table["seed"] == 1, "probability at left"] += [0.01, 0.02]
+    table.loc[table["seed"] == 1, "probability_at_left"] += [0.01, 0.02]
     finding = verdict(table, 3)[LOSES]
     assert finding.outcome == "supported"
     (reading,) = readings(["net"], table, 3)
     assert reading.changes["true-labels", "probability", "left"].interval.n == 3
-    table.loc[(table["seed"] == 2) & (table["corruption"] == "random-labels"), "probability at left"] = 0.0
+    table.loc[(table["seed"] == 2) & (table["corruption"] == "random-labels"), "probability_at_left"] = 0.0
     assert verdict(table, 3)[LOSES].outcome == "no conclusion"
 
 
@@ -73,7 +81,7 @@ def test_a_seed_is_an_algorithm_of_its_own():
     of_one = (table["seed"] == 1) & table["corruption"].isin(["true-labels", "random-labels"])
     for loss in LOSSES:
         for point in POINTS:
-            table.loc[of_one, f"{loss} at {point} largest"] = 0.3
+            table.loc[of_one, f"{loss}_at_{point}_largest"] = 0.3
     (reading,) = readings(["net"], table, 2)
     assert reading.uniform("probability") == 0.3
     assert reading.changes["random-labels", "probability", "left"].largest == 0.95
@@ -83,8 +91,8 @@ def test_a_seed_is_an_algorithm_of_its_own():
     ("changes", "told"),
     [
         (
-            {"num_fitted": 19},
-            "Networks that had not fitted when their steps were up: 1 of 20 with true labels",
+            {"num_fitted": 21},
+            "Networks that had not fitted when their steps were up: 1 of 22 with true labels",
         ),
         ({"failed_checks": "labels"}, "A self-check failed (labels)"),
     ],
@@ -108,17 +116,22 @@ def test_calculations_that_have_not_finished_decide_nothing():
 
 def test_one_replacement_has_no_interval():
     table = both()
-    table[["probability at left low", "probability at left high"]] = math.nan
+    table[["probability_at_left_low", "probability_at_left_high"]] = math.nan
     finding = verdict(table)[LOSES]
     assert finding.outcome == "no conclusion"
     assert "(no interval)" in finding.statement
 
 
+@pytest.mark.parametrize(("num", "outcome"), [(7, "no conclusion"), (8, "supported")])
+def test_few_replacements_decide_nothing(num, outcome):
+    assert verdict(both(replacements=num))[LOSES].outcome == outcome
+
+
 def test_what_theory_knows_is_compared_case_by_case():
-    ridge = {"calculation": "RidgeStability", "num_trained": 50, "removal": 0.1, "removal bound": 0.4}
-    ridge |= {"replacement": 0.2, "replacement bound": 0.8, "in_range": True, "tight removal": 0.3, "tight bound": 0.3}
-    sgd = {"calculation": "SgdStability", "num_trained": 50, "replacement": 0.1, "replacement bound": 2.0}
-    sgd |= {"tight replacement": 0.49, "tight bound": 0.5}
+    ridge = {"calculation": "RidgeStability", "num_trained": 50, "removal": 0.1, "removal_bound": 0.4}
+    ridge |= {"replacement": 0.2, "replacement_bound": 0.8, "in_range": True, "tight_removal": 0.3, "tight_bound": 0.3}
+    sgd = {"calculation": "SgdStability", "num_trained": 50, "replacement": 0.1, "replacement_bound": 2.0}
+    sgd |= {"tight_replacement": 0.49, "tight_bound": 0.5}
     rows = known(pd.DataFrame([ridge, sgd]))
     assert rows["measured"].tolist() == [0.1, 0.2, 0.3, 0.1, 0.49]
     assert rows["bound"].tolist() == [0.4, 0.8, 0.3, 2.0, 0.5]

@@ -4,38 +4,48 @@ import numpy as np
 import pytest
 from presented import assert_draws_its_data, is_whole, rows
 
+from byrote.studies.stability.calculations import LOSSES, POINTS, SHARES, ReplacementStability
 from byrote.studies.stability.page import present
 from byrote.studies.stability.study import StabilityStudy
-from byrote.theory.calculation import Computed, compute
-from byrote.theory.complexity.stability import LOSSES, POINTS, SHARES, ReplacementStability
+from byrote.studies.study import Results
+from byrote.theory.calculation import Calculation, Computed, compute
 
 
 def pretended(calculation, left):
     """What networks would leave behind whose example that leaves loses so much."""
     num = calculation.replacements
     values = {"num_runs": num + 2, "num_fitted": num + 2, "num_steps": 90, "failed_checks": "", "rounding": 2e-7}
-    values |= {"n_train": calculation.n_train, "num_classes": 10}
-    arrays = {f"{point} quantiles": left * (1 - SHARES) for point in ("kept", "test")}
+    values |= {"num_classes": 10}
+    arrays = {f"{point}_quantiles": left * (1 - SHARES) for point in ("kept", "test")}
     for loss in LOSSES:
-        values[f"{loss} gap"] = left
+        values[f"{loss}_gap"] = left
         for point in POINTS:
-            name, mean = f"{loss} at {point}", {"left": left, "came": -left}.get(point, left / 10)
-            values |= {name: mean, f"{name} low": mean - 0.01, f"{name} high": mean + 0.01, f"{name} largest": left}
+            name, mean = f"{loss}_at_{point}", {"left": left, "came": -left}.get(point, left / 10)
+            values |= {name: mean, f"{name}_low": mean - 0.01, f"{name}_high": mean + 0.01, f"{name}_largest": left}
             arrays[name] = np.full(num, mean)
     return Computed("key", calculation, "tiny", MappingProxyType(values), arrays, 1.0, {})
+
+
+def shown(study, results):
+    table = study.summarise(results)
+    return present(study, results, table, study.verdict(table))
 
 
 @pytest.fixture
 def presented(tiny):
     def make(model="mlp-1x4", **fields):
-        analysis = StabilityStudy(tiny, model, **({"replacements": 3} | fields))
-        results = [
-            pretended(each, 0.9 if each.corruption == "random-labels" else 0.2)
-            if isinstance(each, ReplacementStability)
-            else compute(each, tiny)
-            for each in analysis.tasks()
-        ]
-        return analysis, results, present(analysis, results, analysis.summarise(results))
+        study = StabilityStudy(tiny, model, **({"replacements": 3} | fields))
+        results = Results.of(
+            study,
+            [
+                pretended(each, 0.9 if each.corruption == "random-labels" else 0.2)
+                if isinstance(each, ReplacementStability)
+                else compute(each, tiny)
+                for each in study.tasks()
+                if isinstance(each, Calculation)
+            ],
+        )
+        return study, results, shown(study, results)
 
     return make
 
@@ -80,14 +90,13 @@ def test_seeds_and_models_have_their_places(presented):
 
 
 def test_what_has_not_finished_is_left_out(presented):
-    analysis, results, _ = presented()
+    study, results, _ = presented()
     few = [result for result in results if not isinstance(result.calculation, ReplacementStability)]
-    shown = present(analysis, few, analysis.summarise(few))
-    assert shown.headline == "No conclusion about stability."
-    assert [section.id for section in shown.sections] == ["known"]
-    half = results[:3]
-    shown = present(analysis, half, analysis.summarise(half))
-    assert shown.headline == "No conclusion about stability."
-    assert "–" in {cell for row in rows(shown.sections[0].table)["0-1 loss"] for cell in row}
-    for figure in shown.figures:
+    page = shown(study, Results.of(study, few))
+    assert page.headline == "No conclusion about stability."
+    assert [section.id for section in page.sections] == ["known"]
+    page = shown(study, Results.of(study, results[:3]))
+    assert page.headline == "No conclusion about stability."
+    assert "–" in {cell for row in rows(page.sections[0].table)["0-1 loss"] for cell in row}
+    for figure in page.figures:
         assert_draws_its_data(figure)

@@ -6,26 +6,51 @@ import pytest
 from byrote.cli import main
 from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
+from byrote.runs.run import run
+from byrote.studies.stability.rows import COLUMNS
 from byrote.studies.stability.study import StabilityStudy, stability_study
-from byrote.theory.calculation import compute
+from byrote.theory.calculation import Calculation
 from byrote.theory.complexity.convex_stability import RidgeStability, SgdStability
-from byrote.theory.complexity.stability import ReplacementStability
-from byrote.training.spec import Recipe
+from byrote.training.outcome import Progress
+from byrote.training.spec import Recipe, TrainSpec
 
 RECIPE = Recipe(learning_rate=0.1, batch_size=20, epochs=40)
 
 
 def test_every_seed_is_trained_on_both_labels_beside_what_theory_knows(tiny):
-    plan = StabilityStudy(tiny, "mlp-1x16", RECIPE, seeds=2, replacements=3).tasks()
-    assert [type(each) for each in plan[:2]] == [RidgeStability, SgdStability]
-    networks = [each for each in plan if isinstance(each, ReplacementStability)]
-    assert [(each.seed, each.corruption) for each in networks] == [
+    plan = StabilityStudy(tiny, "mlp-1x16", RECIPE, seeds=2, replacements=20).plan()
+    calculations = [each.task for each in plan if isinstance(each.task, Calculation)]
+    assert [type(each) for each in calculations[:2]] == [RidgeStability, SgdStability]
+    assert [(each.seed, each.corruption) for each in calculations[2:]] == [
         (0, "true-labels"),
         (0, "random-labels"),
         (1, "true-labels"),
         (1, "random-labels"),
     ]
-    assert len({each.key(tiny) for each in plan}) == len(plan) == 6
+    runs = [each for each in plan if isinstance(each.task, TrainSpec)]
+    assert [each.task for each in runs] == [spec for each in calculations[2:] for spec in each.reads]
+    assert all(each.labels == {"stack": each.task.stack} for each in runs)
+    assert len({each.key(tiny) for each in plan}) == len(plan) == 2 + 4 * (1 + 24)
+
+
+def test_a_kill_loses_the_stack_in_work_at_most(tiny, tmp_path):
+    study = StabilityStudy(tiny, "mlp-1x8", Recipe(steps=2), replacements=40)
+    stored = []
+
+    def stop(result):
+        stored.append(result)
+        if isinstance(result.task, TrainSpec) and result.task.stack == "true-labels, seed 0, stack 2":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(study, tmp_path / "runs.db", device="cpu", quiet=True, on_result=stop)
+    trained = []
+    again = run(study, tmp_path / "runs.db", device="cpu", quiet=True, on_progress=trained.append)
+    begun = {standing.specs[0].stack for standing in trained if isinstance(standing, Progress)}
+    others = {f"random-labels, seed 0, stack {number}" for number in range(3)}
+    assert begun == {"true-labels, seed 0, stack 2", *others}
+    assert again.computed[2].values["rounding"] < 1e-6
+    assert len(again) == len(study.plan())
 
 
 @pytest.mark.parametrize(("n_train", "trained", "held_out"), [(None, 108, 12), (45, 45, 5), (120, 120, 1), (2, 2, 1)])
@@ -64,9 +89,11 @@ def test_one_class_is_refused():
         stability_study(Dataset("same", split, split, ("a",), pixel_max=1.0), recipe=RECIPE)
 
 
-def test_a_small_network_from_training_to_verdict(tiny):
+def test_a_small_network_from_training_to_verdict(tiny, tmp_path):
     analysis = stability_study(tiny, model="mlp-1x64", recipe=RECIPE, n_train=40, replacements=12)
-    table = analysis.summarise([compute(calculation, tiny) for calculation in analysis.tasks()])
+    table = analysis.summarise(run(analysis, tmp_path / "runs.db", device="cpu", quiet=True))
+    assert list(table) == list(COLUMNS)
+    assert all(sentence.endswith(".") and name == name.lower() for name, sentence in COLUMNS.items())
     networks = table[table["calculation"] == "ReplacementStability"]
     assert (networks["num_fitted"] == 14).all()
     assert set(networks["learning_rate"]) == {0.1}
@@ -79,7 +106,9 @@ def test_a_small_network_from_training_to_verdict(tiny):
 
 def test_calculations_that_are_missing_decide_nothing(tiny):
     analysis = StabilityStudy(tiny, "mlp-1x16", RECIPE, replacements=2)
-    findings = analysis.verdict(analysis.summarise([]))
+    table = analysis.summarise([])
+    assert list(table) == list(COLUMNS)
+    findings = analysis.verdict(table)
     assert {finding.outcome for finding in findings} == {"no conclusion"}
     assert len(findings) == 2
 
@@ -90,9 +119,9 @@ def test_the_command_leaves_its_page_and_prints_its_findings(tmp_path, capsys):
     assert main(arguments) == 0
     told = capsys.readouterr().out
     assert "a replaced example loses more where labels are random: " in told
-    assert "4 of 4 calculations" in told
+    assert "16 of 16 runs and calculations" in told
     assert "Where theory is exact" in (tmp_path / "report.html").read_text()
     assert len(list((tmp_path / "figures").glob("*.svg"))) == 2
     assert main(arguments) == 0
-    assert "4 of 4 calculations are in the store already" in capsys.readouterr().err
+    assert "16 of 16 runs and calculations are in the store already" in capsys.readouterr().err
     assert json.loads((tmp_path / "study.json").read_text())["arguments"][:2] == ["measure", "stability"]

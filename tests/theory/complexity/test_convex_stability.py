@@ -19,25 +19,25 @@ from byrote.theory.complexity.convex_stability import (
 def test_ridge_on_digits_stays_below_the_published_bound(tiny):
     values = dict(compute(RidgeStability(n_train=100), tiny).values)
     assert values["num_trained"] == 50
-    assert values["removal bound"] == pytest.approx((2 if values["in_range"] else 2 * (1 + 10**0.5) ** 2) / 5)
-    assert 0 < values["removal"] < values["removal bound"]
-    assert 0 < values["replacement"] < values["replacement bound"] == 2 * values["removal bound"]
-    assert 0.99 < values["tight removal"] / values["tight bound"] <= 1
+    assert values["removal_bound"] == pytest.approx((2 if values["in_range"] else 2 * (1 + 10**0.5) ** 2) / 5)
+    assert 0 < values["removal"] < values["removal_bound"]
+    assert 0 < values["replacement"] < values["replacement_bound"] == 2 * values["removal_bound"]
+    assert 0.99 < values["tight_removal"] / values["tight_bound"] <= 1
 
 
 def test_a_weak_ridge_predicts_beyond_the_targets_and_has_the_wider_bound(tiny):
     values = dict(compute(RidgeStability(n_train=100, strength=1e-3), tiny).values)
     assert not values["in_range"]
-    assert values["removal bound"] == pytest.approx(2 * (1 + 1e3**0.5) ** 2 / (1e-3 * 50))
-    assert values["replacement"] < values["replacement bound"]
+    assert values["removal_bound"] == pytest.approx(2 * (1 + 1e3**0.5) ** 2 / (1e-3 * 50))
+    assert values["replacement"] < values["replacement_bound"]
 
 
 def test_sgd_on_digits_stays_below_its_bound(tiny):
     values = dict(compute(SgdStability(n_train=100, replacements=4, draws=16), tiny).values)
     assert values["num_trained"] == 50
-    assert values["replacement bound"] == pytest.approx(2)
-    assert 0 < values["replacement"] <= values["distance"] < values["replacement bound"]
-    assert 0.98 < values["tight replacement"] / values["tight bound"] <= 1
+    assert values["replacement_bound"] == pytest.approx(2)
+    assert 0 < values["replacement"] <= values["distance"] < values["replacement_bound"]
+    assert 0.98 < values["tight_replacement"] / values["tight_bound"] <= 1
 
 
 @pytest.mark.parametrize("kind", [RidgeStability, SgdStability])

@@ -17,8 +17,8 @@ from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import Interval, mean_interval
 from byrote.evidence.obstacles import check_failed, unfinished
 from byrote.evidence.verdicts import exceeds
+from byrote.studies.stability.calculations import POINTS, Loss, Point, ReplacementStability
 from byrote.theory.complexity.convex_stability import RidgeStability
-from byrote.theory.complexity.stability import POINTS, Loss, Point, ReplacementStability
 
 LABELS = ("true-labels", "random-labels")
 FEWEST_REPLACEMENTS = 8
@@ -86,13 +86,13 @@ def findings(models: Sequence[str], table: pd.DataFrame, num_seeds: int) -> list
 def _reading(model: str, rows: pd.DataFrame, num_seeds: int) -> Reading:
     changes: dict[tuple[str, Loss, Point], Change] = {}
     gaps: dict[tuple[str, Loss], float] = {}
-    kinds: tuple[Loss, ...] = ("probability", "zero-one")
+    kinds: tuple[Loss, ...] = ("probability", "zero_one")
     for labels in LABELS:
         own = rows[rows["corruption"] == labels].sort_values("seed") if len(rows) else rows
         for loss in kinds if len(own) else ():
-            gaps[labels, loss] = float(own[f"{loss} gap"].mean())
+            gaps[labels, loss] = float(own[f"{loss}_gap"].mean())
             for point in POINTS:
-                changes[labels, loss, point] = _change(own, f"{loss} at {point}")
+                changes[labels, loss, point] = _change(own, f"{loss}_at_{point}")
     return Reading(
         model=model,
         why_not=_why_not(rows, num_seeds),
@@ -100,18 +100,18 @@ def _reading(model: str, rows: pd.DataFrame, num_seeds: int) -> Reading:
         gaps=gaps,
         n_train=int(rows["n_train"].iloc[0]) if len(rows) else 0,
         num_classes=int(rows["num_classes"].iloc[0]) if len(rows) else 0,
-        few=bool(len(rows)) and int(rows["num_runs"].min()) <= FEWEST_REPLACEMENTS,  # one is of the whole set
+        few=bool(len(rows)) and int(rows["replacements"].min()) < FEWEST_REPLACEMENTS,
     )
 
 
 def _change(own: pd.DataFrame, name: str) -> Change:
     means = own[name].to_numpy(np.float64)
     if len(own) == 1:
-        low, high = (float(own[f"{name} {end}"].iloc[0]) for end in ("low", "high"))
+        low, high = (float(own[f"{name}_{end}"].iloc[0]) for end in ("low", "high"))
         interval = Interval(float(means[0]), low, high, 1)
     else:
         interval = mean_interval(means)
-    return Change(interval, tuple(means.tolist()), tuple(own[f"{name} largest"].tolist()))
+    return Change(interval, tuple(means.tolist()), tuple(own[f"{name}_largest"].tolist()))
 
 
 def _why_not(rows: pd.DataFrame, num_seeds: int) -> str:
@@ -198,14 +198,14 @@ def known(table: pd.DataFrame) -> pd.DataFrame:
         if row["calculation"] == RidgeStability.__name__:
             note = "predictions within the targets' range" if row["in_range"] else "for whatever is predicted"
             rows += [
-                _case("ridge regression, one example left out", n, row["removal"], row["removal bound"], note),
-                _case("ridge regression, one replaced", n, row["replacement"], row["replacement bound"], note),
-                _case("ridge regression, built to be tight", n, row["tight removal"], row["tight bound"], "left out"),
+                _case("ridge regression, one example left out", n, row["removal"], row["removal_bound"], note),
+                _case("ridge regression, one replaced", n, row["replacement"], row["replacement_bound"], note),
+                _case("ridge regression, built to be tight", n, row["tight_removal"], row["tight_bound"], "left out"),
             ]
         else:
             rows += [
-                _case("logistic regression by SGD, one replaced", n, row["replacement"], row["replacement bound"], ""),
-                _case("SGD, built to be tight", n, row["tight replacement"], row["tight bound"], ""),
+                _case("logistic regression by SGD, one replaced", n, row["replacement"], row["replacement_bound"], ""),
+                _case("SGD, built to be tight", n, row["tight_replacement"], row["tight_bound"], ""),
             ]
     return pd.DataFrame(rows, columns=["case", "examples", "measured", "bound", "note"])
 

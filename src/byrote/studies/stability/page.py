@@ -11,11 +11,11 @@ import pandas as pd
 from byrote.charts.figure import Figure, layered, rounded, slug, with_dashes
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.evidence.finding import Finding
+from byrote.studies.stability.calculations import LOSSES, SHARES, Loss, Point, ReplacementStability
 from byrote.studies.stability.findings import LABELS, Change, Reading, known, networks, readings
 from byrote.studies.stability.study import StabilityStudy
 from byrote.studies.study import Results
 from byrote.theory.calculation import Computed
-from byrote.theory.complexity.stability import LOSSES, SHARES, Loss, Point, ReplacementStability
 
 _POINTS: dict[Point, str] = {
     "test": "test points",
@@ -23,7 +23,7 @@ _POINTS: dict[Point, str] = {
     "left": "replaced example",
     "came": "its replacement",
 }
-_LOSSES: dict[Loss, str] = {"probability": "1 - probability of the label", "zero-one": "0-1 loss"}
+_LOSSES: dict[Loss, str] = {"probability": "1 - probability of the label", "zero_one": "0-1 loss"}
 _NOTES = (
     (
         "Each network is trained again with one example replaced by another that was held out, and the same initial "
@@ -114,7 +114,7 @@ def changes_figure(reading: Reading, results: Sequence[Computed]) -> Figure:
         for result in results
         if isinstance(result.calculation, ReplacementStability)
         for point in points
-        for change in result.arrays[f"probability at {point}"]
+        for change in result.arrays[f"probability_at_{point}"]
     ]
     for (labels, loss, point), own in reading.changes.items():
         if loss == "probability" and point in points:
@@ -184,7 +184,7 @@ def shares_figure(reading: Reading, results: Sequence[Computed]) -> Figure:
     rows = []
     for labels in LABELS:
         for point in kinds:
-            curves = [result.arrays[f"{point} quantiles"] for result in results if _labels_of(result) == labels]
+            curves = [result.arrays[f"{point}_quantiles"] for result in results if _labels_of(result) == labels]
             if curves:
                 series = f"{_name(labels)}, {_POINTS[point]}"
                 rows += [

@@ -4,7 +4,7 @@ Claim      Uniform stability belongs to the algorithm alone, and no labels enter
            one example can change the loss of a point by nearly 1, its bound says nothing on true labels either, on
            which hardly anything changes.
 Command    byrote measure stability --data digits --models mlp-1x512
-Cost       74 s on two AMD EPYC cores: 136 networks of 1,100 steps. Float32 networks side by side take 1/2.7 of what
+Cost       74 s on two AMD EPYC cores: 144 networks of 1,100 steps. Float32 networks side by side take 1/2.7 of what
            they take one by one (benchmarks/side_by_side.py).
 Expected   All that a network knows of a random label it knows from that one example, which falls to guessing once it
            is replaced; a true label is mostly told from the others. By 64 replacements among n = 1,293, one seed: 0.83
@@ -26,12 +26,11 @@ from byrote.data.dataset import Dataset, require_dataset
 from byrote.errors import UserError
 from byrote.evidence.finding import Finding
 from byrote.studies.random_labels import RandomLabelStudy
+from byrote.studies.stability.calculations import Labels, ReplacementStability
 from byrote.studies.stability.findings import findings
-from byrote.studies.study import Planned, Results
-from byrote.theory.calculation import Calculation
+from byrote.studies.stability.rows import rows
+from byrote.studies.study import Finished, Planned, Results
 from byrote.theory.complexity.convex_stability import RidgeStability, SgdStability
-from byrote.theory.complexity.stability import ReplacementStability
-from byrote.theory.trained_calculation import Labels
 from byrote.training.epochs import batch_bounds
 from byrote.training.spec import Recipe
 
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from byrote.charts.sections import Presentation
 
 _MOST_EXAMPLES = 1500
-"""Unless told otherwise: 132 networks on so many are trained in minutes."""
+"""Unless told otherwise: 144 networks on so many are trained in minutes."""
 _HELD_OUT = 9
 """Examples for each that is held out to replace others."""
 _KNOWN = 400
@@ -54,7 +53,7 @@ class StabilityStudy(RandomLabelStudy):
         recipe: its limit of epochs is a number of steps here, which all networks take, whether or not they fit before.
         n_train: trained on, at a time; None takes nine tenths of all examples, at most 1,500. Further ones are held out
             to take their places, one for every nine if there are as many.
-        replacements: networks with one example replaced, for each labels and seed; trained side by side.
+        replacements: networks with one example replaced, for each labels and seed; trained in stacks of 16.
     """
 
     name: ClassVar[str] = "stability"
@@ -96,9 +95,7 @@ class StabilityStudy(RandomLabelStudy):
         return self.recipe.model_copy(update={"stop": "at_steps", "steps": steps})
 
     def plan(self) -> list[Planned]:
-        return [Planned(task) for task in self._tasks()]
-
-    def _tasks(self) -> list[Calculation]:
+        """What theory knows, then the runs, labelled by their stacks, then what is read from them."""
         few = min(len(self.data.train), _KNOWN)
         known = [kind(n_train=few, data_seed=self.data_seed) for kind in (RidgeStability, SgdStability)]
         networks = [
@@ -116,7 +113,12 @@ class StabilityStudy(RandomLabelStudy):
             for seed in range(self.seeds)
             for labels in get_args(Labels)
         ]
-        return [*known, *networks]
+        runs = [Planned(spec, {"stack": spec.stack}) for each in networks for spec in each.reads]
+        return [*map(Planned, known), *runs, *map(Planned, networks)]
+
+    def summarise(self, results: Sequence[Finished]) -> pd.DataFrame:
+        """The columns of rows.py, with a row for each calculation."""
+        return rows(self.name, results)
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(self.models, table, self.seeds)

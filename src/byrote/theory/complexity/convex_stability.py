@@ -48,6 +48,7 @@ class RidgeStability(Calculation):
     """Of linear ridge regression on targets 0 and 1, by closed forms: all removals, and as many replacements."""
 
     name: ClassVar[str] = "ridge-stability"
+    version: ClassVar[int | str] = 2
 
     n_train: Count
     """Half of so many examples are trained on; each is replaced by one of the other half."""
@@ -60,9 +61,9 @@ class RidgeStability(Calculation):
 
     def compute(self, data: Dataset, context: Context) -> Result:  # noqa: ARG002
         """values: num_trained; removal and replacement, the largest change of a squared error at any training, new or
-        test point and any target in [0, 1]; removal bound and replacement bound; in_range, whether all predictions of
+        test point and any target in [0, 1]; removal_bound and replacement_bound; in_range, whether all predictions of
         all fits are in [0, 1], as the source's constant asks (else the bounds are those for whatever is predicted);
-        tight removal and tight bound, of the case built to be tight."""
+        tight_removal and tight_bound, of the case built to be tight."""
         inputs, targets, others = (torch.from_numpy(part) for part in _halves(data, self.n_train, self.data_seed))
         n = len(inputs) // 2
         ridge = KernelRidge(Linear(), inputs[:n], targets[:n].double(), self.strength)
@@ -81,12 +82,12 @@ class RidgeStability(Calculation):
             {
                 "num_trained": n,
                 "removal": _largest_change(before, removed),
-                "removal bound": bound,
+                "removal_bound": bound,
                 "replacement": _largest_change(before, replaced),
-                "replacement bound": 2 * bound,
+                "replacement_bound": 2 * bound,
                 "in_range": in_range,
-                "tight removal": _largest_change(tight.predictions(alone[:1]), tight.without_each(alone[:1])),
-                "tight bound": ridge_stability(n, strong),
+                "tight_removal": _largest_change(tight.predictions(alone[:1]), tight.without_each(alone[:1])),
+                "tight_bound": ridge_stability(n, strong),
             }
         )
 
@@ -98,6 +99,7 @@ class SgdStability(Calculation):
     """
 
     name: ClassVar[str] = "sgd-stability"
+    version: ClassVar[int | str] = 2
 
     n_train: Count
     """Half of so many examples are trained on; some are replaced by examples of the other half."""
@@ -114,7 +116,7 @@ class SgdStability(Calculation):
     def compute(self, data: Dataset, context: Context) -> Result:
         """values: num_trained, and as many steps; replacement, the largest change of the loss in the mean over draws,
         at any training, new or test point and either sign; distance, the largest distance of the weights in the mean
-        over draws; replacement bound; tight replacement and tight bound, of the case built to be tight."""
+        over draws; replacement_bound; tight_replacement and tight_bound, of the case built to be tight."""
         inputs, targets, others = _halves(data, self.n_train, self.data_seed)
         n = len(inputs) // 2
         signs = 2.0 * targets - 1
@@ -139,9 +141,9 @@ class SgdStability(Calculation):
                 "num_trained": n,
                 "replacement": change,
                 "distance": distance,
-                "replacement bound": sgd_stability(n, sizes),
-                "tight replacement": float(np.abs(loss_changes(weights, moved, tight.inputs[:1])).max()),
-                "tight bound": sgd_stability(n, tight_sizes),
+                "replacement_bound": sgd_stability(n, sizes),
+                "tight_replacement": float(np.abs(loss_changes(weights, moved, tight.inputs[:1])).max()),
+                "tight_bound": sgd_stability(n, tight_sizes),
             }
         )
 

@@ -17,60 +17,84 @@ Source     Bousquet & Elisseeff, Stability and generalization (JMLR 2002), defin
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
 import torch
 from jaxtyping import Float64, Int64
 
+from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset
 from byrote.randomness import permutation, stream
-from byrote.theory.calculation import Context, OnStage, Result, Value
+from byrote.theory.calculation import Calculation, Context, Result, Value
 from byrote.theory.complexity.random_labels import failed_checks
 from byrote.theory.measures.trained import trained_network
-from byrote.theory.trained_calculation import Labels, TrainedOnLabels
 from byrote.training.conditions import SplitTensors, make_conditions
-from byrote.training.engine import train
-from byrote.training.outcome import Progress, TrainOutcome
-from byrote.training.planner import plan_groups
+from byrote.training.key import SEMANTICS
+from byrote.training.outcome import TrainOutcome
 from byrote.training.precision import weights_dtype
-from byrote.training.spec import Count, TrainSpec
+from byrote.training.spec import Count, Recipe, Seed, TrainSpec
 
-Loss = Literal["probability", "zero-one"]
+Labels = Literal["true-labels", "random-labels"]
+Loss = Literal["probability", "zero_one"]
 """1 minus the probability that softmax gives the label; and whether another class is predicted."""
 Point = Literal["test", "kept", "left", "came"]
 """Test examples; training examples that stay; the one that leaves; and the one that takes its place."""
 LOSSES: tuple[Loss, ...] = get_args(Loss)
 POINTS: tuple[Point, ...] = get_args(Point)
 SHARES = 1 / np.geomspace(1, 1e5, 61)
-"""Of all changes, at which the array `quantiles` says how large they are."""
+"""Of all changes, at which the arrays `quantiles` say how large they are."""
 _BATCH = 512
 _RESAMPLES = 2000
 
 
-class ReplacementStability(TrainedOnLabels):
+class ReplacementStability(Calculation):
     """Of one model with one recipe, on `n_train` examples; which of them are replaced follows from the seed.
 
     The recipe stops after a number of steps: networks that are compared have been trained for equally long.
     """
 
     name: ClassVar[str] = "replacement-stability"
+    version: ClassVar[int | str] = SEMANTICS
+    """Its numbers are the engine's."""
 
+    model: str
+    """As of a TrainSpec."""
+    recipe: Recipe
+    corruption: Labels
     n_train: Count
     """Trained on, at a time."""
     num_held_out: Count
     """Further examples, which take the places of others."""
     replacements: Count = 64
+    stack_size: Count = 16
+    """So many of them are trained side by side, with two networks in which nothing is replaced; an interruption costs a
+    stack."""
+    seed: Seed = 0
+    """Follow from it: random labels, initial weights, batch order, and which examples are replaced. With equal seeds,
+    initial weights and batch order are the same whatever the labels."""
+    data_seed: Seed = 0
+    """Draws the training subset, and what is held out."""
+
+    @property
+    def label(self) -> str:
+        return f"{self.model}, {self.corruption.replace('-', ' ')}, seed {self.seed}"
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        return (self.model, *self.recipe.references)
 
     @property
     def reference(self) -> TrainSpec:
-        """The run in which nothing is replaced. Gradients are not recorded: nobody would look at them."""
+        """The run in which nothing is replaced, in no stack. Gradients are not recorded: nobody would look at them."""
         num_taken = self.n_train + self.num_held_out
+        random = (Corruption(name="random-labels"),)
         own = {
             "model": self.model,
-            "corruptions": self.corruptions,
+            "corruptions": random if self.corruption == "random-labels" else (),
             "n_train": num_taken,
             "validation": self.num_held_out / num_taken,
             "seed": self.seed,
@@ -84,44 +108,57 @@ class ReplacementStability(TrainedOnLabels):
         """Of the examples that are replaced, one in each run."""
         return permutation(stream(self.seed, "replaced"), self.n_train)[: self.replacements]
 
+    @property
+    def stacks(self) -> list[list[TrainSpec]]:
+        """Runs that are compared with the first of their own stack, in which as in the last nothing is replaced.
+
+        How large a stack is changes the last bits of its networks, and in the end their course: each is compared with
+        one of its stack. The last one shows how much rounding does.
+        """
+        stacks = []
+        for number, first in enumerate(range(0, self.replacements, self.stack_size)):
+            name = f"{self.corruption}, seed {self.seed}, stack {number}"
+            own = self.reference.model_copy(update={"stack": name})
+            places = self.places[first : first + self.stack_size].tolist()
+            replaced = [own.model_copy(update={"replaced": place}) for place in places]
+            stacks.append([own, *replaced, own.model_copy(update={"repeat": 1})])
+        return stacks
+
+    @property
+    def reads(self) -> Sequence[TrainSpec]:
+        return [spec for stack in self.stacks for spec in stack]
+
     def compute(self, data: Dataset, context: Context) -> Result:
         """values: of all runs num_runs, num_fitted, num_diverged, failed_checks, replicas and num_steps; of the one in
-        which nothing is replaced n_train, num_classes, parameters, train_accuracy and test_accuracy, and for each of
-        LOSSES its mean `LOSS train` over the training examples, `LOSS unseen` over new examples with labels of the same
-        kind (test examples where labels are true; 1 - 1/K, which nothing can better, where they are random) and
-        `LOSS gap`, their difference; rounding, the largest change of a probability between runs in none of which
-        anything is replaced; and for each of LOSSES and POINTS `LOSS at POINT`, the change in the mean over points and
-        replacements (of its size at kept and test points, which may go either way; with its sign at the others),
-        `LOSS at POINT low` and `... high`, its 95% interval by resampling the replacements, and `... largest`, the
-        largest size. NaN where a run diverged.
+        which nothing is replaced num_classes, parameters, train_accuracy and test_accuracy, and for each of LOSSES its
+        mean `LOSS_train` over the training examples, `LOSS_unseen` over new examples with labels of the same kind (test
+        examples where labels are true; 1 - 1/K, which nothing can better, where they are random) and `LOSS_gap`, their
+        difference; rounding, the largest change of a probability between runs in none of which anything is replaced;
+        and for each of LOSSES and POINTS `LOSS_at_POINT`, the change in the mean over points and replacements (of its
+        size at kept and test points, which may go either way; with its sign at the others), `LOSS_at_POINT_low` and
+        `..._high`, its 95% interval by resampling the replacements, and `..._largest`, the largest size. NaN where a
+        run diverged.
 
-        arrays: places [P]; `LOSS at POINT` and `LOSS at POINT largest` [P], of each replacement; `kept quantiles` and
-        `test quantiles` [Q]: the size that so large a share SHARES [Q] of all changes of a probability reaches.
+        arrays: places [P]; `LOSS_at_POINT` and `LOSS_at_POINT_largest` [P], of each replacement; `kept_quantiles` and
+        `test_quantiles` [Q]: the size that so large a share SHARES [Q] of all changes of a probability reaches.
         """
-        reference, places = self.reference, self.places
-        replaced = [reference.model_copy(update={"replaced": int(place)}) for place in places]
-        points = _Points.of([reference, *replaced], data, context.device)
-        families = _families(reference, replaced, data, context.device)
+        stacks = self.stacks
+        replaced = [spec for stack in stacks for spec in stack[1:-1]]
+        points = _Points.of([self.reference, *replaced], data, context.device)
+        runs = context.runs(self.reads, data, weights=True, stage=f"{len(self.reads)} networks")
         outcomes: list[TrainOutcome] = []
         unchanged: list[np.ndarray] = []
-        changes = np.empty((len(LOSSES), len(places), points.num))
-        num_runs = sum(len(group) for family in families for group in family)
-        for family in families:
-            befores: list[np.ndarray] = []
-            afters: dict[int, np.ndarray] = {}
-            for group in family:
-                for outcome in _trained(group, data, context.device, len(outcomes), num_runs, context.on_stage):
-                    losses, place = points.losses(outcome, data), outcome.spec.replaced
-                    if place is None:
-                        befores.append(losses)
-                    else:
-                        afters[place] = losses
-                    outcomes.append(replace(outcome, initial_state=None, final_state=None))
-            for place, losses in afters.items():
-                changes[:, np.flatnonzero(places == place)[0]] = losses - befores[0]
-            unchanged += befores
+        changes: list[np.ndarray] = []
+        for stack in stacks:
+            losses = []
+            for outcome in islice(runs, len(stack)):
+                losses.append(points.losses(outcome, data))
+                outcomes.append(replace(outcome, initial_state=None, final_state=None))
+            first, *others, last = losses
+            unchanged += [first, last]
+            changes += [other - first for other in others]
         values = _of_runs(outcomes) | _of_losses(unchanged, points, self.corruption, data.num_classes)
-        own, arrays = _of_changes(changes, points, places, self.seed)
+        own, arrays = _of_changes(np.stack(changes, axis=1), points, self.places, self.seed)
         return Result(values | own, arrays)
 
 
@@ -169,32 +206,8 @@ class _Points:
         return torch.cat(parts, dim=1).cpu().numpy()
 
 
-def _families(
-    reference: TrainSpec, replaced: Sequence[TrainSpec], data: Dataset, device: str
-) -> list[list[tuple[TrainSpec, ...]]]:
-    """Groups of runs to be trained side by side, in families to be compared with a reference of their own.
-
-    How large a stack is changes the last bits of its networks, and in the end their course: each stack is compared with
-    a network in it. A second one shows how much rounding does.
-    """
-    groups = [group.specs for group in plan_groups(replaced, data, device=device)]
-    if all(len(group) == 1 for group in groups):
-        return [[(reference,), *groups, (reference,)]]
-    return [[(reference, *group, reference)] for group in groups]
-
-
-def _trained(
-    group: Sequence[TrainSpec], data: Dataset, device: str, num_before: int, num_runs: int, on_stage: OnStage
-) -> Iterator[TrainOutcome]:
-    def report(progress: Progress) -> None:
-        done = len(group) * progress.step / (group[0].steps or 1)
-        on_stage(f"{num_runs} networks", min((num_before + done) / num_runs, 1.0))
-
-    yield from train(group, data, device=device, keep_weights=True, on_progress=report)
-
-
 def _of_runs(outcomes: Sequence[TrainOutcome]) -> dict[str, Value]:
-    first = next(outcome for outcome in outcomes if outcome.spec.replaced is None)
+    first = outcomes[0]
     return {
         "num_runs": len(outcomes),
         "num_fitted": sum(outcome.fitted for outcome in outcomes),
@@ -202,7 +215,6 @@ def _of_runs(outcomes: Sequence[TrainOutcome]) -> dict[str, Value]:
         "failed_checks": failed_checks(outcomes),
         "replicas": max(outcome.replicas for outcome in outcomes),
         "num_steps": first.steps_run,
-        "n_train": first.n_train,
         "num_classes": first.num_classes,
         "parameters": first.parameters,
         "train_accuracy": first.train_accuracy,
@@ -220,7 +232,7 @@ def _of_losses(
         trained = float(losses[:num_train].mean())
         guessed = 1 - 1 / num_classes
         unseen = float(losses[-num_test:].mean()) if corruption == "true-labels" else guessed
-        values |= {f"{name} train": trained, f"{name} unseen": unseen, f"{name} gap": unseen - trained}
+        values |= {f"{name}_train": trained, f"{name}_unseen": unseen, f"{name}_gap": unseen - trained}
     return values
 
 
@@ -240,14 +252,14 @@ def _of_changes(
             "came": own[rows, num_train + rows][:, None],
         }
         if name == "probability":
-            arrays |= {f"{point} quantiles": np.quantile(at[point], 1 - SHARES) for point in ("kept", "test")}
+            arrays |= {f"{point}_quantiles": np.quantile(at[point], 1 - SHARES) for point in ("kept", "test")}
         for point, found in at.items():
             means, largest = found.mean(axis=1), np.abs(found).max(axis=1)
             low, high = _resampled(means, seed)
-            key = f"{name} at {point}"
-            values |= {key: float(means.mean()), f"{key} low": low, f"{key} high": high}
-            values[f"{key} largest"] = float(largest.max())
-            arrays |= {key: means, f"{key} largest": largest}
+            key = f"{name}_at_{point}"
+            values |= {key: float(means.mean()), f"{key}_low": low, f"{key}_high": high}
+            values[f"{key}_largest"] = float(largest.max())
+            arrays |= {key: means, f"{key}_largest": largest}
     return values, arrays
 
 
