@@ -3,6 +3,7 @@ from presented import assert_draws_its_data, is_whole, rows
 
 from byrote.studies.rademacher.shattering import ShatteringStudy
 from byrote.studies.rademacher.shattering_page import labelings_figure, present
+from byrote.studies.study import Results
 from byrote.theory.calculation import Computed
 
 
@@ -24,10 +25,15 @@ def pretended(analysis, missed=()):
     return results
 
 
+def shown_of(study, results):
+    table = study.summarise(results)
+    return present(study, Results.of(study, results), table, study.verdict(table))
+
+
 def test_a_network_that_shatters_has_a_grid_of_one_colour(tiny):
     analysis = ShatteringStudy(tiny, "mlp-1x4", n_train=9)
     results = pretended(analysis)
-    shown = present(analysis, results, analysis.summarise(results))
+    shown = shown_of(analysis, results)
     assert shown.headline == "mlp-1x4 shatters 9 examples: it fits all 512 labelings."
     (figure,) = shown.figures
     assert_draws_its_data(figure)
@@ -39,7 +45,7 @@ def test_a_network_that_shatters_has_a_grid_of_one_colour(tiny):
 def test_what_is_missed_stands_in_its_place(tiny):
     analysis = ShatteringStudy(tiny, "mlp-1x4", n_train=4)
     results = pretended(analysis, missed=(0b0110,))
-    shown = present(analysis, results, analysis.summarise(results))
+    shown = shown_of(analysis, results)
     assert shown.headline == "mlp-1x4 fits 15 of the 16 labelings of 4 examples."
     (missed,) = shown.figures[0].data.query("state != 'fitted'").to_dict("records")
     assert missed == {"row": 1, "column": 2, "labeling": "0110", "state": "1 wrong"}
@@ -53,15 +59,15 @@ def test_many_mistakes_share_a_colour(tiny):
     (result,) = pretended(analysis)
     mistakes = np.arange(16).clip(0, 4)
     (result,) = [Computed("key", result.calculation, "tiny", result.values, {"mistakes": mistakes}, 1.0, {})]
-    (figure,) = present(analysis, [result], analysis.summarise([result])).figures
+    (figure,) = shown_of(analysis, [result]).figures
     assert set(figure.data["state"]) == {"fitted", "1 wrong", "2 wrong", "3 or more wrong"}
 
 
 def test_each_member_of_a_family_has_its_grid_and_a_missing_one_none(tiny):
     analysis = ShatteringStudy(tiny, "mlp-1x{width}", n_train=3)
     results = pretended(analysis)
-    assert len(present(analysis, results, analysis.summarise(results)).figures) == len(analysis.models)
-    assert present(analysis, [], analysis.summarise([])).headline == "No conclusion about shattering."
+    assert len(shown_of(analysis, results).figures) == len(analysis.models)
+    assert shown_of(analysis, []).headline == "No conclusion about shattering."
 
 
 def test_an_odd_number_of_examples_makes_a_wide_grid():
