@@ -4,9 +4,9 @@ Claim      Uniform stability belongs to the algorithm alone, and no labels enter
            one example can change the loss of a point by nearly 1, its bound says nothing on true labels either, on
            which hardly anything changes.
 Command    byrote measure stability --data digits --models mlp-1x512
-Cost       74 s on two AMD EPYC cores for 136 networks of 1,100 steps in stacks of 66; the 144 in stacks of 18 that it is
-           now took 1.13 times as long for 110 steps, and leave 44 MB of weights in the store. Float32 networks side by
-           side take 1/2.7 of what they take one by one (benchmarks/side_by_side.py).
+Cost       74 s on two AMD EPYC cores for 136 networks of 1,100 steps in stacks of 66. Now there are 144 in stacks of
+           18, which took 1.13 times as long for 110 steps, and leave 44 MB of weights in the store. Float32 networks
+           side by side take 1/2.7 of what they take one by one (benchmarks/side_by_side.py).
 Expected   All that a network knows of a random label it knows from that one example, which falls to guessing once it
            is replaced; a true label is mostly told from the others. By 64 replacements among n = 1,293, one seed: 0.83
            of the probability is lost where labels are random (95% interval 0.77 to 0.88; the gap is 0.85), 0.05 where
