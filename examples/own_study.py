@@ -1,6 +1,6 @@
 """A study of your own, from nothing to a page: does a wider network fit random labels in fewer steps?
 
-    byrote run examples/own_study.py:WidthStudy --data digits
+    byrote run examples/own_study.py:WidthStudy --data digits        (or python examples/own_study.py)
 
 Trains four widths on random labels of 300 digits, with each seed, and writes byrote-widthstudy/report.html with one
 figure and one finding: half a minute on two cores. Run it again, and nothing is trained twice.
@@ -58,3 +58,9 @@ class WidthStudy(byrote.Study):
         lead = "Each point is a network on random labels, up to the step at which it had fitted 99% of them."
         section = byrote.Section(id="widths", title="Time to fit", lead=lead, figures=[figure])
         return byrote.Presentation(findings[0].statement, [section])
+
+
+if __name__ == "__main__":
+    study = WidthStudy(byrote.load("digits"))
+    for finding in byrote.write_report("widths.html", study, byrote.run(study, store="widths.db")):
+        print(f"{finding.claim}: {finding.outcome}. {finding.statement}")

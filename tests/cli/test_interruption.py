@@ -56,7 +56,7 @@ KILLED_IN = {
     "training": ("byrote.training.optimizers", "ReplicaOptimizer.step", 2),
     "reporting": ("byrote.report.page", "write_table", 1),
     "a figure": ("byrote.report.rendering", "write_figure", 1),
-    "the verdict": ("byrote.studies.randomization.study", "RandomizationStudy.verdict", 2),
+    "the verdict": ("byrote.studies.randomization.study", "RandomizationStudy.verdict", 1),
     "a calculation": ("byrote.studies.judge.study", "find_measure", 4),
 }
 
