@@ -1,4 +1,5 @@
-"""What analyses share that train one model on random labels: their arguments, and the sizes of a family of models."""
+"""What studies share that train one model on random labels: their arguments, the sizes of a family of models, and what
+searches ask for."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -19,10 +20,11 @@ from byrote.studies.families import is_family
 from byrote.studies.model_choice import DEFAULT_MODEL, choice_in_words, chosen_models
 from byrote.studies.paper_settings import paper_recipe
 from byrote.studies.seeds import at_most
-from byrote.studies.study import Study, tabulate_calculations
-from byrote.theory.calculation import Computed
-from byrote.training.key import network_input_shape
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.studies.study import Finished, Study, tabulate_calculations
+from byrote.theory.calculation import Calculation, Computed
+from byrote.theory.complexity.random_labels import RANDOM_LABELS
+from byrote.training.key import SEMANTICS, network_input_shape
+from byrote.training.spec import Count, Recipe, Seed, TrainSpec
 
 _FEW_FEATURES = 1000
 RATIOS = (0.25, 1.0, 4.0, 16.0)
@@ -97,13 +99,53 @@ class RandomLabelStudy(Study):
         widths = [matched_width(model, size, input_shape=shape, num_classes=self.num_classes) for size in sizes]
         return list(dict.fromkeys(widths))
 
-    def summarise(self, results: Sequence[Computed]) -> pd.DataFrame:
-        """`tabulate_calculations`, with the recipe's fields as columns of their own at the end."""
-        table = tabulate_calculations(self.name, results)
-        if "recipe" not in table:
-            return table
-        recipes = [recipe if isinstance(recipe, dict) else {} for recipe in table.pop("recipe")]
-        return table.join(pd.DataFrame(recipes, index=table.index))
+    def summarise(self, results: Sequence[Finished]) -> pd.DataFrame:
+        return tabulate_with_recipes(self.name, results)
+
+
+class RandomLabelSearch(Calculation):
+    """A calculation that asks for runs of one model with one recipe on random labels. Abstract."""
+
+    version: ClassVar[int | str] = SEMANTICS
+    """Its numbers are the engine's."""
+
+    model: str
+    """As of a TrainSpec."""
+    recipe: Recipe
+    n_train: Count
+    """Of so many examples at most, a stratified subset of the training split."""
+    seed: Seed = 0
+    """Labels, initial weights and batch order follow from it."""
+    data_seed: Seed = 0
+    """Draws the training subset."""
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        return (self.model, *self.recipe.references)
+
+    @property
+    def tried(self) -> tuple[TrainSpec, ...]:
+        """The model with the recipe, unless it is a family."""
+        return () if is_family(self.model) else (self.spec(),)
+
+    def spec(self, **changes: Any) -> TrainSpec:
+        """A run on random labels of `n_train` examples, but for the changes.
+
+        Gradients are not recorded: nobody would look at them.
+        """
+        own = {name: getattr(self, name) for name in ("model", "n_train", "seed", "data_seed")}
+        own |= {"corruptions": RANDOM_LABELS, "dense_steps": 0}
+        return TrainSpec.model_validate(self.recipe.model_dump() | own | changes)
+
+
+def tabulate_with_recipes(study: str, results: Sequence[Finished]) -> pd.DataFrame:
+    """`tabulate_calculations`, with the fields of each one's `recipe`, or of its run's `spec`, as columns of their own
+    at the end."""
+    table = tabulate_calculations(study, results).drop(columns=["recipe", "spec"], errors="ignore")
+    made = [result.calculation for result in results if isinstance(result, Computed)]
+    recipes = [getattr(each, "recipe", None) or getattr(each, "spec", None) for each in made]
+    columns = {name: [getattr(recipe, name, None) for recipe in recipes] for name in Recipe.model_fields}
+    return table.assign(**columns) if len(table) else table
 
 
 def memorizing_recipe(model: str, data: Dataset, **changes: Any) -> Recipe:

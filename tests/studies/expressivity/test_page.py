@@ -1,22 +1,29 @@
 import pytest
 from presented import assert_draws_its_data, is_whole, rows
+from trained_at_once import training_context
 
+from byrote.studies.expressivity.calculations import FittingWidth
 from byrote.studies.expressivity.page import construction_figure, present, trained_figure
 from byrote.studies.expressivity.study import ExpressivityStudy
-from byrote.theory.calculation import Computed, compute
-from byrote.theory.complexity.fitting_width import FittingWidth
+from byrote.studies.study import Results
+from byrote.theory.calculation import Calculation, Computed, compute
 
 
 @pytest.fixture(scope="module")
 def presented(tiny):
     """All of it at n = 8 and 32, with networks that were not trained but said to fit at 9 and 3 times n."""
     analysis = ExpressivityStudy(tiny, families=("mlp-1x{width}",), n_train=32, most_trained=32, chosen=(1, 4))
-    results = [
-        _pretended(calculation) if isinstance(calculation, FittingWidth) else compute(calculation, tiny)
-        for calculation in analysis.tasks()
-    ]
+    context = training_context()
+    results = Results.of(
+        analysis,
+        [
+            _pretended(task) if isinstance(task, FittingWidth) else compute(task, tiny, context)
+            for task in analysis.tasks()
+            if isinstance(task, Calculation)
+        ],
+    )
     table = analysis.summarise(results)
-    return analysis, results, table, present(analysis, results, table)
+    return analysis, results, table, present(analysis, results, table, analysis.verdict(table))
 
 
 def _pretended(calculation):
@@ -79,7 +86,8 @@ def test_overridden_predictions_are_counted_and_pictured(presented):
 
 def test_what_is_not_computed_yet_is_left_out(presented):
     analysis, results, _, _ = presented
-    some = [result for result in results if type(result.calculation).__name__ == "WorkedExample"]
-    shown = present(analysis, some, analysis.summarise(some))
+    some = Results.of(analysis, [result for result in results if type(result.calculation).__name__ == "WorkedExample"])
+    table = analysis.summarise(some)
+    shown = present(analysis, some, table, analysis.verdict(table))
     assert [section.id for section in shown.sections] == [f"step-{step}" for step in range(1, 6)]
     assert shown.headline == "Theorem 1 was not tried."

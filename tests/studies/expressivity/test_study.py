@@ -3,11 +3,11 @@ import pytest
 from byrote.errors import UserError
 from byrote.runs.run import run
 from byrote.runs.store import Store
+from byrote.studies.expressivity.calculations import FittingWidth, Manipulation
 from byrote.studies.expressivity.study import ExpressivityStudy, expressivity_study
-from byrote.theory.complexity.fitting_width import FittingWidth
 from byrote.theory.memorizers.built_network import BuiltNetwork
-from byrote.theory.memorizers.manipulation import Manipulation
 from byrote.theory.memorizers.worked_example import WorkedExample
+from byrote.training.spec import TrainSpec
 
 
 def of(analysis, kind):
@@ -26,14 +26,22 @@ def test_n_grows_by_four_up_to_all_examples(tiny):
 def test_n_train_caps_everything(tiny):
     analysis = ExpressivityStudy(tiny, n_train=32)
     assert analysis.sizes == [8, 32]
-    assert max(getattr(c, "n_train", 0) for c in analysis.tasks()) == 32
+    assert max(getattr(c, "n_train", None) or 0 for c in analysis.tasks()) == 32
     assert ExpressivityStudy(tiny, n_train=8).sizes == [8]
 
 
 def test_networks_are_trained_up_to_a_size_of_their_own(tiny):
     analysis = ExpressivityStudy(tiny, most_trained=40)
     assert {c.n_train for c in of(analysis, FittingWidth)} == {40}
-    assert {c.n_train for c in of(analysis, Manipulation)} == {40}
+    assert {c.spec.n_train for c in of(analysis, Manipulation)} == {40}
+
+
+def test_one_network_is_overridden_with_every_number_of_predictions(tiny):
+    plan = ExpressivityStudy(tiny, chosen=(1, 4, 100)).tasks()
+    (spec,) = [task for task in plan if isinstance(task, TrainSpec)]
+    reading = [task for task in plan if task not in (spec,) and spec in task.reads]
+    assert [task.num_chosen for task in reading] == [1, 4]
+    assert not any(isinstance(task, TrainSpec) for task in ExpressivityStudy(tiny, chosen=()).tasks())
 
 
 def test_every_seed_draws_labels(tiny):
@@ -70,7 +78,9 @@ def test_constructions_on_real_data_support_the_theorem(tiny, tmp_path):
     analysis = ExpressivityStudy(tiny, families=(), chosen=(1,))
     with Store(tmp_path / "runs.db") as store:
         table = analysis.summarise(run(analysis, store, device="cpu"))
-    assert len(table) == len(analysis.tasks())
+    assert len(table) == len(analysis.tasks()) - 1  # the run that is read has no row
+    (overridden,) = table[table["calculation"] == "Manipulation"].to_dict("records")
+    assert (overridden["model"], overridden["n_train"], overridden["batch_size"]) == ("mlp-1x64", 121, 128)
     outcomes = {finding.claim: finding.outcome for finding in analysis.verdict(table)}
     assert outcomes["2n + d weights represent any labels of n examples (Theorem 1)"] == "supported"
     assert "not supported" not in outcomes.values()

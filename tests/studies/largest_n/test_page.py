@@ -4,6 +4,7 @@ from presented import assert_draws_its_data, is_whole, rows
 
 from byrote.studies.largest_n.page import bits_figure, present, probes
 from byrote.studies.largest_n.study import LargestNStudy
+from byrote.studies.study import Results
 from byrote.theory.calculation import Computed
 
 
@@ -37,7 +38,7 @@ def presented(tiny):
         analysis = LargestNStudy(tiny, model, seeds=seeds, n_train=100)
         results = [pretended(calculation, largest) for calculation in analysis.tasks()]
         table = analysis.summarise(results)
-        return results, present(analysis, results, table)
+        return results, present(analysis, Results.of(analysis, results), table, analysis.verdict(table))
 
     return make
 

@@ -26,7 +26,7 @@ from byrote.evidence.finding import Finding
 from byrote.studies.bounds.calculations import NetworkMeasures, column, column_of_bound, column_of_reason
 from byrote.studies.bounds.findings import findings
 from byrote.studies.random_labels import RandomLabelStudy
-from byrote.studies.study import Finished, Planned, Results, tabulate_calculations
+from byrote.studies.study import Finished, Planned, Results
 from byrote.theory.measures.catalog import MEASURES
 from byrote.theory.measures.pac_bayes import NUM_DRAWS, NUM_STEPS
 from byrote.training.spec import Recipe, TrainSpec
@@ -96,31 +96,26 @@ class BoundsStudy(RandomLabelStudy):
 
     def plan(self) -> list[Planned]:
         """All networks, then the measures of each."""
-        labels_of = {
-            TrainSpec.model_validate(self.recipe.model_dump() | own | {"corruptions": corruptions}): {
-                "corruption": labels
-            }
+        networks = [
+            ({"model": model, "seed": seed, "data_seed": self.data_seed}, labels)
             for model in self.models
             for seed in range(self.seeds)
-            for labels, corruptions in CONDITIONS.items()
-            for own in [{"model": model, "n_train": self.n_train, "seed": seed, "data_seed": self.data_seed}]
-        }
-        steps = {"pac_bayes_steps": self.pac_bayes_steps, "pac_bayes_draws": self.pac_bayes_draws}
-        return [
-            *(Planned(spec, labels) for spec, labels in labels_of.items()),
-            *(Planned(NetworkMeasures(spec=spec, **steps), labels) for spec, labels in labels_of.items()),
+            for labels in CONDITIONS
         ]
+        recipe = self.recipe.model_dump() | {"n_train": self.n_train}
+        steps = {"pac_bayes_steps": self.pac_bayes_steps, "pac_bayes_draws": self.pac_bayes_draws}
+        runs, measures = [], []
+        for own, labels in networks:
+            spec = TrainSpec.model_validate(recipe | own | {"corruptions": CONDITIONS[labels]})
+            runs.append(Planned(spec, own | {"corruption": labels}))
+            measures.append(Planned(NetworkMeasures(spec=spec, **steps), own | {"corruption": labels}))
+        return [*runs, *measures]
 
     def summarise(self, results: Sequence[Finished]) -> pd.DataFrame:
         """One row a network, with COLUMNS."""
-        results = results if isinstance(results, Results) else Results.of(self, results)
-        table = tabulate_calculations(self.name, results)
+        table = super().summarise(results if isinstance(results, Results) else Results.of(self, results))
         if table.empty:
             return pd.DataFrame(columns=list(COLUMNS))
-        made = (result.calculation for result in results.computed)
-        specs = [dict(each.spec) for each in made if isinstance(each, NetworkMeasures)]
-        of_runs = pd.DataFrame(specs, index=table.index).drop(columns=["n_train", "corruptions"])
-        table = table.drop(columns="spec").join(of_runs)
         bounds = {column_of_bound(name): table[column(name)] + 1 - table["train_accuracy"] for name in BOUNDS}
         return table.assign(**bounds)[list(COLUMNS)]
 

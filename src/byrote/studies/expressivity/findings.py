@@ -14,9 +14,9 @@ from byrote.evidence.chance import DECISIVE
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.intervals import Interval, binomial_interval, mean_interval
 from byrote.evidence.verdicts import MORE_SEEDS, THREE_SEEDS, exceeds
+from byrote.studies.expressivity.calculations import STEPS_AN_OCTAVE
 from byrote.studies.expressivity.memorization_bounds import fewest_float64, theorem_1
 from byrote.studies.families import family_name
-from byrote.theory.complexity.fitting_width import STEPS_AN_OCTAVE
 
 _GRID = math.log(2) / STEPS_AN_OCTAVE / math.sqrt(12)
 """The deviation of the logarithm of a size that lies anywhere between two that were tried."""

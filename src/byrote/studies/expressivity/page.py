@@ -49,7 +49,7 @@ def present(
     overriding = [result for result in results.computed if type(result.calculation).__name__ == "Manipulation"]
     if overriding:
         sections.append(_overridden(study, overriding, _of(table, "Manipulation")))
-    return Presentation(headline=headline(study.verdict(table)), sections=sections, notes=[_TARGETS, _COUNTS, _SOURCES])
+    return Presentation(headline=headline(findings), sections=sections, notes=[_TARGETS, _COUNTS, _SOURCES])
 
 
 _TARGETS = (

@@ -8,7 +8,7 @@ Cost       Digits two minutes, CIFAR-10 13 minutes on one of two AMD EPYC cores 
 Expected   Exactly 2n + d weights and all labels right at every n, by the ordinary float64 forward pass; which says
            nothing about test examples. Trained networks need more. Any prediction is overridden by a few weights.
 Source     Zhang et al., Understanding deep learning requires rethinking generalization (ICLR 2017), section 4 and
-           appendix C; for constructions with fewer weights or units see `studies/memorization_bounds.py`.
+           appendix C; for constructions with fewer weights or units see `memorization_bounds.py`.
 """
 
 from __future__ import annotations
@@ -23,18 +23,17 @@ import pandas as pd
 from byrote.data.dataset import Dataset, require_dataset
 from byrote.errors import UserError
 from byrote.evidence.finding import Finding
+from byrote.studies.expressivity.calculations import FittingWidth, Manipulation
 from byrote.studies.expressivity.findings import findings
 from byrote.studies.families import is_family
 from byrote.studies.model_choice import choice_in_words, chosen_models
 from byrote.studies.paper_settings import Scale, paper_recipe
+from byrote.studies.random_labels import tabulate_with_recipes
 from byrote.studies.seeds import at_most
-from byrote.studies.study import Planned, Results, Study, tabulate_calculations
-from byrote.theory.calculation import Calculation, Computed
-from byrote.theory.complexity.fitting_width import FittingWidth
+from byrote.studies.study import Finished, Planned, Results, Study
 from byrote.theory.memorizers.built_network import BuiltNetwork, ConstructionName
-from byrote.theory.memorizers.manipulation import Manipulation
 from byrote.theory.memorizers.worked_example import WorkedExample
-from byrote.training.spec import Recipe
+from byrote.training.spec import Recipe, TrainSpec
 
 if TYPE_CHECKING:
     from byrote.charts.sections import Presentation
@@ -110,9 +109,8 @@ class ExpressivityStudy(Study):
         return sorted({n for n in rungs if n < self.largest} | {self.largest})
 
     def plan(self) -> list[Planned]:
-        return [Planned(task) for task in self._tasks()]
-
-    def _tasks(self) -> list[Calculation]:
+        """The worked example, what is built, the network that is overridden with each number of predictions, and what
+        is sought."""
         seeds = range(self.seeds)
         built = [
             BuiltNetwork(construction=name, n_train=n, seed=seed)
@@ -120,23 +118,27 @@ class ExpressivityStudy(Study):
             for n in self.sizes
             for seed in seeds
         ]
-        trained = [
+        sought = [
             FittingWidth(model=family, recipe=self._fitting_recipe(family, n), n_train=n, seed=seed)
             for family in self.sought
             for n in self.trained_sizes
             for seed in seeds
         ]
-        overridden = [
-            Manipulation(
-                model=_NETWORK,
-                recipe=paper_recipe(_NETWORK, self.data, learning_rate=self._rate, dense_steps=0),
-                n_train=min(self.largest, self.most_trained or self.largest),
-                num_chosen=number,
-            )
-            for number in self.chosen
-            if 2 * number <= len(self.data.test)
+        return [
+            Planned(WorkedExample(num_points=WORKED)),
+            *map(Planned, built),
+            *self._overridden(),
+            *map(Planned, sought),
         ]
-        return [WorkedExample(num_points=WORKED), *built, *overridden, *trained]
+
+    def _overridden(self) -> list[Planned]:
+        """One run, and what reads its network."""
+        recipe = paper_recipe(_NETWORK, self.data, learning_rate=self._rate, dense_steps=0)
+        own = {"model": _NETWORK, "n_train": min(self.largest, self.most_trained or self.largest), "seed": 0}
+        spec = TrainSpec.model_validate(recipe.model_dump() | own)
+        numbers = [number for number in self.chosen if 2 * number <= len(self.data.test)]
+        reading = [Planned(Manipulation(spec=spec, num_chosen=number), own | {"data_seed": 0}) for number in numbers]
+        return [Planned(spec), *reading] if reading else []
 
     @property
     def trained_sizes(self) -> list[int]:
@@ -144,12 +146,13 @@ class ExpressivityStudy(Study):
         most = min(self.largest, self.most_trained or self.largest)
         return [n for n in sorted({*self.sizes, most}) if min(_FEWEST_TRAINED, most) <= n <= most]
 
-    def summarise(self, results: Sequence[Computed]) -> pd.DataFrame:
-        """`tabulate_calculations`: a row for each network built, width sought, set of predictions, and the example.
+    def summarise(self, results: Sequence[Finished]) -> pd.DataFrame:
+        """`tabulate_with_recipes`: a row for each network built, width sought, set of predictions, and the example.
 
         n_test is the size of the test set.
         """
-        table = tabulate_calculations(self.name, results)
+        results = results if isinstance(results, Results) else Results.of(self, results)
+        table = tabulate_with_recipes(self.name, results)
         return table.assign(n_test=len(self.data.test)) if len(table) else table
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:

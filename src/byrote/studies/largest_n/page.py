@@ -13,11 +13,11 @@ from byrote.charts.figure import Figure, layered, rounded, seed_sentence, with_d
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
+from byrote.studies.largest_n.calculations import LargestN
 from byrote.studies.largest_n.findings import in_words
 from byrote.studies.largest_n.study import LargestNStudy
 from byrote.studies.study import Results
 from byrote.theory.calculation import Computed
-from byrote.theory.complexity.largest_n import LargestN
 from byrote.training.course import FIT
 
 _FITTED = (

@@ -18,11 +18,10 @@ import pandas as pd
 from byrote.data.dataset import Dataset, require_dataset
 from byrote.errors import UserError
 from byrote.evidence.finding import Finding
+from byrote.studies.largest_n.calculations import LargestN
 from byrote.studies.largest_n.findings import findings
 from byrote.studies.random_labels import RandomLabelStudy, refuse_draws
 from byrote.studies.study import Planned, Results
-from byrote.theory.calculation import Calculation
-from byrote.theory.complexity.largest_n import LargestN
 from byrote.training.spec import Recipe
 
 if TYPE_CHECKING:
@@ -50,21 +49,9 @@ class LargestNStudy(RandomLabelStudy):
         refuse_draws(self.draws)
 
     def plan(self) -> list[Planned]:
-        return [Planned(task) for task in self._tasks()]
-
-    def _tasks(self) -> list[Calculation]:
-        return [
-            LargestN(
-                model=model,
-                recipe=self.recipe,
-                n_train=self.largest,
-                draws=self.draws,
-                seed=seed,
-                data_seed=self.data_seed,
-            )
-            for model in self.models
-            for seed in range(self.seeds)
-        ]
+        own = {"recipe": self.recipe, "n_train": self.largest, "draws": self.draws, "data_seed": self.data_seed}
+        seeds = range(self.seeds)
+        return [Planned(LargestN(model=model, seed=seed, **own)) for model in self.models for seed in seeds]
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(self.models, table, self.seeds)

@@ -13,16 +13,10 @@ from typing import ClassVar
 import numpy as np
 
 from byrote.data.dataset import Dataset
-from byrote.data.subsets import subset
-from byrote.theory.calculation import Context, OnStage, Result
+from byrote.studies.random_labels import RandomLabelSearch
+from byrote.theory.calculation import Context, Result
 from byrote.theory.complexity.bits import memorised_bits
-from byrote.theory.complexity.random_labels import (
-    RandomLabels,
-    failed_checks,
-    fit_random_labels,
-    with_steps_of,
-    without_test,
-)
+from byrote.theory.complexity.random_labels import failed_checks, with_steps_of
 from byrote.training.course import FIT
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Count
@@ -33,7 +27,7 @@ _RECENT = 0.2
 """Of a run, the last part that says whether accuracy was still rising when its limit ended it."""
 
 
-class LargestN(RandomLabels):
+class LargestN(RandomLabelSearch):
     """Of one model, up to `n_train` examples, with `draws` of random labels at each n; all n get as many steps.
 
     n doubles until its labels are not fitted any more, is bisected between, and doubled further, twice where the data
@@ -60,7 +54,7 @@ class LargestN(RandomLabels):
         def fits(index: int) -> bool:
             n = grid[index]
             if n not in probes:
-                probes[n] = self._probe(data, n, context.device, context.on_stage)
+                probes[n] = self._probe(data, n, context)
             return probes[n].fitted
 
         low, high = -1, 0
@@ -109,17 +103,12 @@ class LargestN(RandomLabels):
             },
         )
 
-    def _probe(self, data: Dataset, n: int, device: str, on_stage: OnStage) -> Probe:
-        outcomes = fit_random_labels(
-            self.model,
-            with_steps_of(self.recipe, n, self.n_train),
-            without_test(subset(data, n, self.data_seed)),
-            [self.seed * self.draws + draw for draw in range(self.draws)],
-            device=device,
-            on_stage=on_stage,
-            stage=f"n = {n:,}",
-        )
-        return Probe(n, tuple(outcomes))
+    def _probe(self, data: Dataset, n: int, context: Context) -> Probe:
+        recipe = with_steps_of(self.recipe, n, self.n_train)
+        first = self.spec(n_train=n, epochs=recipe.epochs)
+        draws = range(self.seed * self.draws, (self.seed + 1) * self.draws)
+        specs = [first.model_copy(update={"seed": draw}) for draw in draws]
+        return Probe(n, tuple(context.runs(specs, data, stage=f"n = {n:,}")))
 
 
 @dataclass(frozen=True, eq=False)

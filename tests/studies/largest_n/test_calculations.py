@@ -3,11 +3,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from trained_at_once import training_context
 
-from byrote.theory.calculation import compute
-from byrote.theory.complexity import largest_n
+from byrote.studies.largest_n.calculations import LargestN, Probe, geometric_grid
+from byrote.theory.calculation import Context, compute
 from byrote.theory.complexity.bits import memorised_bits
-from byrote.theory.complexity.largest_n import LargestN, geometric_grid
 from byrote.training.engine import train
 from byrote.training.spec import Recipe, TrainSpec
 
@@ -33,27 +33,24 @@ def outcome(tiny):
 
 
 @pytest.fixture
-def capacity(tiny, outcome, monkeypatch):
+def capacity(tiny, outcome):
     """A made-up model whose accuracy on n random labels is given: the calculation's result, and what it tried."""
 
     def make(accuracy, draws=3, **fields):
         tried = []
 
-        def fit(model, recipe, data, seeds, *, device, on_stage, stage):
-            n = len(data.train)
-            tried.append((n, list(seeds), recipe.epochs))
+        def runs(specs, data, *, weights=False, stage=""):
+            n = specs[0].n_train
+            assert stage == f"n = {n}"
+            tried.append((n, [spec.seed for spec in specs], specs[0].epochs))
             right = accuracy(n)
             curve = {"running_accuracy": np.linspace(0, right, 101)}
             stop = "interpolated" if right == 1 else "epochs"
-            return [
-                replace(outcome, train_accuracy=right, ceiling=1.0, curve=curve, parameters=100, stop_reason=stop)
-                for _ in seeds
-            ]
+            own = {"train_accuracy": right, "ceiling": 1.0, "curve": curve, "parameters": 100, "stop_reason": stop}
+            return (replace(outcome, **own) for _ in specs)
 
-        monkeypatch.setattr(largest_n, "fit_random_labels", fit)
         fields = {"model": "made-up", "recipe": Recipe(epochs=10, batch_size=8), "n_train": 121} | fields
-        calculation = LargestN(draws=draws, **fields)
-        return compute(calculation, tiny), tried
+        return compute(LargestN(draws=draws, **fields), tiny, Context(runs=runs)), tried
 
     return make
 
@@ -106,7 +103,7 @@ def test_the_curve_of_bits_goes_on_beyond_the_capacity(capacity):
 def test_fitted_is_a_mean_over_draws_of_what_identical_inputs_leave(outcome):
     def probe(*accuracies, ceiling=1.0):
         runs = [replace(outcome, train_accuracy=right, ceiling=ceiling) for right in accuracies]
-        return largest_n.Probe(50, tuple(runs))
+        return Probe(50, tuple(runs))
 
     assert probe(1.0, 0.98).fitted
     assert not probe(1.0, 0.97).fitted
@@ -116,7 +113,7 @@ def test_fitted_is_a_mean_over_draws_of_what_identical_inputs_leave(outcome):
 def test_a_real_network_ends_somewhere(tiny):
     recipe = Recipe(preprocessing="standardize", learning_rate=0.05, batch_size=64, epochs=40)
     small = LargestN(model="mlp-1x3", recipe=recipe, n_train=60, draws=2)
-    computed = compute(small, replace(tiny, title="digits"))
+    computed = compute(small, replace(tiny, title="digits"), training_context())
     values = computed.values
     assert values["next_n"] < 60
     assert values["parameters"] == 65 * 3 + 4 * 10
