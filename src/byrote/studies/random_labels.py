@@ -4,7 +4,7 @@ searches ask for."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -29,6 +29,8 @@ from byrote.training.spec import Count, Recipe, Seed, TrainSpec
 _FEW_FEATURES = 1000
 RATIOS = (0.25, 1.0, 4.0, 16.0)
 """Parameters per example of the members of a family, at the largest n: about where fitting begins, and on."""
+COLUMNS_OF_RECIPE: Mapping[str, str] = {name: field.description or "" for name, field in Recipe.model_fields.items()}
+"""Of tables that say what was trained, each with what it holds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,8 +146,8 @@ def tabulate_with_recipes(study: str, results: Sequence[Finished]) -> pd.DataFra
     table = tabulate_calculations(study, results).drop(columns=["recipe", "spec"], errors="ignore")
     made = [result.calculation for result in results if isinstance(result, Computed)]
     recipes = [getattr(each, "recipe", None) or getattr(each, "spec", None) for each in made]
-    columns = {name: [getattr(recipe, name, None) for recipe in recipes] for name in Recipe.model_fields}
-    return table.assign(**columns) if len(table) else table
+    columns = {name: [getattr(recipe, name, None) for recipe in recipes] for name in COLUMNS_OF_RECIPE}
+    return table.join(pd.DataFrame(columns, index=table.index)) if len(table) else table
 
 
 def memorizing_recipe(model: str, data: Dataset, **changes: Any) -> Recipe:

@@ -25,7 +25,7 @@ from byrote.errors import UserError
 from byrote.evidence.finding import Finding
 from byrote.studies.bounds.calculations import NetworkMeasures, column, column_of_bound, column_of_reason
 from byrote.studies.bounds.findings import findings
-from byrote.studies.random_labels import RandomLabelStudy
+from byrote.studies.random_labels import COLUMNS_OF_RECIPE, RandomLabelStudy
 from byrote.studies.study import Finished, Planned, Results
 from byrote.theory.measures.catalog import MEASURES
 from byrote.theory.measures.pac_bayes import NUM_DRAWS, NUM_STEPS
@@ -63,7 +63,7 @@ COLUMNS: Mapping[str, str] = {
     "data": "The data set.",
     "seconds": "The time that the measures took.",
     "key": "What the store has the measures under.",
-    **{name: field.description or "" for name, field in Recipe.model_fields.items()},
+    **COLUMNS_OF_RECIPE,
     **{
         column_of_bound(name): f"What {MEASURES[name].title} allows of the 0-1 error on new examples."
         for name in BOUNDS

@@ -9,7 +9,7 @@ Source     Zhang et al. (ICLR 2017), section 2; Arpit et al. (ICML 2017); Nakkir
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,12 +20,39 @@ from byrote.errors import UserError
 from byrote.evidence.finding import Finding
 from byrote.studies.largest_n.calculations import LargestN
 from byrote.studies.largest_n.findings import findings
-from byrote.studies.random_labels import RandomLabelStudy, refuse_draws
-from byrote.studies.study import Planned, Results
+from byrote.studies.random_labels import COLUMNS_OF_RECIPE, RandomLabelStudy, refuse_draws
+from byrote.studies.study import Finished, Planned, Results
 from byrote.training.spec import Recipe
 
 if TYPE_CHECKING:
     from byrote.charts.sections import Presentation
+
+COLUMNS: Mapping[str, str] = {
+    "study": "The name of the study.",
+    "calculation": "What was computed.",
+    "model": "The name of the model.",
+    "n_train": "The largest number of examples that is tried.",
+    "seed": "What all draws follow from.",
+    "data_seed": "What draws the training subsets.",
+    "draws": "The draws of random labels at each n.",
+    "largest_n": "The largest n whose random labels are fitted; missing where not even the smallest n is.",
+    "next_n": "The smallest n that was found too large; missing where all are fitted.",
+    "next_accuracy": "The mean accuracy on its random labels.",
+    "next_gain": "What running accuracy gained over the last fifth of its runs.",
+    "next_stop": "Why its runs ended.",
+    "bits": "The most bits of random labels that are memorised at any n.",
+    "bits_n": "The n at which they are.",
+    "bits_per_parameter": "These bits over the number of parameters.",
+    "bits_growth": "What the last doubling of n beyond the capacity multiplies the bits by; missing without one.",
+    "num_probes": "The number of n that were tried.",
+    "parameters": "The number of parameters.",
+    "failed_checks": "The names of the runs' self-checks that failed.",
+    "data": "The data set.",
+    "seconds": "The time that the search took.",
+    "key": "What the store has the search under.",
+    **COLUMNS_OF_RECIPE,
+}
+"""Of the table, each with what it holds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +76,18 @@ class LargestNStudy(RandomLabelStudy):
         refuse_draws(self.draws)
 
     def plan(self) -> list[Planned]:
-        own = {"recipe": self.recipe, "n_train": self.largest, "draws": self.draws, "data_seed": self.data_seed}
+        own: dict[str, Any] = {
+            "recipe": self.recipe,
+            "n_train": self.largest,
+            "draws": self.draws,
+            "data_seed": self.data_seed,
+        }
         seeds = range(self.seeds)
         return [Planned(LargestN(model=model, seed=seed, **own)) for model in self.models for seed in seeds]
+
+    def summarise(self, results: Sequence[Finished]) -> pd.DataFrame:
+        """One row a search, with COLUMNS."""
+        return super().summarise(results).reindex(columns=list(COLUMNS))
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(self.models, table, self.seeds)
