@@ -29,8 +29,7 @@ def test_every_reproduction_takes_the_same_arguments_and_plans_runs(name, digits
         assert len(set(plan)) == len(plan)
         assert isinstance(study, Study)
         assert len({planned.key(study.data) for planned in study.plan()}) == len(plan)
-        if any(isinstance(task, TrainSpec) for task in plan):
-            assert {task.seed for task in plan} == {0, 1}
+        assert {task.seed for task in plan if isinstance(task, TrainSpec)} <= {0, 1}
 
 
 @pytest.mark.parametrize("name", TRAINED)
