@@ -198,6 +198,7 @@ def _outcomes(setup: GroupSetup, state: GroupState, report: Callable[[Progress],
         yield from finished
 
 
+@torch.inference_mode(False)  # labels of the epoch are kept for backward passes
 def _next_epoch(state: GroupState) -> GroupState:
     position = replace(state.position, epoch=state.position.epoch + 1)
     order = state.streams.batch_order(position.epoch, state.splits.train.num_examples)
