@@ -29,9 +29,9 @@ def test_reprs_are_a_line(study, outcomes):
     assert all(len(each) < 200 and "\n" not in each for each in shown)
 
 
-def test_analyses_are_a_line_too(tiny):
-    analysis = byrote.BoundsStudy(data=tiny, model="mlp-1x16", seeds=1)
-    assert repr(analysis) == "<BoundsStudy 'bounds' on tiny: 2 calculations>"
+def test_a_study_of_runs_and_calculations_is_a_line_too(tiny):
+    study = byrote.BoundsStudy(data=tiny, model="mlp-1x16", seeds=1)
+    assert repr(study) == "<BoundsStudy 'bounds' on tiny: 4 runs and calculations>"
 
 
 def test_a_notebook_shows_pictures_that_load_nothing(study, outcomes):

@@ -4,7 +4,7 @@ import pytest
 
 from byrote.errors import UserError
 from byrote.studies.design import ModelStudy, label_corruptions
-from byrote.studies.study import tabulate
+from byrote.studies.study import Planned, tabulate
 from byrote.training.spec import Recipe
 
 
@@ -14,7 +14,7 @@ class OneRunEach(ModelStudy):
     title = "One run each"
 
     def plan(self):
-        return [self.make_spec(model, seed) for model in self.model_names for seed in self.seed_list]
+        return [Planned(self.make_spec(model, seed)) for model in self.model_names for seed in self.seed_list]
 
     def summarise(self, outcomes):
         return tabulate(self.name, outcomes)

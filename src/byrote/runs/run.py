@@ -17,7 +17,7 @@ from byrote.runs.executors import Executor, Job, Local
 from byrote.runs.groups import GroupReport, OnLog, what_happened, work_off
 from byrote.runs.progress import ProgressDisplay, Stage
 from byrote.runs.store import Store
-from byrote.studies.study import Finished, Planned, Results, Study, Task, noun
+from byrote.studies.study import Finished, Planned, Results, Study, Task, noun, plan_by_keys
 from byrote.theory.calculation import Calculation, Context, compute
 from byrote.training.engine import train
 from byrote.training.key import run_key
@@ -103,7 +103,7 @@ def run(
     """
     store = store if isinstance(store, Store) else Store(store)
     device = resolve_device(device)
-    plan = {planned.key(study.data): planned for planned in study.plan()}
+    plan = plan_by_keys(study)
     notes = _probe(plan.values(), study.data, device)
     read = {key for planned in plan.values() for key in _keys_read(planned, study.data)}
     with_weights = {
@@ -148,7 +148,7 @@ def run(
 
 def stored(study: Study, store: Store) -> Results:
     """What the store has of the study's plan."""
-    plan = {planned.key(study.data): planned for planned in study.plan()}
+    plan = plan_by_keys(study)
     found = store.results({key: planned.task for key, planned in plan.items()})
     return Results(study, [(plan[key], result) for key, result in found.items()])
 

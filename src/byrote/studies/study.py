@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from byrote.data.dataset import Dataset
+from byrote.errors import UserError
 from byrote.evidence.finding import Finding
 from byrote.theory.calculation import Calculation, Computed
 from byrote.training.key import run_key
@@ -140,6 +141,28 @@ class Study(ABC):
     def choices(self) -> list[str]:
         """Which models were used and why, in sentences for the page's setup."""
         return []
+
+
+def plan_by_keys(study: Study) -> dict[str, Planned]:
+    """The plan, in its order, by the keys under which the store has its tasks.
+
+    Raises:
+        UserError: something in it is not `Planned`, a task is there twice, or a recipe cannot be trained on the data.
+    """
+    found: dict[str, Planned] = {}
+    for planned in study.plan():
+        if not isinstance(planned, Planned):
+            raise UserError(
+                f"got {type(planned).__name__} in the plan of {study.name}, expected byrote.Planned(task, labels)"
+            )
+        key = planned.key(study.data)
+        if key in found:
+            raise UserError(
+                f"got {planned.task.label} twice in the plan of {study.name}, expected each task once: its result "
+                "would be counted twice"
+            )
+        found[key] = planned
+    return found
 
 
 def noun(plan: Sequence[Planned], count: int) -> str:
