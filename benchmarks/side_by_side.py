@@ -20,7 +20,7 @@ from functools import partial
 import measure
 
 import byrote
-from byrote.theory.complexity.random_labels import coin_flips
+from byrote.studies.random_label_runs import coin_flips
 from byrote.training.planner import Group, plan_groups
 
 RUNS = 64

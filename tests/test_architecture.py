@@ -45,6 +45,7 @@ def module_name(path: Path) -> str:
 
 
 FILES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+ENGINE = "byrote.training.engine"
 # A file without functions, such as errors.py, has nothing to run.
 WITH_TESTS = [
     path for path in FILES.values() if path.stem not in ("__init__", "__main__") and "def " in path.read_text()
@@ -100,6 +101,11 @@ def test_runs_know_studies_by_their_contracts_only() -> None:
     contracts = {"byrote.studies.study", "byrote.studies.judge.study"}
     known = {target for module in FILES if part_of(module) == "runs" for target, _ in own_imports(module)}
     assert {target for target in known if part_of(target) == "studies"} <= contracts
+
+
+def test_theory_computes_and_never_trains() -> None:
+    trains = [place for m in FILES if part_of(m) == "theory" for target, place in own_imports(m) if target == ENGINE]
+    assert trains == []
 
 
 def test_no_studys_folder_imports_another_ones() -> None:

@@ -8,8 +8,8 @@ from squares import DATA, Square
 
 from byrote.errors import UserError
 from byrote.references import load_object
+from byrote.studies.rademacher.calculations import Shattering
 from byrote.theory.calculation import Calculation, Result, compute
-from byrote.theory.complexity.shattering import Shattering
 from byrote.theory.memorizers.worked_example import WorkedExample
 
 

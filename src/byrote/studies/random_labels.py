@@ -19,10 +19,10 @@ from byrote.studies.design import PAPER_RECIPE
 from byrote.studies.families import is_family
 from byrote.studies.model_choice import DEFAULT_MODEL, choice_in_words, chosen_models
 from byrote.studies.paper_settings import paper_recipe
+from byrote.studies.random_label_runs import RANDOM_LABELS
 from byrote.studies.seeds import at_most
 from byrote.studies.study import Finished, Study, tabulate_calculations
 from byrote.theory.calculation import Calculation, Computed
-from byrote.theory.complexity.random_labels import RANDOM_LABELS
 from byrote.training.key import SEMANTICS, network_input_shape
 from byrote.training.spec import Count, Recipe, Seed, TrainSpec
 

@@ -12,9 +12,9 @@ from byrote.data.corruptions.application import corrupt
 from byrote.data.dataset import Dataset, Split
 from byrote.studies.rademacher.rows import rows
 from byrote.studies.rademacher.study import RademacherStudy
+from byrote.studies.random_label_runs import coin_flips
 from byrote.studies.study import Results
 from byrote.theory.complexity.rademacher import generalization_bound
-from byrote.theory.complexity.random_labels import coin_flips
 from byrote.theory.complexity.stumps import Stumps
 from byrote.training.engine import train
 from byrote.training.spec import Recipe, TrainSpec

@@ -1,5 +1,6 @@
 import pandas as pd
 import pytest
+from trained_at_once import training_context
 
 from byrote.errors import UserError
 from byrote.studies.rademacher.shattering import ShatteringStudy
@@ -79,6 +80,6 @@ def test_nothing_computed_decides_nothing(tiny):
 
 def test_a_wide_network_shatters_real_examples(tiny):
     analysis = ShatteringStudy(tiny, "mlp-1x32", RECIPE, n_train=4)
-    table = analysis.summarise([compute(calculation, tiny) for calculation in analysis.tasks()])
+    table = analysis.summarise([compute(calculation, tiny, training_context()) for calculation in analysis.tasks()])
     assert [finding.outcome for finding in analysis.verdict(table)] == ["supported"]
     assert table["learning_rate"].tolist() == [0.1]

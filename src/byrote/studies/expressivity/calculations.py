@@ -17,9 +17,9 @@ from byrote.data.subsets import subset
 from byrote.errors import UserError
 from byrote.models.matching import matched_width
 from byrote.randomness import permutation, stream
+from byrote.studies.random_label_runs import best_accuracy, failed_checks
 from byrote.studies.random_labels import RandomLabelSearch
 from byrote.theory.calculation import Calculation, Context, Result
-from byrote.theory.complexity.random_labels import best_accuracy, failed_checks
 from byrote.theory.measures.trained import trained_network
 from byrote.theory.memorizers.override import override
 from byrote.training.key import SEMANTICS, network_input_shape

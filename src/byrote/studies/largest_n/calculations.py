@@ -13,10 +13,10 @@ from typing import ClassVar
 import numpy as np
 
 from byrote.data.dataset import Dataset
+from byrote.studies.random_label_runs import failed_checks, with_steps_of
 from byrote.studies.random_labels import RandomLabelSearch
 from byrote.theory.calculation import Context, Result
 from byrote.theory.complexity.bits import memorised_bits
-from byrote.theory.complexity.random_labels import failed_checks, with_steps_of
 from byrote.training.course import FIT
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Count

@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 
 from byrote.studies.rademacher.findings import RISK, STUMPS
+from byrote.studies.random_label_runs import best_accuracy, failed_checks, num_interrupted
 from byrote.studies.study import Results
 from byrote.theory.calculation import Computed
 from byrote.theory.complexity.rademacher import deviation, generalization_bound
-from byrote.theory.complexity.random_labels import best_accuracy, failed_checks, num_interrupted
 from byrote.theory.complexity.stumps import StumpComplexity
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe

@@ -18,10 +18,9 @@ import pandas as pd
 from byrote.errors import UserError
 from byrote.evidence.finding import Finding
 from byrote.evidence.obstacles import check_failed, unfinished
+from byrote.studies.rademacher.calculations import BLOCK, MOST_POINTS, Shattering
 from byrote.studies.random_labels import RandomLabelStudy
 from byrote.studies.study import Planned, Results
-from byrote.theory.calculation import Calculation
-from byrote.theory.complexity.shattering import BLOCK, MOST_POINTS, Shattering
 
 if TYPE_CHECKING:
     from byrote.charts.sections import Presentation
@@ -59,20 +58,19 @@ class ShatteringStudy(RandomLabelStudy):
         return self.n_train or min(len(self.data.train), _FEW)
 
     def plan(self) -> list[Planned]:
-        return [Planned(task) for task in self._tasks()]
-
-    def _tasks(self) -> list[Calculation]:
         recipe = self.recipe
         if recipe.stop == "at_interpolation":
             recipe = recipe.model_copy(update={"epochs": _PATIENCE * recipe.epochs})
         return [
-            Shattering(
-                model=model,
-                recipe=recipe,
-                n_train=self.largest,
-                data_seed=self.data_seed,
-                first=first,
-                tries=self.seeds,
+            Planned(
+                Shattering(
+                    model=model,
+                    recipe=recipe,
+                    n_train=self.largest,
+                    data_seed=self.data_seed,
+                    first=first,
+                    tries=self.seeds,
+                )
             )
             for model in self.models
             for first in range(0, 2**self.largest, BLOCK)

@@ -11,10 +11,10 @@ import pandas as pd
 from byrote.charts.figure import Figure, layered, slug
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.evidence.finding import Finding
+from byrote.studies.rademacher.calculations import Shattering
 from byrote.studies.rademacher.shattering import ShatteringStudy
 from byrote.studies.study import Results
 from byrote.theory.calculation import Computed
-from byrote.theory.complexity.shattering import Shattering
 
 _ORDER = (
     "Rows go by the labels of the second half of the examples, columns by those of the first, both in binary order: "

@@ -24,9 +24,9 @@ from byrote.evidence.finding import Finding
 from byrote.studies.rademacher.findings import findings
 from byrote.studies.rademacher.rows import rows
 from byrote.studies.rademacher.shattering import ShatteringStudy
+from byrote.studies.random_label_runs import RANDOM_LABELS, coin_flips, with_steps_of
 from byrote.studies.random_labels import RandomLabelStudy, refuse_draws
 from byrote.studies.study import Finished, Planned, Results
-from byrote.theory.complexity.random_labels import RANDOM_LABELS, coin_flips, with_steps_of
 from byrote.theory.complexity.stumps import StumpComplexity
 from byrote.training.spec import Recipe, TrainSpec
 

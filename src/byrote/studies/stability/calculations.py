@@ -29,8 +29,8 @@ from jaxtyping import Float64, Int64
 from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset
 from byrote.randomness import permutation, stream
+from byrote.studies.random_label_runs import failed_checks
 from byrote.theory.calculation import Calculation, Context, Result, Value
-from byrote.theory.complexity.random_labels import failed_checks
 from byrote.theory.measures.trained import trained_network
 from byrote.training.conditions import SplitTensors, make_conditions
 from byrote.training.key import SEMANTICS

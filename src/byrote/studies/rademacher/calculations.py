@@ -17,25 +17,19 @@ from jaxtyping import Int64
 from byrote.data.corruptions.application import apply_corruptions
 from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset, Split
+from byrote.studies.random_label_runs import best_accuracy, coin_flips, failed_checks, num_interrupted
+from byrote.studies.random_labels import RandomLabelSearch
 from byrote.theory.calculation import Context, Result
-from byrote.theory.complexity.random_labels import (
-    RandomLabels,
-    best_accuracy,
-    coin_flips,
-    failed_checks,
-    fit_random_labels,
-    num_interrupted,
-)
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Count, Seed
 
 MOST_POINTS = 12
 BLOCK = 256
-"""Labelings of one calculation: what an interruption can lose."""
+"""Labelings of one calculation."""
 _SEEDS_APART = 2**32
 
 
-class Shattering(RandomLabels):
+class Shattering(RandomLabelSearch):
     """Of one model on `n_train` examples: the labelings numbered from `first` on, a block of them.
 
     Labeling m gives the class +1 to the examples at which the binary digits of m are 1, the first example's lowest. One
@@ -68,9 +62,8 @@ class Shattering(RandomLabels):
                 break
             seeds = seeds_of_labelings(self.n_train, self.seed + attempt)[self.first + pending].tolist()
             stage = f"try {attempt + 1}, {len(seeds)} labelings"
-            last = fit_random_labels(
-                self.model, self.recipe, flips, seeds, device=context.device, on_stage=context.on_stage, stage=stage
-            )
+            first = self.spec()
+            last = list(context.runs([first.model_copy(update={"seed": seed}) for seed in seeds], flips, stage=stage))
             wrong = [round((1 - best_accuracy(outcome)) * self.n_train) for outcome in last]
             mistakes[pending] = np.minimum(mistakes[pending], wrong)
             runs += last

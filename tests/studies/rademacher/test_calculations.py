@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
+from trained_at_once import training_context
 
 from byrote.data.corruptions.application import corrupt
+from byrote.studies.rademacher import calculations
+from byrote.studies.rademacher.calculations import Shattering, seeds_of_labelings
+from byrote.studies.random_label_runs import coin_flips
 from byrote.theory.calculation import compute
-from byrote.theory.complexity import shattering
 from byrote.theory.complexity.rademacher import all_signs
-from byrote.theory.complexity.random_labels import coin_flips
-from byrote.theory.complexity.shattering import Shattering, seeds_of_labelings
 from byrote.training.spec import Recipe
 
 RECIPE = Recipe(preprocessing="standardize", learning_rate=0.1, epochs=100)
@@ -26,7 +27,7 @@ def test_seeds_of_labelings_are_the_first_and_differ_between_tries():
 
 
 def test_a_wide_network_shatters_a_few_examples(tiny):
-    computed = compute(Shattering(model="mlp-1x32", recipe=RECIPE, n_train=4, first=0), tiny)
+    computed = compute(Shattering(model="mlp-1x32", recipe=RECIPE, n_train=4, first=0), tiny, training_context())
     assert computed.values["num_labelings"] == computed.values["num_fitted"] == 16
     assert computed.values["complexity"] == 1
     assert computed.values["failed_checks"] == ""
@@ -36,7 +37,8 @@ def test_a_wide_network_shatters_a_few_examples(tiny):
 def test_what_is_missed_is_counted_and_tried_again(tiny):
     recipe = RECIPE.model_copy(update={"epochs": 8})
     once, twice = (
-        compute(Shattering(model="mlp-1x2", recipe=recipe, n_train=5, first=0, tries=tries), tiny) for tries in (1, 2)
+        compute(Shattering(model="mlp-1x2", recipe=recipe, n_train=5, first=0, tries=tries), tiny, training_context())
+        for tries in (1, 2)
     )
     assert once.values["num_fitted"] == (once.arrays["mistakes"] == 0).sum() < 32
     assert once.values["num_interrupted"] == 32 - once.values["num_fitted"]
@@ -47,13 +49,15 @@ def test_what_is_missed_is_counted_and_tried_again(tiny):
 
 def test_blocks_make_up_the_whole(tiny, monkeypatch):
     recipe = Recipe(stop="at_steps", steps=1)
-    whole = compute(Shattering(model="mlp-1x2", recipe=recipe, n_train=4, first=0), tiny).arrays["mistakes"]
-    monkeypatch.setattr(shattering, "BLOCK", 10)
+    whole = compute(Shattering(model="mlp-1x2", recipe=recipe, n_train=4, first=0), tiny, training_context()).arrays[
+        "mistakes"
+    ]
+    monkeypatch.setattr(calculations, "BLOCK", 10)
     parts = [Shattering(model="mlp-1x2", recipe=recipe, n_train=4, first=first) for first in (0, 10)]
     assert [part.label for part in parts] == [
         "mlp-1x2, labelings 0 to 9 of 4 examples",
         "mlp-1x2, labelings 10 to 15 of 4 examples",
     ]
-    found = [compute(part, tiny).arrays["mistakes"] for part in parts]
+    found = [compute(part, tiny, training_context()).arrays["mistakes"] for part in parts]
     assert [len(part) for part in found] == [10, 6]
     np.testing.assert_array_equal(np.concatenate(found), whole)

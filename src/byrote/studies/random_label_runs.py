@@ -1,4 +1,4 @@
-"""Fitting random labels from inside a calculation: a run for each draw of labels, side by side in stacks."""
+"""Runs on random labels: coin flips, as many steps for few examples as for many, and what is read from them."""
 
 from __future__ import annotations
 
@@ -12,45 +12,12 @@ from jaxtyping import Shaped
 from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset, Split
 from byrote.data.subsets import subset
-from byrote.theory.calculation import OnStage
-from byrote.theory.trained_calculation import TrainedCalculation
 from byrote.training.checks import UNSEEN
-from byrote.training.engine import train
 from byrote.training.epochs import batch_bounds
-from byrote.training.outcome import Progress, TrainOutcome
-from byrote.training.planner import plan_groups
-from byrote.training.spec import Count, Recipe, TrainSpec
+from byrote.training.outcome import TrainOutcome
+from byrote.training.spec import Recipe
 
 RANDOM_LABELS = (Corruption(name="random-labels"),)
-
-
-class RandomLabels(TrainedCalculation):
-    """A calculation that trains one model with one recipe on draws of random labels. Abstract."""
-
-    n_train: Count
-    """Of so many examples at most, a stratified subset of the training split."""
-
-
-def fit_random_labels(
-    model: str, recipe: Recipe, data: Dataset, seeds: Sequence[int], *, device: str, on_stage: OnStage, stage: str
-) -> list[TrainOutcome]:
-    """One run on all of `data` for each seed, which draws its labels, initial weights and batches; in their order.
-
-    Gradients are not recorded: nobody would look at them.
-    """
-    fields = recipe.model_dump() | {"model": model, "corruptions": RANDOM_LABELS, "dense_steps": 0}
-    specs = [TrainSpec.model_validate(fields | {"seed": seed}) for seed in seeds]
-    groups = plan_groups(specs, data, device=device)
-    outcomes: dict[int, TrainOutcome] = {}
-    for number, group in enumerate(groups):
-
-        def report(progress: Progress, number: int = number) -> None:
-            limit, done = (recipe.steps, progress.step) if recipe.steps else (recipe.epochs, progress.epoch)
-            on_stage(stage, (number + min(done / limit, 1.0)) / len(groups))
-
-        for outcome in train(group.specs, data, device=device, on_progress=report):
-            outcomes[outcome.spec.seed] = outcome
-    return [outcomes[seed] for seed in seeds]
 
 
 def coin_flips(data: Dataset, n_train: int, data_seed: int) -> Dataset:
@@ -76,11 +43,6 @@ def _first_unseen(test: Shaped[np.ndarray, "T ..."], train: Shaped[np.ndarray, "
     return 0
 
 
-def without_test(data: Dataset) -> Dataset:
-    """With the first training example for its test set: nothing asks how random labels do on unseen ones."""
-    return replace(data, test=data.train.take(np.arange(1)))
-
-
 def with_steps_of(recipe: Recipe, n_train: int, largest: int) -> Recipe:
     """The recipe whose limit of epochs gives as many steps on `n_train` examples as it does on `largest`.
 
@@ -98,8 +60,8 @@ def best_accuracy(outcome: TrainOutcome) -> float:
 
 
 def failed_checks(outcomes: Sequence[TrainOutcome]) -> str:
-    """The names of the checks that failed in any run, as in the column of results.csv; but for that of the test set,
-    of which these runs have none (`without_test`)."""
+    """The names of the checks that failed in any run, as in the column of results.csv; but for that of the test set, of
+    which nobody asks how random labels do there."""
     return "; ".join(sorted({check.name for outcome in outcomes for check in outcome.failed_checks} - {UNSEEN}))
 
 

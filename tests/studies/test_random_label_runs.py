@@ -5,16 +5,16 @@ import pytest
 
 from byrote.data.corruptions.application import corrupt
 from byrote.data.subsets import subset
-from byrote.theory.complexity.random_labels import (
+from byrote.studies.random_label_runs import (
+    RANDOM_LABELS,
     best_accuracy,
     coin_flips,
     failed_checks,
-    fit_random_labels,
     num_interrupted,
     with_steps_of,
-    without_test,
 )
-from byrote.training.spec import Recipe
+from byrote.training.engine import train
+from byrote.training.spec import Recipe, TrainSpec
 
 RECIPE = Recipe(preprocessing="standardize", learning_rate=0.1, batch_size=16, epochs=40)
 
@@ -34,42 +34,27 @@ def test_the_one_test_example_of_coin_flips_is_not_trained_on(tiny):
     np.testing.assert_array_equal(flips.test.inputs, tiny.test.inputs[3:4])
 
 
-def test_every_seed_is_a_run_with_labels_of_its_own_in_the_order_asked_for(tiny):
-    stages = []
-    outcomes = fit_random_labels(
-        "mlp-1x16",
-        RECIPE,
-        coin_flips(tiny, 12, 0),
-        [7, 2, 5],
-        device="cpu",
-        on_stage=lambda *stage: stages.append(stage),
-        stage="three",
-    )
-    assert [outcome.spec.seed for outcome in outcomes] == [7, 2, 5]
-    assert {outcome.replicas for outcome in outcomes} == {3}
+def test_what_is_read_from_runs_on_coin_flips(tiny):
+    flips = coin_flips(tiny, 12, 0)
+    fields = RECIPE.model_dump() | {"model": "mlp-1x16", "corruptions": RANDOM_LABELS, "n_train": 12}
+    outcomes = [
+        outcome
+        for seed in (7, 2, 5)
+        for outcome in train([TrainSpec.model_validate(fields | {"seed": seed})], flips, device="cpu")
+    ]
     assert all(outcome.interpolated and best_accuracy(outcome) == 1 for outcome in outcomes)
     assert failed_checks(outcomes) == ""
     assert num_interrupted(outcomes) == 0
-    assert {name for name, _ in stages} == {"three"}
-    shares = [share for _, share in stages]
-    assert shares == sorted(shares)
-    assert 0 < shares[-1] <= 1
 
 
 def test_the_best_accuracy_along_a_run_counts(tiny):
     """A step size far too large, so that accuracy goes up and down."""
     recipe = Recipe(preprocessing="standardize", learning_rate=8.0, evaluation_spacing=1, evaluation_share=9, epochs=9)
-    (outcome,) = fit_random_labels(
-        "mlp-1x4", recipe, without_test(tiny), [0], device="cpu", on_stage=lambda *_: None, stage=""
-    )
+    spec = TrainSpec.model_validate(recipe.model_dump() | {"model": "mlp-1x4", "corruptions": RANDOM_LABELS})
+    (outcome,) = train([spec], tiny, device="cpu")
     assert best_accuracy(outcome) == np.nanmax(outcome.curve["train_accuracy"])
     assert best_accuracy(outcome) >= outcome.train_accuracy
     assert num_interrupted([outcome]) == 1
-
-
-def test_nothing_is_asked_of_unseen_examples(tiny):
-    assert len(without_test(tiny).test) == 1
-    np.testing.assert_array_equal(without_test(tiny).train.inputs, tiny.train.inputs)
 
 
 @pytest.mark.parametrize(("n", "epochs"), [(1280, 20), (640, 40), (128, 200), (12, 200), (129, 100)])
