@@ -9,8 +9,10 @@ from squares import DATA, Square
 from byrote.errors import UserError
 from byrote.references import load_object
 from byrote.studies.rademacher.calculations import Shattering
+from byrote.theory import calculation
 from byrote.theory.calculation import Calculation, Result, compute
 from byrote.theory.memorizers.worked_example import WorkedExample
+from byrote.training.spec import TrainSpec
 
 
 class OfKernel(Calculation):
@@ -94,6 +96,31 @@ def test_the_users_source_is_part_of_the_key(tmp_path):
     first = OfKernel(kernel=f"{source}:k").key(DATA)
     source.write_text("def k(x, y): return (x @ y.T) ** 2\n")
     assert OfKernel(kernel=f"{source}:k").key(DATA) != first
+
+
+class OfRun(OfKernel):
+    name: ClassVar[str] = "of-run"
+
+    spec: TrainSpec
+
+    @property
+    def reads(self):
+        return (self.spec,)
+
+
+@pytest.mark.parametrize("field", ["model", "schedule", "optimizer", "augmentation"])
+def test_whatever_changes_the_runs_that_are_read_changes_the_key(field, tmp_path, monkeypatch):
+    source = tmp_path / "own.py"
+    source.write_text("def own(*arguments, **options): return 1.0\n")
+    spec = TrainSpec(**{"model": "mlp-1x8", field: f"{source}:own"})
+    first = OfRun(kernel="k", spec=spec).key(DATA)
+    assert OfRun(kernel="k", spec=spec).key(DATA) == first
+    source.write_text("def own(*arguments, **options): return 2.0\n")
+    second = OfRun(kernel="k", spec=spec).key(DATA)
+    assert second != first
+    monkeypatch.setattr(calculation, "SEMANTICS", calculation.SEMANTICS + 1)
+    assert OfRun(kernel="k", spec=spec).key(DATA) != second
+    assert Square(number=3).key(DATA) == Square(number=3).key(DATA)
 
 
 def test_unknown_fields_and_changes_are_refused():

@@ -45,7 +45,7 @@ def with_short_names(value: T, names: Mapping[str, str]) -> T:
 def _names_in(result: Finished) -> Iterable[Any]:
     if isinstance(result, TrainOutcome):
         return result.spec.references
-    return (getattr(result.calculation, "model", None), *result.calculation.references)
+    return (getattr(result.calculation, "model", None), *result.calculation.all_references)
 
 
 def _described(name: str) -> str:

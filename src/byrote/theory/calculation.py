@@ -17,6 +17,7 @@ from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.records import Record
 from byrote.references import is_reference, name_of, source_digest
+from byrote.training.key import SEMANTICS
 from byrote.training.outcome import TrainOutcome
 from byrote.training.replica_run import environment
 from byrote.training.spec import TrainSpec
@@ -121,8 +122,13 @@ class Calculation(Record, ABC):
 
     @property
     def references(self) -> tuple[str, ...]:
-        """Names that may be the user's own code (FILE.py:NAME), whose source is part of the key."""
+        """Names that may be the user's own code (FILE.py:NAME), beside those of the runs that it reads."""
         return ()
+
+    @property
+    def all_references(self) -> tuple[str, ...]:
+        """Names that may be the user's own code, whose source is part of the key."""
+        return tuple(dict.fromkeys([*self.references, *(name for spec in self.reads for name in spec.references)]))
 
     @property
     def tried(self) -> Sequence[TrainSpec]:
@@ -130,12 +136,14 @@ class Calculation(Record, ABC):
         return self.reads
 
     def key(self, data: Dataset) -> str:
-        """SHA-256 over name and version, the fields, the data's arrays and the user's source."""
+        """SHA-256 over name and version, the fields, the data's arrays, the user's source, and where runs are read the
+        engine's SEMANTICS, for the numbers of the calculation are then the engine's too."""
         parts = [
             f"{self.name} {self.version}",
             json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":")),
             data.fingerprint,
-            *(source_digest(name) for name in self.references if is_reference(name)),
+            *(source_digest(name) for name in self.all_references if is_reference(name)),
+            *([f"semantics {SEMANTICS}"] if self.reads else []),
         ]
         if not type(self).__module__.startswith("byrote."):
             parts.append(source_digest(name_of(type(self))))

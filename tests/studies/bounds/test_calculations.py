@@ -94,4 +94,4 @@ def test_a_network_that_diverged_has_no_measures(tiny):
 @pytest.mark.parametrize("own", [{"model": "own.py:Net"}, {"model": "mlp-1x8", "optimizer": "own.py:Descent"}])
 def test_the_users_own_code_is_part_of_the_key(own):
     calculation = NetworkMeasures(spec=TrainSpec(**own))
-    assert {"own.py:Net", "own.py:Descent"} & set(calculation.references)
+    assert {"own.py:Net", "own.py:Descent"} & set(calculation.all_references)

@@ -138,5 +138,5 @@ def test_one_replacement_has_no_interval_and_a_diverged_run_no_figures(tiny):
 
 def test_the_users_code_is_part_of_the_key_and_conditions_have_a_name():
     own = calculation(model="there.py:Net")
-    assert own.references[0] == "there.py:Net"
+    assert own.all_references[0] == "there.py:Net"
     assert own.label == "there.py:Net, random labels, seed 1"

@@ -12,7 +12,6 @@ from byrote.theory.measures.catalog import MEASURES
 from byrote.theory.measures.measure import VERSION, MeasureFunction, why_not
 from byrote.theory.measures.pac_bayes import NUM_DRAWS, NUM_STEPS, pac_bayes_bound
 from byrote.theory.measures.trained import trained_network, training_set
-from byrote.training.key import SEMANTICS
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Count, TrainSpec
 
@@ -21,8 +20,7 @@ class NetworkMeasures(Calculation):
     """All MEASURES of the network that the run of `spec` leaves."""
 
     name: ClassVar[str] = "network-measures"
-    version: ClassVar[int | str] = f"{SEMANTICS}.{VERSION}"
-    """Its numbers are the engine's and the measures'."""
+    version: ClassVar[int | str] = VERSION
 
     spec: TrainSpec
     pac_bayes_steps: Count = NUM_STEPS
@@ -35,10 +33,6 @@ class NetworkMeasures(Calculation):
     @property
     def reads(self) -> tuple[TrainSpec]:
         return (self.spec,)
-
-    @property
-    def references(self) -> tuple[str, ...]:
-        return self.spec.references
 
     def compute(self, data: Dataset, context: Context) -> Result:
         """values: of the run, n_train, num_classes, train_accuracy, test_accuracy, generalization_gap, fitted,

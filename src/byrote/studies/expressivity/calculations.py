@@ -22,7 +22,7 @@ from byrote.studies.random_labels import RandomLabelSearch
 from byrote.theory.calculation import Calculation, Context, Result
 from byrote.theory.measures.trained import trained_network
 from byrote.theory.memorizers.override import override
-from byrote.training.key import SEMANTICS, network_input_shape
+from byrote.training.key import network_input_shape
 from byrote.training.outcome import TrainOutcome
 from byrote.training.precision import weights_dtype
 from byrote.training.spec import Count, TrainSpec
@@ -120,9 +120,6 @@ class Manipulation(Calculation):
 
     name: ClassVar[str] = "manipulation"
 
-    version: ClassVar[int | str] = SEMANTICS
-    """Its numbers are the engine's."""
-
     spec: TrainSpec
     num_chosen: Count
 
@@ -133,10 +130,6 @@ class Manipulation(Calculation):
     @property
     def reads(self) -> tuple[TrainSpec]:
         return (self.spec,)
-
-    @property
-    def references(self) -> tuple[str, ...]:
-        return self.spec.references
 
     def compute(self, data: Dataset, context: Context) -> Result:
         """values: parameters (of the network), weights_added, num_as_wanted of the chosen, num_others (further test

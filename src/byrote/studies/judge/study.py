@@ -42,7 +42,6 @@ from byrote.theory.calculation import Calculation, Context, Result, Value
 from byrote.theory.measures.catalog import MEASURES
 from byrote.theory.measures.measure import VERSION, Measure, TrainingSet, why_not
 from byrote.theory.measures.trained import trained_network, training_set
-from byrote.training.key import SEMANTICS
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec
 
@@ -103,8 +102,7 @@ class MeasureOfNetworks(Calculation):
     """One measure of every network of a zoo."""
 
     name: ClassVar[str] = "measure-of-networks"
-    version: ClassVar[int | str] = f"{SEMANTICS}.{VERSION}"
-    """Its numbers are the engine's and the measures'."""
+    version: ClassVar[int | str] = VERSION
 
     measure: str
     networks: str
@@ -124,8 +122,7 @@ class MeasureOfNetworks(Calculation):
 
     @property
     def references(self) -> tuple[str, ...]:
-        names = [name for spec in self._specs for name in (spec.model, spec.optimizer, spec.augmentation)]
-        return (self.measure, *dict.fromkeys(names))
+        return (self.measure,)
 
     @property
     def reads(self) -> tuple[TrainSpec, ...]:

@@ -33,7 +33,6 @@ from byrote.studies.random_label_runs import failed_checks
 from byrote.theory.calculation import Calculation, Context, Result, Value
 from byrote.theory.measures.trained import trained_network
 from byrote.training.conditions import SplitTensors, make_conditions
-from byrote.training.key import SEMANTICS
 from byrote.training.outcome import TrainOutcome
 from byrote.training.precision import weights_dtype
 from byrote.training.spec import Count, Recipe, Seed, TrainSpec
@@ -58,8 +57,6 @@ class ReplacementStability(Calculation):
     """
 
     name: ClassVar[str] = "replacement-stability"
-    version: ClassVar[int | str] = SEMANTICS
-    """Its numbers are the engine's."""
 
     model: str
     """As of a TrainSpec."""
@@ -82,10 +79,6 @@ class ReplacementStability(Calculation):
     @property
     def label(self) -> str:
         return f"{self.model}, {self.corruption.replace('-', ' ')}, seed {self.seed}"
-
-    @property
-    def references(self) -> tuple[str, ...]:
-        return (self.model, *self.recipe.references)
 
     @property
     def reference(self) -> TrainSpec:
