@@ -159,11 +159,11 @@ def _warn(note: str) -> None:
 
 def _probe(plan: Iterable[Planned], data: Dataset, device: str) -> list[str]:
     """What is to be said of the user's own models, which are tried on the data that they are to be trained on."""
-    by_data: dict[int, tuple[Dataset, list[TrainSpec]]] = {}
+    by_data: dict[str, tuple[Dataset, list[TrainSpec]]] = {}
     for planned in plan:
         own = planned.data or data
         specs = [planned.task] if isinstance(planned.task, TrainSpec) else planned.task.tried
-        by_data.setdefault(id(own), (own, []))[1].extend(specs)
+        by_data.setdefault(own.fingerprint, (own, []))[1].extend(specs)
     return list(dict.fromkeys(note for own, specs in by_data.values() for note in probe_models(specs, own, device)))
 
 
@@ -182,11 +182,11 @@ def _finished(store: Store, keys: Iterable[str], with_weights: set[str]) -> set[
 
 
 def _groups(plan: Mapping[str, Planned], data: Dataset, device: str, with_weights: set[str]) -> list[_Workload]:
-    by_data: dict[int, tuple[Dataset, dict[TrainSpec, str]]] = {}
+    by_data: dict[str, tuple[Dataset, dict[TrainSpec, str]]] = {}
     for key, planned in plan.items():
         if isinstance(planned.task, TrainSpec):
             own = planned.data or data
-            by_data.setdefault(id(own), (own, {}))[1][planned.task] = key
+            by_data.setdefault(own.fingerprint, (own, {}))[1][planned.task] = key
     groups = []
     for own, keys in by_data.values():
         for group in plan_groups(list(keys), own, device=device):
@@ -225,6 +225,7 @@ class _Work:
         """Makes those that the store lacks, or waits for the processes that do; gives the traceback for each key that
         failed."""
         missing = [each for each in workloads if not _is_finished(self.store, each)]
+        tasks = {key: task for workload in missing for key, task in workload.tasks.items()}
         datasets = {id(workload.data): workload.data for workload in missing}
         shared = {name: self.executor.share(data) for name, data in datasets.items()}
         callbacks = (self.on_progress, self.log, self.on_result) if self.executor.in_process else (None, None, None)
@@ -234,9 +235,8 @@ class _Work:
             return self.executor.submit(_make, bare, shared[id(workload.data)], self.store, self.device, *callbacks)
 
         def announce(keys: list[str]) -> None:
-            if self.on_result is not None and keys:
-                tasks = {key: workload.tasks[key] for workload in missing for key in keys if key in workload.tasks}
-                for result in self.store.results(tasks).values():
+            if self.on_result is not None:
+                for result in self.store.results({key: tasks[key] for key in keys}).values():
                     self.on_result(result)
 
         return work_off(missing, submit, self.store, self.log, announce)
