@@ -22,8 +22,11 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 hook = install_import_hook("byrote", "beartype.beartype")
 
-# In the background of a script Ctrl-C is ignored, and so it would be by the processes that the tests start.
+# In the background of a script Ctrl-C is ignored, under nohup a closed terminal too, and so they would be by the
+# processes that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -176,6 +176,15 @@ def test_the_papers_numbers_stand_beside_ours_on_cifar10_only(report, study, out
     assert "No run here matches a setting" in read(report(study(), runs)).text
 
 
+def test_runs_of_one_seed_have_no_interval_over_seeds(report, written_study, outcome) -> None:
+    runs = [outcome(test_accuracy=accuracy, key=str(accuracy)) for accuracy in (0.5, 0.9)]
+    runs = [replace(run, spec=run.spec.model_copy(update={"batch_size": 8 + n})) for n, run in enumerate(runs)]
+    page = read(report(written_study(()), runs))
+    assert "70.0%" in page.text
+    assert "1 seed" in page.text
+    assert "±" not in page.text
+
+
 def test_seeds_have_intervals(report, study, outcomes) -> None:
     page = read(report(study(), [run for seed in range(3) for run in outcomes(seed=seed)]))
     assert "95% intervals of the mean over seeds" in page.text

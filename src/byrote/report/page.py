@@ -183,14 +183,16 @@ def _results(table: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
     setting, own = ["corruption", "corruption_rate"], ["augmentation", "dropout", "weight_decay"]
     for _, runs in table.groupby(["model", "n_train", *setting, *own], sort=False):
         first = runs.iloc[0]
-        seeds = runs["seed"].nunique()
+        by_seed = runs.groupby("seed")[list(means)].mean()
+        seeds = len(by_seed)
         row = {
             "setting": ", ".join(filter(None, [corruption_words(*first[setting]), regularizers(*first[own])])),
             "fitted": int(runs["fitted"].sum()),
             "runs": len(runs),
             "stop": ", ".join(runs["stop_reason"].unique()),
             "failed_checks": "; ".join(sorted(set(runs["failed_checks"]) - {""})),
-            **{name: mean_interval(runs[name].to_numpy(np.float64)) for name in means},
+            # Runs that differ in more than their seed, such as in an example that is replaced, are no further seeds.
+            **{name: mean_interval(by_seed[name].to_numpy(np.float64)) for name in means},
         }
         block = f"{first['model']}, n = {first['n_train']:,}, {seeds} seed{'s' if seeds > 1 else ''}"
         blocks.setdefault(block, []).append(row)
