@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 from jaxtyping import install_import_hook
 
@@ -19,6 +20,10 @@ sys.path.insert(0, str(Path(__file__).parent))  # for squares.py
 # The nets of these tests are fastest on one thread, and tests run beside each other on all cores. Read when torch is
 # imported, here and in the processes that the tests start.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# Tests are never timed: how long an example takes is the machine's affair.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 hook = install_import_hook("byrote", "beartype.beartype")
 

@@ -2,7 +2,7 @@ import hashlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from byrote.data.dataset import Dataset, Split
@@ -110,7 +110,6 @@ def test_a_split_is_a_partition_that_trains_on_every_class(labels: np.ndarray, s
         assert set(labels[train]) == set(labels)
 
 
-@settings(deadline=None)
 @given(labels, st.floats(0.01, 0.99), st.integers(0, 2**32))
 def test_what_is_held_out_is_a_stratified_share(labels: np.ndarray, share: float, seed: int) -> None:
     size = round(share * len(labels))

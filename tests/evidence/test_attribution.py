@@ -71,7 +71,7 @@ def test_what_only_all_do_together_is_split_equally(num_factors):
 
 
 @given(games)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_shapley_values_average_over_all_orders(values):
     cells, num_factors = values.mean(axis=0), values.ndim - 1
     slow = np.zeros(num_factors)
@@ -86,7 +86,7 @@ def test_shapley_values_average_over_all_orders(values):
 
 
 @given(games)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_efficiency(values):
     result = attributed(values, num_resamples=2)
     cells = values.mean(axis=0)
@@ -97,7 +97,7 @@ def test_efficiency(values):
 
 
 @given(arrays(float, (2, 2, 2, 2), elements=figures))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_symmetry(values):
     assert shapley(values.swapaxes(1, 3)) == pytest.approx(shapley(values)[::-1], abs=1e-12)
     alike = values + values.swapaxes(1, 2)
@@ -105,14 +105,14 @@ def test_symmetry(values):
 
 
 @given(arrays(float, (2, 2, 2), elements=figures), figures)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_a_dummy_is_worth_what_it_adds_alone(values, own):
     with_dummy = np.stack([values, values + own], axis=1)
     assert shapley(with_dummy) == pytest.approx([own, *shapley(values)], abs=1e-12)
 
 
 @given(arrays(float, (2, 2, 2, 2, 2), elements=figures), figures)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_linearity(values, scale):
     first, second = values[0, None], values[1, None]
     assert shapley(first + scale * second) == pytest.approx(shapley(first) + scale * shapley(second), abs=1e-12)

@@ -35,7 +35,7 @@ def regularised(equivalent, n_train=1000, **options):
 
 
 @given(st.floats(100, 5000), st.sampled_from(SIZES))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_logarithmic_curve_in_closed_form(equivalent, n_train):
     # a + b log n is a straight line in log n, so interpolation is exact between the sizes as well.
     found = worth(CURVE, regularised(equivalent, n_train), num_resamples=2)

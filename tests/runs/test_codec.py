@@ -25,7 +25,7 @@ ARRAYS = hnp.arrays(
 CURVES = st.dictionaries(st.sampled_from(["epoch", "train_loss", "test_accuracy"]), ARRAYS)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(FLOATS, FLOATS, COUNTS, CURVES, CURVES, ARRAYS, st.text())
 def test_a_round_trip_is_exact(loss, seconds, count, curve, early, predictions, text):
     outcome = make_outcome(

@@ -126,7 +126,7 @@ def test_the_share_of_changed_labels(k: int, rate: float) -> None:
         assert stats.chisquare(table.sum(axis=0)).pvalue > 1e-4
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.sampled_from(NAMES), st.tuples(st.floats(0, 1), st.floats(0, 1)), st.integers(0, 2**62))
 def test_changes_are_nested_in_the_rate(name: str, rates: tuple[float, float], seed: int) -> None:
     name = "partial-labels" if name == "random-labels" else name

@@ -10,7 +10,7 @@ from byrote.data.corruptions.application import corrupt
 from byrote.data.corruptions.swapped_labels import SwappedLabels, num_pairs, random_pairs
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=5), st.floats(0, 1), st.integers(0, 2**62))
 def test_exactly_so_many_change_and_classes_keep_their_sizes(sizes: list[int], rate: float, seed: int) -> None:
     labels = np.repeat(np.arange(len(sizes)), sizes)

@@ -20,7 +20,7 @@ def all_patterns(inputs):
     return np.array(sorted(patterns))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 9), st.integers(1, 4), st.integers(1, 6), st.integers(0, 100))
 def test_sorting_finds_what_trying_all_thresholds_finds(n, d, num_values, seed):
     inputs = np.random.default_rng(seed).integers(0, num_values, (n, d)).astype(np.float64)

@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from byrote.errors import UserError
@@ -85,7 +85,6 @@ def lines(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return np.cumsum([draw(st.floats(-3, 3)), *(2.0**gap for gap in gaps)]), np.array(values)
 
 
-@settings(deadline=None)
 @example((np.array([0.0, 1.0]), np.array([0.0, 2.0**-1002])))
 @example((np.array([0.0, 1.0, 3.0]), np.array([0.0, 5e-324, 3e-310])))
 @given(lines())
@@ -140,7 +139,6 @@ def test_at_knots_equal_knots_and_outside() -> None:
         assert found.tolist() == [0.0, 0.0, 1.0, 2.0, 2.5, 3.0, 9.0]
 
 
-@settings(deadline=None)
 @given(lines())
 def test_pieces_pass_through_their_values(line: tuple[np.ndarray, np.ndarray]) -> None:
     knots, values = line

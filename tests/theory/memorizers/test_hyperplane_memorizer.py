@@ -32,7 +32,7 @@ def test_the_output_is_the_plain_sum_over_units():
     np.testing.assert_allclose(network(torch.from_numpy(x)).detach(), np.maximum(x @ a.T - b, 0) @ w, atol=1e-12)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @example(seed=0, n=20, constant=3)  # the candidates of a slab span more than the others do
 @given(seed=st.integers(0, 10_000), n=st.integers(2, 30), constant=st.integers(0, 3))
 def test_pixels_that_are_constant_or_rarely_used_only_take_more_slabs(seed, n, constant):

@@ -201,7 +201,7 @@ def test_weights_solve_the_triangular_system_of_theorem_1(n: int, outputs: str) 
 numbers = st.integers(-(2**20), 2**20).map(lambda value: value / 2**10)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     arrays(np.float64, st.tuples(st.integers(1, 30), st.integers(1, 4)), elements=numbers),
     st.data(),
@@ -326,7 +326,7 @@ def test_it_is_a_relu_network_of_that_depth(depth: int, outputs: str) -> None:
     assert 0 <= network.num_connections - nonzero <= network.construction.num_weights
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 25), st.integers(2, 30), st.integers(0, 2**32))
 def test_every_depth_represents_the_broken_line(n: int, depth: int, seed: int) -> None:
     generator = np.random.default_rng(seed)

@@ -3,7 +3,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -23,7 +23,6 @@ def smallest_gap(values: np.ndarray) -> float:
     return float(np.diff(np.sort(values)).min())
 
 
-@settings(deadline=None)
 @given(arrays(np.float64, shapes, elements=floats), st.integers(0, 99))
 def test_a_projection_is_accurate_to_the_last_bits(x: np.ndarray, seed: int) -> None:
     direction = np.random.default_rng(seed).standard_normal(x.shape[1])
@@ -57,7 +56,6 @@ def test_ordinary_products_with_pixels_are_exact() -> None:
     np.testing.assert_array_equal(x.reshape(50, -1)[:, ::-1].astype(float) @ chosen.direction[::-1], ordinary)
 
 
-@settings(deadline=None)
 @given(arrays(np.float64, shapes, elements=st.floats(-9, 9, width=16)), st.integers(0, 99))
 def test_distinct_points_stay_distinct_and_equal_points_equal(x: np.ndarray, seed: int) -> None:
     chosen = choose_projection(x, seed=seed)
