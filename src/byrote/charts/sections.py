@@ -52,6 +52,11 @@ class Section:
     """Whether it shares its row with the section that follows, on a screen wide enough."""
 
 
+def drawn(*figures: Figure | None) -> list[Figure]:
+    """Those that there are: what makes a figure gives None where the runs do not allow it."""
+    return [figure for figure in figures if figure is not None]
+
+
 @dataclass(frozen=True)
 class Gap:
     """A train and a test accuracy under one labelling, the means over seeds."""

@@ -10,6 +10,11 @@ def epochs(number: int) -> str:
     return f"{number:,} epoch{'' if number == 1 else 's'}"
 
 
+def num_seeds(number: int) -> str:
+    """ "1 seed", "3 seeds"."""
+    return f"{number} seed{'' if number == 1 else 's'}"
+
+
 def percent(fraction: float, digits: int = 1) -> str:
     """ "97.1%", and "–" for what was not measured. Only all of it reads 100.0%."""
     if np.isnan(fraction):

@@ -85,7 +85,7 @@ def test_what_was_not_fitted_is_hollow_and_says_so(shown) -> None:
     assert len(hollow) == 4
     assert "Hollow: not fitted" in figure.caption
     (block,) = rows(presentation.sections[1].table).values()
-    assert block[-1][-1] == "40.0% ± 0.0 not fitted"
+    assert block[-1][-1] == "40.0% ± 0.0, not fitted"
 
 
 def test_an_incomplete_grid_is_shown_without_attribution(shown) -> None:

@@ -8,6 +8,7 @@ import altair as alt
 import pandas as pd
 
 from byrote.charts.figure import Figure, layered, over_seeds, seed_sentence, series, with_series
+from byrote.charts.marks import bars, by_series, dotted, estimate_tips, points, tip
 from byrote.data.corruptions.record import UNIFORM_LABELS, corruption_words, is_of_labels
 from byrote.evidence.words import percent
 
@@ -48,7 +49,6 @@ def figure_1c(table: pd.DataFrame) -> Figure | None:
     )
     fitted = runs.groupby(["model", "n_train", "label_rate"])["fitted"].all().rename("all_fitted").reset_index()
     data = with_series(data.merge(fitted, on=["model", "n_train", "label_rate"]))
-    chance = alt.Chart().encode(y=alt.Y("mean(chance):Q"))
     note = "" if data["all_fitted"].all() else f" Hollow: not fitted ({_which(runs[~runs['fitted']])})."
     return Figure(
         name="figure-1c",
@@ -63,7 +63,7 @@ def figure_1c(table: pd.DataFrame) -> Figure | None:
             models=series(runs),
             axis=alt.Axis(format=".0%"),
             scale=alt.Scale(domain=[0, 1]),
-            under=(chance.mark_rule(strokeDash=[2, 3]),),
+            under=[dotted(y="mean(chance):Q")],
         ),
     )
 
@@ -104,35 +104,22 @@ def _against_corruption(
     under: Sequence[alt.Chart] = (),
 ) -> alt.LayerChart:
     # All models, drawn or not, so that each looks the same in Figures 1b and 1c.
-    by_model = alt.Scale(domain=models)
     legend = alt.Legend(values=[model for model in models if model in set(data["series"])])
+    looks = by_series("series", models, legend=legend)
     picked = alt.selection_point(fields=["series"], bind="legend", name="picked")
     base = alt.Chart().encode(
         x=alt.X("label_rate:Q", title="label corruption", axis=alt.Axis(format=".0%", tickCount=5)),
-        color=alt.Color("series:N", scale=by_model, legend=legend),
+        color=looks.pop("color"),
         opacity=alt.condition(picked, alt.value(1), alt.value(0.12)),
     )
     y = alt.Y(f"{value}:Q", title=title, axis=axis, scale=scale or alt.Scale(zero=False))
-    layers: list[alt.Chart] = [*under, base.mark_line().encode(y=y).add_params(picked)]
-    if data["low"].notna().any():
-        layers.append(base.mark_rule(strokeWidth=1.5, clip=True).encode(y=alt.Y("low:Q", title=title), y2="high:Q"))
-    filled = alt.condition("datum.all_fitted !== false", alt.value(1), alt.value(0))
-    layers.append(
-        base.mark_point(filled=False).encode(
-            y=y,
-            fill=alt.Fill("series:N", scale=by_model, legend=legend),
-            fillOpacity=filled,
-            shape=alt.Shape("series:N", scale=by_model, legend=legend),
-            tooltip=[
-                alt.Tooltip("series:N"),
-                alt.Tooltip("label_rate:Q", title="label corruption", format=".0%"),
-                alt.Tooltip(f"{value}:Q", title=title, format=".3~g"),
-                alt.Tooltip("low:Q", title="95% interval, low", format=".3~g"),
-                alt.Tooltip("high:Q", title="95% interval, high", format=".3~g"),
-                alt.Tooltip("seeds:Q"),
-            ],
-        )
-    )
+    tips = [tip("series"), tip("label_rate", "label corruption", ".0%"), *estimate_tips(value, title, ".3~g")]
+    layers = [
+        *under,
+        base.mark_line().encode(y=y).add_params(picked),
+        *bars(base, y, data),
+        points(base, y, [*tips, tip("seeds")], filled="datum.all_fitted !== false", **looks),
+    ]
     return layered(*layers, data=data, height=280)
 
 

@@ -25,7 +25,8 @@ from byrote.charts.figure import (
     steps_x,
     with_dashes,
 )
-from byrote.charts.sections import Cell, PageTable, Presentation, Section
+from byrote.charts.marks import points, tip
+from byrote.charts.sections import Cell, PageTable, Presentation, Section, drawn
 from byrote.data.corruptions.record import corruption_words
 from byrote.data.dataset import Dataset
 from byrote.evidence.finding import Finding
@@ -59,14 +60,14 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
             title="Training loss",
             lead="Loss on the training batches under each setting, with the same recipe: how long it takes to start "
             "falling, and to end. Pick a name in the legend to see it alone.",
-            figures=_drawn([figure_1a(runs) for runs in models.values()]),
+            figures=drawn(*map(figure_1a, models.values())),
         ),
         Section(
             id="figure-1b-section",
             number="Figure 1b",
             title="Time to fit",
             lead="How many times longer a network takes when a share of its labels is redrawn at random.",
-            figures=_drawn([figure_1b(table)]),
+            figures=drawn(figure_1b(table)),
             beside_next=True,
         ),
         Section(
@@ -74,7 +75,7 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
             number="Figure 1c",
             title="Test error",
             lead="Here is what is left of generalization once the training set has been fitted, lies included.",
-            figures=_drawn([figure_1c(table)]),
+            figures=drawn(figure_1c(table)),
         ),
         _beside_the_paper(table, study.data),
         Section(
@@ -93,10 +94,6 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
     )
 
 
-def _drawn(figures: Sequence[Figure | None]) -> list[Figure]:
-    return [figure for figure in figures if figure is not None]
-
-
 def _beside_the_paper(table: pd.DataFrame, data: Dataset) -> Section:
     rows = [
         [
@@ -111,23 +108,21 @@ def _beside_the_paper(table: pd.DataFrame, data: Dataset) -> Section:
         ]
         for row in beside(table, data).to_dict("records")
     ]
+    title = "Beside the paper"
+    if not rows:
+        none = f"No run here matches a setting of {PAPER}: its numbers are for CIFAR-10 and four architectures."
+        return Section(id="paper", title=title, lead=none)
     return Section(
         id="paper",
-        title="Beside the paper",
-        lead=""
-        if rows
-        else f"No run here matches a setting of {PAPER}: its numbers are for CIFAR-10 and four architectures.",
+        title=title,
+        lead="",
         table=PageTable(
             header=("model", "labels", "paper", "ours", "paper", "ours", "our n", "seeds"),
             spans=(("", 2), ("training accuracy", 2), ("test accuracy", 2), ("", 2)),
             blocks={"": rows},
-        )
-        if rows
-        else None,
+        ),
         note=f"{PAPER}, Table 1, without augmentation; the paper trained on 50,000 images. Fewer examples are easier "
-        "to fit and harder to generalise from."
-        if rows
-        else "",
+        "to fit and harder to generalise from.",
     )
 
 
@@ -150,9 +145,10 @@ def figure_1a(outcomes: Sequence[TrainOutcome]) -> Figure | None:
     settings = _known_first(data["setting"].unique())
     picked = alt.selection_point(fields=["setting"], bind="legend", name="picked")
     present = [name for name in settings if name in set(data["setting"])]
+    loss = alt.Y("train_loss:Q", title="training loss")
     base = alt.Chart().encode(
         x=steps_x(),
-        y=alt.Y("train_loss:Q", title="training loss"),
+        y=loss,
         opacity=alt.condition(picked, alt.value(0.95 if _num_seeds(shown) == 1 else 0.75), alt.value(0.08)),
     )
     encodings = with_dashes("setting", settings, present)
@@ -163,18 +159,8 @@ def figure_1a(outcomes: Sequence[TrainOutcome]) -> Figure | None:
         color=encodings["color"],
         opacity=alt.condition(picked, alt.value(0.18), alt.value(0.04)),
     )
-    fitted = (
-        base.transform_filter("datum.fitted")
-        .mark_point(filled=True, opacity=1)
-        .encode(
-            color=encodings["color"],
-            tooltip=[
-                alt.Tooltip("setting:N"),
-                alt.Tooltip("runs:Q" if many else "seed:N"),
-                alt.Tooltip("step:Q", title="fitted after steps", format=","),
-            ],
-        )
-    )
+    tips = [tip("setting"), tip("runs" if many else "seed"), tip("step", "fitted after steps", ",")]
+    fitted = points(base.transform_filter("datum.fitted"), loss, tips, color=encodings["color"])
     return Figure(
         name=f"figure-1a-{_slug(outcomes[0])}",
         title=outcomes[0].spec.model,
@@ -197,9 +183,9 @@ def early_figures(outcomes: Sequence[TrainOutcome]) -> list[Figure]:
     last = max(int(outcome.early["step"].max()) for outcome in runs)
     figures = []
     for measure, title in EARLY_MEASURES.items():
-        points = [binned(o.early["step"], o.early[measure], last, MOST_POINTS // 4) for o in runs]
-        averaged = pd.DataFrame(np.concatenate(points), columns=["step", measure]).assign(
-            label_rate=np.repeat([o.spec.label_rate for o in runs], [len(each) for each in points])
+        curves = [binned(o.early["step"], o.early[measure], last, MOST_POINTS // 4) for o in runs]
+        averaged = pd.DataFrame(np.concatenate(curves), columns=["step", measure]).assign(
+            label_rate=np.repeat([o.spec.label_rate for o in runs], [len(each) for each in curves])
         )
         averaged = averaged.dropna()
         # Where some seeds have left, the mean would jump.

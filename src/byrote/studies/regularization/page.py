@@ -8,8 +8,10 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from byrote.charts.cells import accuracy_cell, half_width
 from byrote.charts.figure import Figure, layered, model_label, over_seeds, rounded, seed_sentence, slug
-from byrote.charts.sections import Cell, PageTable, Presentation, Section
+from byrote.charts.marks import bars, by_series, dotted, estimate_tips, points, tip
+from byrote.charts.sections import Cell, PageTable, Presentation, Section, drawn
 from byrote.evidence.attribution import Attribution
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
@@ -40,7 +42,7 @@ def present(
             lead="Its share of what all of them together change on true labels, by Shapley value: the shares of a "
             "picture add up to that change. A gap that shrinks is to the left. Intervals are simultaneous: those "
             "of all regularisers hold at once with 95%.",
-            figures=[figure for model, own in runs.items() if (figure := effects_figure(model, own, found))],
+            figures=drawn(*(effects_figure(model, own, found) for model, own in runs.items())),
             note=" ".join(dict.fromkeys(reasons)),
         ),
         Section(
@@ -75,30 +77,15 @@ def effects_figure(model: str, runs: pd.DataFrame, found: dict[tuple[str, str], 
     data = rounded(pd.concat(parts, ignore_index=True))
     data["factor"] = data["factor"].str.replace("_", " ")
     names = list(dict.fromkeys(data["factor"]))
-    by_response = alt.Scale(domain=list(RESPONSES.values()))
+    looks = by_series("response", RESPONSES.values(), ("color", "shape"))
     base = alt.Chart().encode(
         y=alt.Y("factor:N", sort=names, title=None),
         yOffset=alt.YOffset("response:N", sort=list(RESPONSES.values())),
-        color=alt.Color("response:N", scale=by_response),
+        color=looks.pop("color"),
     )
     x = alt.X("value:Q", title="percentage points", axis=alt.Axis(format="+~g", tickCount=5))
-    layers = [alt.Chart().mark_rule(strokeDash=[2, 3]).encode(x=alt.datum(0))]
-    if data["low"].notna().any():
-        layers.append(base.mark_rule(strokeWidth=1.5).encode(x=alt.X("low:Q", title="percentage points"), x2="high:Q"))
-    layers.append(
-        base.mark_point(filled=True, opacity=1).encode(
-            x=x,
-            shape=alt.Shape("response:N", scale=by_response),
-            tooltip=[
-                alt.Tooltip("factor:N"),
-                alt.Tooltip("response:N"),
-                alt.Tooltip("value:Q", title="points", format="+.2f"),
-                alt.Tooltip("low:Q", title="simultaneous 95% interval, low", format="+.2f"),
-                alt.Tooltip("high:Q", title="simultaneous 95% interval, high", format="+.2f"),
-                alt.Tooltip("seeds:Q"),
-            ],
-        )
-    )
+    tips = [tip("factor"), tip("response"), *estimate_tips("value", "points", "+.2f", "simultaneous 95% interval, ")]
+    layers = [dotted(x=0), *bars(base, x, data), points(base, x, [*tips, tip("seeds")], **looks)]
     return Figure(
         name=f"attribution-{_slug(model, runs)}",
         title=model,
@@ -122,31 +109,18 @@ def grid_figure(study: RegularizationStudy, model: str, runs: pd.DataFrame) -> F
     data = over_seeds(cells, ["combination", "series"], "accuracy", "accuracy")
     fitted = cells.groupby(["combination", "series"])["fitted"].all().rename("all_fitted").reset_index()
     data = data.merge(fitted, on=["combination", "series"]).assign(chance=1 / runs["num_classes"].iloc[0])
-    by_series = alt.Scale(domain=list(series))
+    looks = by_series("series", series)
     base = alt.Chart().encode(
         y=alt.Y("combination:N", sort=list(dict.fromkeys(data["combination"])), title=None),
-        color=alt.Color("series:N", scale=by_series),
+        color=looks.pop("color"),
     )
-    x_title = "accuracy"
-    layers = [alt.Chart().mark_rule(strokeDash=[2, 3]).encode(x=alt.X("mean(chance):Q", title=x_title))]
-    if data["low"].notna().any():
-        layers.append(base.mark_rule(strokeWidth=1.5).encode(x=alt.X("low:Q", title=x_title), x2="high:Q"))
-    layers.append(
-        base.mark_point(filled=False, opacity=1).encode(
-            x=alt.X("accuracy:Q", title=x_title, axis=alt.Axis(format=".0%"), scale=alt.Scale(domain=[0, 1])),
-            fill=alt.Fill("series:N", scale=by_series),
-            fillOpacity=alt.condition("datum.all_fitted !== false", alt.value(1), alt.value(0)),
-            shape=alt.Shape("series:N", scale=by_series),
-            tooltip=[
-                alt.Tooltip("combination:N"),
-                alt.Tooltip("series:N"),
-                alt.Tooltip("accuracy:Q", format=".1%"),
-                alt.Tooltip("low:Q", title="95% interval, low", format=".1%"),
-                alt.Tooltip("high:Q", title="95% interval, high", format=".1%"),
-                alt.Tooltip("seeds:Q"),
-            ],
-        )
-    )
+    x = alt.X("accuracy:Q", title="accuracy", axis=alt.Axis(format=".0%"), scale=alt.Scale(domain=[0, 1]))
+    tips = [tip("combination"), tip("series"), *estimate_tips("accuracy", "", ".1%"), tip("seeds")]
+    layers = [
+        dotted(x="mean(chance):Q"),
+        *bars(base, x, data),
+        points(base, x, tips, filled="datum.all_fitted !== false", **looks),
+    ]
     hollow = "" if data["all_fitted"].all() else " Hollow: not fitted within the steps of the run, so no conclusion."
     return Figure(
         name=f"combinations-{_slug(model, runs)}",
@@ -196,20 +170,18 @@ def _grid_rows(study: RegularizationStudy, model: str, runs: pd.DataFrame) -> li
     return rows
 
 
-def _figure(runs: pd.DataFrame, column: str, *, fitted: bool = False) -> str | Cell:
+def _figure(runs: pd.DataFrame, column: str, *, fitted: bool = False) -> Cell:
     interval = mean_interval(runs[column].to_numpy(dtype=float))
-    half = "" if interval.n < 2 else f"± {100 * (interval.high - interval.mean):.1f}"
     if fitted and len(runs) and not runs["fitted"].all():
-        return Cell(percent(interval.mean), "unsure", f"{half} not fitted".strip())
-    return Cell(percent(interval.mean), note=half)
+        return accuracy_cell(interval, "not fitted", tone="unsure")
+    return accuracy_cell(interval)
 
 
 def _gap(runs: pd.DataFrame) -> str | Cell:
     interval = mean_interval(runs["generalization_gap"].to_numpy(dtype=float))
     if pd.isna(interval.mean):
         return "–"
-    half = "" if interval.n < 2 else f"± {100 * (interval.high - interval.mean):.1f}"
-    return Cell(f"{100 * interval.mean:.1f}", note=half)
+    return Cell(f"{100 * interval.mean:.1f}", note=half_width(interval))
 
 
 def _anova(found: dict[tuple[str, str], Attribution | str]) -> PageTable | None:

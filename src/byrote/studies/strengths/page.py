@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from byrote.charts.figure import Figure, layered, rounded, seed_sentence, slug
-from byrote.charts.sections import PageTable, Presentation, Section
+from byrote.charts.marks import bars, by_series, dotted, estimate_tips, logarithmic, points, tip
+from byrote.charts.sections import PageTable, Presentation, Section, drawn
 from byrote.evidence.data_worth import Worth
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
@@ -35,7 +36,7 @@ def present(study: StrengthStudy, results: Results, table: pd.DataFrame, finding
                 title=f"{model}, regularised more and more",
                 lead="One regulariser at a time, from its weakest strength down to its strongest; dotted, the network "
                 "without any. Test accuracy falls to the left, what is memorised too.",
-                figures=_drawn(
+                figures=drawn(
                     accuracy_figure(ladders, own),
                     capacity_figure(ladders, own),
                     time_figure(ladders, own, "true-labels"),
@@ -48,7 +49,7 @@ def present(study: StrengthStudy, results: Results, table: pd.DataFrame, finding
                 title=f"{model}: worth in examples",
                 lead="The horizontal distance to the learning curve of the network without regularisers: how many "
                 "times as many examples it needs to do as well.",
-                figures=_drawn(worth_figure(ladders, own, found)),
+                figures=drawn(worth_figure(ladders, own, found)),
                 table=worth_table(ladders, found),
             ),
         ]
@@ -96,6 +97,7 @@ def capacity_figure(ladders: Ladders, runs: pd.DataFrame) -> Figure | None:
     data = _rows(ladders, read)
     if data.empty:
         return None
+    scale = alt.Scale(type="log", domain=[ladders.sizes[0] / 1.5, ladders.sizes[-1] * 1.5], nice=False)
     fewer = " Hollow: fewer than the smallest." if not data["filled"].all() else ""
     more = " An arrow: the whole ladder, perhaps more." if data["note"].ne("").any() else ""
     return Figure(
@@ -105,14 +107,7 @@ def capacity_figure(ladders: Ladders, runs: pd.DataFrame) -> Figure | None:
         caption=f"Fitted with every seed; the line ends at the next n tried, which was not.{fewer}{more} "
         f"{seed_sentence(runs)}",
         data=data,
-        chart=_by_strength(
-            ladders,
-            data,
-            alt.Axis(format=",d", values=list(ladders.sizes)),
-            "n",
-            number=",d",
-            scale=alt.Scale(type="log", domain=[ladders.sizes[0] / 1.5, ladders.sizes[-1] * 1.5], nice=False),
-        ),
+        chart=_by_strength(ladders, data, alt.Axis(format=",d", values=ladders.sizes), "n", number=",d", scale=scale),
     )
 
 
@@ -136,6 +131,7 @@ def time_figure(ladders: Ladders, runs: pd.DataFrame, corruption: str) -> Figure
     data = _rows(ladders, read)
     if data.empty:
         return None
+    axis, scale = alt.Axis(format=",d", tickCount=4), alt.Scale(type="log", nice=False, padding=12)
     hollow = "" if data["filled"].all() else f" Hollow: not fitted within {ladders.steps:,}."
     return Figure(
         name=f"strengths-time-{corruption}-{_slug(ladders)}",
@@ -143,14 +139,7 @@ def time_figure(ladders: Ladders, runs: pd.DataFrame, corruption: str) -> Figure
         subtitle=f"{labels}, n = {n:,}",
         caption=f"Until training accuracy reached 99%.{hollow} {seed_sentence(runs)}",
         data=data,
-        chart=_by_strength(
-            ladders,
-            data,
-            alt.Axis(format=",d", tickCount=4),
-            "training steps",
-            number=",.0f",
-            scale=alt.Scale(type="log", nice=False, padding=12),
-        ),
+        chart=_by_strength(ladders, data, axis, "training steps", number=",.0f", scale=scale),
     )
 
 
@@ -160,7 +149,7 @@ def worth_figure(ladders: Ladders, runs: pd.DataFrame, found: Sequence[tuple[str
         return None
     curve = found[0][2].curve.rename(columns={"fitted_accuracy": "curve"}).assign(series="none", label="none")
     lowest, highest = float(curve["n_train"].min()), float(curve["n_train"].max())
-    points = pd.DataFrame(
+    placed = pd.DataFrame(
         [
             {
                 "n_train": worth.n_train,
@@ -174,52 +163,24 @@ def worth_figure(ladders: Ladders, runs: pd.DataFrame, found: Sequence[tuple[str
             for name, strength, worth in found
         ]
     )
-    data = rounded(pd.concat([curve, points.replace({"worth": {math.inf: np.nan}})], ignore_index=True))
-    names = [name.replace("_", " ") for name in ladders.strengths]
-    by_name = alt.Scale(domain=["none", *names])
-    x = alt.X(
-        "n_train:Q",
-        title="training examples",
-        scale=alt.Scale(type="log", nice=False),
-        axis=alt.Axis(format=",d", values=list(ladders.sizes)),
-    )
+    data = rounded(pd.concat([curve, placed.replace({"worth": {math.inf: np.nan}})], ignore_index=True))
+    looks = _looks(ladders, "series", ("color", "shape"))
+    x = alt.X("n_train:Q", title="training examples", **logarithmic(at=ladders.sizes))
     y = alt.Y("test_accuracy:Q", title="test accuracy", axis=alt.Axis(format=".0%"), scale=alt.Scale(zero=False))
-    color = alt.Color("series:N", scale=by_name)
-    line = (
-        alt.Chart()
-        .transform_filter("datum.series === 'none'")
-        .mark_line()
-        .encode(x=x, y=alt.Y("curve:Q", title="test accuracy"), color=color)
-    )
+    base = alt.Chart().encode(x=x, color=looks.pop("color"))
+    line = base.transform_filter("datum.series === 'none'").mark_line().encode(y="curve:Q")
+    dashes = alt.condition("datum.read_off === false", alt.value([2, 3]), alt.value([1, 0]))
     distances = (
-        alt.Chart()
-        .transform_filter("datum.series !== 'none'")
+        base.transform_filter("datum.series !== 'none'")
         .mark_rule(strokeWidth=1.5)
-        .encode(
-            x=x,
-            x2="reaches:Q",
-            y=y,
-            color=color,
-            strokeDash=alt.condition("datum.read_off === false", alt.value([2, 3]), alt.value([1, 0])),
-        )
+        .encode(x2="reaches:Q", y=y, strokeDash=dashes)
     )
-    marks = (
-        alt.Chart()
-        .mark_point(filled=True, opacity=1)
-        .encode(
-            x=x,
-            y=y,
-            color=color,
-            shape=alt.Shape("series:N", scale=by_name),
-            tooltip=[
-                alt.Tooltip("label:N"),
-                alt.Tooltip("n_train:Q", title="n", format=","),
-                alt.Tooltip("test_accuracy:Q", title="test accuracy", format=".1%"),
-                alt.Tooltip("worth:Q", title="times the data", format=".2f"),
-            ],
-        )
-    )
-    beyond = "" if points["read_off"].all() else " Dotted: beyond the ends of the curve, so at least that far."
+    tips = [
+        *(tip("label"), tip("n_train", "n", ",")),
+        *(tip("test_accuracy", "test accuracy", ".1%"), tip("worth", "times the data", ".2f")),
+    ]
+    marks = points(base, y, tips, **looks)
+    beyond = "" if placed["read_off"].all() else " Dotted: beyond the ends of the curve, so at least that far."
     return Figure(
         name=f"worth-{_slug(ladders)}",
         title="Learning curve on true labels",
@@ -296,39 +257,27 @@ def _by_strength(
     ladders: Ladders, data: pd.DataFrame, axis: alt.Axis, title: str, *, number: str, scale: alt.Scale | None = None
 ) -> alt.LayerChart:
     """A row a condition; a line joins the strengths of a regulariser, a dotted rule stands at none."""
-    by_name = alt.Scale(domain=["none", *(name.replace("_", " ") for name in ladders.strengths)])
+    looks = _looks(ladders, "regularizer", ("color", "fill", "shape"), legend=None)
     x = alt.X("value:Q", title=title, axis=axis, scale=scale or alt.Scale(zero=False))
     base = alt.Chart().encode(
         y=alt.Y("label:N", sort=list(data["label"]), title=None, axis=alt.Axis(labelLimit=150)),
-        color=alt.Color("regularizer:N", scale=by_name, legend=None),
+        color=looks.pop("color"),
     )
     layers = [
-        alt.Chart().mark_rule(strokeDash=[2, 3]).encode(x=alt.X("mean(none):Q", title=title)),
+        dotted(x="mean(none):Q"),
         base.mark_line(strokeWidth=1).encode(x=x, order="strength:O"),
+        *bars(base, x, data),
     ]
-    if data["low"].notna().any():
-        layers.append(base.mark_rule(strokeWidth=1.5).encode(x=alt.X("low:Q", title=title), x2="high:Q"))
     if data["note"].ne("").any():
         layers.append(base.mark_text(align="left", dx=8).encode(x=x, text="note:N"))
-    layers.append(
-        base.mark_point(filled=False, opacity=1).encode(
-            x=x,
-            fill=alt.Fill("regularizer:N", scale=by_name, legend=None),
-            fillOpacity=alt.condition("datum.filled === false", alt.value(0), alt.value(1)),
-            shape=alt.Shape("regularizer:N", scale=by_name, legend=None),
-            tooltip=[
-                alt.Tooltip("label:N"),
-                alt.Tooltip("value:Q", title=title, format=number),
-                alt.Tooltip("low:Q", format=number),
-                alt.Tooltip("high:Q", format=number),
-            ],
-        )
-    )
+    tips = [tip("label"), *estimate_tips("value", title, number, "")]
+    layers.append(points(base, x, tips, filled="datum.filled !== false", **looks))
     return layered(*layers, data=data, height=22 * len(data) + 10)
 
 
-def _drawn(*figures: Figure | None) -> list[Figure]:
-    return [figure for figure in figures if figure is not None]
+def _looks(ladders: Ladders, field: str, channels: Sequence[str], **legend: Any) -> dict[str, Any]:
+    names = ["none", *(name.replace("_", " ") for name in ladders.strengths)]
+    return by_series(field, names, channels, **legend)
 
 
 def _slug(ladders: Ladders) -> str:

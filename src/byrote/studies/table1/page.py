@@ -8,6 +8,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from byrote.charts.cells import accuracy_cell
 from byrote.charts.figure import (
     BANDS_IN_WORDS,
     MOST_LINES,
@@ -21,11 +22,12 @@ from byrote.charts.figure import (
     steps_x,
     with_dashes,
 )
-from byrote.charts.sections import Cell, PageTable, Presentation, Section
+from byrote.charts.marks import bars, by_series, estimate_tips, points, tip
+from byrote.charts.sections import Cell, PageTable, Presentation, Section, drawn
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
 from byrote.evidence.obstacles import obstacle
-from byrote.evidence.words import percent
+from byrote.evidence.words import num_seeds, percent
 from byrote.studies.paper_numbers import CIFAR10_TRAIN, PAPER, is_cifar10
 from byrote.studies.study import Results
 from byrote.studies.table1.findings import needs_no_regularizer, runs_of
@@ -52,7 +54,7 @@ _DECIDED = (
 def present(study: Table1Study, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
     """The table beside the paper's, the same as a figure, and each model's accuracies along training."""
     beside = is_cifar10(study.data)
-    curves = [curves_figure([o for o in results.outcomes if o.spec.model == model]) for model in study.rows_by_model]
+    by_model = [[o for o in results.outcomes if o.spec.model == model] for model in study.rows_by_model]
     return Presentation(
         headline=headline(study, table),
         sections=[
@@ -77,7 +79,7 @@ def present(study: Table1Study, results: Results, table: pd.DataFrame, findings:
                 id="along-training",
                 title="Along training",
                 lead="Whether train accuracy reaches the top whatever the regulariser, and where test accuracies part.",
-                figures=[figure for figure in curves if figure is not None],
+                figures=drawn(*map(curves_figure, by_model)),
             ),
         ],
         notes=[_DECIDED],
@@ -112,8 +114,9 @@ def page_table(study: Table1Study, table: pd.DataFrame) -> PageTable:
     blocks: dict[str, list[list[str | Cell]]] = {}
     for model, rows in study.rows_by_model.items():
         own = table[table["model"] == model]
-        seeds = f"{len(study.seed_list)} seed{'s' if len(study.seed_list) > 1 else ''}"
-        heading = f"{model_label(model, int(own['n_train'].iloc[0]))}, {seeds}" if len(own) else model
+        heading = model
+        if len(own):
+            heading = f"{model_label(model, int(own['n_train'].iloc[0]))}, {num_seeds(len(study.seed_list))}"
         blocks[heading] = [_cells((model, row), runs_of(own, (model, row)), bool(paper)) for row in rows]
     if not paper:
         return PageTable(header=("regularisers", "train", "test"), blocks=blocks)
@@ -129,9 +132,7 @@ def _cells(condition: Condition, runs: pd.DataFrame, beside: bool) -> list[str |
     published = published_rows().get(condition)
     for split in ("train", "test"):
         interval = mean_interval(runs[f"{split}_accuracy"].to_numpy(np.float64))
-        notes = [f"± {100 * (interval.high - interval.mean):.1f}"] if interval.n > 1 else []
-        notes += [_blemish(runs)] if split == "train" else []
-        ours = Cell(percent(interval.mean, 2), note=", ".join(filter(None, notes)))
+        ours = accuracy_cell(interval, _blemish(runs) if split == "train" else "", digits=2)
         if beside:
             theirs = getattr(published, f"{split}_accuracy") if published else np.nan
             difference = runs[f"{split}_difference"].mean()
@@ -201,39 +202,22 @@ def rows_figure(study: Table1Study, table: pd.DataFrame) -> Figure:
             ),
         )
     )
-    x = alt.X(
-        "test_accuracy:Q",
-        title="test accuracy",
-        scale=alt.Scale(domain=[0, 1]),
-        axis=alt.Axis(format=".0%", tickCount=5, grid=True),
-    )
+    axis = alt.Axis(format=".0%", tickCount=5, grid=True)
+    x = alt.X("test_accuracy:Q", title="test accuracy", scale=alt.Scale(domain=[0, 1]), axis=axis)
     joined = (
         base.transform_aggregate(lowest="min(test_accuracy)", highest="max(test_accuracy)", groupby=["place"])
         .mark_rule(strokeDash=[2, 3])
-        .encode(x=alt.X("lowest:Q", title="test accuracy"), x2="highest:Q")
+        .encode(x="lowest:Q", x2="highest:Q")
     )
-    by_source = alt.Scale(domain=sources)
-    points = base.mark_point(filled=False, opacity=1).encode(
-        x=x,
-        color=alt.Color("source:N", scale=by_source),
-        fill=alt.Fill("source:N", scale=by_source),
-        fillOpacity=alt.condition("datum.all_fitted !== false", alt.value(1), alt.value(0)),
-        shape=alt.Shape("source:N", scale=by_source),
-        tooltip=[
-            alt.Tooltip("place:N", title="row"),
-            alt.Tooltip("source:N"),
-            alt.Tooltip("test_accuracy:Q", title="test accuracy", format=".2%"),
-            alt.Tooltip("low:Q", title="95% interval, low", format=".2%"),
-            alt.Tooltip("high:Q", title="95% interval, high", format=".2%"),
-            alt.Tooltip("n_train:Q", title="n", format=","),
-            alt.Tooltip("seeds:Q"),
-        ],
+    tips = [tip("place", "row"), tip("source"), *estimate_tips("test_accuracy", "test accuracy", ".2%")]
+    ours_and_theirs = points(
+        base,
+        x,
+        [*tips, tip("n_train", "n", ","), tip("seeds")],
+        filled="datum.all_fitted !== false",
+        **by_series("source", sources),
     )
-    layers = [joined, points]
-    if data["low"].notna().any():
-        layers.insert(
-            1, base.mark_rule(strokeWidth=1.5, clip=True).encode(x=alt.X("low:Q", title="test accuracy"), x2="high:Q")
-        )
+    layers = [joined, *bars(base, x, data), ours_and_theirs]
     hollow = " Hollow: not fitted." if (data["all_fitted"] == False).any() else ""  # noqa: E712
     sizes = ", ".join(f"{n:,} ({', '.join(own['model'].unique())})" for n, own in table.groupby("n_train"))
     return Figure(
@@ -260,11 +244,7 @@ def curves_figure(outcomes: Sequence[TrainOutcome]) -> Figure | None:
     names = [label for label in LABELS.values() if label in set(data["row"])]
     encodings = with_dashes("row", list(LABELS.values()), names)
     picked = alt.selection_point(fields=["row"], bind="legend", name="picked")
-    base = alt.Chart().encode(
-        x=steps_x(),
-        **({} if many else {"detail": "seed:N"}),
-        **encodings,
-    )
+    base = alt.Chart().encode(x=steps_x(), **({} if many else {"detail": "seed:N"}), **encodings)
     train = base.mark_line(strokeWidth=1).encode(
         y=_accuracy("train_accuracy"), opacity=alt.condition(picked, alt.value(0.75), alt.value(0.08))
     )

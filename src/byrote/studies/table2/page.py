@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from byrote.charts.cells import accuracy_cell
 from byrote.charts.early_stopping import early_stopping_figure, evaluated
 from byrote.charts.figure import model_label
-from byrote.charts.sections import Cell, PageTable, Presentation, Section
+from byrote.charts.sections import Cell, PageTable, Presentation, Section, drawn
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
 from byrote.evidence.words import percent
@@ -33,9 +34,6 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
     for outcome in results.outcomes:
         if outcome.spec.label_rate == 0:
             true.setdefault((outcome.spec.model, outcome.n_train), []).append(outcome)
-    curves = [
-        early_stopping_figure(runs, [_row(run).regularizers for run in runs], "Figure 2a") for runs in true.values()
-    ]
     num_classes = study.data.num_classes
     guess = f"Guessing gives {_short(1 / num_classes)} top-1 and {_short(min(5 / num_classes, 1.0))} top-5."
     sections = [
@@ -53,7 +51,12 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
             title="Test accuracy along training",
             lead="True labels, one line a combination of regularisers. A wide band at the end is what stopping early "
             "could have saved.",
-            figures=[figure for figure in curves if figure is not None],
+            figures=drawn(
+                *(
+                    early_stopping_figure(runs, [_regularizers(run) for run in runs], "Figure 2a")
+                    for runs in true.values()
+                )
+            ),
         ),
     ]
     if not beside:
@@ -107,9 +110,7 @@ def our_table(table: pd.DataFrame, *, beside: bool) -> PageTable:
             if beside:
                 cells.append(Cell(percent(runs[f"paper_{measure}"].iloc[0], 2), "quiet"))
             interval = mean_interval(runs[measure].to_numpy(np.float64))
-            spread = "" if np.isnan(interval.low) else f"± {100 * (interval.high - interval.mean):.1f}"
-            blemish = _blemish(runs) if measure == "train_accuracy" else ""
-            cells.append(Cell(percent(interval.mean, 2), note=" ".join(filter(None, [spread, blemish]))))
+            cells.append(accuracy_cell(interval, _blemish(runs) if measure == "train_accuracy" else "", digits=2))
         label = f"{model_label(first['model'], int(first['n_train']))}, {first['corruption'].replace('-', ' ')}"
         blocks.setdefault(label, []).append([*cells, str(len(runs))])
     if not beside:
@@ -131,9 +132,9 @@ def paper_table() -> PageTable:
     return PageTable(header=("regularisers", *_HEADINGS), blocks=blocks)
 
 
-def _row(outcome: TrainOutcome) -> Row:
+def _regularizers(outcome: TrainOutcome) -> str:
     spec = outcome.spec
-    return Row.of(spec.augmentation, spec.dropout, spec.weight_decay)
+    return Row.of(spec.augmentation, spec.dropout, spec.weight_decay).regularizers
 
 
 def _blemish(runs: pd.DataFrame) -> str:

@@ -9,11 +9,13 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from byrote.charts.cells import accuracy_cell
 from byrote.charts.figure import Figure, layered, model_label, rounded, seed_sentence, slug
-from byrote.charts.sections import Cell, PageTable, Presentation, Section, Tone
+from byrote.charts.marks import bars, by_series, dotted, estimate_tips, points, tip
+from byrote.charts.sections import Cell, PageTable, Presentation, Section, Tone, drawn
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
-from byrote.evidence.words import percent
+from byrote.evidence.words import num_seeds, percent
 from byrote.studies.paper_numbers import PAPER, is_cifar10
 from byrote.studies.study import Results
 from byrote.studies.table4.convergence import Ending
@@ -38,7 +40,6 @@ _PREVENTS = (
 def present(study: Table4Study, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
     """The table beside the paper's, and a figure a model of train accuracy against weight decay."""
     beside = is_cifar10(study.data)
-    drawn = [weight_decay_figure(study, model, table) for model in study.model_names]
     return Presentation(
         headline=headline(findings),
         sections=[
@@ -58,7 +59,7 @@ def present(study: Table4Study, results: Results, table: pd.DataFrame, findings:
                 title="How much weight decay it takes",
                 lead="Train accuracy on random labels against weight decay, 0 at the left end: where a network stops "
                 "fitting, and where it stops converging.",
-                figures=[figure for figure in drawn if figure is not None],
+                figures=drawn(*(weight_decay_figure(study, model, table) for model in study.model_names)),
             ),
         ],
         notes=[_ENDINGS, _PREVENTS],
@@ -86,11 +87,11 @@ def page_table(study: Table4Study, table: pd.DataFrame) -> PageTable:
     blocks: dict[str, list[list[str | Cell]]] = {}
     for model in study.model_names:
         own = table[table["model"] == model]
-        seeds = f"{len(study.seed_list)} seed{'s' if len(study.seed_list) > 1 else ''}"
         heading = model
         if len(own):
             steps = f"{int(own['steps_run'].max()):,} steps"
-            heading = f"{model_label(model, int(own['n_train'].iloc[0]))}, {steps}, {seeds}"
+            n_train = int(own["n_train"].iloc[0])
+            heading = f"{model_label(model, n_train)}, {steps}, {num_seeds(len(study.seed_list))}"
         blocks[heading] = [
             _cells(model, condition, runs_of(own, model, condition), beside) for condition in study.conditions(model)
         ]
@@ -102,20 +103,15 @@ def page_table(study: Table4Study, table: pd.DataFrame) -> PageTable:
 
 def _cells(model: str, condition: Condition, runs: pd.DataFrame, beside: bool) -> list[str | Cell]:
     interval = mean_interval(runs["train_accuracy"].to_numpy(np.float64))
-    spread = f"± {100 * (interval.high - interval.mean):.1f}" if interval.n > 1 else ""
-    ours = Cell(percent(interval.mean, 2), note=spread)
-    cells: list[str | Cell] = [words(condition), ours]
+    cells: list[str | Cell] = [words(condition), accuracy_cell(interval, digits=2)]
     if beside:
         published = published_rows().get((model, condition))
-        theirs = "–" if published is None else percent(published / 100, 2)
-        if published is not None and np.isnan(published):
-            theirs = "failed"
-        cells.insert(1, Cell(theirs, "quiet"))
+        failed = published is not None and np.isnan(published)
+        cells.insert(1, Cell("failed" if failed else percent((published or np.nan) / 100, 2), "quiet"))
     if runs.empty:
         return [*cells, Cell("not run", "quiet")]
-    failed = "failed a check" if (runs["failed_checks"] != "").any() else ""
-    ending = ending_of(runs)
-    return [*cells, Cell(ending, _TONES[ending], note=failed)]
+    ending, is_unsound = ending_of(runs), (runs["failed_checks"] != "").any()
+    return [*cells, Cell(ending, _TONES[ending], note="failed a check" if is_unsound else "")]
 
 
 def weight_decay_figure(study: Table4Study, model: str, table: pd.DataFrame) -> Figure | None:
@@ -142,7 +138,7 @@ def weight_decay_figure(study: Table4Study, model: str, table: pd.DataFrame) -> 
     data = rounded(pd.DataFrame(rows))
     positive = data.loc[data["weight_decay"] > 0, "weight_decay"]
     own = table[table["model"] == model]
-    color = alt.Color("model:N", scale=alt.Scale(domain=study.model_names), legend=None)
+    looks = by_series("model", study.model_names, ("color", "fill"), legend=None)
     base = alt.Chart().encode(
         x=alt.X(
             "weight_decay:Q",
@@ -155,36 +151,22 @@ def weight_decay_figure(study: Table4Study, model: str, table: pd.DataFrame) -> 
                 labelOverlap="greedy",
             ),
         ),
-        color=color,
+        color=looks.pop("color"),
     )
     y = alt.Y("train_accuracy:Q", title="train accuracy", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%"))
     endings = list(get_args(Ending))
-    layers = [
-        alt.Chart().mark_rule(strokeDash=[2, 3]).encode(y=alt.Y("mean(chance):Q", title="train accuracy")),
-        base.mark_line().encode(y=y),
+    by_ending = alt.Scale(domain=endings, range=["circle", "circle", _CROSS])
+    looks["shape"] = alt.Shape("ending:N", scale=by_ending, legend=None)
+    tips = [
+        *(tip("weight_decay", "weight decay", "~e"), tip("ending", "outcome")),
+        *(*estimate_tips("train_accuracy", "train accuracy", ".2%"), tip("seeds")),
     ]
-    if data["low"].notna().any():
-        layers.append(
-            base.mark_rule(strokeWidth=1.5, clip=True).encode(y=alt.Y("low:Q", title="train accuracy"), y2="high:Q")
-        )
-    layers.append(
-        base.mark_point(filled=False, opacity=1).encode(
-            y=y,
-            fill=alt.Fill("model:N", scale=alt.Scale(domain=study.model_names), legend=None),
-            fillOpacity=alt.condition(f"datum.ending === '{endings[0]}'", alt.value(1), alt.value(0)),
-            shape=alt.Shape(
-                "ending:N", scale=alt.Scale(domain=endings, range=["circle", "circle", _CROSS]), legend=None
-            ),
-            tooltip=[
-                alt.Tooltip("weight_decay:Q", title="weight decay", format="~e"),
-                alt.Tooltip("train_accuracy:Q", title="train accuracy", format=".2%"),
-                alt.Tooltip("ending:N", title="outcome"),
-                alt.Tooltip("low:Q", title="95% interval, low", format=".2%"),
-                alt.Tooltip("high:Q", title="95% interval, high", format=".2%"),
-                alt.Tooltip("seeds:Q"),
-            ],
-        )
-    )
+    layers = [
+        dotted(y="mean(chance):Q"),
+        base.mark_line().encode(y=y),
+        *bars(base, y, data),
+        points(base, y, tips, filled=f"datum.ending === '{endings[0]}'", **looks),
+    ]
     return Figure(
         name=f"table-4-{slug(model)}",
         title=model,
