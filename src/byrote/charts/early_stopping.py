@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -20,6 +19,7 @@ from byrote.charts.figure import (
     steps_x,
     with_dashes,
 )
+from byrote.charts.marks import tip
 from byrote.evidence.early_stopping import MOMENTS, evaluations
 from byrote.training.outcome import TrainOutcome
 
@@ -70,7 +70,7 @@ def early_stopping_figure(outcomes: Sequence[TrainOutcome], conditions: list[str
     encodings = with_dashes("condition", names, names)
     base = alt.Chart().encode(
         x=steps_x(),
-        y=alt.Y("test_accuracy:Q", title="test accuracy", axis=alt.Axis(format=".0%"), scale=alt.Scale(zero=False)),
+        y=_accuracy("test_accuracy"),
         color=encodings["color"],
         detail="seed:N",
     )
@@ -84,11 +84,8 @@ def early_stopping_figure(outcomes: Sequence[TrainOutcome], conditions: list[str
             shape=alt.Shape("moment:N", scale=alt.Scale(domain=moments, range=shapes), legend=legend),
             size=alt.Size("moment:N", scale=alt.Scale(domain=moments, range=sizes), legend=legend),
             tooltip=[
-                alt.Tooltip("condition:N"),
-                alt.Tooltip("seed:N"),
-                alt.Tooltip("step:Q", format=","),
-                alt.Tooltip("test_accuracy:Q", title="test accuracy", format=".2%"),
-                alt.Tooltip("validation_accuracy:Q", title="validation accuracy", format=".2%"),
+                *(tip("condition"), tip("seed"), tip("step", "", ",")),
+                *(tip(f"{split}_accuracy", f"{split} accuracy", ".2%") for split in ("test", "validation")),
             ],
         )
     )
@@ -104,15 +101,14 @@ def early_stopping_figure(outcomes: Sequence[TrainOutcome], conditions: list[str
 def _band_chart(bands: pd.DataFrame) -> alt.LayerChart:
     names = list(bands["condition"].unique())
     encodings = with_dashes("condition", names, names)
-    accuracy: dict[str, Any] = {
-        "title": "test accuracy",
-        "axis": alt.Axis(format=".0%"),
-        "scale": alt.Scale(zero=False),
-    }
     base = alt.Chart().encode(x=steps_x(), color=encodings["color"])
-    area = base.mark_area(opacity=0.18).encode(y=alt.Y("low:Q", **accuracy), y2="high:Q")
-    line = base.mark_line().encode(y=alt.Y("test_accuracy:Q", **accuracy), strokeDash=encodings["strokeDash"])
+    area = base.mark_area(opacity=0.18).encode(y=_accuracy("low"), y2="high:Q")
+    line = base.mark_line().encode(y=_accuracy("test_accuracy"), strokeDash=encodings["strokeDash"])
     return layered(area, line, data=bands, height=280)
+
+
+def _accuracy(field: str) -> alt.Y:
+    return alt.Y(f"{field}:Q", title="test accuracy", axis=alt.Axis(format=".0%"), scale=alt.Scale(zero=False))
 
 
 def evaluated(outcomes: Sequence[TrainOutcome]) -> str:

@@ -10,13 +10,14 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from byrote.charts.cells import accuracy_cell, half_width, points_cell
 from byrote.charts.figure import Figure, layered, rounded, seed_sentence, slug
 from byrote.charts.label_places import label_places
-from byrote.charts.sections import Cell, PageTable, Presentation, Section
+from byrote.charts.marks import bars, by_series, dotted, estimate_tips, points, tip
+from byrote.charts.sections import Cell, PageTable, Presentation, Section, drawn
 from byrote.evidence.attribution import Attribution
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import Interval, mean_interval
-from byrote.evidence.words import percent
 from byrote.studies.architectures.findings import RESPONSES, attribution_of, headline, regularizer_label
 from byrote.studies.architectures.record import Record, record
 from byrote.studies.architectures.study import ArchitectureStudy
@@ -49,7 +50,7 @@ def present(
             title="Learning and learning by rote",
             lead="To the right, architectures that generalise better; at the top, those that memorise more examples, "
             "and those that take longest to, beside learning.",
-            figures=[figure for draw in (capacity_figure, time_figure) if (figure := draw(records, seeds))],
+            figures=drawn(capacity_figure(records, seeds), time_figure(records, seeds)),
             table=_architectures_table(records) if records else None,
             note=" ".join([_limits(study), *reasons]),
         ),
@@ -115,21 +116,9 @@ def attribution_figure(found: Attribution, title: str, axis: str, scale: float) 
     shares = found.shapley.set_index("factor")[["value", "low", "high"]] * scale
     data = rounded(shares.reset_index().rename(columns={"factor": "switch"}).assign(seeds=found.num_seeds))
     base = alt.Chart().encode(y=alt.Y("switch:N", sort=list(data["switch"]), title=None))
-    layers = [alt.Chart().mark_rule(strokeDash=[2, 3]).encode(x=alt.datum(0))]
-    if data["low"].notna().any():
-        layers.append(base.mark_rule(strokeWidth=1.5).encode(x=alt.X("low:Q", title=axis), x2="high:Q"))
-    layers.append(
-        base.mark_point(filled=True, opacity=1).encode(
-            x=alt.X("value:Q", title=axis, axis=alt.Axis(tickCount=5)),
-            tooltip=[
-                alt.Tooltip("switch:N"),
-                alt.Tooltip("value:Q", title=axis, format="+.2f"),
-                alt.Tooltip("low:Q", title="simultaneous 95% interval, low", format="+.2f"),
-                alt.Tooltip("high:Q", title="simultaneous 95% interval, high", format="+.2f"),
-                alt.Tooltip("seeds:Q"),
-            ],
-        )
-    )
+    x = alt.X("value:Q", title=axis, axis=alt.Axis(tickCount=5))
+    tips = [tip("switch"), *estimate_tips("value", axis, "+.2f", "simultaneous 95% interval, "), tip("seeds")]
+    layers = [dotted(x=0), *bars(base, x, data), points(base, x, tips)]
     seeds = "One seed: no interval." if found.num_seeds == 1 else f"{found.num_seeds} seeds."
     total = f"All together: {scale * found.total.mean:+.2g} {axis}."
     return Figure(
@@ -195,20 +184,12 @@ def _scatter(
     layers = [base.mark_rule(opacity=0.5).encode(x=alt.X("accuracy_low:Q", **wide), x2="accuracy_high:Q")]
     if "low" in data and data["low"].notna().any():
         layers.append(base.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q", **tall), y2="high:Q"))
-    layers.append(
-        base.mark_point(filled=False, opacity=1).encode(
-            color=alt.Color("architecture:N", scale=alt.Scale(domain=list(names)), legend=None),
-            fill=alt.Fill("architecture:N", scale=alt.Scale(domain=list(names)), legend=None),
-            shape=alt.Shape("architecture:N", scale=alt.Scale(domain=list(names)), legend=None),
-            fillOpacity=alt.condition("datum.fitted", alt.value(1), alt.value(0)),
-            tooltip=[
-                alt.Tooltip("architecture:N"),
-                alt.Tooltip("parameters:Q", format=","),
-                alt.Tooltip("test_accuracy:Q", format=".1%"),
-                alt.Tooltip("value:Q", title=y_title, format=",.3~g"),
-            ],
-        )
-    )
+    tips = [
+        *(tip("architecture"), tip("parameters", number=",")),
+        *(tip("test_accuracy", number=".1%"), tip("value", y_title, ",.3~g")),
+    ]
+    looks = by_series("architecture", names, legend=None)
+    layers.append(points(base, alt.Y("value:Q", **tall), tips, filled="datum.fitted", **looks))
     for number, place in enumerate(sorted(set(places))):
         text = base.transform_filter(f"datum.place === {number}").mark_text(baseline="middle", **place._asdict())
         layers.append(text.encode(text="architecture:N"))
@@ -221,7 +202,7 @@ def _architectures_table(records: Sequence[Record]) -> PageTable:
     rows = [
         [
             Cell(one.planned.model, note=f"{one.parameters:,}"),
-            _percent(one.test_accuracy),
+            accuracy_cell(one.test_accuracy),
             _steps(one.steps_true),
             _steps(one.steps_random),
             _ratio(one.relative_time_to_fit),
@@ -285,7 +266,7 @@ def _combinations_table(combinations: Mapping[str, Mapping[str, bool]], table: p
                 str(own["model"].iloc[0]),
                 *(Cell("●") if on[name] else Cell("○", "quiet") for name in names),
                 f"{int(own['parameters'].iloc[0]):,}",
-                _percent(mean_interval(true["test_accuracy"].to_numpy(dtype=float))),
+                accuracy_cell(mean_interval(true["test_accuracy"].to_numpy(dtype=float))),
                 _steps(true["steps_to_fit"].mean(skipna=False)),
                 _steps(random["steps_to_fit"].mean(skipna=False)),
             ]
@@ -297,20 +278,12 @@ def _combinations_table(combinations: Mapping[str, Mapping[str, bool]], table: p
     )
 
 
-def _percent(accuracy: Interval) -> Cell:
-    return Cell(percent(accuracy.mean), note=_spread(100 * accuracy.low, 100 * accuracy.high))
-
-
-def _spread(low: float, high: float) -> str:
-    return "" if math.isnan(low) else f"± {(high - low) / 2:.1f}"
-
-
 def _steps(steps: float) -> str | Cell:
     return Cell("not fitted", "unsure") if math.isnan(steps) else f"{steps:,.0f}"
 
 
 def _ratio(time: Interval) -> str | Cell:
-    return "–" if math.isnan(time.mean) else Cell(f"{time.mean:.1f}", note=_spread(time.low, time.high))
+    return "–" if math.isnan(time.mean) else Cell(f"{time.mean:.1f}", note=half_width(time, 1))
 
 
 def _largest(one: Record) -> Cell:
@@ -322,6 +295,4 @@ def _largest(one: Record) -> Cell:
 
 
 def _gain(gain: Interval | None) -> str | Cell:
-    if gain is None or math.isnan(gain.mean):
-        return "–"
-    return Cell(f"{100 * gain.mean:+.1f}", note=_spread(100 * gain.low, 100 * gain.high))
+    return "–" if gain is None else points_cell(gain)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from byrote.charts.figure import Figure, layered, rounded, seed_sentence, slug
+from byrote.charts.marks import bars, by_series, dotted, estimate_tips, logarithmic, points, tip
 from byrote.charts.sections import Cell, PageTable, Presentation, Section, Tone
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
@@ -79,40 +80,23 @@ def scoreboard(found: Sequence[Reading], runs: pd.DataFrame) -> Figure:
     data = rounded(pd.DataFrame([_row(reading, runs) for reading in found]))
     drawn = data.dropna(subset=["ratio"])
     domain = list(get_args(Badge))
-    scale = alt.Scale(domain=domain)
     legend = alt.Legend(values=[badge for badge in domain if badge in set(data["told"])])
-    color = alt.Color("told:N", scale=scale, legend=legend)
+    looks = by_series("told", domain, ("color", "shape"), legend=legend)
     # Of two seeds, intervals would take the axis to where nothing is.
     ends = [min(0.5, drawn["ratio"].min() / 3), max(2.0, 3 * drawn["ratio"].max())] if len(drawn) else [0.5, 2.0]
-    title = "random over true labels"
-    x = alt.X(
-        "ratio:Q",
-        title=title,
-        scale=alt.Scale(type="log", nice=False, domain=ends),
-        axis=alt.Axis(format="~g", tickCount=5, labelOverlap=True),
-    )
+    x = alt.X("ratio:Q", title="random over true labels", **logarithmic("~g", domain=ends))
     base = alt.Chart().encode(
         y=alt.Y("measure:N", sort=list(data["measure"]), title=None, axis=alt.Axis(labelLimit=200, grid=True))
     )
+    tips = [
+        *(tip("measure"), tip("true", "true labels", ".3~g"), tip("random", "random labels", ".3~g")),
+        *(*estimate_tips("ratio", "", ".3~g"), tip("says", "as a bound")),
+    ]
+    looks |= by_series("told", domain, ["fill"], legend=None)
     layers = [
-        alt.Chart().mark_rule(strokeDash=[2, 3]).encode(x=alt.datum(1)),
-        base.mark_rule(strokeWidth=1.5, clip=True).encode(x=alt.X("low:Q", title=title), x2="high:Q", color=color),
-        base.mark_point(filled=False, opacity=1).encode(
-            x=x,
-            color=color,
-            fill=alt.Fill("told:N", scale=scale, legend=None),
-            fillOpacity=alt.condition("datum.says === 'vacuous'", alt.value(0), alt.value(1)),
-            shape=alt.Shape("told:N", scale=scale, legend=legend),
-            tooltip=[
-                alt.Tooltip("measure:N"),
-                alt.Tooltip("true:Q", title="true labels", format=".3~g"),
-                alt.Tooltip("random:Q", title="random labels", format=".3~g"),
-                alt.Tooltip("ratio:Q", format=".3~g"),
-                alt.Tooltip("low:Q", title="95% interval, low", format=".3~g"),
-                alt.Tooltip("high:Q", title="95% interval, high", format=".3~g"),
-                alt.Tooltip("says:N", title="as a bound"),
-            ],
-        ),
+        dotted(x=1),
+        *bars(base, x, data, color=looks["color"]),
+        points(base, x, tips, filled="datum.says !== 'vacuous'", **looks),
     ]
     model = found[0].model
     return Figure(

@@ -11,6 +11,7 @@ import pandas as pd
 
 from byrote.charts.examples import painter
 from byrote.charts.figure import Figure, layered, rounded, seed_sentence
+from byrote.charts.marks import by_series, logarithmic, tip
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.charts.theme import DASHES
 from byrote.evidence.finding import Finding
@@ -128,8 +129,8 @@ def trained_figure(trained: pd.DataFrame) -> Figure:
             too_small = runs["too_small_parameters"].min()
             rows.append((families[-1], int(n), float(runs["parameters"].mean()), True, float(too_small)))
     grid = np.unique(np.geomspace(sizes[0], sizes[-1], _CURVE_POINTS).round().astype(int))
-    rows += [(THEOREM, int(n), float(bounds.theorem_1(int(n), d)), False, np.nan) for n in grid]
-    rows += [(HYPERPLANES, int(n), float(bounds.hyperplanes(int(n), d)), False, np.nan) for n in grid]
+    for name, formula in ((THEOREM, bounds.theorem_1), (HYPERPLANES, bounds.hyperplanes)):
+        rows += [(name, int(n), float(formula(int(n), d)), False, np.nan) for n in grid]
     data = rounded(pd.DataFrame(rows, columns=["series", "n", "weights", "built", "too_small"]))
     steps = int(trained["limit_steps"].max())
     return Figure(
@@ -144,9 +145,8 @@ def trained_figure(trained: pd.DataFrame) -> Figure:
 
 def _against_n(data: pd.DataFrame, domain: Sequence[str], *, bars: bool = False) -> alt.LayerChart:
     """Lines of what is no point, points of what was built or trained, both axes logarithmic."""
-    axis = alt.Axis(format="~s", tickCount=5, labelOverlap=True)
-    base = alt.Chart().encode(x=alt.X("n:Q", title="n", scale=alt.Scale(type="log", nice=False), axis=axis))
-    y = alt.Y("weights:Q", title="weights", scale=alt.Scale(type="log", nice=False), axis=axis)
+    base = alt.Chart().encode(x=alt.X("n:Q", title="n", **logarithmic("~s")))
+    y = alt.Y("weights:Q", title="weights", **logarithmic("~s"))
     # In two columns, for they are many.
     legend = alt.Legend(symbolType="stroke", values=list(domain), columns=2)
     dashes = alt.Scale(domain=list(domain), range=list(DASHES[: len(domain)]))
@@ -154,24 +154,19 @@ def _against_n(data: pd.DataFrame, domain: Sequence[str], *, bars: bool = False)
         "color": alt.Color("series:N", scale=alt.Scale(domain=list(domain)), legend=legend),
         "strokeDash": alt.StrokeDash("series:N", scale=dashes, legend=legend),
     }
+    shape = by_series("series", domain, ["shape"], legend=None)
+    found = base.transform_filter("datum.built")
     layers = [
         base.transform_filter("!datum.built").mark_line().encode(y=y, **series),
-        base.transform_filter("datum.built")
-        .mark_point(filled=False)
-        .encode(
+        found.mark_point(filled=False).encode(
             y=y,
             color=series["color"],
-            shape=alt.Shape("series:N", scale=alt.Scale(domain=list(domain)), legend=None),
-            tooltip=[
-                alt.Tooltip("series:N", title=" "),
-                alt.Tooltip("n:Q", format=","),
-                alt.Tooltip("weights:Q", format=",.0f"),
-            ],
+            tooltip=[tip("series", " "), tip("n", "", ","), tip("weights", "", ",.0f")],
+            **shape,
         ),
     ]
     if bars:
-        found = base.transform_filter("datum.built")
-        layers.append(found.mark_line().encode(y=y, color=series["color"], strokeDash=series["strokeDash"]))
+        layers.append(found.mark_line().encode(y=y, **series))
         bar = found.transform_filter("isValid(datum.too_small)").mark_rule(strokeWidth=1.5)
         layers.append(bar.encode(y=y, y2="too_small:Q", color=series["color"]))
     return layered(*layers, data=data, height=320)

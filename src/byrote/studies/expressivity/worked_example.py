@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from byrote.charts.examples import painter
 from byrote.charts.figure import Figure, layered, rounded
+from byrote.charts.marks import tip
 from byrote.charts.sections import Cell, PageTable, Section
 from byrote.data.dataset import Dataset
 from byrote.theory.calculation import Computed
@@ -128,7 +129,7 @@ def function_figure(result: Computed) -> Figure:
         base.transform_filter("datum.what == 'network'").mark_line().encode(y=y, color=color),
         base.transform_filter("datum.what == 'target'")
         .mark_point(filled=True)
-        .encode(y=y, color=color, tooltip=[alt.Tooltip("z:Q"), alt.Tooltip("output:Q", title="target")]),
+        .encode(y=y, color=color, tooltip=[tip("z"), tip("output", "target")]),
     ]
     return Figure(
         name="worked-function",

@@ -8,6 +8,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from byrote.charts.cells import accuracy_cell, half_width, points_cell, steps_cell
 from byrote.charts.early_stopping import early_stopping_figure
 from byrote.charts.figure import (
     MOST_POINTS,
@@ -21,7 +22,7 @@ from byrote.charts.figure import (
     steps_x,
     with_dashes,
 )
-from byrote.charts.sections import Cell, PageTable, Presentation, Section
+from byrote.charts.sections import Cell, PageTable, Presentation, Section, drawn
 from byrote.charts.theme import DASHES
 from byrote.data.corruptions.record import corruption_words
 from byrote.data.dataset import Dataset
@@ -43,7 +44,6 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
     models: dict[tuple[str, int], list[TrainOutcome]] = {}
     for outcome in results.outcomes:
         models.setdefault((outcome.spec.model, outcome.n_train), []).append(outcome)
-    curves = [early_stopping_figure(runs, [_setting(run) for run in runs], "Figure 2a") for runs in models.values()]
     sections = [
         Section(
             id="early-stopping",
@@ -52,7 +52,12 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
             lead="How much better a network would have tested had training stopped sooner. Its best on the test set is "
             "what one could hope for; what stopping early really gives is its test accuracy where it was best on "
             "validation examples.",
-            figures=[figure for figure in curves if figure is not None],
+            figures=drawn(
+                *(
+                    early_stopping_figure(runs, [run.spec.setting for run in runs], "Figure 2a")
+                    for runs in models.values()
+                )
+            ),
             table=stopping_table(table),
             note="Gain: test accuracy where validation was best, minus that of the last step. Optimism: what choosing "
             "by the test set itself would have added. Both in points. Validation examples are a stratified part of the "
@@ -101,8 +106,8 @@ def stopping_table(table: pd.DataFrame) -> PageTable:
         intervals = {name: mean_interval(runs[name].to_numpy(np.float64)) for name in _STOPPING}
         row: list[str | Cell] = [
             Cell(label, note="" if runs["fitted"].all() else "not fitted"),
-            *(_accuracy(intervals[name]) for name in _STOPPING[:3]),
-            *(_points(intervals[name]) for name in _STOPPING[3:]),
+            *(accuracy_cell(intervals[name]) for name in _STOPPING[:3]),
+            *(points_cell(intervals[name]) for name in _STOPPING[3:]),
             f"{first['num_validation']:,}",
             str(len(runs)),
         ]
@@ -124,8 +129,10 @@ def batch_norm_table(table: pd.DataFrame, data: Dataset) -> PageTable:
         own, other = (runs_of(table, name, rate).set_index("seed") for name in (model, twin))
         rows: list[list[str | Cell]] = []
         for name, words in (("test_accuracy", "test accuracy"), ("train_accuracy", "train accuracy")):
-            rows.append([words, *(_accuracy(_mean(runs, name)) for runs in (own, other))])
-            rows[-1].append(_points(mean_interval((own[name] - other[name]).dropna().to_numpy(np.float64)), " points"))
+            rows.append([words, *(accuracy_cell(_mean(runs, name)) for runs in (own, other))])
+            rows[-1].append(
+                points_cell(mean_interval((own[name] - other[name]).dropna().to_numpy(np.float64)), " points")
+            )
         paper = paper_pair(model, twin) if rate == 0 and is_cifar10(data) else None
         if paper is not None:
             cells = (percent(paper[0], 2), percent(paper[1], 2), f"{100 * (paper[0] - paper[1]):+.2f} points")
@@ -136,12 +143,12 @@ def batch_norm_table(table: pd.DataFrame, data: Dataset) -> PageTable:
             rows.append(
                 [
                     f"steps to {level:.0%} train accuracy",
-                    *(_steps(_mean(runs, name)) for runs in (own, other)),
-                    "–" if np.isnan(ratio.mean) else Cell(f"× {ratio.mean:.2f}", note=_spread(ratio, 1, 2)),
+                    *(steps_cell(_mean(runs, name), "never") for runs in (own, other)),
+                    "–" if np.isnan(ratio.mean) else Cell(f"× {ratio.mean:.2f}", note=half_width(ratio, 1, 2)),
                 ]
             )
         lags = [_mean(runs, "evaluation_lag") for runs in (own, other)]
-        rows.append(["evaluation mode behind by up to", *(_points(lag, " points") for lag in lags), ""])
+        rows.append(["evaluation mode behind by up to", *(points_cell(lag, " points") for lag in lags), ""])
         label = model_label(model, int(own["n_train"].iloc[0]))
         blocks[label if rate == 0 else f"{label}, {corruption_words('partial-labels', rate)}"] = rows
     return PageTable(header=("", *_NORMS, "difference"), blocks=blocks)
@@ -234,31 +241,8 @@ def _pairs(table: pd.DataFrame) -> list[tuple[str, str, float]]:
     return [(first, second, float(rate)) for first, second in pairs for rate in rates[first] if rate in rates[second]]
 
 
-def _setting(outcome: TrainOutcome) -> str:
-    return outcome.spec.setting
-
-
 def _mean(runs: pd.DataFrame, name: str) -> Interval:
     return mean_interval(runs[name].to_numpy(np.float64))
-
-
-def _accuracy(interval: Interval) -> Cell:
-    return Cell(percent(interval.mean), note=_spread(interval, 100, 1))
-
-
-def _points(interval: Interval, unit: str = "") -> str | Cell:
-    if np.isnan(interval.mean):
-        return "–"
-    return Cell(f"{100 * interval.mean:+.1f}{unit}", note=_spread(interval, 100, 1))
-
-
-def _steps(interval: Interval) -> str | Cell:
-    return "never" if np.isnan(interval.mean) else Cell(f"{interval.mean:,.0f}", note=_spread(interval, 1, 0))
-
-
-def _spread(interval: Interval, scale: int, digits: int) -> str:
-    """Half of the interval, where there is one."""
-    return "" if np.isnan(interval.low) else f"± {scale * (interval.high - interval.mean):,.{digits}f}"
 
 
 def _points_between(values: Sequence[float]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from byrote.charts.figure import Figure, layered, rounded, slug
+from byrote.charts.marks import bars, by_series, dotted, estimate_tips, points, tip
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.data.corruptions.record import corruption_words
 from byrote.evidence.finding import Finding
@@ -74,30 +75,18 @@ def scoreboard(table: pd.DataFrame) -> Figure:
         for column, title in SERIES.items()
     ]
     data = rounded(pd.concat(parts, ignore_index=True))
-    names, by_series = list(table["title"]), alt.Scale(domain=list(SERIES.values()))
-    legend = alt.Legend(columns=1)  # beside one another they do not fit on a telephone
+    names, legend = list(table["title"]), alt.Legend(columns=1)  # beside one another they do not fit on a telephone
+    looks = by_series("quantity", SERIES.values(), ("color", "shape"), legend=legend)
     base = alt.Chart().encode(
         y=alt.Y("measure:N", sort=names, title=None, axis=alt.Axis(labelLimit=220)),
         yOffset=alt.YOffset("quantity:N", sort=list(SERIES.values())),
-        color=alt.Color("quantity:N", scale=by_series, legend=legend),
+        color=looks.pop("color"),
     )
-    scale = alt.Scale(domain=[-1, 1])
     signed = "datum.value == 0 ? '0' : format(datum.value, '+~g')"
-    layers = [
-        alt.Chart().mark_rule(strokeDash=[2, 3]).encode(x=alt.datum(0)),
-        base.mark_rule(strokeWidth=1.5, clip=True).encode(x=alt.X("low:Q", title=None, scale=scale), x2="high:Q"),
-        base.mark_point(filled=True, opacity=1).encode(
-            x=alt.X("value:Q", title=None, scale=scale, axis=alt.Axis(labelExpr=signed, tickCount=5)),
-            shape=alt.Shape("quantity:N", scale=by_series, legend=legend),
-            tooltip=[
-                alt.Tooltip("measure:N"),
-                alt.Tooltip("quantity:N"),
-                alt.Tooltip("value:Q", format="+.2f"),
-                alt.Tooltip("low:Q", title="95% interval, low", format="+.2f"),
-                alt.Tooltip("high:Q", title="95% interval, high", format="+.2f"),
-            ],
-        ),
-    ]
+    axis = alt.Axis(labelExpr=signed, tickCount=5)
+    x = alt.X("value:Q", title=None, scale=alt.Scale(domain=[-1, 1]), axis=axis)
+    tips = [tip("measure"), tip("quantity"), *estimate_tips("value", "", "+.2f")]
+    layers = [dotted(x=0), *bars(base, x, data), points(base, x, tips, **looks)]
     return Figure(
         name="scoreboard",
         title="Each measure against the gap",
@@ -129,7 +118,6 @@ def cloud(name: str, networks: pd.DataFrame) -> Figure:
     )
     spread = data["value"].to_numpy(float)
     is_log = len(spread) > 0 and spread.min() > 0 and spread.max() > 30 * spread.min()
-    by_labels = alt.Scale(domain=list(dict.fromkeys(data["labels"])))
     chart = (
         alt.Chart()
         .mark_point(filled=True, opacity=0.6, size=28)
@@ -141,10 +129,8 @@ def cloud(name: str, networks: pd.DataFrame) -> Figure:
                 axis=alt.Axis(format=".6~g" if not is_log else "~e", tickCount=4),
             ),
             y=alt.Y("gap:Q", title="generalization gap, points"),
-            color=alt.Color("labels:N", scale=by_labels),
-            shape=alt.Shape("labels:N", scale=by_labels),
-            tooltip=[alt.Tooltip(f"{field}:N") for field in ("model", "labels", "seed")]
-            + [alt.Tooltip("value:Q", format=".4g"), alt.Tooltip("gap:Q", title="gap, points", format=".1f")],
+            tooltip=[*map(tip, ("model", "labels", "seed")), tip("value", "", ".4g"), tip("gap", "gap, points", ".1f")],
+            **by_series("labels", dict.fromkeys(data["labels"]), ("color", "shape")),
         )
     )
     return Figure(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from byrote.charts.figure import Figure, layered, rounded, seed_sentence, with_dashes
+from byrote.charts.marks import dotted, logarithmic, points, tip
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
@@ -91,8 +92,8 @@ def accuracy_figure(curve: pd.DataFrame) -> Figure:
         caption=f"Lines are means over seeds. Filled: fitted. Dotted: {FIT:.0%}. {seed_sentence(curve)}",
         data=data,
         chart=layered(
-            alt.Chart().mark_rule(strokeDash=[2, 3]).encode(y=alt.datum(FIT)),
-            base.mark_line().encode(y=alt.Y("mean(accuracy):Q", title="accuracy on random labels"), **series),
+            dotted(y=FIT),
+            base.mark_line().encode(y="mean(accuracy):Q", **series),
             _points(base, y, series),
             data=data,
             height=280,
@@ -103,29 +104,20 @@ def accuracy_figure(curve: pd.DataFrame) -> Figure:
 def bits_figure(curve: pd.DataFrame, num_classes: int) -> Figure:
     """Bits memorised against n, both on logarithmic axes."""
     data, base, series = _base(curve.assign(all_bits=curve["n"] * math.log2(num_classes)))
-    scale = alt.Scale(type="log", nice=False)
-    axis = alt.Axis(format="~s", tickCount=5)
-    y = alt.Y("bits:Q", title="bits memorised", scale=scale, axis=axis)
-    known = data["bits"] > 0
+    y = alt.Y("bits:Q", title="bits memorised", **logarithmic("~s"))
+    data = data[data["bits"] > 0].reset_index(drop=True)
     return Figure(
         name="capacity-bits",
         title="Bits memorised",
         subtitle="",
         caption=f"Lines are means over seeds. Filled: fitted. Dotted: all there is to know, n log2 {num_classes}. "
         f"{seed_sentence(curve)}",
-        data=data[known].reset_index(drop=True),
+        data=data,
         chart=layered(
-            alt.Chart()
-            .mark_rule(strokeDash=[2, 3])
-            .encode(
-                x="min(n):Q",
-                x2="max(n):Q",
-                y=alt.Y("min(all_bits):Q", title="bits memorised", scale=scale, axis=axis),
-                y2="max(all_bits):Q",
-            ),
-            base.mark_line().encode(y=alt.Y("mean(bits):Q", title="bits memorised", scale=scale, axis=axis), **series),
+            dotted(x="min(n):Q", x2="max(n):Q", y="min(all_bits):Q", y2="max(all_bits):Q"),
+            base.mark_line().encode(y="mean(bits):Q", **series),
             _points(base, y, series),
-            data=data[known].reset_index(drop=True),
+            data=data,
             height=280,
         ),
     )
@@ -134,29 +126,14 @@ def bits_figure(curve: pd.DataFrame, num_classes: int) -> Figure:
 def _base(curve: pd.DataFrame) -> tuple[pd.DataFrame, alt.Chart, dict[str, object]]:
     data = rounded(curve.astype({"accuracy": np.float64, "bits": np.float64}))
     models = list(dict.fromkeys(data["model"]))
-    x = alt.X(
-        "n:Q",
-        title="examples n",
-        scale=alt.Scale(type="log", nice=False),
-        axis=alt.Axis(format=",d", tickCount=5, labelOverlap=True),
-    )
+    x = alt.X("n:Q", title="examples n", **logarithmic())
     return data, alt.Chart().encode(x=x), with_dashes("model", models, models)
 
 
 def _points(base: alt.Chart, y: alt.Y, series: dict[str, object]) -> alt.Chart:
-    return base.mark_point(filled=False).encode(
-        y=y,
-        color=series["color"],
-        fill=alt.Fill("model:N", legend=None),
-        fillOpacity=alt.condition("datum.fitted", alt.value(1), alt.value(0)),
-        tooltip=[
-            alt.Tooltip("model:N"),
-            alt.Tooltip("seed:N"),
-            alt.Tooltip("n:Q", format=","),
-            alt.Tooltip("accuracy:Q", format=".1%"),
-            alt.Tooltip("bits:Q", format=",.0f"),
-        ],
-    )
+    tips = [tip("model"), tip("seed"), tip("n", "", ","), tip("accuracy", "", ".1%"), tip("bits", "", ",.0f")]
+    fill = alt.Fill("model:N", legend=None)
+    return points(base, y, tips, filled="datum.fitted", color=series["color"], fill=fill)
 
 
 def capacity_table(table: pd.DataFrame) -> PageTable:

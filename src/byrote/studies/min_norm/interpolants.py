@@ -8,6 +8,7 @@ import altair as alt
 import pandas as pd
 
 from byrote.charts.figure import Figure, layered, rounded, steps_axis, with_dashes
+from byrote.charts.marks import logarithmic, tip
 from byrote.charts.sections import Cell, PageTable
 from byrote.evidence.words import percent
 from byrote.theory.calculation import Computed
@@ -37,22 +38,16 @@ def descent_figure(results: Sequence[Computed]) -> Figure | None:
     ]
     data = rounded(pd.concat(parts, ignore_index=True).query("step > 0"))
     data["distance"] = data["distance"].clip(lower=_LEAST)
+    powers = [10.0**power for power in range(-16, 2)]
     line = (
         alt.Chart()
         .mark_line()
         .encode(
             x=alt.X("step:Q", title="steps", axis=steps_axis(), scale=alt.Scale(type="log", nice=False)),
-            y=alt.Y(
-                "distance:Q",
-                title="relative distance",
-                scale=alt.Scale(type="log", nice=False, padding=6),
-                axis=alt.Axis(format="~g", values=[10.0**power for power in range(-16, 2)], labelOverlap=True),
-            ),
+            y=alt.Y("distance:Q", title="relative distance", **logarithmic("~g", powers, padding=6)),
             tooltip=[
-                alt.Tooltip("descent:N"),
-                alt.Tooltip("step:Q", format=",d"),
-                alt.Tooltip("distance:Q", format=".2~g"),
-                alt.Tooltip("distance_to_limit:Q", title="to its own limit", format=".2~g"),
+                *(tip("descent"), tip("step", "", ",d"), tip("distance", "", ".2~g")),
+                tip("distance_to_limit", "to its own limit", ".2~g"),
             ],
             **with_dashes("descent", list(NAMES.values()), list(NAMES.values())),
         )

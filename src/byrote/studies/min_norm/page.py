@@ -10,7 +10,8 @@ import altair as alt
 import pandas as pd
 
 from byrote.charts.figure import Figure, layered, rounded, with_dashes
-from byrote.charts.sections import Cell, PageTable, Presentation, Section
+from byrote.charts.marks import bars, by_series, estimate_tips, logarithmic, points, tip
+from byrote.charts.sections import Cell, PageTable, Presentation, Section, drawn
 from byrote.evidence.finding import Finding
 from byrote.evidence.words import percent
 from byrote.studies.min_norm.findings import error_interval, fits_of, generalises, obstacle
@@ -25,8 +26,7 @@ from byrote.theory.kernels.implicit_bias import ImplicitBias
 from byrote.theory.kernels.interpolation import KernelInterpolation
 
 LABELS = ("true labels", "random labels")
-_LOG = alt.Scale(type="log", nice=False, padding=12)
-_IF_TRUE_LABELS = alt.condition("datum.labels === 'true labels'", alt.value(1), alt.value(0))
+_IS_TRUE = "datum.labels === 'true labels'"
 _MOST_TICKS = 8
 _KERNELS = (
     "Inputs and Gabor wavelets have a Gaussian kernel, random convolutions the linear one. All training labels are met "
@@ -63,26 +63,26 @@ def present(study: MinNormStudy, results: Results, table: pd.DataFrame, findings
             title="The norm",
             lead="Each point is a function that interpolates. Were the norm what decides, points would lie along one "
             "rising line whatever the features and however many examples.",
-            figures=_drawn(norm_figure(study, table)),
+            figures=drawn(norm_figure(study, table)),
         ),
         Section(
             id="learning-curves",
             title="More examples",
             lead="Test error and norm of the functions that interpolate n examples.",
-            figures=_drawn(curve_figure(table, "test_error"), curve_figure(table, "scaled_norm")),
+            figures=drawn(curve_figure(table, "test_error"), curve_figure(table, "scaled_norm")),
         ),
         Section(
             id="choices",
             title="Choices, and how they were made",
             lead="Error on the held-out part of the training set with each width of the kernel and strength of l2.",
-            figures=_drawn(*(ladder_figure(results.computed, name) for name in ("width", "ridge"))),
+            figures=drawn(*(ladder_figure(results.computed, name) for name in ("width", "ridge"))),
         ),
         Section(
             id="descent",
             title="Which solution gradient descent finds",
             lead="Left to itself from zero, descent on the squared loss goes to one solution among many. All of them "
             "fit as well and have the same curvature; what they do on test examples is in the table.",
-            figures=_drawn(descent_figure(results.computed)),
+            figures=drawn(descent_figure(results.computed)),
             table=interpolants_table(small),
         ),
     ]
@@ -187,35 +187,21 @@ def norm_figure(analysis: MinNormStudy, table: pd.DataFrame) -> Figure | None:
     data = rounded(pd.DataFrame(rows))
     sources = list(dict.fromkeys(data["source"]))
     by_source = alt.Scale(domain=["ours", "paper"], range=["circle", "diamond"])
-    by_series = _by_series(data)
-    place = {
-        "x": alt.X("norm:Q", title="norm", scale=_LOG, axis=alt.Axis(values=_ticks(data["norm"]), format=",~g")),
-        "y": _error_axis("test_error", data["test_error"]),
-    }
+    shape = alt.Shape("source:N", scale=by_source, legend=alt.Legend() if len(sources) > 1 else None)
+    looks = _looks(data)
+    x = alt.X("norm:Q", title="norm", **logarithmic(",~g", _ticks(data["norm"]), padding=12))
+    y = _error_axis("test_error", data["test_error"])
+    base = alt.Chart().encode(x=x, y=y, color=looks.pop("color"))
     lines = (
-        alt.Chart()
-        .transform_filter("datum.source === 'ours' && datum.labels === 'true labels'")
+        base.transform_filter("datum.source === 'ours' && datum.labels === 'true labels'")
         .mark_line(strokeWidth=1)
-        .encode(**place, color=by_series["color"], order="n_train:Q")
+        .encode(order="n_train:Q")
     )
-    points = (
-        alt.Chart()
-        .mark_point(filled=False, opacity=1)
-        .encode(
-            **place,
-            **by_series,
-            fillOpacity=_IF_TRUE_LABELS,
-            shape=alt.Shape("source:N", scale=by_source, legend=alt.Legend() if len(sources) > 1 else None),
-            tooltip=[
-                alt.Tooltip("series:N"),
-                alt.Tooltip("labels:N"),
-                alt.Tooltip("source:N"),
-                alt.Tooltip("norm:Q", format=".4~g"),
-                alt.Tooltip("test_error:Q", title="test error", format=".2%"),
-                alt.Tooltip("n_train:Q", title="n", format=","),
-            ],
-        )
-    )
+    tips = [
+        *(tip("series"), tip("labels"), tip("source"), tip("norm", "", ".4~g")),
+        *(tip("test_error", "test error", ".2%"), tip("n_train", "n", ",")),
+    ]
+    marks = points(base, y, tips, filled=_IS_TRUE, shape=shape, **looks)
     return Figure(
         name="norm-and-error",
         title="Test error against norm",
@@ -223,7 +209,7 @@ def norm_figure(analysis: MinNormStudy, table: pd.DataFrame) -> Figure | None:
         caption="Filled: true labels; hollow: random labels. Lines join growing n, "
         f"{data['n_train'].min():,} to {data['n_train'].max():,}. One draw of each training subset: no interval.",
         data=data,
-        chart=layered(lines, points, data=data, height=300),
+        chart=layered(lines, marks, data=data, height=300),
     )
 
 
@@ -250,38 +236,21 @@ def curve_figure(table: pd.DataFrame, column: str) -> Figure | None:
         return None
     data = rounded(pd.DataFrame(rows))
     name = "test error" if is_error else "norm"
-    by_series = _by_series(data)
-    x = alt.X(
-        "n_train:Q",
-        title="training examples",
-        scale=_LOG,
-        axis=alt.Axis(format=",d", values=sorted(set(data["n_train"])), labelOverlap=True),
-    )
+    looks = _looks(data) | by_series("series", dict.fromkeys(data["series"]), ["shape"], legend=None)
+    x = alt.X("n_train:Q", title="training examples", **logarithmic(at=data["n_train"], padding=12))
     ends = pd.concat([data["low"], data["high"]])
-    axis = alt.Axis(values=_ticks(ends), format=",~g")
-    y = _error_axis("value", ends) if is_error else alt.Y("value:Q", title=name, scale=_LOG, axis=axis)
-    number = ".2%" if is_error else ".4~g"
-    base = alt.Chart().encode(x=x, color=by_series["color"])
+    norms = logarithmic(",~g", _ticks(ends), padding=12)
+    y = _error_axis("value", ends) if is_error else alt.Y("value:Q", title=name, **norms)
+    base = alt.Chart().encode(x=x, color=looks.pop("color"))
     dashes = alt.Scale(domain=list(LABELS), range=[[1, 0], [6, 3]])
+    tips = [tip("series"), tip("labels"), tip("n_train", "n", ",")]
+    tips += estimate_tips("value", name, ".2%" if is_error else ".4~g", "")
     layers = [
         base.mark_line().encode(y=y, strokeDash=alt.StrokeDash("labels:N", scale=dashes, legend=None)),
-        base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", title=name), y2="high:Q"),
-        base.mark_point(filled=False, opacity=1).encode(
-            y=y,
-            **by_series,
-            fillOpacity=_IF_TRUE_LABELS,
-            shape=alt.Shape("series:N", scale=alt.Scale(domain=list(dict.fromkeys(data["series"]))), legend=None),
-            tooltip=[
-                alt.Tooltip("series:N"),
-                alt.Tooltip("labels:N"),
-                alt.Tooltip("n_train:Q", title="n", format=","),
-                alt.Tooltip("value:Q", title=name, format=number),
-                alt.Tooltip("low:Q", format=number),
-                alt.Tooltip("high:Q", format=number),
-            ],
-        ),
+        *bars(base, y, data),
+        points(base, y, tips, filled=_IS_TRUE, **looks),
     ]
-    bars = (
+    covered = (
         "95% binomial intervals over the test examples, of the mean over draws of labels."
         if is_error
         else "from the smallest to the largest of the draws of labels."
@@ -290,7 +259,7 @@ def curve_figure(table: pd.DataFrame, column: str) -> Figure | None:
         name=f"learning-curve-{name.replace(' ', '-')}",
         title=name.capitalize(),
         subtitle="against n, interpolating",
-        caption=f"Filled: true labels; hollow and dashed: random labels. Bars: {bars}",
+        caption=f"Filled: true labels; hollow and dashed: random labels. Bars: {covered}",
         data=data,
         chart=layered(*layers, data=data, height=260),
     )
@@ -321,27 +290,13 @@ def ladder_figure(results: Sequence[Computed], name: str) -> Figure | None:
         "width": ("width / median distance", ".2~f"),
         "ridge": ("ridge / mean diagonal of K", "~e"),
     }[name]
-    base = alt.Chart().encode(
-        x=alt.X(
-            "value:Q",
-            title=title,
-            scale=_LOG,
-            axis=alt.Axis(values=sorted(set(data["value"])), format=format_, labelOverlap=True),
-        ),
-        y=alt.Y("error:Q", title="validation error", axis=alt.Axis(format=".1%"), scale=alt.Scale(zero=False)),
-    )
+    x = alt.X("value:Q", title=title, **logarithmic(format_, data["value"], padding=12))
+    y = alt.Y("error:Q", title="validation error", axis=alt.Axis(format=".1%"), scale=alt.Scale(zero=False))
+    base = alt.Chart().encode(x=x, y=y)
     series = with_dashes("series", names, names)
-    points = base.mark_point(filled=False, opacity=1).encode(
-        color=series["color"],
-        fill=alt.Fill("series:N", scale=alt.Scale(domain=names), legend=None),
-        fillOpacity=alt.condition("datum.chosen", alt.value(1), alt.value(0)),
-        shape=alt.Shape("series:N", scale=alt.Scale(domain=names), legend=None),
-        tooltip=[
-            alt.Tooltip("series:N"),
-            alt.Tooltip("value:Q", title=title, format=".3~g"),
-            alt.Tooltip("error:Q", title="validation error", format=".2%"),
-        ],
-    )
+    looks = by_series("series", names, ("fill", "shape"), legend=None)
+    tips = [tip("series"), tip("value", title, ".3~g"), tip("error", "validation error", ".2%")]
+    marks = points(base, y, tips, filled="datum.chosen", color=series["color"], **looks)
     skipped = len(rows) - len(data)
     singular = f" {skipped} more left the kernel matrix numerically singular." if skipped else ""
     is_best = data["error"] == data.groupby("series")["error"].transform("min")
@@ -353,22 +308,19 @@ def ladder_figure(results: Sequence[Computed], name: str) -> Figure | None:
         subtitle=f"{sizes} held-out training examples",
         caption=f"Filled: chosen, by the lowest error{passed_over}.{singular} One split: no interval.",
         data=data,
-        chart=layered(base.mark_line().encode(**series), points, data=data, height=220),
+        chart=layered(base.mark_line().encode(**series), marks, data=data, height=220),
     )
 
 
-def _by_series(data: pd.DataFrame) -> dict[str, Any]:
+def _looks(data: pd.DataFrame) -> dict[str, Any]:
     """Outline and filling of points."""
     names = list(dict.fromkeys(data["series"]))
-    scale = alt.Scale(domain=names)
-    return {
-        "color": alt.Color("series:N", scale=scale, legend=alt.Legend(values=names)),
-        "fill": alt.Fill("series:N", scale=scale, legend=None),
-    }
+    outline = by_series("series", names, ["color"], legend=alt.Legend(values=names))
+    return outline | by_series("series", names, ["fill"], legend=None)
 
 
 def _error_axis(column: str, values: pd.Series) -> alt.Y:
-    return alt.Y(f"{column}:Q", title="test error", scale=_LOG, axis=alt.Axis(values=_ticks(values), format="~%"))
+    return alt.Y(f"{column}:Q", title="test error", **logarithmic("~%", _ticks(values), padding=12))
 
 
 def _least_error(table: pd.DataFrame) -> float:
@@ -382,7 +334,3 @@ def _ticks(values: pd.Series) -> list[float]:
     fine = [float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5)]
     inside = [tick for tick in fine if values.min() <= tick <= values.max()]
     return inside if len(inside) <= _MOST_TICKS else [float(f"1e{power}") for power in powers]
-
-
-def _drawn(*figures: Figure | None) -> list[Figure]:
-    return [figure for figure in figures if figure is not None]

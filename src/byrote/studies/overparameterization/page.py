@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from byrote.charts.figure import Figure, layered, over_seeds, seed_sentence, slug, with_dashes
-from byrote.charts.sections import Cell, PageTable, Presentation, Section
+from byrote.charts.marks import bars, by_series, dotted, estimate_tips, logarithmic, points, tip
+from byrote.charts.sections import Cell, PageTable, Presentation, Section, Tone
 from byrote.evidence.finding import Finding
 from byrote.evidence.words import percent
 from byrote.studies.families import family_name
@@ -49,44 +50,24 @@ def error_figure(runs: pd.DataFrame) -> Figure:
     """Train and test error of one family under one labelling, against parameters per example."""
     family, rate = str(runs["family"].iloc[0]), float(runs["label_rate"].iloc[0])
     data = _errors(runs)
-    base = alt.Chart().encode(
-        x=alt.X(
-            "parameters_per_example:Q",
-            title="parameters per example",
-            scale=alt.Scale(type="log", nice=False),
-            axis=alt.Axis(format="~g", values=[0.1, 0.3, 1, 3, 10, 30, 100], labelOverlap=True),
-        )
-    )
+    ticks = logarithmic("~g", at=[0.1, 0.3, 1, 3, 10, 30, 100])
+    base = alt.Chart().encode(x=alt.X("parameters_per_example:Q", title="parameters per example", **ticks))
     y = alt.Y("error:Q", title="error", axis=alt.Axis(format=".0%", tickCount=5), scale=alt.Scale(zero=True))
     series = with_dashes("of", ERRORS, ERRORS)
-    shape = alt.Shape("of:N", scale=alt.Scale(domain=list(ERRORS)), legend=None)
+    tips = [
+        *(tip("model"), tip("parameters", "", ","), tip("parameters_per_example", "per example", ".2~g")),
+        *(tip("of", " "), *estimate_tips("error", "", ".1%"), tip("seeds")),
+    ]
+    looks = by_series("of", ERRORS, ("fill", "shape"), legend=None)
     layers = [
         alt.Chart().mark_rule().encode(x=alt.datum(1)),
+        *bars(base, y, data, color=series["color"]),
         base.mark_line().encode(y=y, **series),
-        base.mark_point(filled=False).encode(
-            y=y,
-            shape=shape,
-            color=series["color"],
-            fill=alt.Fill("of:N", scale=alt.Scale(domain=list(ERRORS)), legend=None),
-            fillOpacity=alt.condition("datum.all_fitted", alt.value(1), alt.value(0)),
-            tooltip=[
-                alt.Tooltip("model:N"),
-                alt.Tooltip("parameters:Q", format=","),
-                alt.Tooltip("parameters_per_example:Q", title="per example", format=".2~g"),
-                alt.Tooltip("of:N", title=" "),
-                alt.Tooltip("error:Q", format=".1%"),
-                alt.Tooltip("low:Q", title="95% interval, low", format=".1%"),
-                alt.Tooltip("high:Q", title="95% interval, high", format=".1%"),
-                alt.Tooltip("seeds:Q"),
-            ],
-        ),
+        points(base, y, tips, filled="datum.all_fitted", color=series["color"], **looks),
     ]
-    if data["low"].notna().any():
-        interval = base.mark_rule(strokeWidth=1.5, clip=True)
-        layers.insert(1, interval.encode(y=alt.Y("low:Q", title="error"), y2="high:Q", color=series["color"]))
     threshold = ""
     if data["threshold"].notna().all():
-        layers.insert(0, alt.Chart().mark_rule(strokeDash=[2, 3]).encode(x="mean(threshold):Q"))
+        layers.insert(0, dotted(x="mean(threshold):Q"))
         threshold = f" Dotted: from {data['threshold'].iloc[0]:.2g} on, all networks fit."
     hollow = "" if data["all_fitted"].all() else " Hollow: not fitted."
     return Figure(
@@ -131,9 +112,8 @@ def _sizes_table(runs: pd.DataFrame) -> PageTable:
         ]
         for rate in rates:
             some = own[own["label_rate"] == rate]
-            fitted = len(some) > 0 and bool(some["fitted"].all())
-            row += [Cell(percent(1 - some["train_accuracy"].mean()), "" if fitted else "quiet")]
-            row += [Cell(percent(1 - some["test_accuracy"].mean()), "" if fitted else "quiet")]
+            tone: Tone = "" if len(some) and some["fitted"].all() else "quiet"
+            row += [Cell(percent(1 - some[f"{split}_accuracy"].mean()), tone) for split in ("train", "test")]
         rows.append(row)
     return PageTable(
         header=("model", "parameters", "per example", *["training error", "test error"] * len(rates)),

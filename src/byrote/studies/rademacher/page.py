@@ -8,6 +8,7 @@ import altair as alt
 import pandas as pd
 
 from byrote.charts.figure import Figure, layered, rounded, with_dashes
+from byrote.charts.marks import bars, dotted, logarithmic, points, tip
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.evidence.finding import Finding
 from byrote.studies.rademacher.findings import NEAR_ONE, STUMPS, pooled
@@ -38,6 +39,12 @@ _NOTES = (
     ),
     "A limit of epochs is that of the largest n; smaller n get as many steps.",
 )
+
+
+_COMPLEXITY = alt.Y(
+    "complexity:Q", title="Rademacher complexity", scale=alt.Scale(domain=[0, 1.02]), axis=alt.Axis(tickCount=5)
+)
+_TIPS = [tip("complexity", "", ".3f"), tip("low", "at least (95%)", ".3f")]
 
 
 def present(study: RademacherStudy, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
@@ -83,17 +90,8 @@ def complexity_figure(reached: pd.DataFrame, stumps: pd.DataFrame) -> Figure:
     data = rounded(pd.concat([part[columns] for part in parts if len(part)], ignore_index=True))
     models = list(dict.fromkeys(data["model"]))
     series = with_dashes("model", models, models)
-    base = alt.Chart().encode(
-        x=alt.X(
-            "n_train:Q",
-            title="examples n",
-            scale=alt.Scale(type="log", nice=False),
-            axis=alt.Axis(values=sorted(set(data["n_train"])), format=",d", labelOverlap=True),
-        )
-    )
-    y = alt.Y(
-        "complexity:Q", title="Rademacher complexity", scale=alt.Scale(domain=[0, 1.02]), axis=alt.Axis(tickCount=5)
-    )
+    base = alt.Chart().encode(x=alt.X("n_train:Q", title="examples n", **logarithmic(at=data["n_train"])))
+    tips = [tip("model"), tip("n_train", "n", ","), *_TIPS, tip("draws")]
     return Figure(
         name="complexity",
         title="Complexity against n",
@@ -102,22 +100,10 @@ def complexity_figure(reached: pd.DataFrame, stumps: pd.DataFrame) -> Figure:
         "exact suprema with the 95% interval of their mean. The rule is the trivial upper bound.",
         data=data,
         chart=layered(
-            alt.Chart().mark_rule(strokeDash=[2, 3]).encode(y=alt.datum(1.0)),
-            base.mark_rule(strokeWidth=1.5).encode(
-                y=alt.Y("low:Q", title="Rademacher complexity"), y2="high:Q", color=series["color"]
-            ),
-            base.mark_line().encode(y=y, **series),
-            base.mark_point(filled=True).encode(
-                y=y,
-                color=series["color"],
-                tooltip=[
-                    alt.Tooltip("model:N"),
-                    alt.Tooltip("n_train:Q", title="n", format=","),
-                    alt.Tooltip("complexity:Q", format=".3f"),
-                    alt.Tooltip("low:Q", title="at least (95%)", format=".3f"),
-                    alt.Tooltip("draws:Q"),
-                ],
-            ),
+            dotted(y=1.0),
+            *bars(base, _COMPLEXITY, data, color=series["color"]),
+            base.mark_line().encode(y=_COMPLEXITY, **series),
+            points(base, _COMPLEXITY, tips, color=series["color"]),
             data=data,
             height=280,
         ),
@@ -127,19 +113,12 @@ def complexity_figure(reached: pd.DataFrame, stumps: pd.DataFrame) -> Figure:
 def size_figure(largest: pd.DataFrame) -> Figure:
     """Complexity against the number of parameters, at one n."""
     data = rounded(
-        largest[["model", "parameters", "n_train", "complexity", "low", "num_draws"]].astype({"parameters": int})
+        largest[["model", "parameters", "n_train", "complexity", "low", "num_draws"]]
+        .astype({"parameters": int})
+        .assign(high=largest["complexity"])
     )
     n = int(data["n_train"].iloc[0])
-    base = alt.Chart().encode(
-        x=alt.X(
-            "parameters:Q",
-            scale=alt.Scale(type="log", nice=False),
-            axis=alt.Axis(values=data["parameters"].tolist(), format=",d", labelOverlap=True),
-        )
-    )
-    y = alt.Y(
-        "complexity:Q", title="Rademacher complexity", scale=alt.Scale(domain=[0, 1.02]), axis=alt.Axis(tickCount=5)
-    )
+    base = alt.Chart().encode(x=alt.X("parameters:Q", **logarithmic(at=data["parameters"])))
     return Figure(
         name="complexity-by-size",
         title="Complexity against size",
@@ -149,18 +128,10 @@ def size_figure(largest: pd.DataFrame) -> Figure:
         data=data,
         chart=layered(
             alt.Chart().mark_rule().encode(x=alt.datum(n)),
-            alt.Chart().mark_rule(strokeDash=[2, 3]).encode(y=alt.datum(1.0)),
-            base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", title="Rademacher complexity"), y2="complexity:Q"),
-            base.mark_line().encode(y=y),
-            base.mark_point(filled=True).encode(
-                y=y,
-                tooltip=[
-                    alt.Tooltip("model:N"),
-                    alt.Tooltip("parameters:Q", format=","),
-                    alt.Tooltip("complexity:Q", format=".3f"),
-                    alt.Tooltip("low:Q", title="at least (95%)", format=".3f"),
-                ],
-            ),
+            dotted(y=1.0),
+            *bars(base, _COMPLEXITY, data),
+            base.mark_line().encode(y=_COMPLEXITY),
+            points(base, _COMPLEXITY, [tip("model"), tip("parameters", "", ","), *_TIPS]),
             data=data,
             height=280,
         ),

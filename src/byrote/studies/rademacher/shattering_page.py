@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from byrote.charts.figure import Figure, layered, slug
+from byrote.charts.marks import tip
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.evidence.finding import Finding
 from byrote.studies.rademacher.calculations import Shattering
@@ -76,10 +77,7 @@ def labelings_figure(model: str, own: pd.DataFrame, n: int) -> Figure:
             x=alt.X("column:O", axis=None, scale=scale),
             y=alt.Y("row:O", axis=None, scale=scale),
             color=alt.Color("state:N", scale=alt.Scale(domain=list(_STATES)), legend=alt.Legend(symbolType="square")),
-            tooltip=[
-                alt.Tooltip("labeling:N", title="classes, first example first"),
-                alt.Tooltip("state:N", title=" "),
-            ],
+            tooltip=[tip("labeling", "classes, first example first"), tip("state", " ")],
         )
     )
     return Figure(

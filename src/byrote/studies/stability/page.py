@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from byrote.charts.figure import Figure, layered, rounded, slug, with_dashes
+from byrote.charts.marks import by_series, estimate_tips, points, tip
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.evidence.finding import Finding
 from byrote.studies.stability.calculations import LOSSES, SHARES, Loss, Point, ReplacementStability
@@ -103,7 +104,7 @@ def headline(found: Sequence[Reading]) -> str:
 
 def changes_figure(reading: Reading, results: Sequence[Computed]) -> Figure:
     """A row for each kind of point and labels: a dot for each replacement, and the mean with its interval."""
-    points: tuple[Point, ...] = ("left", "test", "kept")
+    shown: tuple[Point, ...] = ("left", "test", "kept")
     rows = [
         {
             "points": _POINTS[point],
@@ -113,11 +114,11 @@ def changes_figure(reading: Reading, results: Sequence[Computed]) -> Figure:
         }
         for result in results
         if isinstance(result.calculation, ReplacementStability)
-        for point in points
+        for point in shown
         for change in result.arrays[f"probability_at_{point}"]
     ]
     for (labels, loss, point), own in reading.changes.items():
-        if loss == "probability" and point in points:
+        if loss == "probability" and point in shown:
             interval = own.interval
             rows.append(
                 {
@@ -132,8 +133,8 @@ def changes_figure(reading: Reading, results: Sequence[Computed]) -> Figure:
             )
     data = rounded(pd.DataFrame(rows, columns=["points", "labels", "kind", "change", "low", "high", "largest"]))
     names = [_name(labels) for labels in LABELS]
-    color = alt.Color("labels:N", scale=alt.Scale(domain=names))
-    shape = alt.Shape("labels:N", scale=alt.Scale(domain=names))
+    looks = by_series("labels", names, ("color", "shape"))
+    color = looks["color"]
     x = alt.X(
         "change:Q",
         title="change (square-root scale)",
@@ -141,10 +142,11 @@ def changes_figure(reading: Reading, results: Sequence[Computed]) -> Figure:
         axis=alt.Axis(values=[0, 0.01, 0.05, 0.2, 0.5, 1], format="~g"),
     )
     base = alt.Chart().encode(
-        y=alt.Y("points:N", sort=[_POINTS[point] for point in points], title=None, axis=alt.Axis(labelLimit=200)),
+        y=alt.Y("points:N", sort=[_POINTS[point] for point in shown], title=None, axis=alt.Axis(labelLimit=200)),
         yOffset=alt.YOffset("labels:N", scale=alt.Scale(domain=names)),
     )
     means = base.transform_filter("datum.kind === 'mean'")
+    tips = [tip("points"), tip("labels"), *estimate_tips("change", "mean", ".4f"), tip("largest", "", ".3f")]
     return Figure(
         name=f"changes-{slug(reading.model)}",
         title="Change by one example",
@@ -157,21 +159,9 @@ def changes_figure(reading: Reading, results: Sequence[Computed]) -> Figure:
             base.transform_filter("datum.kind === 'replacement'")
             .mark_circle(size=24, opacity=0.4)
             .encode(x=x, color=color),
-            means.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q", color=color),
-            means.mark_tick(thickness=2, size=18).encode(x=alt.X("largest:Q"), color=color),
-            means.mark_point(filled=True, opacity=1).encode(
-                x=x,
-                color=color,
-                shape=shape,
-                tooltip=[
-                    alt.Tooltip("points:N"),
-                    alt.Tooltip("labels:N"),
-                    alt.Tooltip("change:Q", title="mean", format=".4f"),
-                    alt.Tooltip("low:Q", title="95% interval, low", format=".4f"),
-                    alt.Tooltip("high:Q", title="95% interval, high", format=".4f"),
-                    alt.Tooltip("largest:Q", format=".3f"),
-                ],
-            ),
+            means.mark_rule(strokeWidth=2).encode(x="low:Q", x2="high:Q", color=color),
+            means.mark_tick(thickness=2, size=18).encode(x="largest:Q", color=color),
+            points(means, x, tips, **looks),
             data=data,
             height=240,
         ),
