@@ -9,7 +9,7 @@ from byrote.evidence.intervals import Interval
 from byrote.evidence.words import percent
 
 
-def half_width(interval: Interval, scale: float = 100, digits: int = 1) -> str:
+def half_width(interval: Interval, scale: int = 100, digits: int = 1) -> str:
     """ "± 0.3", half of an interval in units of 1/scale; "" where there is none."""
     return "" if math.isnan(interval.low) else f"± {scale * (interval.high - interval.low) / 2:,.{digits}f}"
 
