@@ -43,7 +43,7 @@ def test_a_point_that_fails_a_test_is_hollow() -> None:
     (point,) = drawn(points(BASE, VALUE, [], filled="datum.n > 1", **looks))
     assert point["mark"]["filled"] is False
     assert point["encoding"]["fillOpacity"] == {"condition": {"test": "datum.n > 1", "value": 1}, "value": 0}
-    assert {name: point["encoding"][name]["scale"]["domain"] for name in looks} == dict.fromkeys(looks, ["a", "b"])
+    assert {name: point["encoding"][name]["scale"]["domain"] for name in looks} == {key: ["a", "b"] for key in looks}
     assert all(point["encoding"][name]["legend"] is None for name in looks)
 
 
