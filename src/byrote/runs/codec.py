@@ -13,7 +13,8 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from types import NoneType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -22,35 +23,17 @@ from byrote.theory.calculation import Calculation, Computed
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec
 
+
+def _kind(hint: Any) -> type | None:
+    """Of a field with this annotation, the type that its column has; None of one that is no scalar."""
+    if get_origin(hint) is Literal:
+        return type(get_args(hint)[0])
+    kinds = [kind for kind in get_args(hint) or (hint,) if kind is not NoneType]
+    return kinds[0] if len(kinds) == 1 and kinds[0] in (str, int, float, bool) else None
+
+
 SCALARS: dict[str, type] = {
-    "key": str,
-    "data": str,
-    "n_train": int,
-    "n_test": int,
-    "num_classes": int,
-    "parameters": int,
-    "batch_norm": bool,
-    "train_loss": float,
-    "train_accuracy": float,
-    "train_accuracy_true_labels": float,
-    "train_top5_accuracy": float,
-    "test_loss": float,
-    "test_accuracy": float,
-    "test_top5_accuracy": float,
-    "ceiling": float,
-    "epochs_to_fit": int,
-    "steps_to_fit": int,
-    "epochs_to_interpolate": int,
-    "steps_to_interpolate": int,
-    "epochs_run": int,
-    "steps_run": int,
-    "stop_reason": str,
-    "replicas": int,
-    "seconds": float,
-    "initial_weights": str,
-    "test_leaked_correct": int,
-    "frozen_parameters": int,
-    "diverged_at_step": int,
+    name: kind for name, hint in get_type_hints(TrainOutcome).items() if (kind := _kind(hint)) is not None
 }
 """The fields of a TrainOutcome that are columns as they are."""
 
