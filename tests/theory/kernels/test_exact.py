@@ -7,6 +7,7 @@ from byrote.errors import UserError
 from byrote.theory.kernels import exact
 from byrote.theory.kernels.cholesky import NotPositiveDefinite
 from byrote.theory.kernels.exact import (
+    System,
     by_eigenvectors,
     by_factor,
     left_out_values,
@@ -32,7 +33,7 @@ def test_equal_points_as_one_are_the_least_squares_of_all(kernel, ridge: float, 
     """The linear kernel's matrix of the distinct points is singular too."""
     x = points(8)[[0, 1, 2, 3, 0, 4, 2, 0, 5, 6]]
     targets = torch.from_numpy(np.random.default_rng(1).standard_normal((10, 2)))
-    found = solve_exactly(kernel, x, targets, ridge=ridge, on_stage=silent)
+    found = solve_exactly(kernel, x, System(targets, silent, ridge))
     matrix = gram(kernel, x).numpy() + ridge * np.eye(10)
     np.testing.assert_allclose(found.alpha, np.linalg.pinv(matrix, hermitian=True) @ targets.numpy(), atol=1e-8)
     assert ("equal an earlier one" in caplog.text) == (kernel != Linear() and not ridge)
@@ -44,7 +45,7 @@ def test_a_matrix_must_be_symmetric():
     matrix = gram(Gaussian(1.0), points(5))
     matrix[1, 3] = 0.0
     with pytest.raises(UserError, match="got a kernel matrix that is not symmetric"):
-        solve_matrix(matrix, torch.ones(5, 1, dtype=torch.float64), on_stage=silent)
+        solve_matrix(matrix, System(torch.ones(5, 1, dtype=torch.float64), silent))
 
 
 def test_memory_is_asked_for_before_it_is_filled():
@@ -73,9 +74,9 @@ TARGETS = torch.from_numpy(np.random.default_rng(1).standard_normal((12, 2)))
 @pytest.mark.parametrize("ridge", [0.0, 0.3])
 def test_both_ways_agree_where_there_is_a_factor(ridge: float):
     matrix = matrix_of_rank(12)
-    by_one = by_factor(matrix.clone(), TARGETS, ridge=ridge, leave_one_out=True, on_stage=silent)
+    by_one = by_factor(matrix.clone(), System(TARGETS, silent, ridge, leave_one_out=True))
     shifted = matrix + ridge * torch.eye(12, dtype=torch.float64)
-    other = by_eigenvectors(shifted.clone(), TARGETS, ridge=ridge, leave_one_out=True, on_stage=silent)
+    other = by_eigenvectors(shifted.clone(), System(TARGETS, silent, ridge, leave_one_out=True))
     np.testing.assert_allclose(by_one.alpha, np.linalg.solve(shifted, TARGETS), atol=1e-9)
     for field in ("alpha", "fitted", "squared_norms", "left_out", "rank"):
         np.testing.assert_allclose(getattr(by_one, field), getattr(other, field), rtol=1e-6, atol=1e-9)
@@ -87,8 +88,8 @@ def test_both_ways_agree_where_there_is_a_factor(ridge: float):
 def test_a_singular_matrix_has_its_pseudoinverse():
     matrix = matrix_of_rank(5)
     with pytest.raises(NotPositiveDefinite):
-        by_factor(given := matrix.clone(), TARGETS, on_stage=silent)
-    found = by_eigenvectors(given, TARGETS, on_stage=silent)
+        by_factor(given := matrix.clone(), System(TARGETS, silent))
+    found = by_eigenvectors(given, System(TARGETS, silent))
     alpha = np.linalg.pinv(matrix.numpy(), hermitian=True) @ TARGETS.numpy()
     np.testing.assert_allclose(found.alpha, alpha, atol=1e-9)
     np.testing.assert_allclose(found.fitted, matrix.numpy() @ alpha, atol=1e-9)
@@ -97,7 +98,7 @@ def test_a_singular_matrix_has_its_pseudoinverse():
 
 
 def test_the_kernel_that_is_nowhere_but_zero():
-    found = by_eigenvectors(torch.zeros(12, 12, dtype=torch.float64), TARGETS, leave_one_out=True, on_stage=silent)
+    found = by_eigenvectors(torch.zeros(12, 12, dtype=torch.float64), System(TARGETS, silent, leave_one_out=True))
     assert found.rank == 0
     for values in (found.alpha, found.fitted, found.left_out):
         np.testing.assert_array_equal(values, 0)
@@ -115,12 +116,12 @@ def test_leaving_out_what_others_tell_of_and_what_they_do_not():
 
 def test_what_has_no_answer(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(UserError, match="got NaN or infinity among the values of the kernel"):
-        by_eigenvectors(torch.full((12, 12), torch.nan), TARGETS, on_stage=silent)
+        by_eigenvectors(torch.full((12, 12), torch.nan), System(TARGETS, silent))
     monkeypatch.setattr(exact, "MOST_EIGENVECTORS", 10)
     with pytest.raises(UserError, match=r'12 points that is singular in float32, .* give a ridge > 0, dtype="float64"'):
-        by_eigenvectors(matrix_of_rank(5).float(), TARGETS, on_stage=silent)
+        by_eigenvectors(matrix_of_rank(5).float(), System(TARGETS, silent))
     with pytest.raises(UserError, match=r"singular in float64, .* give a ridge > 0, solver="):
-        by_eigenvectors(matrix_of_rank(5), TARGETS, on_stage=silent)
+        by_eigenvectors(matrix_of_rank(5), System(TARGETS, silent))
 
 
 def features(rank: int, n: int = 23, d: int = 6) -> torch.Tensor:
@@ -137,14 +138,11 @@ MANY_TARGETS = torch.from_numpy(np.random.default_rng(9).standard_normal((23, 2)
 def test_it_is_the_solution_by_the_kernel_matrix(rank: int, ridge: float, rows: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(exact, "_BLOCK_ROWS", rows)
     x = features(rank)
-    found, coefficients = solve_linear(x, MANY_TARGETS, ridge=ridge, leave_one_out=True, on_stage=silent)
+    found, coefficients = solve_linear(x, System(MANY_TARGETS, silent, ridge, leave_one_out=True))
     matrix = x @ x.T
     expected = by_eigenvectors(
         (matrix + matrix.T) / 2 + ridge * torch.eye(23, dtype=torch.float64),
-        MANY_TARGETS,
-        ridge=ridge,
-        leave_one_out=True,
-        on_stage=silent,
+        System(MANY_TARGETS, silent, ridge, leave_one_out=True),
     )
     for field in ("alpha", "fitted", "squared_norms", "left_out"):
         np.testing.assert_allclose(getattr(found, field), getattr(expected, field), atol=1e-8)
@@ -158,14 +156,14 @@ def test_it_is_the_solution_by_the_kernel_matrix(rank: int, ridge: float, rows: 
 def test_features_of_very_different_sizes_keep_their_digits():
     """X' X would have a condition number of 1e20 and lose the small ones."""
     x = features(6) * torch.tensor([1e5, 1e3, 1.0, 1.0, 1e-3, 1e-5], dtype=torch.float64)
-    found, coefficients = solve_linear(x, MANY_TARGETS, on_stage=silent)
+    found, coefficients = solve_linear(x, System(MANY_TARGETS, silent))
     assert found.rank == 6
     expected = linalg.lstsq(x.numpy(), MANY_TARGETS.numpy(), cond=1e-15)[0]
     np.testing.assert_allclose(coefficients, expected, rtol=1e-4)
 
 
 def test_features_that_are_all_zero():
-    found, coefficients = solve_linear(torch.zeros(4, 2), MANY_TARGETS[:4], leave_one_out=True, on_stage=silent)
+    found, coefficients = solve_linear(torch.zeros(4, 2), System(MANY_TARGETS[:4], silent, leave_one_out=True))
     assert found.rank == 0
     for values in (found.alpha, found.fitted, found.left_out, coefficients):
         np.testing.assert_array_equal(values, 0)

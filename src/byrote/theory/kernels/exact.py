@@ -69,21 +69,25 @@ class Solution:
         return (self.alpha * self.fitted).sum(dim=0)
 
 
+@dataclass(frozen=True, eq=False)
+class System:
+    """(K + ridge I) alpha = Y, and what is asked about its solution."""
+
+    targets: Float64[Tensor, "N K"]
+    """Y"""
+    on_stage: OnStage
+    ridge: float = 0.0
+    leave_one_out: bool = False
+    """Whether to find the value at each point of the solution from all others too."""
+
+
 def matrix_bytes(num_points: int, dtype: torch.dtype) -> int:
     """Of the kernel matrix, and of the two blocks of columns that work on it beside it takes at most."""
     return (num_points**2 + 2 * num_points * min(num_points, BLOCK)) * dtype.itemsize
 
 
-def solve_exactly(
-    kernel: Kernel,
-    x: Float[Tensor, "N D"],
-    targets: Float64[Tensor, "N K"],
-    *,
-    ridge: float = 0.0,
-    leave_one_out: bool = False,
-    on_stage: OnStage,
-) -> Solution:
-    """The solution of (K + ridge I) alpha = Y; of minimum norm and least squares if K is singular.
+def solve_exactly(kernel: Kernel, x: Float[Tensor, "N D"], system: System) -> Solution:
+    """The solution; of minimum norm and least squares if K is singular.
 
     Equal points with ridge 0 make it so. They are taken as one, with the mean of their targets: the squared loss sees
     no more of them. Then a strictly positive definite kernel has a factor, whatever N is.
@@ -93,19 +97,19 @@ def solve_exactly(
     """
 
     def matrix_of(points: Tensor) -> Tensor:
-        return gram(kernel, points, on_progress=partial(on_stage, "kernel matrix"))
+        return gram(kernel, points, on_progress=partial(system.on_stage, "kernel matrix"))
 
-    distinct = DistinctInputs.of(x.cpu().numpy())
-    if ridge or len(distinct.rows) == len(x):
-        return solve_matrix(matrix_of(x), targets, ridge=ridge, leave_one_out=leave_one_out, on_stage=on_stage)
+    targets, distinct = system.targets, DistinctInputs.of(x.cpu().numpy())
+    if system.ridge or len(distinct.rows) == len(x):
+        return solve_matrix(matrix_of(x), system)
     rows, places, counts = (
         torch.from_numpy(part).to(x.device) for part in (distinct.rows, distinct.places, distinct.counts)
     )
     sums = targets.new_zeros(len(rows), targets.shape[1]).index_add_(0, places, targets)
     try:
-        of_means = by_factor(matrix_of(x[rows]), sums / counts[:, None], leave_one_out=leave_one_out, on_stage=on_stage)
+        of_means = by_factor(matrix_of(x[rows]), replace(system, targets=sums / counts[:, None]))
     except NotPositiveDefinite:
-        return solve_matrix(matrix_of(x), targets, leave_one_out=leave_one_out, on_stage=on_stage)
+        return solve_matrix(matrix_of(x), system)
     _LOG.warning("%d of %d points equal an earlier one: their targets are met on average", len(x) - len(rows), len(x))
     left_out = of_means.left_out
     if left_out is not None:
@@ -121,14 +125,7 @@ def solve_exactly(
     )
 
 
-def solve_matrix(
-    matrix: Float[Tensor, "N N"],
-    targets: Float64[Tensor, "N K"],
-    *,
-    ridge: float = 0.0,
-    leave_one_out: bool = False,
-    on_stage: OnStage,
-) -> Solution:
+def solve_matrix(matrix: Float[Tensor, "N N"], system: System) -> Solution:
     """The same from K, which is overwritten.
 
     Raises:
@@ -136,9 +133,9 @@ def solve_matrix(
     """
     _refuse_asymmetry(matrix)
     try:
-        return by_factor(matrix, targets, ridge=ridge, leave_one_out=leave_one_out, on_stage=on_stage)
+        return by_factor(matrix, system)
     except NotPositiveDefinite:
-        solution = by_eigenvectors(matrix, targets, ridge=ridge, leave_one_out=leave_one_out, on_stage=on_stage)
+        solution = by_eigenvectors(matrix, system)
     dtype = str(matrix.dtype).removeprefix("torch.")
     _LOG.warning(
         "the kernel matrix of %d points has rank %d in %s: least squares of minimum norm",
@@ -175,38 +172,24 @@ def sizes_of(num_points: int, dtype: torch.dtype, budget: int) -> str:
     )
 
 
-def by_factor(
-    matrix: Float[Tensor, "N N"],
-    targets: Float64[Tensor, "N K"],
-    *,
-    ridge: float = 0.0,
-    leave_one_out: bool = False,
-    on_stage: OnStage,
-) -> Solution:
-    """The solution of (K + ridge I) alpha = Y, by a factor that is written over the matrix.
+def by_factor(matrix: Float[Tensor, "N N"], system: System) -> Solution:
+    """The solution by a factor that is written over the matrix.
 
     Raises:
         NotPositiveDefinite: there is none; the matrix is then K + ridge I.
     """
-    matrix.diagonal().add_(ridge)
-    factor = factorize(matrix, on_progress=partial(on_stage, "Cholesky factorisation"))
-    on_stage("solution", 0.0)
-    alpha, rest = solve(factor, targets)
-    left_out = None
-    if leave_one_out:
-        variances = inverse_diagonal(factor, on_progress=partial(on_stage, "leaving one out"))
-        left_out = targets - left_out_errors(alpha, variances.double())
-    return Solution(alpha, targets - rest - ridge * alpha, "cholesky", len(matrix), condition(factor), left_out)
+    matrix.diagonal().add_(system.ridge)
+    factor = factorize(matrix, on_progress=partial(system.on_stage, "Cholesky factorisation"))
+    system.on_stage("solution", 0.0)
+    alpha, rest = solve(factor, system.targets)
+    fitted, left_out = system.targets - rest - system.ridge * alpha, None
+    if system.leave_one_out:
+        variances = inverse_diagonal(factor, on_progress=partial(system.on_stage, "leaving one out"))
+        left_out = system.targets - left_out_errors(alpha, variances.double())
+    return Solution(alpha, fitted, "cholesky", len(matrix), condition(factor), left_out)
 
 
-def by_eigenvectors(
-    matrix: Float[Tensor, "N N"],
-    targets: Float64[Tensor, "N K"],
-    *,
-    ridge: float = 0.0,
-    leave_one_out: bool = False,
-    on_stage: OnStage,
-) -> Solution:
+def by_eigenvectors(matrix: Float[Tensor, "N N"], system: System) -> Solution:
     """The least-squares solution of minimum norm, from the eigenvectors of K + ridge I, which is what `matrix` holds.
 
     Eigenvalues below N times the rounding of the largest count as zero, as in NumPy's matrix_rank.
@@ -223,40 +206,34 @@ def by_eigenvectors(
             f"got a kernel matrix of {n:,} points that is singular in {dtype}, expected one with a Cholesky factor "
             f'beyond {MOST_EIGENVECTORS:,} points; give a ridge > 0{other}, solver="iterative" or fewer points'
         )
-    on_stage("eigenvectors", 0.0)
+    system.on_stage("eigenvectors", 0.0)
     values, vectors = torch.linalg.eigh(matrix)
     kept = values > n * torch.finfo(matrix.dtype).eps * values.abs().max()
     values, vectors = values[kept].double(), vectors[:, kept].double()
     if not len(values):  # of the kernel that is 0 everywhere
-        nothing = torch.zeros_like(targets)
-        return Solution(nothing, nothing, "least-squares", 0, 1.0, nothing if leave_one_out else None)
-    components = vectors.T @ targets
+        nothing = torch.zeros_like(system.targets)
+        return Solution(nothing, nothing, "least-squares", 0, 1.0, nothing if system.leave_one_out else None)
+    components = vectors.T @ system.targets
     alpha = vectors @ (components / values[:, None])
-    shrunk = (values - ridge) / values
+    shrunk = (values - system.ridge) / values
     fitted = vectors @ (shrunk[:, None] * components)
     left_out = None
-    if leave_one_out:
+    if system.leave_one_out:
         squares = vectors**2
-        left_out = left_out_values(targets, fitted, alpha, squares @ shrunk, squares @ (1 / values))
+        left_out = left_out_values(system.targets, fitted, alpha, squares @ shrunk, squares @ (1 / values))
     spread = (values[-1] / values[0]).item()
     return Solution(alpha, fitted, "least-squares", len(values), spread, left_out)
 
 
-def solve_linear(
-    x: Float[Tensor, "N D"],
-    targets: Float64[Tensor, "N K"],
-    *,
-    ridge: float = 0.0,
-    leave_one_out: bool = False,
-    on_stage: OnStage,
-) -> tuple[Solution, Float64[Tensor, "D K"]]:
+def solve_linear(x: Float[Tensor, "N D"], system: System) -> tuple[Solution, Float64[Tensor, "D K"]]:
     """The solution for N >= D, and its coefficients on the features. Computed in float64.
 
     The alpha of a solution without ridge is one of many; it is the smallest. Singular values of X below N times the
     rounding of the largest count as zero.
     """
     num_points, num_features = x.shape
-    triangle = _triangle(x, targets, on_stage)
+    targets, ridge = system.targets, system.ridge
+    triangle = _triangle(x, targets, system.on_stage)
     left, sizes, right = torch.linalg.svd(triangle[:, :num_features])
     cut = num_points * torch.finfo(torch.float64).eps * sizes[:1]
     kept = (sizes > cut) & (sizes > 0)
@@ -267,7 +244,7 @@ def solve_linear(
 
     parts: list[tuple[Tensor, ...]] = []
     for rows in x.split(_BLOCK_ROWS):
-        on_stage("solution", len(parts) * _BLOCK_ROWS / num_points)
+        system.on_stage("solution", len(parts) * _BLOCK_ROWS / num_points)
         scores = rows.double() @ (directions / sizes)  # rows of the left singular vectors of X
         parts.append(
             (
@@ -281,7 +258,7 @@ def solve_linear(
     if ridge:
         # What no feature explains: K + ridge I has it with the eigenvalue ridge.
         alpha = (targets - fitted) / ridge
-    left_out = left_out_values(targets, fitted, alpha, leverages, variances) if leave_one_out else None
+    left_out = left_out_values(targets, fitted, alpha, leverages, variances) if system.leave_one_out else None
     spread = 1.0
     if len(sizes):
         # Beyond the rank K + ridge I has the eigenvalue ridge; K itself has zeros, which do not count.

@@ -26,6 +26,7 @@ from byrote.theory.calculation import OnStage
 from byrote.theory.kernels.eigenpro import solve_iteratively
 from byrote.theory.kernels.exact import (
     Solution,
+    System,
     matrix_bytes,
     require_memory,
     sizes_of,
@@ -194,20 +195,20 @@ class MinNorm(BaseEstimator, ABC):  # type: ignore[misc]
 
     def _solve(self, X: np.ndarray, targets: Tensor) -> Solution:
         x = self._tensor(X)
-        common: dict[str, Any] = {"ridge": self.ridge, "leave_one_out": self.leave_one_out, "on_stage": self._report}
+        system = System(targets, self._report, self.ridge, self.leave_one_out)
         if self._is_precomputed:
-            return solve_matrix(self._own_matrix(x), targets, **common)
+            return solve_matrix(self._own_matrix(x), system)
         self.kernel_ = find_kernel(self.kernel, x, self.width)
         is_linear = isinstance(self.kernel_, Linear)
         if is_linear and len(x) > x.shape[1] and self.solver != "iterative":
-            solution, coefficients = solve_linear(x, targets, **common)
+            solution, coefficients = solve_linear(x, system)
             self.coef_ = coefficients.cpu().numpy()
             return solution
         if self._is_iterative(x):
             solution = self._iteratively(x, targets)
         else:
             require_memory(len(x), x.dtype, self._budget, needs_matrix=bool(self._needs_matrix))
-            solution = solve_exactly(self.kernel_, x, targets, **common)
+            solution = solve_exactly(self.kernel_, x, system)
         if is_linear:
             self.coef_ = (x.double().T @ solution.alpha).cpu().numpy()
         return solution
