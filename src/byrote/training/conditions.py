@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from torch import Tensor
 from byrote.data.check import Check
 from byrote.data.corruptions.application import apply_corruptions
 from byrote.data.dataset import Dataset, Kind
+from byrote.data.distinct_inputs import input_hashes, num_attainable
 from byrote.data.memory import total_memory
 from byrote.data.preprocessing import Batch, Inputs, blocks, concatenate, preprocess
 from byrote.data.subsets import held_out_rows, subset
@@ -116,7 +116,7 @@ def make_conditions(specs: Sequence[TrainSpec], data: Dataset, *, device: str, c
         labels, true = corrupted.train.labels, corrupted.train.true_labels
         trained, kept_out = _replaced(spec, *held_out_rows(true, spec.validation, spec.data_seed))
         train_ids, test_ids = input_ids[versions[version]]
-        most_correct.append(_most_correct(train_ids[trained], labels[trained], data.num_classes))
+        most_correct.append(num_attainable(train_ids[trained], labels[trained], data.num_classes))
         test_leaked.append(np.flatnonzero(np.isin(test_ids, train_ids[trained])))
         found = [
             *data_checks(spec, clean, corrupted),
@@ -208,17 +208,5 @@ def _identities(train: Inputs, test: Inputs, kind: Kind) -> tuple[Int64[np.ndarr
 def _hashes(inputs: Inputs) -> UInt64[np.ndarray, " N"]:
     hashes = np.empty(len(inputs), dtype=np.uint64)
     for part in blocks(inputs.pixels):
-        rows = torch.arange(part.start, part.stop)
-        gathered = inputs.gather(rows, torch.float32)
-        # + 0.0 makes -0.0 and 0.0 the same bytes.
-        block = (gathered + 0.0 if gathered.is_floating_point() else gathered).flatten(1).numpy()
-        digests = b"".join(hashlib.blake2b(row, digest_size=8).digest() for row in block)
-        hashes[part] = np.frombuffer(digests, dtype=np.uint64)
+        hashes[part] = input_hashes(inputs.gather(torch.arange(part.start, part.stop), torch.float32).numpy())
     return hashes
-
-
-def _most_correct(identities: np.ndarray, labels: np.ndarray, num_classes: int) -> int:
-    pairs, counts = np.unique(identities * num_classes + labels, return_counts=True)
-    best = np.zeros(identities.max() + 1, dtype=np.int64)
-    np.maximum.at(best, pairs // num_classes, counts)
-    return int(best.sum())

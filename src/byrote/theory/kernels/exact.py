@@ -24,6 +24,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from byrote.data.distinct_inputs import DistinctInputs
 from byrote.errors import UserError
 from byrote.theory.calculation import OnStage
 from byrote.theory.kernels.cholesky import (
@@ -34,7 +35,6 @@ from byrote.theory.kernels.cholesky import (
     inverse_diagonal,
     solve,
 )
-from byrote.theory.kernels.distinct_inputs import DistinctInputs
 from byrote.theory.kernels.kernel import Kernel, gram
 
 _LOG = logging.getLogger(__name__)

@@ -17,11 +17,11 @@ from pydantic import Field
 from torch import Tensor
 
 from byrote.data.dataset import Dataset
+from byrote.data.distinct_inputs import DistinctInputs
 from byrote.data.subsets import stratified_rows
 from byrote.errors import UserError
 from byrote.randomness import stream
 from byrote.theory.calculation import Calculation, Context, OnStage, Result, Value
-from byrote.theory.kernels.distinct_inputs import DistinctInputs
 from byrote.theory.kernels.feature_maps import mapped_inputs
 from byrote.theory.kernels.interpolants import (
     Descent,

@@ -20,12 +20,12 @@ from torch import Tensor
 
 from byrote.data.corruptions.application import corrupt
 from byrote.data.dataset import Dataset
+from byrote.data.distinct_inputs import DistinctInputs, num_attainable
 from byrote.data.memory import free_memory
 from byrote.data.subsets import subset
 from byrote.errors import UserError
 from byrote.theory.calculation import Calculation, Context, OnStage, Result
 from byrote.theory.kernels.cholesky import Factor, NotPositiveDefinite, condition, factorize, restore, solve
-from byrote.theory.kernels.distinct_inputs import DistinctInputs
 from byrote.theory.kernels.exact import matrix_bytes, sizes_of
 from byrote.theory.kernels.feature_maps import Features, mapped_inputs, scaled_inputs
 from byrote.theory.kernels.machines import ConvolutionMachine, GaussianMachine, KernelMachine
@@ -183,7 +183,7 @@ class _Fit:
                 "regularized": self.ridge > 0,
                 "ridge": self.ridge,
                 "train_error": 1 - num_correct / len(labels),
-                "interpolated": num_correct >= distinct.most_correct(labels, num_classes),
+                "interpolated": num_correct >= num_attainable(distinct.places, labels, num_classes),
                 # Rounding can make the square of a norm near zero negative.
                 "norm": math.sqrt(max(float((alpha * values).sum()), 0.0)),
                 "residual": float((values - targets).norm() / targets.norm()),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from byrote.data.corruptions.application import corrupt
 from byrote.data.dataset import Dataset, Split
+from byrote.data.distinct_inputs import DistinctInputs
 from byrote.data.subsets import subset
-from byrote.theory.kernels.distinct_inputs import DistinctInputs
 
 
 def randomly_labelled(data: Dataset, n_train: int, *, seed: int, data_seed: int) -> Split:

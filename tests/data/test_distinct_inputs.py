@@ -1,6 +1,6 @@
 import numpy as np
 
-from byrote.theory.kernels.distinct_inputs import DistinctInputs
+from byrote.data.distinct_inputs import DistinctInputs, num_attainable
 
 INPUTS = np.array([[3, 1], [0, 0], [3, 1], [2, 5], [0, 0], [3, 1]], np.uint8)
 LABELS = np.array([1, 0, 1, 2, 2, 0])
@@ -17,7 +17,7 @@ def test_targets_are_means_and_labels_that_contradict_each_other_are_lost():
     found = DistinctInputs.of(INPUTS)
     expected = [[1 / 3, 2 / 3, 0], [0.5, 0, 0.5], [0, 0, 1]]
     np.testing.assert_allclose(found.mean_targets(LABELS, 3), expected, rtol=1e-6)
-    assert found.most_correct(LABELS, 3) == 4
+    assert num_attainable(found.places, LABELS, 3) == 4
 
 
 def test_zeros_of_either_sign_are_equal_and_images_are_vectors():
