@@ -94,6 +94,8 @@ class Study(ABC):
     name: ClassVar[str]
     """The column `study`, and the name on the command line."""
     title: ClassVar[str]
+    presented_by: ClassVar[str] = ""
+    """The module whose `present(study, results, table, findings)` makes the page: imported then, and not before."""
     data: Dataset
 
     def __init_subclass__(cls, **arguments: Any) -> None:
@@ -129,13 +131,15 @@ class Study(ABC):
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         """What the table of `summarise` shows. Runs that did not fit or failed a check support nothing."""
 
-    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:  # noqa: ARG002
-        """What the page shows between headline and verdict: for want of a page of its own, the verdict is all.
+    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
+        """What the page shows between headline and verdict, by `presented_by`: without one, the verdict is all.
 
         Args:
             table: what `summarise` made of the results.
             findings: the verdict on the table.
         """
+        if self.presented_by:
+            return import_module(self.presented_by).present(self, results, table, findings)
         return import_module("byrote.charts.sections").Presentation(self.title, ())
 
     def choices(self) -> list[str]:

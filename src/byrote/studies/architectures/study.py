@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -38,9 +38,6 @@ from byrote.studies.paper_settings import PAPER_STEPS, Scale, paper_recipe
 from byrote.studies.study import Planned, Results, tabulate
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe
-
-if TYPE_CHECKING:
-    from byrote.charts.sections import Presentation
 
 ARCHITECTURES = (
     "mlp-3x{width}",
@@ -84,6 +81,7 @@ class ArchitectureStudy(ModelStudy):
 
     name: ClassVar[str] = "architectures"
     title: ClassVar[str] = "Which architectures learn, and which by rote"
+    presented_by: ClassVar[str] = "byrote.studies.architectures.page"
 
     recipe: PerModel[Recipe] = _RECIPE
     defaults: Sequence[str] = ARCHITECTURES
@@ -170,11 +168,6 @@ class ArchitectureStudy(ModelStudy):
             len(self.seed_list),
             self.num_steps,
         )
-
-    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
-        from byrote.studies.architectures.page import present
-
-        return present(self, results, table, findings)
 
     @property
     def num_steps(self) -> int:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -30,9 +30,6 @@ from byrote.studies.study import Finished, Planned, Results
 from byrote.theory.measures.catalog import MEASURES
 from byrote.theory.measures.pac_bayes import NUM_DRAWS, NUM_STEPS
 from byrote.training.spec import Recipe, TrainSpec
-
-if TYPE_CHECKING:
-    from byrote.charts.sections import Presentation
 
 CONDITIONS: Mapping[str, tuple[Corruption, ...]] = {
     "true-labels": (),
@@ -84,6 +81,7 @@ class BoundsStudy(RandomLabelStudy):
 
     name: ClassVar[str] = "bounds"
     title: ClassVar[str] = "Bounds and measures"
+    presented_by: ClassVar[str] = "byrote.studies.bounds.page"
 
     pac_bayes_steps: int = NUM_STEPS
     pac_bayes_draws: int = NUM_DRAWS
@@ -121,11 +119,6 @@ class BoundsStudy(RandomLabelStudy):
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(table)
-
-    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
-        from byrote.studies.bounds.page import present
-
-        return present(self, results, table, findings)
 
 
 def bounds_study(

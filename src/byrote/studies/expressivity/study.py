@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, get_args
+from typing import ClassVar, get_args
 
 import pandas as pd
 
@@ -34,9 +34,6 @@ from byrote.studies.study import Finished, Planned, Results, Study
 from byrote.theory.memorizers.built_network import BuiltNetwork, ConstructionName
 from byrote.theory.memorizers.worked_example import WorkedExample
 from byrote.training.spec import Recipe, TrainSpec
-
-if TYPE_CHECKING:
-    from byrote.charts.sections import Presentation
 
 WORKED = 8
 FAMILIES = ("mlp-1x{width}", "mlp-2x{width}")
@@ -67,6 +64,7 @@ class ExpressivityStudy(Study):
 
     name: ClassVar[str] = "expressivity"
     title: ClassVar[str] = "Finite-sample expressivity"
+    presented_by: ClassVar[str] = "byrote.studies.expressivity.page"
 
     data: Dataset
     families: Sequence[str] | None = None
@@ -157,11 +155,6 @@ class ExpressivityStudy(Study):
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(table, self.sought)
-
-    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
-        from byrote.studies.expressivity.page import present
-
-        return present(self, results, table, findings)
 
     @property
     def _rate(self) -> float:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import pandas as pd
 
@@ -30,9 +30,6 @@ from byrote.studies.paper_settings import PAPER_STEPS
 from byrote.studies.study import Planned, Results, tabulate
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe
-
-if TYPE_CHECKING:
-    from byrote.charts.sections import Presentation
 
 VALIDATION = 0.1
 """The share of the training set that chooses when to stop: a usual one."""
@@ -59,6 +56,7 @@ class ImplicitStudy(ModelStudy):
 
     name: ClassVar[str] = "implicit"
     title: ClassVar[str] = "Implicit regularisers"
+    presented_by: ClassVar[str] = "byrote.studies.implicit.page"
 
     recipe: PerModel[Recipe] = IMPLICIT_RECIPE
     rates: PerModel[Sequence[float]] = (0.0,)
@@ -101,11 +99,6 @@ class ImplicitStudy(ModelStudy):
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(self._conditions(), self.pairs, table, len(self.seed_list), on_cifar10=is_cifar10(self.data))
-
-    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
-        from byrote.studies.implicit.page import present
-
-        return present(self, results, table, findings)
 
     @property
     def pairs(self) -> list[tuple[str, str]]:

@@ -22,7 +22,7 @@ import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -44,9 +44,6 @@ from byrote.theory.measures.measure import VERSION, Measure, TrainingSet, why_no
 from byrote.theory.measures.trained import trained_network, training_set
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec
-
-if TYPE_CHECKING:
-    from byrote.charts.sections import Presentation
 
 BASELINES = tuple(name for name, measure in MEASURES.items() if measure.kind == "baseline")
 SLOW = ("pac-bayes", "hessian-trace", "top-eigenvalue")
@@ -203,6 +200,7 @@ class JudgeStudy(Study):
 
     name: ClassVar[str] = "judge"
     title: ClassVar[str] = "Which measures explain generalization?"
+    presented_by: ClassVar[str] = "byrote.studies.judge.page"
 
     zoo: Study
     measures: Sequence[str]
@@ -254,11 +252,6 @@ class JudgeStudy(Study):
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return [_finding(row) for row in table.to_dict("records") if row["measure"] in self.measures]
-
-    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
-        from byrote.studies.judge.page import present
-
-        return present(self, results, table, findings)
 
     def choices(self) -> list[str]:
         return self.zoo.choices()

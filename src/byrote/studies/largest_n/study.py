@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -21,11 +21,8 @@ from byrote.evidence.finding import Finding
 from byrote.studies.largest_n.calculations import LargestN
 from byrote.studies.largest_n.findings import findings
 from byrote.studies.random_labels import COLUMNS_OF_RECIPE, RandomLabelStudy, refuse_draws
-from byrote.studies.study import Finished, Planned, Results
+from byrote.studies.study import Finished, Planned
 from byrote.training.spec import Recipe
-
-if TYPE_CHECKING:
-    from byrote.charts.sections import Presentation
 
 COLUMNS: Mapping[str, str] = {
     "study": "The name of the study.",
@@ -65,6 +62,7 @@ class LargestNStudy(RandomLabelStudy):
 
     name: ClassVar[str] = "largest-n"
     title: ClassVar[str] = "Effective capacity"
+    presented_by: ClassVar[str] = "byrote.studies.largest_n.page"
 
     draws: int = 4
 
@@ -91,11 +89,6 @@ class LargestNStudy(RandomLabelStudy):
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(self.models, table, self.seeds)
-
-    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
-        from byrote.studies.largest_n.page import present
-
-        return present(self, results, table, findings)
 
 
 def largest_n_study(

@@ -22,7 +22,7 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -36,14 +36,11 @@ from byrote.studies.min_norm.findings import findings, fits_of
 from byrote.studies.min_norm.rows import Row, published_rows, rows_of
 from byrote.studies.paper_settings import Scale
 from byrote.studies.seeds import at_most
-from byrote.studies.study import Planned, Results, Study, tabulate_calculations
+from byrote.studies.study import Planned, Study, tabulate_calculations
 from byrote.theory.calculation import Calculation, Computed
 from byrote.theory.kernels.feature_maps import Features
 from byrote.theory.kernels.implicit_bias import LEAST, ImplicitBias
 from byrote.theory.kernels.interpolation import KernelInterpolation
-
-if TYPE_CHECKING:
-    from byrote.charts.sections import Presentation
 
 LABEL_DRAWS = 3
 """Draws of random labels at least: they share the factorisation with the true ones, and cost little."""
@@ -75,6 +72,7 @@ class MinNormStudy(Study):
 
     name: ClassVar[str] = "min-norm"
     title: ClassVar[str] = "Section 5: minimum-norm interpolation"
+    presented_by: ClassVar[str] = "byrote.studies.min_norm.page"
 
     data: Dataset
     rows: Sequence[Row] | None = None
@@ -171,11 +169,6 @@ class MinNormStudy(Study):
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(self.sizes, table)
-
-    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
-        from byrote.studies.min_norm.page import present
-
-        return present(self, results, table, findings)
 
 
 def min_norm_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[str] | None = None) -> MinNormStudy:

@@ -19,7 +19,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import pandas as pd
 
@@ -34,9 +34,6 @@ from byrote.studies.paper_settings import Scale, paper_recipe
 from byrote.studies.study import Planned, Results, tabulate
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe
-
-if TYPE_CHECKING:
-    from byrote.charts.sections import Presentation
 
 RATES = (0.0, 0.2, 1.0)
 """True labels; the label noise at which Nakkiran et al. show double descent most; random labels."""
@@ -66,6 +63,7 @@ class OverparameterizationStudy(ModelStudy):
 
     name: ClassVar[str] = "overparameterization"
     title: ClassVar[str] = "More parameters than examples"
+    presented_by: ClassVar[str] = "byrote.studies.overparameterization.page"
 
     recipe: PerModel[Recipe] = _RECIPE
     defaults: Sequence[str] = _FAMILIES
@@ -139,11 +137,6 @@ class OverparameterizationStudy(ModelStudy):
                 len(self.seed_list),
             )
         ]
-
-    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
-        from byrote.studies.overparameterization.page import present
-
-        return present(self, results, table, findings)
 
 
 _LAPTOP_EXAMPLES = 4000

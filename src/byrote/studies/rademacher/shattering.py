@@ -8,9 +8,8 @@ Source     Zhang et al., Understanding deep learning requires rethinking general
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -20,10 +19,7 @@ from byrote.evidence.finding import Finding
 from byrote.evidence.obstacles import check_failed, unfinished
 from byrote.studies.rademacher.calculations import BLOCK, MOST_POINTS, Shattering
 from byrote.studies.random_labels import RandomLabelStudy
-from byrote.studies.study import Planned, Results
-
-if TYPE_CHECKING:
-    from byrote.charts.sections import Presentation
+from byrote.studies.study import Planned
 
 _FEW = 10
 _PATIENCE = 10
@@ -40,6 +36,7 @@ class ShatteringStudy(RandomLabelStudy):
 
     name: ClassVar[str] = "shattering"
     title: ClassVar[str] = "Shattering"
+    presented_by: ClassVar[str] = "byrote.studies.rademacher.shattering_page"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -78,11 +75,6 @@ class ShatteringStudy(RandomLabelStudy):
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return [self._shatters(model, table) for model in self.models]
-
-    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
-        from byrote.studies.rademacher.shattering_page import present
-
-        return present(self, results, table, findings)
 
     def _shatters(self, model: str, table: pd.DataFrame) -> Finding:
         n = self.largest

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -29,9 +29,6 @@ from byrote.studies.random_labels import RandomLabelStudy, refuse_draws
 from byrote.studies.study import Finished, Planned, Results
 from byrote.theory.complexity.stumps import StumpComplexity
 from byrote.training.spec import Recipe, TrainSpec
-
-if TYPE_CHECKING:
-    from byrote.charts.sections import Presentation
 
 _NUM_SIZES = 5
 _MOST_EXAMPLES = 1500
@@ -48,6 +45,7 @@ class RademacherStudy(RandomLabelStudy):
 
     name: ClassVar[str] = "rademacher"
     title: ClassVar[str] = "Rademacher complexity"
+    presented_by: ClassVar[str] = "byrote.studies.rademacher.page"
 
     draws: int = 64
 
@@ -100,11 +98,6 @@ class RademacherStudy(RandomLabelStudy):
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(self.models, self.sizes, table, self.seeds)
-
-    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
-        from byrote.studies.rademacher.page import present
-
-        return present(self, results, table, findings)
 
 
 def rademacher_study(

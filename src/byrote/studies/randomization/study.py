@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -32,9 +32,6 @@ from byrote.studies.randomization.findings import findings
 from byrote.studies.study import Planned, Results, tabulate
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec
-
-if TYPE_CHECKING:
-    from byrote.charts.sections import Presentation
 
 SETTINGS = (TRUE_LABELS, "random-labels", "shuffled-pixels", "random-pixels", "gaussian")
 """The five of Figure 1a."""
@@ -59,6 +56,7 @@ class RandomizationStudy(ModelStudy):
 
     name: ClassVar[str] = "randomization"
     title: ClassVar[str] = "Randomisation test"
+    presented_by: ClassVar[str] = "byrote.studies.randomization.page"
 
     settings: PerModel[Sequence[Any]] | None = None
     rates: PerModel[Sequence[float]] = RATES
@@ -117,11 +115,6 @@ class RandomizationStudy(ModelStudy):
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(table, self.tasks())
-
-    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
-        from byrote.studies.randomization.page import present
-
-        return present(self, results, table, findings)
 
     def under(self, corruptions: Sequence[Any]) -> RandomizationStudy:
         """The same study on true labels and under these `corruptions`, given as `settings` are, and under no others."""

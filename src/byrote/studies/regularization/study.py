@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias
 
 import pandas as pd
 
@@ -34,9 +34,6 @@ from byrote.studies.regularization.findings import findings
 from byrote.studies.study import Planned, Results, tabulate
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe, TrainSpec
-
-if TYPE_CHECKING:
-    from byrote.charts.sections import Presentation
 
 FACTORS = ("augmentation", "dropout", "weight_decay", "batch_norm")
 """What a grid may vary: three fields of the recipe, and the model itself."""
@@ -64,6 +61,7 @@ class RegularizationStudy(ModelStudy):
 
     name: ClassVar[str] = "regularization"
     title: ClassVar[str] = "What makes it generalise?"
+    presented_by: ClassVar[str] = "byrote.studies.regularization.page"
 
     recipe: PerModel[Recipe] = _RECIPE
     factors: PerModel[Factors] | None = None
@@ -126,11 +124,6 @@ class RegularizationStudy(ModelStudy):
                 len(self.seed_list),
             )
         ]
-
-    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
-        from byrote.studies.regularization.page import present
-
-        return present(self, results, table, findings)
 
     def _spec(self, model: str, seed: int, rate: float, cell: Cell) -> TrainSpec:
         levels = {name: pair[on] for (name, pair), on in zip(self.factors_of(model).items(), cell, strict=True)}

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, get_args
+from typing import Any, ClassVar, get_args
 
 import pandas as pd
 
@@ -30,13 +30,10 @@ from byrote.studies.random_labels import RandomLabelStudy
 from byrote.studies.stability.calculations import Labels, ReplacementStability
 from byrote.studies.stability.findings import findings
 from byrote.studies.stability.rows import rows
-from byrote.studies.study import Finished, Planned, Results
+from byrote.studies.study import Finished, Planned
 from byrote.theory.complexity.convex_stability import RidgeStability, SgdStability
 from byrote.training.epochs import batch_bounds
 from byrote.training.spec import Recipe
-
-if TYPE_CHECKING:
-    from byrote.charts.sections import Presentation
 
 _MOST_EXAMPLES = 1500
 """Unless told otherwise: 144 networks on so many are trained in minutes."""
@@ -59,6 +56,7 @@ class StabilityStudy(RandomLabelStudy):
 
     name: ClassVar[str] = "stability"
     title: ClassVar[str] = "Uniform stability"
+    presented_by: ClassVar[str] = "byrote.studies.stability.page"
 
     replacements: int = 64
 
@@ -123,11 +121,6 @@ class StabilityStudy(RandomLabelStudy):
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(self.models, table, self.seeds)
-
-    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
-        from byrote.studies.stability.page import present
-
-        return present(self, results, table, findings)
 
 
 def stability_study(

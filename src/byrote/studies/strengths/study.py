@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -36,9 +36,6 @@ from byrote.studies.strengths.readings import Ladders
 from byrote.studies.study import Planned, Results, tabulate
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe, TrainSpec
-
-if TYPE_CHECKING:
-    from byrote.charts.sections import Presentation
 
 Strengths: TypeAlias = Mapping[str, Sequence[Any]]
 """Fields of the recipe, each with its levels from none to the strongest."""
@@ -78,6 +75,7 @@ class StrengthStudy(ModelStudy):
 
     name: ClassVar[str] = "strengths"
     title: ClassVar[str] = "Regularisers, stronger and stronger"
+    presented_by: ClassVar[str] = "byrote.studies.strengths.page"
 
     recipe: PerModel[Recipe] = _RECIPE
     sizes: int = 5
@@ -144,11 +142,6 @@ class StrengthStudy(ModelStudy):
             for model in self.model_names
             for finding in findings(self.ladders(model), table[table["model"] == model] if len(table) else table)
         ]
-
-    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
-        from byrote.studies.strengths.page import present
-
-        return present(self, results, table, findings)
 
     def _runs(self, model: str) -> Iterator[Planned]:
         ladders = self.ladders(model)

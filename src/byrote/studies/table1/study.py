@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -44,9 +44,6 @@ from byrote.studies.table1.rows import ROWS, Condition, Row, orderings, publishe
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe, TrainSpec
 
-if TYPE_CHECKING:
-    from byrote.charts.sections import Presentation
-
 _RECIPE = Recipe(stop="at_steps", steps=PAPER_STEPS, weight_decay=WEIGHT_DECAY)
 
 
@@ -65,6 +62,7 @@ class Table1Study(ModelStudy):
 
     name: ClassVar[str] = "table1"
     title: ClassVar[str] = "Table 1: explicit regularisers"
+    presented_by: ClassVar[str] = "byrote.studies.table1.page"
 
     recipe: PerModel[Recipe] = _RECIPE
     rows: PerModel[Sequence[Row]] = ROWS
@@ -126,11 +124,6 @@ class Table1Study(ModelStudy):
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(self.rows_by_model, table, len(self.seed_list), on_cifar10=is_cifar10(self.data))
-
-    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
-        from byrote.studies.table1.page import present
-
-        return present(self, results, table, findings)
 
     def _spec(self, condition: Condition, seed: int) -> TrainSpec:
         model, row = condition

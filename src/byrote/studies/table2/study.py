@@ -24,7 +24,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import pandas as pd
 
@@ -50,9 +50,6 @@ from byrote.studies.table2.findings import findings
 from byrote.studies.table2.rows import MEASURES, Row, published_rows, rows_for
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe, TrainSpec
-
-if TYPE_CHECKING:
-    from byrote.charts.sections import Presentation
 
 TABLE2_RECIPE = Recipe(
     stop="at_steps",
@@ -83,6 +80,7 @@ class Table2Study(ModelStudy):
 
     name: ClassVar[str] = "table2"
     title: ClassVar[str] = "Table 2: regularisers at the scale of ImageNet"
+    presented_by: ClassVar[str] = "byrote.studies.table2.page"
 
     recipe: PerModel[Recipe] = TABLE2_RECIPE
     rows: PerModel[Sequence[Row]] | None = None
@@ -143,11 +141,6 @@ class Table2Study(ModelStudy):
             for model, rows in self.rows_by_model.items()
             for finding in findings(model, rows, table, len(self.seed_list), on_imagenet=is_imagenet(self.data))
         ]
-
-    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
-        from byrote.studies.table2.page import present
-
-        return present(self, results, table, findings)
 
     def _spec(self, model: str, row: Row, seed: int) -> TrainSpec:
         left_out = {name: off for name, off in NO_REGULARIZERS.items() if not getattr(row, name)}

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -34,9 +34,6 @@ from byrote.studies.table4.findings import findings
 from byrote.studies.table4.rows import Condition, published_rows, words
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe
-
-if TYPE_CHECKING:
-    from byrote.charts.sections import Presentation
 
 MODELS = ("mlp-1x512", "mlp-3x512", "alexnet", "inception")
 WEIGHT_DECAYS = (0.0, 1e-5, 1e-4, WEIGHT_DECAY, 1e-3, 1e-2)
@@ -64,6 +61,7 @@ class Table4Study(ModelStudy):
 
     name: ClassVar[str] = "table4"
     title: ClassVar[str] = "Table 4: regularisers and random labels"
+    presented_by: ClassVar[str] = "byrote.studies.table4.page"
 
     recipe: PerModel[Recipe] = _RECIPE
     weight_decays: PerModel[Sequence[float]] = WEIGHT_DECAYS
@@ -128,11 +126,6 @@ class Table4Study(ModelStudy):
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         conditions = {model: self.conditions(model) for model in self.model_names}
         return findings(conditions, table, len(self.seed_list))
-
-    def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
-        from byrote.studies.table4.page import present
-
-        return present(self, results, table, findings)
 
 
 def table4_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[str] | None = None) -> Table4Study:
