@@ -17,14 +17,14 @@ from byrote.runs.run import run
 from byrote.studies.architectures.study import architectures_study
 from byrote.studies.expressivity.study import expressivity_study
 from byrote.studies.implicit.study import ImplicitStudy
-from byrote.studies.largest_n.study import largest_n_study
+from byrote.studies.largest_n.study import LargestNStudy
 from byrote.studies.min_norm.study import MinNormStudy
 from byrote.studies.overparameterization.study import overparameterization_study
 from byrote.studies.rademacher.study import rademacher_study
 from byrote.studies.random_labels import memorizing_recipe
 from byrote.studies.randomization.study import RandomizationStudy
 from byrote.studies.regularization.study import regularization_study
-from byrote.studies.stability.study import stability_study
+from byrote.studies.stability.study import StabilityStudy
 from byrote.studies.strengths.study import StrengthStudy
 from byrote.studies.table1.study import table1_study
 from byrote.studies.table2.study import table2_study
@@ -94,9 +94,9 @@ def test_no_study_makes_a_claim_that_the_table_lacks(tiny):
         )
     ]  # fmt: skip
     recipe = memorizing_recipe("mlp-1x512", tiny)
-    studies += [make(tiny, recipe=recipe, seeds=3) for make in (rademacher_study, largest_n_study)]
+    studies += [make(tiny, recipe=recipe, seeds=3) for make in (rademacher_study, LargestNStudy)]
     studies += [rademacher_study(tiny, recipe=recipe, n_train=8, exhaustive=True)]
-    studies += [stability_study(tiny, recipe=recipe, seeds=3, replacements=8)]
+    studies += [StabilityStudy(tiny, recipe=recipe, seeds=3, replacements=8)]
     studies += [RandomizationStudy(data=tiny, models=["mlp-1x512"])]
     studies += [StrengthStudy(data=tiny, models=["mlp-1x512"], sizes=3)]
     studies += [ImplicitStudy(data=tiny, models=["inception", "inception-no-batchnorm"]), MinNormStudy(data=tiny)]

@@ -41,7 +41,7 @@ def test_only_larger_images_are_cropped(side, crop):
 def test_files_of_the_users_own_may_be_called_anything(model):
     assert paper_recipe(model, images(8)).learning_rate == 0.01
     assert num_examples(model, images(8), LAPTOP) == 1000
-    assert sized([model], images(8), LAPTOP)["recipe"][model].steps == 320
+    assert sized(images(8), [model], (), LAPTOP)["recipe"][model].steps == 320
 
 
 def test_what_is_asked_for_wins():
@@ -61,18 +61,18 @@ def test_at_laptop_scale_slow_models_see_few_examples(model, n, expected):
     [("mlp-1x512", 23_460), ("alexnet", 1280), ("conv-small", 2000), ("inception-no-batchnorm", 320), ("F.py:f", 320)],
 )
 def test_and_train_for_few_steps(model, steps):
-    assert sized([model], images(8), LAPTOP)["recipe"][model].steps == steps
+    assert sized(images(8), [model], (), LAPTOP)["recipe"][model].steps == steps
 
 
 def test_at_paper_scale_every_model_sees_all_for_as_long():
-    own = sized(PAPER_MODELS, images(8), WHOLE)
+    own = sized(images(8), PAPER_MODELS, (), WHOLE)
     assert {recipe.steps for recipe in own["recipe"].values()} == {39_100}
     assert own["n_train"] == dict.fromkeys(PAPER_MODELS)
 
 
 def test_what_goes_with_a_size_wins_over_what_all_share():
     sizes = {"mlp": (10, {"steps": 5, "learning_rate": 0.05}), "": (None, {})}
-    own = sized(["mlp-1x512", "inception"], images(8), sizes, steps=7, dropout=0.5)
+    own = sized(images(8), ["mlp-1x512", "inception"], (), sizes, steps=7, dropout=0.5)
     figures = {model: (recipe.steps, recipe.learning_rate, recipe.dropout) for model, recipe in own["recipe"].items()}
     assert figures == {"mlp-1x512": (5, 0.05, 0.5), "inception": (7, 0.1, 0.5)}
     assert own["n_train"] == {"mlp-1x512": 10, "inception": None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from byrote.cli.flags import Bounds, LargestN, Quantity, Rademacher, Stability
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Measurement:
     flags: type[Quantity]
     builder: str
-    """MODULE:FUNCTION, called as FUNCTION(data, model=, recipe=, seeds=, n_train=) and with the measure's own flags;
-    imported on use, for it imports torch."""
+    """MODULE:NAME of what makes the study, called as NAME(data, model=, recipe=, seeds=, n_train=) and with the
+    measure's own flags; imported on use, for it imports torch."""
     recipe: str = "byrote.studies.paper_settings:paper_recipe"
     """MODULE:FUNCTION that makes the recipe, called as FUNCTION(model, data, **own)."""
     own: Mapping[str, Any] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class Measurement:
 
     @property
     def build(self) -> Callable[..., Study]:
-        return _imported(self.builder)
+        return resolve_name(self.builder)
 
     def make_recipe(self, model: str | None, data: Dataset, precision: str, changes: Mapping[str, Any]) -> Recipe:
         """The recipe of `model`, or of the default for want of one, with `changes`.
@@ -42,13 +42,8 @@ class Measurement:
         """
         from byrote.studies.model_choice import DEFAULT_MODEL
 
-        made: Recipe = _imported(self.recipe)(model or DEFAULT_MODEL, data, precision=precision, **self.own)
+        made: Recipe = resolve_name(self.recipe)(model or DEFAULT_MODEL, data, precision=precision, **self.own)
         return made.changed(**changes)
-
-
-def _imported(name: str) -> Callable[..., Any]:
-    module, _, function = name.partition(":")
-    return getattr(import_module(module), function)
 
 
 _MEMORIZING = "byrote.studies.random_labels:memorizing_recipe"
@@ -58,8 +53,8 @@ MEASUREMENTS: dict[str, Measurement] = {
     measurement.flags.name: measurement
     for measurement in (
         Measurement(Rademacher, "byrote.studies.rademacher.study:rademacher_study", _MEMORIZING),
-        Measurement(LargestN, "byrote.studies.largest_n.study:largest_n_study", _MEMORIZING),
-        Measurement(Stability, "byrote.studies.stability.study:stability_study", _MEMORIZING, {"epochs": 100}),
-        Measurement(Bounds, "byrote.studies.bounds.study:bounds_study", own={"epochs": 1000}),
+        Measurement(LargestN, "byrote.studies.largest_n.study:LargestNStudy", _MEMORIZING),
+        Measurement(Stability, "byrote.studies.stability.study:StabilityStudy", _MEMORIZING, {"epochs": 100}),
+        Measurement(Bounds, "byrote.studies.bounds.study:BoundsStudy", own={"epochs": 1000}),
     )
 }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,16 +28,11 @@ class Reproduction:
 
     @property
     def build(self) -> Callable[..., Study]:
-        return _imported(self.builder)
+        return resolve_name(self.builder)
 
     def published_figures(self, data: Dataset, table: pd.DataFrame) -> list[PublishedFigure]:
         """The paper's numbers beside those in the study's table, which is empty where it has not been run."""
-        return _imported(self.figures)(data, table) if self.figures else []
-
-
-def _imported(name: str) -> Callable[..., Any]:
-    module, _, function = name.partition(":")
-    return getattr(import_module(module), function)
+        return resolve_name(self.figures)(data, table) if self.figures else []
 
 
 EVERYTHING = "all"

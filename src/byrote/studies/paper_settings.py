@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from byrote.data.dataset import Dataset
-from byrote.studies.model_choice import architecture
+from byrote.studies.model_choice import architecture, chosen_models
 from byrote.training.spec import Recipe
 
 Scale = Literal["laptop", "paper"]
@@ -54,21 +54,27 @@ def paper_recipe(model: str, data: Dataset, **changes: Any) -> Recipe:
 
 
 class Sized(TypedDict):
-    """Arguments of a ModelStudy, each model's own."""
+    """Arguments of a ModelStudy, all but its seeds."""
 
+    data: Dataset
+    models: Sequence[str] | None
+    defaults: Sequence[str]
     recipe: dict[str, Recipe]
     n_train: dict[str, int | None]
 
 
-def sized(models: Sequence[str], data: Dataset, sizes: Sizes, **changes: Any) -> Sized:
-    """`paper_recipe`, for a number of steps, and `num_examples` of each model.
+def sized(data: Dataset, models: Sequence[str] | None, defaults: Sequence[str], sizes: Sizes, **changes: Any) -> Sized:
+    """`paper_recipe`, for a number of steps, and `num_examples` of each of `models`, or for want of them of `defaults`.
 
     Fields of the recipe in `sizes` win over `changes`.
     """
-    common = {"stop": "at_steps"} | changes
+    names, common = chosen_models(models, data, defaults), {"stop": "at_steps"} | changes
     return {
-        "recipe": {model: paper_recipe(model, data, **(common | _of(model, sizes)[1])) for model in models},
-        "n_train": {model: num_examples(model, data, sizes) for model in models},
+        "data": data,
+        "models": models,
+        "defaults": defaults,
+        "recipe": {model: paper_recipe(model, data, **(common | _of(model, sizes)[1])) for model in names},
+        "n_train": {model: num_examples(model, data, sizes) for model in names},
     }
 
 

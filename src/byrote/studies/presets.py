@@ -80,13 +80,7 @@ def figure2_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[
         models: others than these three; a model is compared with its own name and -no-batchnorm.
     """
     defaults = ("mlp-3x512", "inception", "inception-no-batchnorm")
-    names = chosen_models(models, data, defaults)
-    own = sized(names, data, LAPTOP if scale == "laptop" else WHOLE, **IMPLICIT_RECIPE.model_dump(exclude_unset=True))
-    return ImplicitStudy(
-        data=data,
-        models=models,
-        defaults=defaults,
-        seeds=seeds,
-        rates={model: _FIGURE_2_RATES if n_train is None else (0.0,) for model, n_train in own["n_train"].items()},
-        **own,
-    )
+    sizes, changes = LAPTOP if scale == "laptop" else WHOLE, IMPLICIT_RECIPE.model_dump(exclude_unset=True)
+    own = sized(data, models, defaults, sizes, **changes)
+    rates = {model: _FIGURE_2_RATES if n_train is None else (0.0,) for model, n_train in own["n_train"].items()}
+    return ImplicitStudy(**own, seeds=seeds, rates=rates)

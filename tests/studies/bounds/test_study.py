@@ -6,7 +6,7 @@ from byrote.cli import main
 from byrote.errors import UserError
 from byrote.runs.run import run
 from byrote.studies.bounds.calculations import column
-from byrote.studies.bounds.study import COLUMNS, BoundsStudy, bounds_study
+from byrote.studies.bounds.study import COLUMNS, BoundsStudy
 from byrote.theory.measures.catalog import MEASURES
 from byrote.training.spec import Recipe, TrainSpec
 
@@ -52,11 +52,11 @@ def test_an_empty_table_has_its_columns_each_with_its_sentence(tiny):
 )
 def test_wrong_input_is_one_sentence(tiny, changes, told):
     with pytest.raises(UserError, match=told):
-        bounds_study(tiny, **({"recipe": RECIPE} | changes))
+        BoundsStudy(tiny, **({"recipe": RECIPE} | changes))
 
 
 def test_a_small_network_from_training_to_verdict(tiny, tmp_path):
-    analysis = bounds_study(tiny, model="mlp-1x64", recipe=RECIPE, seeds=3, n_train=60, **FAST)
+    analysis = BoundsStudy(tiny, model="mlp-1x64", recipe=RECIPE, seeds=3, n_train=60, **FAST)
     table = analysis.summarise(run(analysis, tmp_path / "runs.db", quiet=True))
     assert list(table) == list(COLUMNS)
     assert len(table) == 6

@@ -6,7 +6,7 @@ import pytest
 
 from byrote.errors import UserError
 from byrote.runs.run import run
-from byrote.studies.largest_n.study import COLUMNS, LargestNStudy, largest_n_study
+from byrote.studies.largest_n.study import COLUMNS, LargestNStudy
 from byrote.training.spec import Recipe
 
 RECIPE = Recipe(preprocessing="standardize", learning_rate=0.1, batch_size=64, epochs=40)
@@ -26,11 +26,11 @@ def test_labels_of_one_class_are_refused(tiny):
 
 def test_no_draws_are_refused(tiny):
     with pytest.raises(UserError, match="got draws=0"):
-        largest_n_study(tiny, recipe=RECIPE, draws=0)
+        LargestNStudy(tiny, recipe=RECIPE, draws=0)
 
 
 def test_a_network_from_training_to_verdict(tiny, tmp_path):
-    analysis = largest_n_study(tiny, model="mlp-1x32", recipe=RECIPE, n_train=16, draws=2)
+    analysis = LargestNStudy(tiny, model="mlp-1x32", recipe=RECIPE, n_train=16, draws=2)
     table = analysis.summarise(run(analysis, tmp_path / "runs.db", quiet=True))
     assert table["largest_n"].tolist() == [16]
     fits, saturates = analysis.verdict(table)
@@ -48,7 +48,7 @@ def test_calculations_that_are_missing_decide_nothing(tiny):
 
 
 def test_a_search_that_was_interrupted_trains_nothing_twice(tiny, tmp_path, monkeypatch):
-    study = largest_n_study(tiny, model="mlp-1x16", recipe=RECIPE, n_train=60, draws=2)
+    study = LargestNStudy(tiny, model="mlp-1x16", recipe=RECIPE, n_train=60, draws=2)
     whole = study.summarise(run(study, tmp_path / "whole.db", quiet=True))
     trained, engine = [], import_module("byrote.runs.run").train
 

@@ -8,7 +8,7 @@ from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
 from byrote.runs.run import run
 from byrote.studies.stability.rows import COLUMNS
-from byrote.studies.stability.study import StabilityStudy, stability_study
+from byrote.studies.stability.study import StabilityStudy
 from byrote.theory.calculation import Calculation
 from byrote.theory.complexity.convex_stability import RidgeStability, SgdStability
 from byrote.training.outcome import Progress
@@ -80,17 +80,17 @@ def test_all_networks_take_as_many_steps(tiny):
 )
 def test_wrong_input_is_one_sentence(tiny, changes, told):
     with pytest.raises(UserError, match=told):
-        stability_study(tiny, **({"recipe": RECIPE} | changes))
+        StabilityStudy(tiny, **({"recipe": RECIPE} | changes))
 
 
 def test_one_class_is_refused():
     split = Split.clean(np.zeros((6, 3), dtype=np.float32), np.zeros(6, dtype=np.int64))
     with pytest.raises(UserError, match="got same with one class, whose labels cannot be random"):
-        stability_study(Dataset("same", split, split, ("a",), pixel_max=1.0), recipe=RECIPE)
+        StabilityStudy(Dataset("same", split, split, ("a",), pixel_max=1.0), recipe=RECIPE)
 
 
 def test_a_small_network_from_training_to_verdict(tiny, tmp_path):
-    analysis = stability_study(tiny, model="mlp-1x64", recipe=RECIPE, n_train=40, replacements=12)
+    analysis = StabilityStudy(tiny, model="mlp-1x64", recipe=RECIPE, n_train=40, replacements=12)
     table = analysis.summarise(run(analysis, tmp_path / "runs.db", device="cpu", quiet=True))
     assert list(table) == list(COLUMNS)
     networks = table[table["calculation"] == "ReplacementStability"]

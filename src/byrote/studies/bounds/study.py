@@ -13,14 +13,13 @@ Source     Zhang et al., Understanding deep learning requires rethinking general
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pandas as pd
 
 from byrote.data.corruptions.record import Corruption
-from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.evidence.finding import Finding
 from byrote.studies.bounds.calculations import NetworkMeasures, column, column_of_bound, column_of_reason
@@ -29,7 +28,7 @@ from byrote.studies.random_labels import COLUMNS_OF_RECIPE, RandomLabelStudy
 from byrote.studies.study import Finished, Planned, Results
 from byrote.theory.measures.catalog import MEASURES
 from byrote.theory.measures.pac_bayes import NUM_DRAWS, NUM_STEPS
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.training.spec import TrainSpec
 
 CONDITIONS: Mapping[str, tuple[Corruption, ...]] = {
     "true-labels": (),
@@ -119,25 +118,3 @@ class BoundsStudy(RandomLabelStudy):
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(table)
-
-
-def bounds_study(
-    data: Dataset,
-    *,
-    model: str | Callable[..., Any] | None = None,
-    recipe: Recipe,
-    seeds: int = 3,
-    n_train: int | None = None,
-    pac_bayes_steps: int = NUM_STEPS,
-    pac_bayes_draws: int = NUM_DRAWS,
-) -> BoundsStudy:
-    """Of all examples, if `n_train` is left out."""
-    return BoundsStudy(
-        data=data,
-        model=model,
-        recipe=recipe,
-        seeds=seeds,
-        n_train=n_train,
-        pac_bayes_steps=pac_bayes_steps,
-        pac_bayes_draws=pac_bayes_draws,
-    )

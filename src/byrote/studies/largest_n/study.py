@@ -9,20 +9,19 @@ Source     Zhang et al. (ICLR 2017), section 2; Arpit et al. (ICML 2017); Nakkir
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pandas as pd
 
-from byrote.data.dataset import Dataset, require_dataset
+from byrote.data.dataset import require_dataset
 from byrote.errors import UserError
 from byrote.evidence.finding import Finding
 from byrote.studies.largest_n.calculations import LargestN
 from byrote.studies.largest_n.findings import findings
 from byrote.studies.random_labels import COLUMNS_OF_RECIPE, RandomLabelStudy, refuse_draws
 from byrote.studies.study import Finished, Planned
-from byrote.training.spec import Recipe
 
 COLUMNS: Mapping[str, str] = {
     "study": "The name of the study.",
@@ -89,15 +88,3 @@ class LargestNStudy(RandomLabelStudy):
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(self.models, table, self.seeds)
-
-
-def largest_n_study(
-    data: Dataset,
-    *,
-    model: str | Callable[..., Any] | None = None,
-    recipe: Recipe,
-    seeds: int = 1,
-    n_train: int | None = None,
-    draws: int = 4,
-) -> LargestNStudy:
-    return LargestNStudy(data=data, model=model, recipe=recipe, seeds=seeds, n_train=n_train, draws=draws)

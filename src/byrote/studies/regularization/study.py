@@ -28,7 +28,6 @@ from byrote.evidence.finding import Finding
 from byrote.references import name_of
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.factors import MODELS_OF_SCALE, Factors, default_factors
-from byrote.studies.model_choice import chosen_models
 from byrote.studies.paper_settings import PAPER_STEPS, WHOLE, Scale, Sizes, sized
 from byrote.studies.regularization.findings import findings
 from byrote.studies.study import Planned, Results, tabulate
@@ -175,11 +174,5 @@ def regularization_study(
             takes, whose runs are among these. "laptop" is mlp-1x512 and conv-small on 500 examples.
         models: others than these.
     """
-    names = chosen_models(models, data, MODELS_OF_SCALE[scale])
-    return RegularizationStudy(
-        data=data,
-        models=models,
-        defaults=MODELS_OF_SCALE[scale],
-        seeds=seeds,
-        **sized(names, data, _LAPTOP if scale == "laptop" else WHOLE),
-    )
+    sizes = _LAPTOP if scale == "laptop" else WHOLE
+    return RegularizationStudy(**sized(data, models, MODELS_OF_SCALE[scale], sizes), seeds=seeds)

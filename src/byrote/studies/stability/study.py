@@ -17,13 +17,13 @@ Source     Zhang et al., Understanding deep learning requires rethinking general
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, get_args
+from typing import ClassVar, get_args
 
 import pandas as pd
 
-from byrote.data.dataset import Dataset, require_dataset
+from byrote.data.dataset import require_dataset
 from byrote.errors import UserError
 from byrote.evidence.finding import Finding
 from byrote.studies.random_labels import RandomLabelStudy
@@ -121,17 +121,3 @@ class StabilityStudy(RandomLabelStudy):
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(self.models, table, self.seeds)
-
-
-def stability_study(
-    data: Dataset,
-    *,
-    model: str | Callable[..., Any] | None = None,
-    recipe: Recipe,
-    seeds: int = 1,
-    n_train: int | None = None,
-    replacements: int = 64,
-) -> StabilityStudy:
-    return StabilityStudy(
-        data=data, model=model, recipe=recipe, seeds=seeds, n_train=n_train, replacements=replacements
-    )

@@ -29,7 +29,6 @@ from byrote.evidence.finding import Finding
 from byrote.models.catalog import takes_dropout
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.factors import MODELS_OF_SCALE
-from byrote.studies.model_choice import chosen_models
 from byrote.studies.paper_settings import PAPER_STEPS, WHOLE, Scale, Sizes, sized
 from byrote.studies.strengths.findings import findings
 from byrote.studies.strengths.readings import Ladders
@@ -206,11 +205,5 @@ def strengths_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequenc
             takes. "laptop" is mlp-1x512 up to 8,000 and conv-small up to 2,000 examples.
         models: others than these.
     """
-    names = chosen_models(models, data, MODELS_OF_SCALE[scale])
-    return StrengthStudy(
-        data=data,
-        models=models,
-        defaults=MODELS_OF_SCALE[scale],
-        seeds=seeds,
-        **sized(names, data, _LAPTOP if scale == "laptop" else WHOLE),
-    )
+    sizes = _LAPTOP if scale == "laptop" else WHOLE
+    return StrengthStudy(**sized(data, models, MODELS_OF_SCALE[scale], sizes), seeds=seeds)

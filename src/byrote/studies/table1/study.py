@@ -27,7 +27,6 @@ from byrote.evidence.chance import chance_deviations
 from byrote.evidence.comparisons import discordant_columns
 from byrote.evidence.finding import Finding
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
-from byrote.studies.model_choice import chosen_models
 from byrote.studies.paper_numbers import is_cifar10
 from byrote.studies.paper_settings import (
     LAPTOP,
@@ -155,14 +154,7 @@ def table1_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[s
             set for 60, alexnet's on 2,000 and inception's on 1,000 examples.
         models: others than the paper's five; those that it does not have get the five rows that Inception has.
     """
-    names = chosen_models(models, data, PAPER_MODELS)
     # conv-small takes as few steps here as the others: with more, the runs that stores have would not count.
     sizes = {**LAPTOP, "conv": LAPTOP[""]} if scale == "laptop" else WHOLE
-    return Table1Study(
-        data=data,
-        models=models,
-        defaults=PAPER_MODELS,
-        seeds=seeds,
-        rows={model: rows_of(model, data) for model in names},
-        **sized(names, data, sizes, weight_decay=WEIGHT_DECAY),
-    )
+    own = sized(data, models, PAPER_MODELS, sizes, weight_decay=WEIGHT_DECAY)
+    return Table1Study(**own, seeds=seeds, rows={model: rows_of(model, data) for model in own["recipe"]})

@@ -34,7 +34,6 @@ from byrote.evidence.chance import chance_deviations
 from byrote.evidence.early_stopping import early_stopping_columns
 from byrote.evidence.finding import Finding
 from byrote.studies.design import NO_REGULARIZERS, ModelStudy, PerModel, label_corruptions
-from byrote.studies.model_choice import chosen_models
 from byrote.studies.paper_numbers import is_imagenet
 from byrote.studies.paper_settings import (
     LAPTOP,
@@ -157,20 +156,13 @@ def table2_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[s
     """
     laptop = scale == "laptop"
     defaults = ("conv-small",) if laptop else ("resnet",)
-    names = chosen_models(models, data, defaults)
     # Where an epoch is longer than one of CIFAR-10, the rate falls once in each; ImageNet's has 10,000 steps.
     epoch = max(TABLE2_RECIPE.decay_steps, math.ceil(len(data.train) / TABLE2_RECIPE.batch_size))
     whole: Sizes = {"": (None, {"steps": _EPOCHS * epoch, "decay_steps": epoch})}
     changes = TABLE2_RECIPE.model_dump(exclude_unset=True) | {"crop": _crop(data)}
     if not data.is_images:
         changes["augmentation"] = "none"
-    return Table2Study(
-        data=data,
-        models=models,
-        defaults=defaults,
-        seeds=seeds,
-        **sized(names, data, LAPTOP if laptop else whole, **changes),
-    )
+    return Table2Study(**sized(data, models, defaults, LAPTOP if laptop else whole, **changes), seeds=seeds)
 
 
 def _crop(data: Dataset) -> int | None:

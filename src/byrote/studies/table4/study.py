@@ -25,7 +25,6 @@ from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.evidence.finding import Finding
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
-from byrote.studies.model_choice import chosen_models
 from byrote.studies.paper_numbers import is_cifar10
 from byrote.studies.paper_settings import PAPER_STEPS, WEIGHT_DECAY, WHOLE, Scale, Sizes, sized
 from byrote.studies.study import Planned, Results, tabulate
@@ -136,13 +135,8 @@ def table4_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[s
             and 500 for inception.
         models: others than the paper's four; those that it does not have are augmented as inception is.
     """
-    names = chosen_models(models, data, MODELS)
+    own = sized(data, models, MODELS, _LAPTOP if scale == "laptop" else WHOLE)
+    names = own["recipe"]
     not_augmented = {"mlp-1x512", "mlp-3x512", "alexnet"} if data.is_images else set(names)
-    return Table4Study(
-        data=data,
-        models=models,
-        defaults=MODELS,
-        seeds=seeds,
-        augmentations={model: () if model in not_augmented else AUGMENTATIONS for model in names},
-        **sized(names, data, _LAPTOP if scale == "laptop" else WHOLE),
-    )
+    augmentations = {model: () if model in not_augmented else AUGMENTATIONS for model in names}
+    return Table4Study(**own, seeds=seeds, augmentations=augmentations)
