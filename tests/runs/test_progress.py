@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from squares import Square, Squares
 
+from byrote.runs.forecast import Forecast
 from byrote.runs.progress import ProgressDisplay, Stage
+from byrote.runs.time_left import TimeLeft
 from byrote.theory.calculation import compute
 from byrote.training.engine import train
 from byrote.training.outcome import Progress
@@ -26,7 +28,7 @@ def outcomes(tiny):
 
 def standing(*specs):
     values = np.full(len(specs), 0.5)
-    return Progress(specs, 2, 0.5, 7, values, values, 1234.0)
+    return Progress(specs, 2, 0.5, 7, values, values, 1234.0, "about 2 min left")
 
 
 @pytest.fixture
@@ -44,11 +46,13 @@ def show(outcomes, monkeypatch):
 
 def _play(outcomes):
     specs = [outcome.spec for outcome in outcomes]
-    with ProgressDisplay(specs, num_done=1) as display:
+    time_left = TimeLeft(Forecast({}, set(), dict.fromkeys(specs, 60.0)))
+    with ProgressDisplay(3, 1, time_left) as display:
         display.log("one by one [because]")
         display.log("one by one [because]")
         for outcome in outcomes:
             display.update(standing(outcome.spec))
+            time_left.finish(outcome.spec)
             display.finish(outcome)
         display.update(standing(*specs))
 
@@ -76,7 +80,7 @@ def test_a_terminal_gets_a_bar_with_rate_and_time_left(show, monkeypatch):
     text = show(is_terminal=True)
     assert "one by one [because]" in text
     assert "1,234 examples/s" in text
-    assert "left," in text
+    assert "about 2 min left," in text
     assert "3/3" in text
 
 
@@ -87,7 +91,7 @@ def test_a_terminal_sees_stages_move_and_a_file_sees_each_once(is_terminal, monk
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setenv("TERM", "xterm")
     square = Square(number=2)
-    with ProgressDisplay([square], 1) as display:
+    with ProgressDisplay(2, 1, TimeLeft(Forecast({}, set()))) as display:
         display.update(Stage(square, "adding", 0.0))
         display.update(Stage(square, "adding", 0.5))
         display.update(Stage(square, "multiplying", 0.5))

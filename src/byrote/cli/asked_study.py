@@ -18,7 +18,7 @@ from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 
 
-def make_study(command: Demo | Reproduce | Quantity | Judge | Run, precision: str, out: Path) -> Any:
+def make_study(command: Demo | Reproduce | Quantity | Judge | Run, precision: str, out: Path | None) -> Any:
     """The study that the flags ask for, its data loaded."""
     from byrote.data.sources import load
     from byrote.studies.presets import demo_study
@@ -75,7 +75,7 @@ def _under(study: Any, command: Reproduce) -> Any:
     return study.under([name for word in command.corruptions or () for name in word.split(",") if name])
 
 
-def _judge(command: Judge, precision: str, out: Path) -> Any:
+def _judge(command: Judge, precision: str, out: Path | None) -> Any:
     from byrote.studies.judge.study import JudgeStudy
     from byrote.studies.judge.zoo import zoo_study
 
@@ -98,8 +98,8 @@ def judged_measures(command: Judge) -> list[str]:
     return names
 
 
-def load_data(command: DataFlags, out: Path) -> Dataset:
-    """The data that the flags name; images that cannot be decoded are listed in `out`."""
+def load_data(command: DataFlags, out: Path | None) -> Dataset:
+    """The data that the flags name; images that cannot be decoded are listed in `out`, where there is one."""
     from byrote.data.sources import load
 
     with _plain_warnings():
@@ -110,7 +110,7 @@ def load_data(command: DataFlags, out: Path) -> Dataset:
             image_size=command.image_size,
             cache=command.cache,
             max_pixels=command.max_pixels,
-            rejected=out / "rejected.csv",
+            rejected=out and out / "rejected.csv",
         )
 
 

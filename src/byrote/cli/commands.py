@@ -38,6 +38,8 @@ def make(command: Demo | Reproduce | Quantity | Judge | Run, arguments: Sequence
     device = resolve_device(command.device)
     precision = resolve_precision(command.precision, device)
     out = command.out or Path(f"byrote-{command.name}")
+    if command.dry_run:
+        return _dry_run(command, arguments, precision, device, out)
     make_folder(out)
     everything: Everything | None = None
     if isinstance(command, Reproduce) and command.name == EVERYTHING:
@@ -70,6 +72,26 @@ def make(command: Demo | Reproduce | Quantity | Judge | Run, arguments: Sequence
             live.finish(out / "report.html" if results else None)
             _serve_on(live.url)
     return 3 if failures else 0
+
+
+def _dry_run(
+    command: Demo | Reproduce | Quantity | Judge | Run, arguments: Sequence[str], precision: str, device: str, out: Path
+) -> int:
+    from byrote.cli.dry_run import show
+    from byrote.runs.run import forecast
+    from byrote.runs.store import Store
+
+    store: Store | None = None
+    if command.store is not None or out.is_dir():
+        store = Store.existing(out / "runs.db" if command.store is None else command.store)
+    if isinstance(command, Reproduce) and command.name == EVERYTHING:
+        everything = Everything.asked_for(command, arguments, precision, out, lists_rejected=False)
+        show(everything.forecasts(store, device))
+    else:
+        study = make_study(command, precision, None)
+        _refuse_flags_of_runs(command, study)
+        show({study.name: forecast(study, store, device=device, keep_weights=command.keep_weights)})
+    return 0
 
 
 def _refuse_flags_of_runs(command: TrainingFlags, study: Any) -> None:

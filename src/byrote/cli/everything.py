@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from byrote.evidence.published import PublishedFigure
     from byrote.report.index import IndexEntry
     from byrote.runs.executors import Executor
+    from byrote.runs.forecast import Forecast
     from byrote.runs.run import Failure
     from byrote.runs.store import Store
     from byrote.studies.study import Results, Study
@@ -41,13 +42,15 @@ class Everything:
     """By the name of each; or the sentence that says why there is none for these data and flags."""
 
     @classmethod
-    def asked_for(cls, command: Reproduce, arguments: Sequence[str], precision: str, out: Path) -> Everything:
+    def asked_for(
+        cls, command: Reproduce, arguments: Sequence[str], precision: str, out: Path, *, lists_rejected: bool = True
+    ) -> Everything:
         """Raises UserError for what no study takes."""
         if command.live:
             raise UserError(
                 "got --live, which reproduce all has no use for: leave it out, or give it with a single study"
             )
-        data = load_data(command, out)
+        data = load_data(command, out if lists_rejected else None)
         studies: dict[str, Study | str] = {}
         heeding = []
         for name, reproduction in REPRODUCTIONS.items():
@@ -62,20 +65,48 @@ class Everything:
             raise UserError(next(refusal for refusal in studies.values() if isinstance(refusal, str)))
         return cls(command, arguments, out, data, studies)
 
+    def forecasts(self, store: Store | None, device: str) -> dict[str, Forecast | str]:
+        """What each study would have to make that those before it do not; or the sentence that says why it is not
+        run."""
+        from byrote.runs.run import forecast
+
+        found: dict[str, Forecast | str] = {}
+        made: set[str] = set()
+        for name, study in self.studies.items():
+            if isinstance(study, str):
+                found[name] = study
+                continue
+            try:
+                own = forecast(study, store, device=device, keep_weights=self._keeps_weights(study), foreseen=made)
+            except UserError as error:
+                found[name] = str(error)
+            else:
+                found[name] = own
+                made |= own.plan.keys()
+        return found
+
+    def _keeps_weights(self, study: Study) -> bool:
+        from byrote.training.spec import TrainSpec
+
+        return self.command.keep_weights and any(isinstance(task, TrainSpec) for task in study.tasks())
+
     def make(self, store: Store, executor: Executor, device: str) -> int:
         """Makes what the store lacks, a study after another, and writes the index after each. Returns the exit code."""
         from byrote.cli.training import run_shown
         from byrote.report.index import IndexEntry
-        from byrote.training.spec import TrainSpec
+        from byrote.runs.forecast import together
 
+        told = together([each for each in self.forecasts(store, device).values() if not isinstance(each, str)])
+        print(f"All studies: {told.sentence()}", file=sys.stderr, flush=True)
         index = _Index(self)
         failed = False
         for number, (name, study) in enumerate(self.studies.items(), 1):
             print(f"\n{name} ({number} of {len(self.studies)})", file=sys.stderr, flush=True)
             if not isinstance(study, str):
-                keep_weights = self.command.keep_weights and any(isinstance(task, TrainSpec) for task in study.tasks())
                 try:
-                    results, failures = run_shown(study, store, executor, device=device, keep_weights=keep_weights)
+                    results, failures = run_shown(
+                        study, store, executor, device=device, keep_weights=self._keeps_weights(study)
+                    )
                 except UserError as error:
                     study = str(error)
                 else:

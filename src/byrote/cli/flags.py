@@ -114,6 +114,8 @@ class TrainingFlags:
     """Where runs are trained: in this process, or on a Ray cluster."""
     store: Annotated[str | None, _shown("STR", "OUT/runs.db")] = None
     """The file or database URL of the finished runs."""
+    dry_run: bool = False
+    """Show what would be made and about how long it takes, and stop: nothing is trained or written."""
     keep_weights: bool = False
     """Store the initial and the final weights of every run, beside the store."""
     live: bool = False

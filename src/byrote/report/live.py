@@ -69,6 +69,7 @@ class LivePage:
             self._status = (
                 f"{len(progress.specs)} in training, epoch {progress.epoch + (progress.fraction > 0):,}, "
                 f"{progress.examples_per_second:,.0f} examples a second"
+                f"{progress.time_left and ', '}{progress.time_left}"
             )
 
     def finish(self, report: str | Path | None = None) -> None:

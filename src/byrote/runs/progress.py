@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-import time
-from collections import Counter, defaultdict
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from byrote.runs.display import Display
-from byrote.studies.study import Finished, Task
+from byrote.runs.time_left import TimeLeft
+from byrote.studies.study import Finished
 from byrote.theory.calculation import Calculation
 from byrote.training.outcome import Progress as Standing
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import TrainSpec
 
 
 class Stage(NamedTuple):
@@ -23,21 +20,22 @@ class Stage(NamedTuple):
     name: str
     share: float
     """Of this stage, what is done."""
+    time_left: str = ""
+    """Of the whole plan, in words; "" where it is not known."""
 
 
 class ProgressDisplay(Display):
     """Takes the callbacks of `run`; its bar has rate and time left.
 
     Args:
-        tasks: those still to do.
-        num_done: how many more the store has already.
+        num_all: how many tasks there are.
+        num_done: how many of them the store has already.
+        time_left: which is told elsewhere what has ended.
     """
 
-    def __init__(self, tasks: Sequence[Task], num_done: int = 0) -> None:
-        super().__init__(len(tasks) + num_done, num_done, left="")
-        self._left = Counter(_kind(task) for task in tasks)
-        self._seconds: defaultdict[str, list[float]] = defaultdict(list)
-        self._last = time.monotonic()
+    def __init__(self, num_all: int, num_done: int, time_left: TimeLeft) -> None:
+        super().__init__(num_all, num_done, left="")
+        self._time_left = time_left
         self._last_line = ""
         self._stage = ("", "")
 
@@ -52,7 +50,7 @@ class ProgressDisplay(Display):
         """Where the group in training stands, or the calculation; where there is no bar, each stage is a line."""
         if isinstance(standing, Stage):
             what = f"{standing.calculation.label}: {standing.name}"
-            self.describe(f"{what}, {standing.share:.0%}", left=self._time_left())
+            self.describe(f"{what}, {standing.share:.0%}", left=_with_comma(standing.time_left))
             if not self.has_bar and (standing.calculation.label, standing.name) != self._stage:
                 self._stage = (standing.calculation.label, standing.name)
                 self.print(what)
@@ -63,25 +61,12 @@ class ProgressDisplay(Display):
             f"loss {standing.train_loss.mean():.3g}, accuracy {standing.running_accuracy.mean():.3f}, "
             f"{standing.examples_per_second:,.0f} examples/s"
         )
-        self.describe(description, left=self._time_left())
+        self.describe(description, left=_with_comma(standing.time_left))
 
     def finish(self, result: Finished) -> None:
         """A task has ended and is stored."""
-        now, kind = time.monotonic(), _kind(result.task)
-        self._seconds[kind].append(now - self._last)
-        self._last = now
-        self._left[kind] -= 1
         end = describe_end(result) if isinstance(result, TrainOutcome) else f"{result.seconds:.1f} s"
-        self.count(f"{result.task.label}: {end}", left=self._time_left())
-
-    def _time_left(self) -> str:
-        """From the mean time between ends, of tasks of the same kind where there are any."""
-        every = [seconds for own in self._seconds.values() for seconds in own]
-        if not every:
-            return ""
-        expected = sum(count * _mean(self._seconds.get(kind, every)) for kind, count in self._left.items() if count > 0)
-        left = max(0.0, expected - (time.monotonic() - self._last))
-        return f"about {left / 60:.0f} min left," if left > 90 else f"about {left:.0f} s left,"
+        self.count(f"{result.task.label}: {end}", left=_with_comma(self._time_left.words()))
 
 
 def describe_end(outcome: TrainOutcome) -> str:
@@ -95,10 +80,5 @@ def describe_end(outcome: TrainOutcome) -> str:
     )
 
 
-def _kind(task: Task) -> str:
-    """Tasks that take about as long: runs of one model, calculations of one name."""
-    return task.model if isinstance(task, TrainSpec) else task.name
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+def _with_comma(words: str) -> str:
+    return words and f"{words},"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,9 +15,11 @@ from byrote.errors import StoreError
 from byrote.masking import masked
 from byrote.runs.display import each
 from byrote.runs.executors import Executor, Job, Local
+from byrote.runs.forecast import Forecast, foresee
 from byrote.runs.groups import GroupReport, OnLog, what_happened, work_off
 from byrote.runs.progress import ProgressDisplay, Stage
 from byrote.runs.store import Store
+from byrote.runs.time_left import TimeLeft
 from byrote.studies.study import Finished, Planned, Results, Study, Task, noun, plan_by_keys
 from byrote.theory.calculation import Calculation, Context, compute
 from byrote.training.engine import train
@@ -105,19 +108,19 @@ def run(
     device = resolve_device(device)
     plan = plan_by_keys(study)
     notes = _probe(plan.values(), study.data, device)
-    read = {key for planned in plan.values() for key in _keys_read(planned, study.data)}
-    with_weights = {
-        key for key, planned in plan.items() if isinstance(planned.task, TrainSpec) and (keep_weights or key in read)
-    }
+    with_weights = _with_weights(plan, study.data, keep_weights=keep_weights)
     damaged = store.discard_damaged(plan)
     finished = _finished(store, plan, with_weights)
-    display = (
-        None if quiet else ProgressDisplay([p.task for key, p in plan.items() if key not in finished], len(finished))
-    )
+    is_told = not quiet or on_log is not None or on_progress is not None
+    foreseen = _foreseen(plan, study.data, finished, with_weights, device) if is_told else Forecast({}, finished)
+    time_left = TimeLeft(foreseen)
+    display = None if quiet else ProgressDisplay(len(plan), len(finished), time_left)
     with display or nullcontext():
         if display is not None:
             on_progress, on_log = each(display.update, on_progress), each(display.log, on_log)
             on_result = each(display.finish, on_result)
+        on_progress = None if on_progress is None else _with_time_left(on_progress, time_left)
+        on_result = each(lambda result: time_left.finish(result.task), on_result)
         log = on_log or (lambda _: None)
         for note in notes:
             (on_log or _warn)(note)
@@ -129,6 +132,8 @@ def run(
             log(f"{len(finished)} of {len(plan)} {noun(list(plan.values()), len(plan))} {verb} in the store already")
         if again := len(store.finished(with_weights) - finished):
             log(f"{again} runs are in the store without weights: they are trained again")
+        if foreseen.num_left:
+            log(foreseen.sentence())
         work = _Work(store, executor or Local(), device, on_progress, log, on_result)
         traces = work.make(_groups(plan, study.data, device, with_weights))
         calculations, blocked = _calculations(plan, study.data, traces)
@@ -144,6 +149,33 @@ def run(
     if failures:
         raise RunsFailed(results, failures)
     return results
+
+
+def forecast(
+    study: Study,
+    store: Store | None,
+    *,
+    device: str = "auto",
+    keep_weights: bool = False,
+    foreseen: AbstractSet[str] = frozenset(),
+) -> Forecast:
+    """What `run` would have to make, and about how long that takes; makes nothing.
+
+    Args:
+        store: None for an empty one.
+        foreseen: keys that will be in the store by then.
+
+    Raises:
+        UserError: as `run` does.
+    """
+    device = resolve_device(device)
+    plan = plan_by_keys(study)
+    _probe(plan.values(), study.data, device)
+    with_weights = _with_weights(plan, study.data, keep_weights=keep_weights)
+    finished = foreseen & plan.keys()
+    if store is not None:
+        finished |= _finished(store, plan, with_weights)
+    return _foreseen(plan, study.data, finished, with_weights, device)
 
 
 def stored(study: Study, store: Store) -> Results:
@@ -173,6 +205,43 @@ def _keys_read(planned: Planned, data: Dataset) -> list[str]:
         return []
     own = planned.data or data
     return [run_key(spec, own) for spec in planned.task.reads]
+
+
+def _with_weights(plan: Mapping[str, Planned], data: Dataset, *, keep_weights: bool) -> set[str]:
+    """The keys of the runs whose weights are kept."""
+    read = {key for planned in plan.values() for key in _keys_read(planned, data)}
+    return {
+        key for key, planned in plan.items() if isinstance(planned.task, TrainSpec) and (keep_weights or key in read)
+    }
+
+
+def _foreseen(
+    plan: Mapping[str, Planned], data: Dataset, finished: AbstractSet[str], with_weights: set[str], device: str
+) -> Forecast:
+    groups = [
+        ({key: task for key, task in workload.tasks.items() if isinstance(task, TrainSpec)}, workload.data or data)
+        for workload in _groups(plan, data, device, with_weights)
+        if not finished >= set(workload.keys)
+    ]
+    return foresee(plan, groups, finished, data, device, num_with_weights=len(with_weights - finished))
+
+
+def _with_time_left(on_progress: OnProgress, time_left: TimeLeft) -> OnProgress:
+    """Hands on where a group or a calculation stands, with how long the rest takes."""
+
+    def told(standing: Progress | Stage) -> None:
+        if isinstance(standing, Stage):
+            time_left.update({})  # of a stage, it is not known which part of the whole it is
+            on_progress(standing._replace(time_left=time_left.words()))
+        else:
+            done = [
+                standing.step / spec.steps if spec.steps else (standing.epoch + standing.fraction) / spec.epochs
+                for spec in standing.specs
+            ]
+            time_left.update(dict(zip(standing.specs, done, strict=True)))
+            on_progress(replace(standing, time_left=time_left.words()))
+
+    return told
 
 
 def _finished(store: Store, keys: Iterable[str], with_weights: set[str]) -> set[str]:

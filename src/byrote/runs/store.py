@@ -109,6 +109,16 @@ class Store:
                 "name another store, or use the byrote that wrote this one"
             )
 
+    @classmethod
+    def existing(cls, url_or_path: str | Path) -> Store | None:
+        """The store, unless it has yet to be created, which this leaves so."""
+        url = parsed(url_or_path)
+        if is_sqlite(url) and not Path(str(url.database)).is_file():
+            return None
+        with explained(name_of(url)):
+            is_there = sa.inspect(connected(url)).has_table(_meta.name)
+        return cls(url_or_path) if is_there else None
+
     @property
     def name(self) -> str:
         """The file, or the URL without its secrets."""

@@ -17,6 +17,7 @@ from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.records import Record
 from byrote.references import is_reference, name_of, source_digest
+from byrote.training.cost import Work
 from byrote.training.key import SEMANTICS
 from byrote.training.outcome import TrainOutcome
 from byrote.training.replica_run import environment
@@ -134,6 +135,13 @@ class Calculation(Record, ABC):
     def tried(self) -> Sequence[TrainSpec]:
         """Runs like those that it asks for, of whose models it is found out beforehand whether they can be trained."""
         return self.reads
+
+    def work(self, data: Dataset) -> Work | None:  # noqa: ARG002
+        """About what it takes, runs that it asks for included but not those that it `reads`; None if nobody knows.
+
+        It is told before time is spent, and decides nothing.
+        """
+        return None
 
     def key(self, data: Dataset) -> str:
         """SHA-256 over name and version, the fields, the data's arrays, the user's source, and where runs are read the

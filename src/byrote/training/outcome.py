@@ -192,3 +192,5 @@ class Progress:
     """[R]"""
     examples_per_second: float
     """Over all replicas, since the group started."""
+    time_left: str = ""
+    """Of the whole plan, in words, where `run` knows it."""

@@ -12,6 +12,7 @@ from byrote.theory.measures.catalog import MEASURES
 from byrote.theory.measures.measure import VERSION, MeasureFunction, why_not
 from byrote.theory.measures.pac_bayes import NUM_DRAWS, NUM_STEPS, pac_bayes_bound
 from byrote.theory.measures.trained import trained_network, training_set
+from byrote.training.cost import Work, step_work
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Count, TrainSpec
 
@@ -33,6 +34,12 @@ class NetworkMeasures(Calculation):
     @property
     def reads(self) -> tuple[TrainSpec]:
         return (self.spec,)
+
+    def work(self, data: Dataset) -> Work:
+        """Mostly the PAC-Bayes posterior, by steps on batches, and draws of it; sharpness and curvature take some more
+        passes over all examples."""
+        one = step_work(self.spec, data, float(self.spec.batch_size))
+        return one.times(1.5 * self.pac_bayes_steps + self.pac_bayes_draws / 2 + 100)
 
     def compute(self, data: Dataset, context: Context) -> Result:
         """values: of the run, n_train, num_classes, train_accuracy, test_accuracy, generalization_gap, fitted,

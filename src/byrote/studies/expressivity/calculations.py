@@ -4,6 +4,8 @@ lends itself to manipulation."""
 from __future__ import annotations
 
 import math
+from functools import reduce
+from operator import add
 from typing import ClassVar
 
 import numpy as np
@@ -22,6 +24,7 @@ from byrote.studies.random_labels import RandomLabelSearch
 from byrote.theory.calculation import Calculation, Context, Result
 from byrote.theory.measures.trained import trained_network
 from byrote.theory.memorizers.override import override
+from byrote.training.cost import Work, work_of
 from byrote.training.key import network_input_shape
 from byrote.training.outcome import TrainOutcome
 from byrote.training.precision import weights_dtype
@@ -51,6 +54,11 @@ class FittingWidth(RandomLabelSearch):
     @property
     def label(self) -> str:
         return f"{self.model}, n = {self.n_train:,}, seed {self.seed}"
+
+    def work(self, data: Dataset) -> Work:
+        """Where the first size, one half as large and one twice as large are tried, with three between."""
+        places = [_FIRST + place for place in (-STEPS_AN_OCTAVE, -2, -1, 0, 1, STEPS_AN_OCTAVE)]
+        return reduce(add, (work_of([self.spec(model=self._model(place, data))], data) for place in places))
 
     def compute(self, data: Dataset, context: Context) -> Result:
         """values: d (of what the network sees); of the smallest size that fits fitting_model, parameters,
@@ -130,6 +138,9 @@ class Manipulation(Calculation):
     @property
     def reads(self) -> tuple[TrainSpec]:
         return (self.spec,)
+
+    def work(self, data: Dataset) -> Work:  # noqa: ARG002
+        return Work(calls=5e3 * (1 + self.num_chosen))
 
     def compute(self, data: Dataset, context: Context) -> Result:
         """values: parameters (of the network), weights_added, num_as_wanted of the chosen, num_others (further test

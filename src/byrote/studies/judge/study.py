@@ -21,7 +21,9 @@ import math
 import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from numbers import Real
+from operator import add
 from typing import Any, ClassVar
 
 import numpy as np
@@ -42,6 +44,7 @@ from byrote.theory.calculation import Calculation, Context, Result, Value
 from byrote.theory.measures.catalog import MEASURES
 from byrote.theory.measures.measure import VERSION, Measure, TrainingSet, why_not
 from byrote.theory.measures.trained import trained_network, training_set
+from byrote.training.cost import Work, step_work
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec
 
@@ -124,6 +127,13 @@ class MeasureOfNetworks(Calculation):
     @property
     def reads(self) -> tuple[TrainSpec, ...]:
         return self._specs
+
+    def work(self, data: Dataset) -> Work | None:
+        """Of those in the box, a few passes over all examples of each network."""
+        if is_reference(self.measure):
+            return None
+        each = [step_work(spec, data, float(spec.n_train or len(data.train))) for spec in self._specs]
+        return reduce(add, (one.times(2.0) for one in each), Work(calls=1e3 * len(each)))
 
     def compute(self, data: Dataset, context: Context) -> Result:
         measure = find_measure(self.measure)

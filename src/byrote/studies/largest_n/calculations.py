@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import ClassVar
 
 import numpy as np
@@ -17,9 +19,10 @@ from byrote.studies.random_label_runs import failed_checks, with_steps_of
 from byrote.studies.random_labels import RandomLabelSearch
 from byrote.theory.calculation import Context, Result
 from byrote.theory.complexity.bits import memorised_bits
+from byrote.training.cost import Work, work_of
 from byrote.training.course import FIT
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import Count
+from byrote.training.spec import Count, TrainSpec
 
 STEPS_AN_OCTAVE = 4
 """The grid of n: neighbours differ by a fifth, 2^(1/4)."""
@@ -41,6 +44,12 @@ class LargestN(RandomLabelSearch):
     @property
     def label(self) -> str:
         return f"{self.model}, up to n = {self.n_train:,}, seed {self.seed}"
+
+    def work(self, data: Dataset) -> Work:
+        """Where all n that double and three between are tried, and none is fitted before the end."""
+        grid = geometric_grid(data.num_classes, self.n_train)
+        tried = [*grid[::-STEPS_AN_OCTAVE], *grid[-3:]]
+        return reduce(add, (work_of(self._specs(n), data) for n in tried))
 
     def compute(self, data: Dataset, context: Context) -> Result:
         """values: largest_n (NaN if not even the smallest n is fitted), and of the smallest n found too large (NaN if
@@ -104,11 +113,13 @@ class LargestN(RandomLabelSearch):
         )
 
     def _probe(self, data: Dataset, n: int, context: Context) -> Probe:
+        return Probe(n, tuple(context.runs(self._specs(n), data, stage=f"n = {n:,}")))
+
+    def _specs(self, n: int) -> list[TrainSpec]:
         recipe = with_steps_of(self.recipe, n, self.n_train)
         first = self.spec(n_train=n, epochs=recipe.epochs)
         draws = range(self.seed * self.draws, (self.seed + 1) * self.draws)
-        specs = [first.model_copy(update={"seed": draw}) for draw in draws]
-        return Probe(n, tuple(context.runs(specs, data, stage=f"n = {n:,}")))
+        return [first.model_copy(update={"seed": draw}) for draw in draws]
 
 
 @dataclass(frozen=True, eq=False)

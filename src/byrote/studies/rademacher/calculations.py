@@ -20,6 +20,7 @@ from byrote.data.dataset import Dataset, Split
 from byrote.studies.random_label_runs import best_accuracy, coin_flips, failed_checks, num_interrupted
 from byrote.studies.random_labels import RandomLabelSearch
 from byrote.theory.calculation import Context, Result
+from byrote.training.cost import Work, work_of
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Count, Seed
 
@@ -48,6 +49,12 @@ class Shattering(RandomLabelSearch):
     @property
     def _numbers(self) -> range:
         return range(self.first, min(self.first + BLOCK, 2**self.n_train))
+
+    def work(self, data: Dataset) -> Work:
+        first = self.spec()
+        return work_of([first.model_copy(update={"seed": number}) for number in self._numbers], data).times(
+            float(self.tries)
+        )
 
     def compute(self, data: Dataset, context: Context) -> Result:
         """values: num_labelings, num_fitted (all labels right), complexity (the mean of twice the accuracy minus 1),

@@ -33,6 +33,7 @@ from byrote.studies.random_label_runs import failed_checks
 from byrote.theory.calculation import Calculation, Context, Result, Value
 from byrote.theory.measures.trained import trained_network
 from byrote.training.conditions import SplitTensors, make_conditions
+from byrote.training.cost import Work, step_work
 from byrote.training.outcome import TrainOutcome
 from byrote.training.precision import weights_dtype
 from byrote.training.spec import Count, Recipe, Seed, TrainSpec
@@ -120,6 +121,11 @@ class ReplacementStability(Calculation):
     @property
     def reads(self) -> Sequence[TrainSpec]:
         return [spec for stack in self.stacks for spec in stack]
+
+    def work(self, data: Dataset) -> Work:
+        """What all of its networks make of all points."""
+        points = self.n_train + self.num_held_out + len(data.test)
+        return step_work(self.reference, data, points / 3).times(float(self.replacements))
 
     def compute(self, data: Dataset, context: Context) -> Result:
         """values: of all runs num_runs, num_fitted, num_diverged, failed_checks, replicas and num_steps; of the one in

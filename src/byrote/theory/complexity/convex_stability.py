@@ -18,6 +18,7 @@ Source     Hardt, Recht & Singer, Train faster, generalize better (ICML 2016), t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -33,6 +34,7 @@ from byrote.randomness import permutation, stream
 from byrote.theory.calculation import Calculation, Context, Result
 from byrote.theory.kernels.kernel import Linear
 from byrote.theory.kernels.ridge import KernelRidge, largest_ridge_error, ridge_stability
+from byrote.training.cost import Work
 from byrote.training.spec import Count, Positive, Seed
 
 LIPSCHITZ = 1.0
@@ -58,6 +60,10 @@ class RidgeStability(Calculation):
     @property
     def label(self) -> str:
         return f"ridge regression, strength {self.strength:g}"
+
+    def work(self, data: Dataset) -> Work:
+        n, num_points = self.n_train, 2 * self.n_train + len(data.test)
+        return Work(calls=1e4, products=8.0 * n * n * num_points, values=4.0 * n * num_points)
 
     def compute(self, data: Dataset, context: Context) -> Result:  # noqa: ARG002
         """values: num_trained; removal and replacement, the largest change of a squared error at any training, new or
@@ -112,6 +118,11 @@ class SgdStability(Calculation):
     @property
     def label(self) -> str:
         return f"logistic regression by SGD, steps of {self.step_size:g}"
+
+    def work(self, data: Dataset) -> Work:
+        num_steps = self.replacements * self.n_train
+        each = 2 * self.draws * math.prod(data.input_shape)
+        return Work(calls=2.0 * num_steps, products=4.0 * each * num_steps, values=2.0 * each * num_steps)
 
     def compute(self, data: Dataset, context: Context) -> Result:
         """values: num_trained, and as many steps; replacement, the largest change of the loss in the mean over draws,

@@ -20,6 +20,7 @@ from byrote.data.subsets import subset
 from byrote.randomness import stream
 from byrote.theory.calculation import Calculation, Context, Result
 from byrote.theory.complexity.rademacher import HypothesisClass, massart_bound, rademacher_complexity
+from byrote.training.cost import Work
 from byrote.training.spec import Count, Seed
 
 
@@ -88,6 +89,9 @@ class StumpComplexity(Calculation):
     @property
     def label(self) -> str:
         return f"decision stumps, n = {self.n_train:,}"
+
+    def work(self, data: Dataset) -> Work:  # noqa: ARG002
+        return Work(calls=1e5)
 
     def compute(self, data: Dataset, context: Context) -> Result:
         """values: complexity, low, high, upper_bound (Massart's), num_draws, is_exact."""

@@ -34,6 +34,7 @@ from byrote.theory.kernels.interpolants import (
 )
 from byrote.theory.kernels.kernel import Gaussian, gram
 from byrote.theory.kernels.validation_ladder import Trial, climb_widths
+from byrote.training.cost import Work
 
 WIDTHS = (0.125, 0.25, 0.5)
 """Of the median distance. The wider the kernel, the worse its condition and the longer the descent."""
@@ -60,6 +61,11 @@ class ImplicitBias(Calculation):
     @property
     def label(self) -> str:
         return f"descent and other interpolants, n = {self.n_train:,}"
+
+    def work(self, data: Dataset) -> Work:  # noqa: ARG002
+        num_centers = 2 * self.n_train
+        each = 4.0 * 10 * num_centers * (self.n_train + 2 * _BATCH)
+        return Work(calls=3 * 6.0 * self.num_steps, products=each * self.num_steps)
 
     def compute(self, data: Dataset, context: Context) -> Result:
         """values: num_centers, n_test, num_classes, width, relative_width, hessian_difference (see below), and for X in

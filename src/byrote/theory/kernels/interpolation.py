@@ -31,6 +31,7 @@ from byrote.theory.kernels.feature_maps import Features, mapped_inputs, scaled_i
 from byrote.theory.kernels.machines import ConvolutionMachine, GaussianMachine, KernelMachine
 from byrote.theory.kernels.random_convolutions import RandomConvFeatures, num_patches
 from byrote.theory.kernels.validation_ladder import Ladder, Trial, climb, climb_widths
+from byrote.training.cost import Work
 
 NUM_FILTERS = 32_000
 WIDTHS = tuple(2 ** (exponent / 2) for exponent in range(-5, 1))
@@ -38,6 +39,8 @@ WIDTHS = tuple(2 ** (exponent / 2) for exponent in range(-5, 1))
 RIDGES = tuple(10.0**exponent for exponent in range(-6, 1))
 """In units of the kernel matrix's mean diagonal."""
 _BLOCK = 512
+_VALUES_A_PATCH = 36
+"""Of each channel: patches of six by six, one at about each pixel."""
 
 
 class KernelInterpolation(Calculation):
@@ -61,6 +64,17 @@ class KernelInterpolation(Calculation):
     @property
     def label(self) -> str:
         return f"{self.features.replace('-', ' ')}, n = {self.n_train:,}"
+
+    def work(self, data: Dataset) -> Work:
+        """The kernel matrix, the values at test inputs, and a factorisation of each that is tried on up to 10,000
+        examples and of each that is taken."""
+        n, d, tried = min(self.n_train, len(data.train)), math.prod(data.input_shape), min(self.n_train, 10_000)
+        inputs = 2.0 * n * (n + len(data.test)) * d
+        if self.features == "random-convolutions":
+            inputs = 2.0 * (n + len(data.test)) * self.num_filters * d * _VALUES_A_PATCH
+        number = len(WIDTHS) * (self.features != "random-convolutions") + len(RIDGES) * self.with_ridge
+        solved = (1 + self.with_ridge) * n**3 / 3 + number * tried**3 / 3
+        return Work(calls=2e4, products=inputs + solved, values=4.0 * n * n)
 
     def compute(self, data: Dataset, context: Context) -> Result:
         """values: num_features, num_distinct (inputs), n_test, num_classes, n_validation, scale (mean diagonal of the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import ClassVar, Literal
 
@@ -17,6 +18,7 @@ from byrote.theory.calculation import Calculation, Context, OnStage, Result, Val
 from byrote.theory.memorizers.hyperplane_memorizer import hyperplane_memorizer
 from byrote.theory.memorizers.labelled_points import randomly_labelled
 from byrote.theory.memorizers.memorizer import deep_memorizer, memorizer
+from byrote.training.cost import Work
 from byrote.training.spec import Count, Seed
 
 ConstructionName = Literal["two-layer", "deep", "hyperplanes"]
@@ -46,6 +48,12 @@ class BuiltNetwork(Calculation):
     @property
     def label(self) -> str:
         return f"{self.construction}, n = {self.n_train:,}, seed {self.seed}"
+
+    def work(self, data: Dataset) -> Work:
+        """Its forward pass over all points, through about as many units; and systems of equations, one a slab."""
+        n, d = min(self.n_train, len(data.train)), math.prod(data.input_shape)
+        solved = n * min(n, d) ** 2 if self.construction == "hyperplanes" else 0
+        return Work(calls=1e4, products=8.0 * n * n + 2.0 * solved, values=2.0 * n * (n + d))
 
     def compute(self, data: Dataset, context: Context) -> Result:
         """values: n (distinct points), d, num_classes, num_weights (free ones), num_connections (the weights of the

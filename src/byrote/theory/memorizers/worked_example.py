@@ -12,6 +12,7 @@ from byrote.data.dataset import Dataset
 from byrote.theory.calculation import Calculation, Context, Result
 from byrote.theory.memorizers.labelled_points import randomly_labelled
 from byrote.theory.memorizers.memorizer import memorizer
+from byrote.training.cost import Work
 from byrote.training.spec import Count, Seed
 
 _GRID = 401
@@ -32,6 +33,9 @@ class WorkedExample(Calculation):
     @property
     def label(self) -> str:
         return f"worked example, n = {self.num_points}, seed {self.seed}"
+
+    def work(self, data: Dataset) -> Work:  # noqa: ARG002
+        return Work(calls=1e4)
 
     def compute(self, data: Dataset, context: Context) -> Result:  # noqa: ARG002
         """values: n, d, num_weights, largest_error, solution_difference (between the weights by forward substitution in
