@@ -19,7 +19,7 @@ from byrote.charts.figure import (
     steps_x,
     with_dashes,
 )
-from byrote.charts.marks import tip
+from byrote.charts.marks import bands, tip
 from byrote.evidence.early_stopping import MOMENTS, evaluations
 from byrote.training.outcome import TrainOutcome
 
@@ -50,12 +50,12 @@ def early_stopping_figure(outcomes: Sequence[TrainOutcome], conditions: list[str
     }
     seeds = seed_sentence(data)
     if max(conditions.count(condition) for condition in conditions) > MOST_LINES:
-        bands = accuracy_bands(curves, "condition")
+        data = accuracy_bands(curves, "condition")
         return Figure(
             **about,
             caption=f"{BANDS_IN_WORDS} {evaluated(outcomes)} {seeds}",
-            data=bands,
-            chart=_band_chart(bands),
+            data=data,
+            chart=_band_chart(data),
             log_steps=True,
         )
     validated = bool(data["validation_accuracy"].notna().any())
@@ -98,13 +98,13 @@ def early_stopping_figure(outcomes: Sequence[TrainOutcome], conditions: list[str
     )
 
 
-def _band_chart(bands: pd.DataFrame) -> alt.LayerChart:
-    names = list(bands["condition"].unique())
+def _band_chart(data: pd.DataFrame) -> alt.LayerChart:
+    names = list(data["condition"].unique())
     encodings = with_dashes("condition", names, names)
     base = alt.Chart().encode(x=steps_x(), color=encodings["color"])
-    area = base.mark_area(opacity=0.18).encode(y=_accuracy("low"), y2="high:Q")
-    line = base.mark_line().encode(y=_accuracy("test_accuracy"), strokeDash=encodings["strokeDash"])
-    return layered(area, line, data=bands, height=280)
+    accuracy = _accuracy("test_accuracy")
+    line = base.mark_line().encode(y=accuracy, strokeDash=encodings["strokeDash"])
+    return layered(*bands(base, accuracy, data), line, data=data, height=280)
 
 
 def _accuracy(field: str) -> alt.Y:

@@ -5,7 +5,7 @@ An estimate is a row of the chart's data with its value and, where it has an int
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -31,10 +31,21 @@ def dotted(**place: Any) -> alt.Chart:
 
 def bars(base: alt.Chart, value: alt.X | alt.Y, data: pd.DataFrame, **looks: Any) -> list[alt.Chart]:
     """The intervals of estimates along the channel of `value`, cut where the axis ends; no layer where none has one."""
+    return _from_low_to_high(base.mark_rule(strokeWidth=1.5, clip=True), value, data, looks)
+
+
+def bands(base: alt.Chart, value: alt.X | alt.Y, data: pd.DataFrame, **looks: Any) -> list[alt.Chart]:
+    """The same for estimates that a line joins."""
+    return _from_low_to_high(base.mark_area(opacity=0.18, clip=True), value, data, looks)
+
+
+def _from_low_to_high(
+    marks: alt.Chart, value: alt.X | alt.Y, data: pd.DataFrame, looks: Mapping[str, Any]
+) -> list[alt.Chart]:
     if not data["low"].notna().any():
         return []
     channel = _channel(value)
-    return [base.mark_rule(strokeWidth=1.5, clip=True).encode(**{channel: "low:Q", f"{channel}2": "high:Q"}, **looks)]
+    return [marks.encode(**{channel: "low:Q", f"{channel}2": "high:Q"}, **looks)]
 
 
 def points(

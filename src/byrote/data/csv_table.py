@@ -212,18 +212,8 @@ def _table(path: Path, text: str, layout: _Layout, label: str | None) -> pd.Data
     label_at = layout.names.index(_label(path, layout, label))
     missing: dict[Any, Any] = {number: _MISSING for number in range(len(layout.names)) if number != label_at}
     try:
-        table = pd.read_csv(
-            io.StringIO(text[_start(text) :]),
-            sep=r"\s+" if layout.separator == " " else layout.separator,
-            header=0,
-            names=range(len(layout.names)),
-            # Labels are text, whatever it says: a class may be called "NA".
-            dtype={label_at: str},
-            keep_default_na=False,
-            na_values=missing,
-            skipinitialspace=True,
-            low_memory=False,
-        )
+        # Labels are text, whatever it says: a class may be called "NA".
+        table = _parsed(text, layout, dtype={label_at: str}, na_values=missing, low_memory=False)
     except (ValueError, OSError) as error:
         told = str(error).strip().removeprefix("Error tokenizing data. C error: ")
         raise UserError(
@@ -243,20 +233,23 @@ def _table(path: Path, text: str, layout: _Layout, label: str | None) -> pd.Data
 
 def _raw(text: str, layout: _Layout, column: str) -> pd.Series:
     """A column as it is written."""
+    number = layout.names.index(column)
+    return _parsed(text, layout, usecols=[number], dtype=str)[number]
+
+
+def _parsed(text: str, layout: _Layout, **options: Any) -> pd.DataFrame:
+    """The rows, with columns by their numbers."""
     import pandas as pd
 
-    number = layout.names.index(column)
-    table = pd.read_csv(
+    return pd.read_csv(
         io.StringIO(text[_start(text) :]),
         sep=r"\s+" if layout.separator == " " else layout.separator,
         header=0,
         names=range(len(layout.names)),
-        usecols=[number],
-        dtype=str,
         keep_default_na=False,
         skipinitialspace=True,
+        **options,
     )
-    return table[number]
 
 
 def _splits(path: Path, table: pd.DataFrame) -> tuple[list[np.ndarray], list[str]]:

@@ -22,6 +22,7 @@ from byrote.charts.figure import (
     steps_x,
     with_dashes,
 )
+from byrote.charts.marks import bands
 from byrote.charts.sections import Cell, PageTable, Presentation, Section, drawn
 from byrote.charts.theme import DASHES
 from byrote.data.corruptions.record import corruption_words
@@ -209,11 +210,9 @@ def _accuracy_chart(data: pd.DataFrame, color: alt.Color, dash: alt.StrokeDash) 
     base = alt.Chart().encode(x=steps_x(), color=color)
     scale = alt.Scale(domain=[0, 1])  # the interval of few seeds may reach beyond
     y = alt.Y("accuracy:Q", title="accuracy", axis=alt.Axis(format=".0%"), scale=scale)
-    layers = [base.mark_line().encode(y=y, strokeDash=dash)]
-    if data["low"].notna().any():
-        band = base.mark_area(opacity=0.18, clip=True).encode(y=alt.Y("low:Q", title="accuracy"), y2="high:Q")
-        layers.append(band.transform_filter(f"datum.mode !== '{_MODES[1]}'"))
-    return layered(*layers, data=data, height=240)
+    line = base.mark_line().encode(y=y, strokeDash=dash)
+    evaluated = base.transform_filter(f"datum.mode !== '{_MODES[1]}'")
+    return layered(line, *bands(evaluated, y, data), data=data, height=240)
 
 
 def _mode_dash() -> alt.StrokeDash:

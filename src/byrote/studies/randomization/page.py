@@ -25,7 +25,7 @@ from byrote.charts.figure import (
     steps_x,
     with_dashes,
 )
-from byrote.charts.marks import points, tip
+from byrote.charts.marks import bands, points, tip
 from byrote.charts.sections import Cell, PageTable, Presentation, Section, drawn
 from byrote.data.corruptions.record import corruption_words
 from byrote.data.dataset import Dataset
@@ -198,9 +198,8 @@ def early_figures(outcomes: Sequence[TrainOutcome]) -> list[Figure]:
             color=alt.Color("label_rate:Q", title="labels redrawn", scale=alt.Scale(domain=[0, 1]), legend=legend),
             detail="label_rate:Q",
         )
-        layers = [base.mark_line().encode(y=alt.Y(f"{measure}:Q", title=None))]
-        if data["low"].notna().any():
-            layers.insert(0, base.mark_area(opacity=0.18).encode(y=alt.Y("low:Q", title=None), y2="high:Q"))
+        y = alt.Y(f"{measure}:Q", title=None)
+        layers = [*bands(base, y, data), base.mark_line().encode(y=y)]
         caption = "Between the gradients of successive batches. " if measure == "gradient_cosine" else ""
         figures.append(
             Figure(

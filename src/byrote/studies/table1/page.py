@@ -22,7 +22,7 @@ from byrote.charts.figure import (
     steps_x,
     with_dashes,
 )
-from byrote.charts.marks import bars, by_series, estimate_tips, points, tip
+from byrote.charts.marks import bands, bars, by_series, estimate_tips, points, tip
 from byrote.charts.sections import Cell, PageTable, Presentation, Section, drawn
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
@@ -251,7 +251,7 @@ def curves_figure(outcomes: Sequence[TrainOutcome]) -> Figure | None:
     test = base.mark_line(strokeWidth=2.6).encode(
         y=_accuracy("test_accuracy"), opacity=alt.condition(picked, alt.value(0.95), alt.value(0.08))
     )
-    band = base.mark_area(opacity=0.18).encode(y=_accuracy("low"), y2="high:Q")
+    band = bands(base, _accuracy("test_accuracy"), data) if many else []
     first = outcomes[0]
     return Figure(
         name=f"table-1-{slug(first.spec.model)}",
@@ -260,7 +260,7 @@ def curves_figure(outcomes: Sequence[TrainOutcome]) -> Figure | None:
         caption="Thin: train accuracy, on the labels trained on. Thick: test accuracy. Evaluated after "
         f"{len(curves[0])} of {first.epochs_run:,} epochs. {BANDS_IN_WORDS + ' ' if many else ''}{seeds}",
         data=data,
-        chart=layered(*([band] if many else []), train, test.add_params(picked), data=data, height=260),
+        chart=layered(*band, train, test.add_params(picked), data=data, height=260),
         log_steps=True,
     )
 

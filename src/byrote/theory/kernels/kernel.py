@@ -59,35 +59,33 @@ class Linear(Kernel):
 
 
 @dataclass(frozen=True)
-class Gaussian(Kernel):
-    """exp(-|x - y|^2 / (2 width^2))"""
+class Radial(Kernel):
+    """A function of the distance in units of a width, 1 at 0. Abstract."""
 
     width: float
 
     def __post_init__(self) -> None:
-        _require_positive_width(self.width)
-
-    def __call__(self, x: Float[Tensor, "M D"], y: Float[Tensor, "N D"]) -> Float[Tensor, "M N"]:
-        return squared_distances(x, y).mul_(-0.5 / self.width**2).exp_()
+        if not 0 < self.width < math.inf:
+            raise UserError(f"got a kernel of width {self.width:g}, expected a positive number")
 
     def diagonal(self, x: Float[Tensor, "M D"]) -> Float[Tensor, " M"]:
         return x.new_ones(len(x))
 
 
 @dataclass(frozen=True)
-class Laplacian(Kernel):
+class Gaussian(Radial):
+    """exp(-|x - y|^2 / (2 width^2))"""
+
+    def __call__(self, x: Float[Tensor, "M D"], y: Float[Tensor, "N D"]) -> Float[Tensor, "M N"]:
+        return squared_distances(x, y).mul_(-0.5 / self.width**2).exp_()
+
+
+@dataclass(frozen=True)
+class Laplacian(Radial):
     """exp(-|x - y| / width), with the Euclidean distance"""
-
-    width: float
-
-    def __post_init__(self) -> None:
-        _require_positive_width(self.width)
 
     def __call__(self, x: Float[Tensor, "M D"], y: Float[Tensor, "N D"]) -> Float[Tensor, "M N"]:
         return squared_distances(x, y).sqrt_().mul_(-1 / self.width).exp_()
-
-    def diagonal(self, x: Float[Tensor, "M D"]) -> Float[Tensor, " M"]:
-        return x.new_ones(len(x))
 
 
 @dataclass(frozen=True)
@@ -254,8 +252,3 @@ def _squares(x: Tensor) -> Tensor:
 
 def _or_one(norms: Tensor) -> Tensor:
     return torch.where(norms > 0, norms, 1)
-
-
-def _require_positive_width(width: float) -> None:
-    if not 0 < width < math.inf:
-        raise UserError(f"got a kernel of width {width:g}, expected a positive number")
