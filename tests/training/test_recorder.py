@@ -28,13 +28,14 @@ def test_rows_belong_to_runs() -> None:
 
 
 def test_norms_and_cosines_are_over_all_weights_of_a_replica() -> None:
-    parameters = {"a": torch.zeros(2, 3), "b": torch.zeros(2, 1, 2), "unused": torch.zeros(2, 4)}
+    parameters = {"a": torch.zeros(2, 3), "b": torch.zeros(2, 1, 2)}
     probe = StepProbe(parameters)
     gradients = [torch.tensor([[3.0, 0, 4, 0, 0], [1, 1, 1, 1, 1]]), torch.tensor([[0.0, 5, 0, 0, 0], [2, 2, 2, 2, 2]])]
     figures = []
     for gradient in gradients:
-        parameters["a"].grad, parameters["b"].grad = gradient[:, :3], gradient[:, 3:].unflatten(1, (1, 2))
-        figures.append(probe.before_step(parameters, measure=True, remember=True))
+        parts = [gradient[:, :3], gradient[:, 3:].unflatten(1, (1, 2))]
+        probe.before_step(parameters)
+        figures.append(probe.in_step(parts, measure=True, remember=True))
         parameters["a"].data += 1
         figures[-1] |= probe.after_step(parameters)
     assert "gradient_cosine" not in figures[0]

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from functools import partial
 
 import numpy as np
 import torch
@@ -18,22 +18,24 @@ from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.models.number_types import input_type
 from byrote.training.batches import batches
+from byrote.training.compiled import CompiledStep
 from byrote.training.conditions import SplitTensors, labels_digest, make_conditions
 from byrote.training.course import Course
 from byrote.training.epochs import batch_bounds, most_steps
-from byrote.training.evaluation import Evaluation, evaluate, loss_per_replica, to_numpy
+from byrote.training.evaluation import Evaluation, evaluate, to_numpy
 from byrote.training.evaluation_schedule import EvaluationSchedule, sample_strides
 from byrote.training.group_state import GroupSetup, GroupState, Position, Splits
 from byrote.training.key import network_input_shape
 from byrote.training.learning_rate_schedule import learning_rate_factors
 from byrote.training.optimizers import ReplicaOptimizer, is_elementwise
 from byrote.training.outcome import Progress, StopReason, TrainOutcome
-from byrote.training.planner import is_convolutional, resolve_device
-from byrote.training.precision import make_numerics, weights_dtype, widened
+from byrote.training.planner import Compile, is_convolutional, pays_to_compile, resolve_device
+from byrote.training.precision import make_numerics, weights_dtype
 from byrote.training.recorder import Recorder, StepProbe, is_early_row
 from byrote.training.replica_run import Origin, ReplicaRun, build_network, environment
 from byrote.training.replicas import Replicas
 from byrote.training.spec import FIELDS_OF_REPLICAS, TrainSpec
+from byrote.training.step import Step, take_step
 from byrote.training.streams import Streams
 from byrote.training.tally import EpochTally
 from byrote.training.trial import goes_with_channels_last, trial_inputs, verify, why_not_stackable
@@ -46,6 +48,7 @@ def train(
     data: Dataset,
     *,
     device: str = "auto",
+    compile: Compile = "auto",  # noqa: A002
     keep_weights: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
     on_log: Callable[[str], None] | None = None,
@@ -63,6 +66,7 @@ def train(
 
     Args:
         device: auto, cpu, cuda, cuda:N or mps.
+        compile: whether steps are compiled: on, off, or auto, where the work is estimated to pay for it.
         keep_weights: whether outcomes have `initial_state` and `final_state`.
         on_progress: called at the end of every epoch, and about twice a second within long ones.
         on_log: called with sentences that a user should know of.
@@ -87,10 +91,19 @@ def train(
         log(f"{specs[0].model}: trained one by one, since {refusal}")
         for spec in specs:
             yield from train(
-                (spec,), data, device=device, keep_weights=keep_weights, on_progress=on_progress, on_log=on_log
+                (spec,),
+                data,
+                device=device,
+                compile=compile,
+                keep_weights=keep_weights,
+                on_progress=on_progress,
+                on_log=on_log,
             )
         return
     setup, state = _start(networks, origins, data, device, keep_weights)
+    pays = partial(pays_to_compile, specs[0], networks[0], len(specs), setup.total_steps, device)
+    if compile == "on" or (compile == "auto" and pays()):
+        state = replace(state, take=CompiledStep(state.take, lambda reason: log(f"{specs[0].model}: {reason}")))
     yield from _outcomes(setup, state, on_progress or (lambda _: None))
 
 
@@ -168,6 +181,7 @@ def _start(
         active=tuple(range(len(specs))),
         replicas=replicas,
         optimizer=ReplicaOptimizer(specs, replicas.parameters),
+        take=partial(take_step, loss=recipe.loss, numerics=make_numerics(recipe.precision, device)),
         streams=streams,
         recorder=Recorder(len(specs)),
         probe=StepProbe(replicas.parameters),
@@ -216,21 +230,13 @@ def _train_epoch(setup: GroupSetup, state: GroupState, report: Callable[[Progres
     reported = time.perf_counter()
     for (first, last), factor, inputs in zip(bounds, factors, arriving, strict=True):
         labels = state.tally.labels[:, first:last]
-        step = _step(setup, state, inputs, labels, factor, is_last=last == bounds[-1][1])
+        step, figures = _step(setup, state, inputs, labels, factor, is_last=last == bounds[-1][1])
         state = replace(state, position=replace(state.position, step=state.position.step + 1))
-        _record_step(state, step, recipe.dense_steps)
+        _record_step(state, step, figures, recipe.dense_steps)
         if time.perf_counter() - reported > _SECONDS_BETWEEN_REPORTS:
             reported = time.perf_counter()
             report(_progress(setup, state, fraction=last / train.num_examples))
-    return _record_epoch(setup, state, step, factor)
-
-
-class _Step(NamedTuple):
-    losses: Float[Tensor, " R"]
-    """Means over the batch."""
-    predictions: Int64[Tensor, "R B"]
-    figures: dict[str, Float[Tensor, " R"]]
-    """Norms of gradients and updates, where they are recorded."""
+    return _record_epoch(setup, state, figures, factor)
 
 
 def _step(
@@ -241,36 +247,35 @@ def _step(
     factor: float,
     *,
     is_last: bool,
-) -> _Step:
-    """One optimiser step of all replicas, at `factor` times their learning rates. Changes weights in place."""
-    replicas, probe, dense_steps = state.replicas, state.probe, setup.recipe.dense_steps
-    number = state.position.step + 1
+) -> tuple[Step, dict[str, Float[Tensor, " R"]]]:
+    """One optimiser step of all replicas, at `factor` times their learning rates, in place; with it the norms of
+    gradients and updates, where they are recorded."""
+    probe, dense_steps, number = state.probe, setup.recipe.dense_steps, state.position.step + 1
     measure, remember = is_last or is_early_row(number, dense_steps), is_early_row(number + 1, dense_steps)
-    with setup.numerics():
-        logits = widened(replicas(inputs, training=True))
-    losses = loss_per_replica(logits, labels, setup.recipe.loss)
-    losses.sum().backward()
-    replicas.collect_gradients()
-    # Were each batch shared by several processes, they would average the gradients here.
     figures: dict[str, Tensor] = {}
-    if measure or remember:
-        figures = probe.before_step(replicas.parameters, measure=measure, remember=remember)
-    state.optimizer.step(factor)
-    replicas.clear_gradients()
+
+    def look(gradients: list[Tensor]) -> None:
+        figures.update(probe.in_step(gradients, measure=measure, remember=remember))
+
     if measure:
-        figures |= probe.after_step(replicas.parameters)
-    return _Step(losses.detach(), logits.argmax(-1), figures)
+        probe.before_step(state.replicas.parameters)
+    step = state.take(
+        state.replicas, state.optimizer, inputs, labels, factor, look=look if measure or remember else None
+    )
+    if measure:
+        figures |= probe.after_step(state.replicas.parameters)
+    return step, figures
 
 
-def _record_step(state: GroupState, step: _Step, dense_steps: int) -> None:
+def _record_step(state: GroupState, step: Step, figures: dict[str, Tensor], dense_steps: int) -> None:
     state.tally.add(step.losses, step.predictions)
     if is_early_row(state.position.step, dense_steps):
-        figures = {name: to_numpy(value) for name, value in step.figures.items()}
-        state.recorder.add_early(state.active, {"step": state.position.step, **state.tally.take_early(), **figures})
+        found = {name: to_numpy(value) for name, value in figures.items()}
+        state.recorder.add_early(state.active, {"step": state.position.step, **state.tally.take_early(), **found})
 
 
-def _record_epoch(setup: GroupSetup, state: GroupState, last: _Step, factor: float) -> GroupState:
-    """At the end of the epoch, whose last step was taken at `factor` times the learning rates."""
+def _record_epoch(setup: GroupSetup, state: GroupState, figures: dict[str, Tensor], factor: float) -> GroupState:
+    """At the end of the epoch, with the figures of its last step, taken at `factor` times the learning rates."""
     tally, position = state.tally, state.position
     for replica, number in enumerate(tally.first_non_finite()):
         if number is not None:
@@ -285,8 +290,8 @@ def _record_epoch(setup: GroupSetup, state: GroupState, last: _Step, factor: flo
             "train_loss": tally.mean_loss(),
             "running_accuracy": tally.accuracy(),
             "running_accuracy_true_labels": tally.accuracy_true_labels(),
-            "gradient_norm": to_numpy(last.figures["gradient_norm"]),
-            "update_norm": to_numpy(last.figures["update_norm"]),
+            "gradient_norm": to_numpy(figures["gradient_norm"]),
+            "update_norm": to_numpy(figures["update_norm"]),
             "distance_from_initialization": to_numpy(state.probe.distance(state.replicas.parameters)),
         },
     )
@@ -384,7 +389,7 @@ def _finish(setup: GroupSetup, state: GroupState, position: int, stop_reason: St
         seconds=time.perf_counter() - setup.started_seconds,
         curve=state.recorder.curve(index),
         early=state.recorder.early(index),
-        environment=environment(setup.device),
+        environment=environment(setup.device) | {"compiled": "yes" if state.is_compiled else "no"},
         final_state=state.replicas.state(position) if setup.keep_weights else None,
         **run.figures(state.courses[index], labels_at_end=labels_digest(state.splits.train, position)),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from byrote.data.augmentations import Augmentation
+from byrote.training.compiled import CompiledStep
 from byrote.training.conditions import SplitTensors
 from byrote.training.course import Course
 from byrote.training.evaluation_schedule import EvaluationSchedule
@@ -17,6 +18,7 @@ from byrote.training.recorder import Recorder, StepProbe
 from byrote.training.replica_run import ReplicaRun
 from byrote.training.replicas import Replicas
 from byrote.training.spec import TrainSpec
+from byrote.training.step import TakeStep
 from byrote.training.streams import Streams
 from byrote.training.tally import EpochTally
 
@@ -87,6 +89,8 @@ class GroupState:
     """Weights and buffers."""
     optimizer: ReplicaOptimizer
     """Its state of each weight."""
+    take: TakeStep
+    """How a step is taken: operation by operation, or by a compiled graph."""
     streams: Streams
     """What random numbers come from."""
     recorder: Recorder
@@ -101,6 +105,11 @@ class GroupState:
     """What is counted of the current epoch."""
     splits: Splits
     """Rebuilt from the specs, the data and `active`."""
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether the last step was taken by a compiled graph."""
+        return isinstance(self.take, CompiledStep) and self.take.is_compiled
 
     def course(self, position: int) -> Course:
         """That of the replica at this position of the axis R."""
@@ -118,6 +127,8 @@ class GroupState:
         self.replicas.keep(kept)
         self.optimizer.keep(kept, self.replicas.parameters)
         self.probe.keep(kept)
+        if isinstance(self.take, CompiledStep):
+            self.take.keep()
         return replace(
             self,
             active=tuple(self.active[position] for position in kept),

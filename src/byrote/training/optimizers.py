@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Sequence
+from copy import copy
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -98,20 +99,38 @@ class ReplicaOptimizer:
         """The optimiser of the slices."""
         return self._sliced.optimizer
 
-    def step(self, factor: float) -> None:
+    @property
+    def state(self) -> list[dict[str, Any]]:
+        """What the optimiser keeps of each slice of each parameter, slice by slice."""
+        optimizer = self._sliced.optimizer
+        return [optimizer.state.get(part, {}) for group in optimizer.param_groups for part in group["params"]]
+
+    @property
+    def is_one_slice(self) -> bool:
+        """Whether all replicas have the same hyper-parameters."""
+        return len(self._sliced.segments) == 1
+
+    def on(self, parameters: dict[str, Tensor], state: list[dict[str, Any]]) -> ReplicaOptimizer:
+        """The same steps of other parameters, in plain operations on tensors alone, with this `state`."""
+        other = copy(self)
+        other._sliced = _sliced(self._sliced.specs, parameters, self._alone, plain=True)
+        parts = [part for group in other.wrapped.param_groups for part in group["params"]]
+        other.wrapped.state.update(zip(parts, state, strict=True))
+        return other
+
+    def step(self, factor: float | Tensor) -> None:
         """One step on the gradients in place, at `factor` times each replica's learning rate; clears them."""
-        specs, parameters, segments, addresses_of_all, optimizer = self._sliced
-        for group, (first, last) in zip(optimizer.param_groups, segments, strict=True):
+        specs, parameters, segments, rows_of_all, addresses_of_all, optimizer = self._sliced
+        for group, (first, _), rows in zip(optimizer.param_groups, segments, rows_of_all, strict=True):
             group["lr"] = specs[first].learning_rate * factor
             for part, parameter in zip(group["params"], parameters.values(), strict=True):
-                part.grad = None if parameter.grad is None else _part(parameter.grad, first, last, self._alone)
+                part.grad = None if parameter.grad is None else parameter.grad[rows]
         optimizer.step()
-        for group, (first, last), addresses in zip(optimizer.param_groups, segments, addresses_of_all, strict=True):
+        for group, rows, addresses in zip(optimizer.param_groups, rows_of_all, addresses_of_all, strict=True):
             for part, parameter, address in zip(group["params"], parameters.values(), addresses, strict=True):
                 part.grad = None
-                if part.data_ptr() != address:  # after `part.data = ...`
-                    home = _part(parameter.data, first, last, self._alone)
-                    part.data = home.copy_(part.data)
+                if address is not None and part.data_ptr() != address:  # after `part.data = ...`
+                    part.data = parameter.data[rows].copy_(part.data)
 
     def keep(self, kept: Sequence[int], parameters: dict[str, Tensor]) -> None:
         """Goes on with the replicas `kept`, whose parameters are now `parameters`, and with their state."""
@@ -149,22 +168,23 @@ class _Sliced(NamedTuple):
     parameters: dict[str, Tensor]
     segments: list[tuple[int, int]]
     """The first and the last replica of each slice."""
-    addresses: list[list[int]]
-    """Where in memory each slice of each parameter lies."""
+    rows: list[int | slice]
+    """The same as an index: the one network, all that there are, or some."""
+    addresses: list[list[int | None]]
+    """Where in memory each slice of each parameter lies, if anywhere."""
     optimizer: torch.optim.Optimizer
 
 
-def _sliced(specs: Sequence[TrainSpec], parameters: dict[str, Tensor], alone: bool) -> _Sliced:
+def _sliced(specs: Sequence[TrainSpec], parameters: dict[str, Tensor], alone: bool, *, plain: bool = False) -> _Sliced:
     segments: list[tuple[int, int]] = []
     first = 0
     for _, run in groupby(specs, key=lambda spec: (spec.learning_rate, spec.weight_decay)):
         last = first + len(list(run))
         segments.append((first, last))
         first = last
-    parts = [
-        [_part(p.detach(), first, last, alone).requires_grad_(p.requires_grad) for p in parameters.values()]
-        for first, last in segments
-    ]
+    # A slice of all would be of so many replicas to whoever compiles this.
+    rows: list[int | slice] = [0] if alone else [slice(None)] if len(segments) == 1 else [slice(*s) for s in segments]
+    parts = [[p.detach()[each].requires_grad_(p.requires_grad) for p in parameters.values()] for each in rows]
     groups = [
         {
             "params": each,
@@ -174,11 +194,15 @@ def _sliced(specs: Sequence[TrainSpec], parameters: dict[str, Tensor], alone: bo
         }
         for each, (first, _) in zip(parts, segments, strict=True)
     ]
-    optimizer = _made(specs[0], groups, is_fusible=all(map(_fusible, parameters.values())))
-    return _Sliced(specs, parameters, segments, [[part.data_ptr() for part in each] for each in parts], optimizer)
+    is_fusible = not plain and all(map(_fusible, parameters.values()))
+    optimizer = _made(specs[0], groups, is_fusible=is_fusible, plain=plain)
+    addresses = [[None if plain else part.data_ptr() for part in each] for each in parts]
+    return _Sliced(specs, parameters, segments, rows, addresses, optimizer)
 
 
-def _made(spec: TrainSpec, groups: list[dict[str, Any]], *, is_fusible: bool) -> torch.optim.Optimizer:
+def _made(
+    spec: TrainSpec, groups: list[dict[str, Any]], *, is_fusible: bool, plain: bool = False
+) -> torch.optim.Optimizer:
     found = optimizer_class(spec.optimizer)
     options: dict[str, Any] = dict(spec.optimizer_options)
     taken = inspect.signature(found).parameters
@@ -195,6 +219,9 @@ def _made(spec: TrainSpec, groups: list[dict[str, Any]], *, is_fusible: bool) ->
     own_choice = options.keys() & {"fused", "foreach", "differentiable"}
     if is_torchs and found.__name__ in _FUSED and not own_choice and is_fusible:
         options["fused"] = True
+    if plain:
+        own_options = {"fused": False, "foreach": False, "capturable": True}
+        options |= {name: value for name, value in own_options.items() if name in taken}
     # Some take these without a default.
     required = {name for name in fields.keys() & taken.keys() if taken[name].default is inspect.Parameter.empty}
     try:
@@ -209,10 +236,6 @@ def _made(spec: TrainSpec, groups: list[dict[str, Any]], *, is_fusible: bool) ->
             f"got weight_decay={spec.weight_decay} for optimizer {spec.optimizer!r}, which has none; leave it at 0"
         )
     return optimizer
-
-
-def _part(tensor: Tensor, first: int, last: int, alone: bool) -> Tensor:
-    return tensor[0] if alone else tensor[first:last]
 
 
 def _fusible(parameter: Tensor) -> bool:

@@ -18,7 +18,7 @@ _KINDS = (random.Random, np.random.Generator, np.random.RandomState, torch.Gener
 def own_generators(networks: Iterable[nn.Module]) -> list[Any]:
     """Those in attributes of the networks' modules, and in global variables of the files that define their classes."""
     modules = list(chain.from_iterable(network.modules() for network in networks))
-    files = {id(names): names for module in modules if (names := _globals_of(module)) is not None}
+    files = {id(names): names for module in modules if (names := globals_of(module)) is not None}
     values = chain.from_iterable(part.values() for part in (*map(vars, modules), *files.values()))
     return list({id(value): value for value in list(values) if isinstance(value, _KINDS)}.values())
 
@@ -79,7 +79,8 @@ def _written(state: Any) -> Any:
     return [_written(value) for value in state] if isinstance(state, tuple) else state
 
 
-def _globals_of(module: nn.Module) -> dict[str, Any] | None:
+def globals_of(module: nn.Module) -> dict[str, Any] | None:
+    """The global variables of the file that defines the module's class; None of torch's own."""
     if type(module).__module__.startswith("torch."):
         return None
     return getattr(type(module).forward, "__globals__", None)

@@ -58,12 +58,14 @@ class StepProbe:
         self._before: list[Tensor] = []
         self._last_gradients: list[Tensor] | None = None
 
-    def before_step(self, parameters: dict[str, Tensor], *, measure: bool, remember: bool) -> dict[str, Tensor]:
+    def before_step(self, parameters: dict[str, Tensor]) -> None:
+        """Keeps the weights, for `after_step`."""
+        self._before = [parameter.detach().clone() for parameter in parameters.values()]
+
+    def in_step(self, gradients: list[Tensor], *, measure: bool, remember: bool) -> dict[str, Tensor]:
         """Figures of the gradients of this step; `remember` keeps them for the next step's cosine."""
-        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters.values()]
         figures: dict[str, Tensor] = {}
         if measure:
-            self._before = [parameter.detach().clone() for parameter in parameters.values()]
             norm = _inner(gradients, gradients).sqrt()
             figures["gradient_norm"] = norm
             if self._last_gradients is not None:
@@ -73,7 +75,7 @@ class StepProbe:
         return figures
 
     def after_step(self, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Figures of the change since `before_step`, which measured."""
+        """Figures of the change since `before_step`."""
         moved = [p.detach() - before for p, before in zip(parameters.values(), self._before, strict=True)]
         self._before = []
         return {"update_norm": _inner(moved, moved).sqrt()}

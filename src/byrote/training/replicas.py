@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from itertools import chain
 
 import torch
@@ -36,12 +37,29 @@ class Replicas:
         named = chain(self._network.named_parameters(), self._network.named_buffers())
         own_name = {id(tensor): name for name, tensor in named}
         self._saved = {name: own_name[id(tensor)] for name, tensor in _tensors_to_save(self._network).items()}
+        self._is_elsewhere = False
+
+    @property
+    def network(self) -> nn.Module:
+        """The module that computes: the first of the networks."""
+        return self._network
+
+    def on(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor]) -> Replicas:
+        """The same networks on other tensors, which their own stay out of."""
+        other = copy(self)
+        other.parameters, other.buffers, other._is_elsewhere = parameters, buffers, True
+        other._leaves = list(parameters.values())
+        return other
 
     def __call__(
         self, inputs: Shaped[Tensor, "R B ..."], *, training: bool, members: Sequence[int] | None = None
     ) -> Float[Tensor, "R B K"]:
         """Logits. With `members`, only those replicas run, on inputs `[len(members), B, ...]`."""
-        self._network.train(training)
+        if self._network.training != training:
+            self._network.train(training)
+        if self.alone and self._is_elsewhere:
+            own = ({name: tensor[0] for name, tensor in part.items()} for part in (self.parameters, self.buffers))
+            return _scores(functional_call(self._network, tuple(own), (inputs[0],)), training)[None]
         if self.alone:
             scores = _scores(self._network(inputs[0]), training)
             self._share_memory()
@@ -70,7 +88,7 @@ class Replicas:
 
     def collect_gradients(self) -> None:
         """After backward: lets `parameters[name].grad` be the gradient `[R, ...]`, also of a single network."""
-        if self.alone:
+        if self.alone and not self._is_elsewhere:
             for view, leaf in zip(self.parameters.values(), self._leaves, strict=True):
                 view.grad = None if leaf.grad is None else leaf.grad[None]
 

@@ -1,0 +1,317 @@
+"""The step of a group as one compiled graph: `take_step`, recorded once and made into machine code by torch's inductor.
+
+Nothing is written twice: what is recorded is what `take_step` does with the group's own networks and optimiser, down to
+torch's operations. The numbers of replicas and of a batch's examples stay open, so that one graph serves a group while
+replicas leave it. Inductor keeps what it has compiled on disk (in TORCHINDUCTOR_CACHE_DIR, or else in torch's folder
+among the temporary files).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+from typing import Any
+
+import torch
+from jaxtyping import Int64, Shaped
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from byrote.training.optimizers import ReplicaOptimizer
+from byrote.training.own_draws import draws_noted, globals_of
+from byrote.training.replicas import Replicas
+from byrote.training.step import Look, Step, TakeStep
+from byrote.training.trial import left_as_they_were
+
+
+class CannotCompile(Exception):
+    """The reason, as half a sentence."""
+
+
+class CompiledStep:
+    """Takes steps as `take` does: the first one so, and all others by a graph that is compiled before the second.
+
+    Where that cannot be, `take` goes on, and `log` is told why.
+    """
+
+    def __init__(self, take: TakeStep, log: Callable[[str], None]) -> None:
+        self._take = take
+        self._log = log
+        self._num_steps = 0
+        self._graph: Graph | None = None
+        self._tensors: list[Tensor] = []
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether the latest steps were taken by a compiled graph."""
+        return self._graph is not None
+
+    def __call__(
+        self,
+        replicas: Replicas,
+        optimizer: ReplicaOptimizer,
+        inputs: Shaped[Tensor, "R B ..."],
+        labels: Int64[Tensor, "R B"],
+        factor: float,
+        *,
+        look: Look | None = None,
+    ) -> Step:
+        self._num_steps += 1
+        if self._num_steps == 1:
+            # Optimisers make their state in their first step, and what networks keep elsewhere shows.
+            with _python_noted(replicas.network) as changes:
+                step = self._take(replicas, optimizer, inputs, labels, factor, look=look)
+            if not changes:
+                self._graph = self._compiled(replicas, optimizer, inputs, labels)
+            else:
+                self._log(f"not compiled, since {changes[0]}")
+            return step
+        if self._graph is not None and not self._graph.serves(labels):
+            self._graph = self._compiled(replicas, optimizer, inputs, labels)
+        if self._graph is None:
+            return self._take(replicas, optimizer, inputs, labels, factor, look=look)
+        if not self._tensors:
+            self._tensors = _tensors_of(replicas, optimizer)
+        with torch.no_grad():
+            losses, predictions, *gradients = self._graph.function(
+                *self._tensors, inputs, labels, torch.tensor(factor, dtype=torch.float64)
+            )
+        if look is not None:
+            look(gradients)
+        return Step(losses, predictions)
+
+    def keep(self) -> None:
+        """To be called when replicas have left: those of all others are other tensors now."""
+        self._tensors = []
+
+    def _compiled(
+        self,
+        replicas: Replicas,
+        optimizer: ReplicaOptimizer,
+        inputs: Shaped[Tensor, "R B ..."],
+        labels: Int64[Tensor, "R B"],
+    ) -> Graph | None:
+        try:
+            return compiled(self._take, replicas, optimizer, inputs, labels)
+        except CannotCompile as reason:
+            self._log(f"not compiled, since {reason}")
+            return None
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A compiled step."""
+
+    function: Callable[..., Any]
+    """Of the tensors of replicas and optimiser, inputs, labels and the factor of the learning rates: changes the former
+    in place; gives losses, predictions, and the gradient of each parameter."""
+    conditions: Callable[[int, int], bool]
+    """Whether it is right for so many replicas and examples."""
+
+    def serves(self, labels: Int64[Tensor, "R B"]) -> bool:
+        """Whether it is right for a batch like this."""
+        return self.conditions(*labels.shape)
+
+
+def compiled(
+    take: TakeStep,
+    replicas: Replicas,
+    optimizer: ReplicaOptimizer,
+    inputs: Shaped[Tensor, "R B ..."],
+    labels: Int64[Tensor, "R B"],
+) -> Graph:
+    """`take` for these replicas, or fewer of them, and any batch like this. All is left as it was.
+
+    Raises:
+        CannotCompile: why not.
+    """
+    from torch._inductor import standalone_compile
+    from torch._inductor.cpp_builder import get_cpp_compiler
+
+    if labels.device.type != "cpu":
+        raise CannotCompile(f"steps on {labels.device.type} are not")
+    if any(isinstance(value, int | float) for each in optimizer.state for value in each.values()):
+        raise CannotCompile("its optimiser counts in Python")
+    try:
+        get_cpp_compiler()
+    except Exception as error:
+        raise CannotCompile("there is no C++ compiler (g++, or what CXX names)") from error
+    with warnings.catch_warnings(), left_as_they_were([replicas.network]), torch.random.fork_rng([]):
+        warnings.simplefilter("ignore")
+        try:
+            graph, arguments, conditions = _recorded(take, replicas, optimizer, inputs, labels)
+            with torch.no_grad():
+                options = {"config_patches": {"fallback_random": True, "constant_and_index_propagation": False}}
+                return Graph(standalone_compile(graph, arguments, options=options), conditions)
+        except Exception as error:  # whatever torch makes of the network's own code
+            first = [line for line in str(error).splitlines() if line.strip()][:1]
+            raise CannotCompile(f"torch fails: {': '.join([type(error).__name__, *first])}") from error
+
+
+def _tensors_of(replicas: Replicas, optimizer: ReplicaOptimizer) -> list[Tensor]:
+    own = chain(replicas.parameters.values(), replicas.buffers.values())
+    kept = (value for each in optimizer.state for value in each.values() if isinstance(value, Tensor))
+    return [tensor.detach() for tensor in chain(own, kept)]
+
+
+def _recorded(
+    take: TakeStep,
+    replicas: Replicas,
+    optimizer: ReplicaOptimizer,
+    inputs: Shaped[Tensor, "R B ..."],
+    labels: Int64[Tensor, "R B"],
+) -> tuple[torch.fx.GraphModule, list[Tensor], Callable[[int, int], bool]]:
+    from torch._subclasses import FakeTensorMode
+    from torch.fx.experimental.proxy_tensor import make_fx
+    from torch.fx.experimental.symbolic_shapes import ShapeEnv
+
+    tensors = _tensors_of(replicas, optimizer)
+    num, batch = labels.shape
+    shapes = ShapeEnv()
+    fake_mode = FakeTensorMode(shape_env=shapes)
+    many = num if replicas.alone or not optimizer.is_one_slice else _open_size(shapes, "replicas", num)
+    examples = batch if batch == 1 else _open_size(shapes, "examples", batch)
+    with fake_mode:
+        arguments = [
+            _with_sizes(tensor, [many] if len(tensor.shape) and len(tensor) == num else []) for tensor in tensors
+        ]
+        arguments += [_with_sizes(tensor, [many, examples]) for tensor in (inputs, labels)]
+        arguments.append(torch.empty((), dtype=torch.float64))
+    parameters, buffers, kept = list(replicas.parameters), list(replicas.buffers), optimizer.state
+    trained = [parameter.requires_grad for parameter in replicas.parameters.values()]
+
+    def step(*found: Tensor) -> list[Tensor]:
+        given = iter(found)
+        leaves = {
+            name: next(given).detach().requires_grad_(is_trained)
+            for name, is_trained in zip(parameters, trained, strict=True)
+        }
+        own = {name: next(given) for name in buffers}
+        # Counts of steps are kept in float32, and calculated with in float64 where torch's own loops do.
+        before = [{k: next(given) if isinstance(v, Tensor) else v for k, v in each.items()} for each in kept]
+        state = [
+            {k: v.double() if isinstance(v, Tensor) and not v.ndim else v for k, v in each.items()} for each in before
+        ]
+        batch_inputs, batch_labels, factor = given
+        gradients: list[Tensor] = []
+        taken = take(
+            replicas.on(leaves, own),
+            optimizer.on(leaves, state),
+            batch_inputs,
+            batch_labels,
+            factor,
+            look=gradients.extend,
+        )
+        for old, new in zip(before, state, strict=True):
+            for name, value in old.items():
+                if isinstance(value, Tensor) and not value.ndim:
+                    value.copy_(new[name])
+        return [taken.losses, taken.predictions, *gradients]
+
+    with _is_compiling(), _NumbersFromTensors():
+        graph = make_fx(step, tracing_mode="symbolic")(*arguments)
+    for node in reversed(graph.graph.nodes):
+        if "profiler" in str(node.target):
+            graph.graph.erase_node(node)
+    for node in next(iter(reversed(graph.graph.nodes))).args[0]:
+        node.meta["example_value"] = node.meta["val"]  # where inductor looks for the open sizes
+    graph.recompile()
+
+    @cache
+    def conditions(num_replicas: int, num_examples: int) -> bool:
+        now = ((many, num_replicas), (examples, num_examples))
+        symbols = {size.node.expr: number for size, number in now if not isinstance(size, int)}
+        # A size that torch has fixed is replaced by a number; what else it has assumed of sizes are guards.
+        return (
+            all(size == number for size, number in now if isinstance(size, int))
+            and all(shapes.replace(symbol).subs(symbols) == number for symbol, number in symbols.items())
+            and all(bool(guard.expr.subs(symbols)) for guard in shapes.guards)
+        )
+
+    return graph, arguments, conditions
+
+
+@contextmanager
+def _python_noted(network: nn.Module) -> Iterator[list[str]]:
+    """Gives a list of reasons that is empty where a step within leaves all that a recording would not see as it was:
+    random generators but torch's own, buffers' places in memory, and what modules and their files keep in Python."""
+    before, places = _kept_in_python(network), {name: b.data_ptr() for name, b in network.named_buffers()}
+    found: list[str] = []
+    with draws_noted(network) as draws:
+        yield found
+    if draws:
+        found.append("it draws random numbers by other means than torch")
+    if {name: b.data_ptr() for name, b in network.named_buffers()} != places:
+        found.append("it replaces a buffer instead of updating it in place")
+    if _kept_in_python(network) != before:
+        found.append("its modules keep what changes from step to step in Python")
+
+
+def _kept_in_python(network: nn.Module) -> list[Any]:
+    return [
+        (name, _noted(value))
+        for module in network.modules()
+        for names in (vars(module), globals_of(module) or {})
+        for name, value in list(names.items())
+    ]
+
+
+def _noted(value: Any) -> Any:
+    """What tells whether it has changed; of containers, how many they hold."""
+    if isinstance(value, Tensor):
+        return id(value), value._version
+    if isinstance(value, int | float | str):
+        return value
+    return id(value), len(value) if isinstance(value, list | dict | set) else None
+
+
+def _open_size(shapes: Any, name: str, hint: int) -> Any:
+    from torch._dynamo.source import ConstantSource
+    from torch.fx.experimental.symbolic_shapes import DimDynamic
+
+    source = ConstantSource(name)
+    symbol = shapes.create_symbol(hint, source, dynamic_dim=DimDynamic.DYNAMIC, constraint_dim=None)
+    return shapes.create_symintnode(symbol, hint=hint, source=source)
+
+
+def _with_sizes(tensor: Tensor, sizes: Sequence[Any]) -> Tensor:
+    """An empty one of the same layout whose first axes have these sizes."""
+    shape = [*sizes, *tensor.shape[len(sizes) :]]
+    order = sorted(range(tensor.ndim), key=lambda axis: (tensor.stride(axis), -axis))
+    strides: list[Any] = [0] * tensor.ndim
+    size = 1
+    for axis in order:
+        strides[axis] = size
+        size = size * shape[axis]
+    return torch.empty_strided(shape, strides, dtype=tensor.dtype, device=tensor.device)
+
+
+@contextmanager
+def _is_compiling() -> Iterator[None]:
+    """Lets torch's optimisers calculate with tensors where they would take numbers out of them."""
+    before = torch.compiler._is_compiling_flag
+    torch.compiler._is_compiling_flag = True
+    try:
+        yield
+    finally:
+        torch.compiler._is_compiling_flag = before
+
+
+class _NumbersFromTensors(TorchFunctionMode):
+    """Multiplies by what optimisers give as `alpha` or `value`, which torch takes as a number only."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        name = getattr(func, "__name__", "")
+        if name in ("add_", "add") and isinstance(factor := kwargs.get("alpha"), Tensor):
+            return func(args[0], args[1] * factor)
+        if name in ("addcmul_", "addcdiv_") and isinstance(factor := kwargs.get("value"), Tensor):
+            combine = torch.mul if name == "addcmul_" else torch.div
+            return args[0].add_(combine(args[1], args[2]) * factor)
+        return func(*args, **kwargs)
