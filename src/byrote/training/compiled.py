@@ -61,6 +61,7 @@ class CompiledStep:
         look: Look | None = None,
     ) -> Step:
         self._num_steps += 1
+        labels = labels.contiguous()  # a batch's are a part of the epoch's
         if self._num_steps == 1:
             # Optimisers make their state in their first step, and what networks keep elsewhere shows.
             with _python_noted(replicas.network) as changes:

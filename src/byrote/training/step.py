@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int64, Shaped
@@ -27,6 +27,7 @@ class Step(NamedTuple):
     predictions: Int64[Tensor, "R B"]
 
 
+@runtime_checkable
 class TakeStep(Protocol):
     """`take_step` with the loss and the numerics of a group: as it is, or compiled."""
 

@@ -1,0 +1,219 @@
+"""The compiled step against the one that it was recorded from."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from byrote.data.dataset import Dataset
+from byrote.models.catalog import build_model
+from byrote.training.compiled import CannotCompile, CompiledStep, compiled
+from byrote.training.engine import train
+from byrote.training.optimizers import ELEMENTWISE, ReplicaOptimizer
+from byrote.training.precision import make_numerics, with_precision
+from byrote.training.replicas import Replicas, prepare
+from byrote.training.spec import TrainSpec
+from byrote.training.step import Step, TakeStep, take_step
+
+pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
+
+
+class Course:
+    """A group of networks, step by step, on batches drawn for it."""
+
+    def __init__(self, specs: Sequence[TrainSpec], input_shape: tuple[int, ...], *, is_compiled: bool) -> None:
+        self.spec, self.input_shape = specs[0], input_shape
+        networks = []
+        for spec in specs:
+            network = build_model(
+                spec.model, input_shape=input_shape, num_classes=5, seed=spec.seed, dropout=spec.dropout
+            )
+            prepare(network, seed=spec.seed, momentum=None, epsilon=None)
+            networks.append(with_precision(network, spec.precision))
+        self.replicas = Replicas(networks)
+        self.optimizer = ReplicaOptimizer(specs, self.replicas.parameters)
+        self.log: list[str] = []
+        self.take: TakeStep = partial(
+            take_step, loss=self.spec.loss, numerics=make_numerics(self.spec.precision, "cpu")
+        )
+        if is_compiled:
+            self.take = CompiledStep(self.take, self.log.append)
+
+    def step(self, number: int) -> tuple[Step, list[Tensor]]:
+        generator = torch.Generator().manual_seed(number)
+        num, size = self.replicas.num_replicas, 12 + number % 2
+        dtype = torch.float64 if self.spec.precision == "float64" else torch.float32
+        inputs = torch.rand(num, size, *self.input_shape, generator=generator, dtype=dtype)
+        labels = torch.randint(5, (num, size), generator=generator)
+        gradients: list[Tensor] = []
+        step = self.take(self.replicas, self.optimizer, inputs, labels, 0.99**number, look=gradients.extend)
+        return step, [gradient.clone() for gradient in gradients]
+
+    def keep(self, kept: Sequence[int]) -> None:
+        self.replicas.keep(kept)
+        self.optimizer.keep(kept, self.replicas.parameters)
+        if isinstance(self.take, CompiledStep):
+            self.take.keep()
+
+
+def assert_same_course(
+    replicas: int = 1,
+    steps: int = 6,
+    leaving: dict[int, Sequence[int]] | None = None,
+    input_shape: tuple[int, ...] = (6,),
+    margin: float = 1e-9,
+    decays: Sequence[float] = (0.0,),
+    **fields: Any,
+) -> None:
+    """`leaving` says who is kept before which step."""
+    fields = {"model": "mlp-1x8", "precision": "float64", "learning_rate": 0.05} | fields
+    specs = [TrainSpec(seed=seed, weight_decay=decays[seed % len(decays)], **fields) for seed in range(replicas)]
+    plain, fast = (Course(specs, input_shape, is_compiled=is_compiled) for is_compiled in (False, True))
+    for number in range(steps):
+        if number in (leaving or {}):
+            plain.keep((leaving or {})[number])
+            fast.keep((leaving or {})[number])
+        (step, gradients), (found, its_gradients) = plain.step(number), fast.step(number)
+        assert isinstance(fast.take, CompiledStep)
+        assert fast.take.is_compiled, fast.log
+        torch.testing.assert_close(found.losses, step.losses, rtol=margin, atol=margin)
+        for gradient, other in zip(gradients, its_gradients, strict=True):
+            torch.testing.assert_close(other, gradient, rtol=margin, atol=margin * max(1, float(gradient.abs().max())))
+        if fields["precision"] == "float64":
+            assert found.predictions.equal(step.predictions)
+    for part in ("parameters", "buffers"):
+        for name, tensor in getattr(plain.replicas, part).items():
+            torch.testing.assert_close(getattr(fast.replicas, part)[name], tensor, rtol=margin, atol=margin)
+    assert fast.log == []
+
+
+def test_a_stack_that_replicas_leave_until_one_is_left() -> None:
+    """The numbers of replicas and of examples stay open in one graph; with dropout, weight decay, and an optimiser that
+    counts its steps."""
+    assert_same_course(
+        replicas=4, leaving={3: [0, 2, 3], 5: [1]}, steps=8, optimizer="AdamW", decays=(0.1,), dropout=0.3
+    )
+
+
+@pytest.mark.slow
+def test_one_network_with_dropout() -> None:
+    assert_same_course(dropout=0.3, decays=(1e-3,), steps=200)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("optimizer", sorted(ELEMENTWISE))
+def test_every_optimiser_that_stacks(optimizer: str) -> None:
+    assert_same_course(replicas=3, leaving={100: [0, 2]}, steps=200, optimizer=optimizer, learning_rate=0.01)
+
+
+@pytest.mark.slow
+def test_options_of_sgd_and_the_squared_error() -> None:
+    options = {"nesterov": True}
+    assert_same_course(steps=200, optimizer_options=options, decays=(1e-3,), loss="squared-error")
+    assert_same_course(replicas=2, steps=200, momentum=0.0)
+
+
+@pytest.mark.slow
+def test_slices_of_other_hyper_parameters_are_compiled_again_when_one_leaves() -> None:
+    assert_same_course(replicas=3, leaving={100: [0, 2]}, steps=200, decays=(0.0, 0.1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "input_shape"),
+    [
+        ("mlp-2x16", (6,)),
+        ("alexnet-w0.25", (3, 8, 8)),
+        ("inception-w0.25", (3, 8, 8)),
+        ("inception-w0.25-no-batchnorm", (3, 8, 8)),
+        ("conv-small", (1, 8, 8)),
+        ("resnet-1x4", (3, 8, 8)),
+        ("resnet-1x4-no-batchnorm", (3, 8, 8)),
+        ("vit-1x32", (1, 8, 8)),
+        ("switchboard-2x8+local+shared+norm", (1, 8, 8)),
+        ("switchboard-2x8+skip+attention+pool", (1, 8, 8)),
+    ],
+)
+def test_every_model_of_the_catalogue(model: str, input_shape: tuple[int, ...]) -> None:
+    assert_same_course(model=model, input_shape=input_shape, steps=200, learning_rate=0.01, margin=1e-7)
+
+
+@pytest.mark.slow
+def test_bfloat16() -> None:
+    """To the rounding of products, whose sums are in another order."""
+    assert_same_course(replicas=2, steps=3, precision="bfloat16", margin=0.05)
+
+
+class Counts(nn.Module):
+    def __init__(self, input_shape: tuple[int, ...], num_classes: int) -> None:
+        super().__init__()
+        self.layer, self.calls = nn.Linear(input_shape[0], num_classes), 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return self.layer(x) / self.calls
+
+
+class Branches(Counts):
+    def forward(self, x: Tensor) -> Tensor:
+        scores = self.layer(x)
+        return scores if scores.mean() > 0 else -scores
+
+
+class ReplacesABuffer(Counts):
+    def __init__(self, input_shape: tuple[int, ...], num_classes: int) -> None:
+        super().__init__(input_shape, num_classes)
+        self.register_buffer("mean", torch.zeros(num_classes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.mean = 0.9 * self.mean + 0.1 * self.layer(x).detach().mean(0)
+        return self.layer(x) - self.mean
+
+
+@pytest.mark.parametrize(
+    ("network", "reason"),
+    [(Counts, "in Python"), (Branches, "torch fails: "), (ReplacesABuffer, "replaces a buffer")],
+)
+def test_what_cannot_be_recorded_goes_on_as_it_is_and_says_why(network: type[Counts], reason: str) -> None:
+    specs, log = [TrainSpec(model="own", precision="float64")], list[str]()
+    plain, fast = (Replicas([network((6,), 5).double()]) for _ in range(2))
+    fast.network.load_state_dict(plain.network.state_dict())
+    take = partial(take_step, loss="cross-entropy", numerics=make_numerics("float64", "cpu"))
+    compiling = CompiledStep(take, log.append)
+    one, other = (ReplicaOptimizer(specs, each.parameters) for each in (plain, fast))
+    for _ in range(3):
+        inputs, labels = torch.rand(1, 4, 6, dtype=torch.float64), torch.randint(5, (1, 4))
+        take(plain, one, inputs, labels, 1.0)
+        compiling(fast, other, inputs, labels, 1.0)
+    assert not compiling.is_compiled
+    assert len(log) == 1
+    assert log[0].startswith("not compiled, since ")
+    assert reason in log[0]
+    for name, weight in plain.parameters.items():
+        assert fast.parameters[name].equal(weight)
+
+
+def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", (None, "no-such-compiler"))
+    course = Course([TrainSpec(model="mlp-1x8")], (6,), is_compiled=False)
+    course.step(0)
+    with pytest.raises(CannotCompile, match=r"no C\+\+ compiler"):
+        compiled(course.take, course.replicas, course.optimizer, torch.rand(1, 4, 6), torch.randint(5, (1, 4)))
+
+
+def test_whole_runs_say_whether_they_were_compiled(tiny: Dataset) -> None:
+    specs = [TrainSpec(model="mlp-1x8", seed=seed, steps=9, batch_size=20, precision="float64") for seed in range(2)]
+    plain = list(train(specs, tiny, device="cpu", compile="off"))
+    fast = list(train(specs, tiny, device="cpu", compile="on"))
+    for one, other in zip(plain, fast, strict=True):
+        assert (one.environment["compiled"], other.environment["compiled"]) == ("no", "yes")
+        for rows, columns in ((one.curve, other.curve), (one.early, other.early)):
+            for name, column in rows.items():
+                torch.testing.assert_close(torch.tensor(columns[name]), torch.tensor(column), equal_nan=True)
+        assert (one.train_predictions == other.train_predictions).all()
