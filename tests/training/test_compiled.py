@@ -200,7 +200,10 @@ def test_what_cannot_be_recorded_goes_on_as_it_is_and_says_why(network: type[Cou
 
 
 def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch._inductor.config.cpp.cxx", (None, "no-such-compiler"))
+    def found_none() -> str:
+        raise RuntimeError("no working compiler")
+
+    monkeypatch.setattr("torch._inductor.cpp_builder.get_cpp_compiler", found_none)
     course = Course([TrainSpec(model="mlp-1x8")], (6,), is_compiled=False)
     course.step(0)
     with pytest.raises(CannotCompile, match=r"no C\+\+ compiler"):
@@ -209,8 +212,10 @@ def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_whole_runs_say_whether_they_were_compiled(tiny: Dataset) -> None:
     specs = [TrainSpec(model="mlp-1x8", seed=seed, steps=9, batch_size=20, precision="float64") for seed in range(2)]
+    log: list[str] = []
     plain = list(train(specs, tiny, device="cpu", compile="off"))
-    fast = list(train(specs, tiny, device="cpu", compile="on"))
+    fast = list(train(specs, tiny, device="cpu", compile="on", on_log=log.append))
+    assert ["its steps are compiled" in line for line in log] == [True]
     for one, other in zip(plain, fast, strict=True):
         assert (one.environment["compiled"], other.environment["compiled"]) == ("no", "yes")
         for rows, columns in ((one.curve, other.curve), (one.early, other.early)):

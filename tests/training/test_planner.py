@@ -15,6 +15,7 @@ from byrote.training.planner import (
     Group,
     hardware,
     is_convolutional,
+    pays_to_compile,
     plan_groups,
     resolve_device,
     resolve_precision,
@@ -144,3 +145,23 @@ def test_bfloat16_where_the_hardware_has_it(monkeypatch: pytest.MonkeyPatch, fla
 @pytest.mark.parametrize(("name", "expected"), [("conv-small", True), ("mlp-1x4", False)])
 def test_is_convolutional(name: str, expected: bool) -> None:
     assert is_convolutional(build_model(name, input_shape=(1, 8, 8), num_classes=2)) == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "replicas", "steps", "pays"),
+    [
+        ("mlp-2x128", 1, 2_000, False),
+        ("mlp-2x128", 1, 60_000, True),
+        ("mlp-2x128", 16, 20_000, True),
+        ("conv-small", 1, 10**6, False),
+    ],
+)
+def test_long_runs_of_what_has_no_convolutions_are_worth_compiling(
+    model: str, replicas: int, steps: int, pays: bool
+) -> None:
+    network = build_model(model, input_shape=(1, 8, 8), num_classes=10)
+    recipe = TrainSpec(model=model, steps=steps)
+    assert pays_to_compile(recipe, network, replicas, steps, "cpu") == pays
+    assert not pays_to_compile(recipe, network, replicas, steps, "cuda")
+    interpolating = TrainSpec(model=model)
+    assert pays_to_compile(interpolating, network, replicas, 4 * steps, "cpu") == pays

@@ -60,6 +60,7 @@ def make(command: Demo | Reproduce | Quantity | Judge | Run, arguments: Sequence
             store,
             executor,
             device=device,
+            compile=command.compile,
             keep_weights=command.keep_weights,
             on_progress=None if live is None else live.update,
         )

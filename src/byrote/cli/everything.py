@@ -105,7 +105,12 @@ class Everything:
             if not isinstance(study, str):
                 try:
                     results, failures = run_shown(
-                        study, store, executor, device=device, keep_weights=self._keeps_weights(study)
+                        study,
+                        store,
+                        executor,
+                        device=device,
+                        compile=self.command.compile,
+                        keep_weights=self._keeps_weights(study),
                     )
                 except UserError as error:
                     study = str(error)

@@ -110,6 +110,9 @@ class TrainingFlags:
     """The device to train on: auto, cpu, cuda or mps; auto takes a GPU where there is one."""
     precision: Precision = "auto"
     """The precision of matrix products: auto is bfloat16 where the hardware multiplies it natively, else float32."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """Whether training steps are compiled, as far as they can be: auto does so where the work is estimated to pay for
+    the half minute that it takes, once for each model and recipe."""
     executor: Literal["local", "ray"] = "local"
     """Where runs are trained: in this process, or on a Ray cluster."""
     store: Annotated[str | None, _shown("STR", "OUT/runs.db")] = None

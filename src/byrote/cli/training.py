@@ -9,6 +9,7 @@ from byrote.runs.executors import Executor
 from byrote.runs.run import Failure, OnProgress, RunsFailed, run
 from byrote.runs.store import Store
 from byrote.studies.study import Results, Study
+from byrote.training.planner import Compile
 
 
 def run_shown(
@@ -17,12 +18,21 @@ def run_shown(
     executor: Executor,
     *,
     device: str,
+    compile: Compile,  # noqa: A002
     keep_weights: bool,
     on_progress: OnProgress | None = None,
 ) -> tuple[Results, Sequence[Failure]]:
     """The results, and the tasks that failed, of which it says so on standard error."""
     try:
-        results = run(study, store, executor, device=device, keep_weights=keep_weights, on_progress=on_progress)
+        results = run(
+            study,
+            store,
+            executor,
+            device=device,
+            compile=compile,
+            keep_weights=keep_weights,
+            on_progress=on_progress,
+        )
     except RunsFailed as failed:
         print(f"byrote: {failed}", file=sys.stderr)
         return failed.results, failed.failures

@@ -25,7 +25,7 @@ from byrote.theory.calculation import Calculation, Context, compute
 from byrote.training.engine import train
 from byrote.training.key import run_key
 from byrote.training.outcome import Progress, TrainOutcome
-from byrote.training.planner import plan_groups, resolve_device
+from byrote.training.planner import Compile, plan_groups, resolve_device
 from byrote.training.probe import probe_models
 from byrote.training.spec import TrainSpec
 
@@ -74,6 +74,8 @@ class _Workload:
     reason: str = ""
     weights: bool = False
     """Whether those of runs are kept."""
+    compile: Compile = "auto"
+    """Whether steps of runs are compiled."""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -86,6 +88,7 @@ def run(
     executor: Executor | None = None,
     *,
     device: str = "auto",
+    compile: Compile = "auto",  # noqa: A002
     keep_weights: bool = False,
     quiet: bool = False,
     on_progress: OnProgress | None = None,
@@ -97,7 +100,8 @@ def run(
     Several processes may run one study on one store: they share the work. With `keep_weights`, runs stored without
     weights are trained again, as are those whose weights a calculation of the plan reads. Progress is shown on standard
     error unless `quiet`. `on_progress` is called with an executor of this process only; `on_result` with each result
-    that this call has added to the store.
+    that this call has added to the store. `compile` says whether training steps are compiled: on, off, or auto, where
+    the work is estimated to pay for it.
 
     Raises:
         UserError: before anything is made: a model that cannot be trained on the data, or another wrong argument.
@@ -134,7 +138,7 @@ def run(
             log(f"{again} runs are in the store without weights: they are trained again")
         if foreseen.num_left:
             log(foreseen.sentence())
-        work = _Work(store, executor or Local(), device, on_progress, log, on_result)
+        work = _Work(store, executor or Local(), device, compile, on_progress, log, on_result)
         traces = work.make(_groups(plan, study.data, device, with_weights))
         calculations, blocked = _calculations(plan, study.data, traces)
         traces |= blocked | work.make(calculations)
@@ -286,6 +290,7 @@ class _Work:
     store: Store
     executor: Executor
     device: str
+    compile: Compile
     on_progress: OnProgress | None
     log: OnLog
     on_result: OnResult | None
@@ -300,7 +305,7 @@ class _Work:
         callbacks = (self.on_progress, self.log, self.on_result) if self.executor.in_process else (None, None, None)
 
         def submit(workload: _Workload) -> Job[GroupReport]:
-            bare = replace(workload, data=None)
+            bare = replace(workload, data=None, compile=self.compile)
             return self.executor.submit(_make, bare, shared[id(workload.data)], self.store, self.device, *callbacks)
 
         def announce(keys: list[str]) -> None:
@@ -350,13 +355,28 @@ def _made(
 ) -> Iterator[Finished]:
     specs = [task for task in workload.tasks.values() if isinstance(task, TrainSpec)]
     if specs:
-        yield from train(specs, data, device=device, keep_weights=workload.weights, on_progress=on_progress, on_log=log)
+        yield from train(
+            specs,
+            data,
+            device=device,
+            compile=workload.compile,
+            keep_weights=workload.weights,
+            on_progress=on_progress,
+            on_log=log,
+        )
     for task in workload.tasks.values():
         if isinstance(task, Calculation):
-            yield compute(task, data, _context(task, store, device, on_progress, log))
+            yield compute(task, data, _context(task, store, device, workload.compile, on_progress, log))
 
 
-def _context(task: Calculation, store: Store, device: str, on_progress: OnProgress | None, log: OnLog) -> Context:
+def _context(
+    task: Calculation,
+    store: Store,
+    device: str,
+    compile: Compile,  # noqa: A002
+    on_progress: OnProgress | None,
+    log: OnLog,
+) -> Context:
     def on_stage(name: str, share: float) -> None:
         if on_progress is not None:
             on_progress(Stage(task, name, share))
@@ -375,7 +395,7 @@ def _context(task: Calculation, store: Store, device: str, on_progress: OnProgre
                 on_stage(stage, (done + len(progress.specs) * min(share, 1.0)) / len(plan))
 
         for group in groups:
-            traces = _Work(store, Local(), device, report, log, None).make([group])
+            traces = _Work(store, Local(), device, compile, report, log, None).make([group])
             if traces:
                 raise RuntimeError(f"{next(iter(group.tasks.values())).label}: {next(iter(traces.values()))}")
             done += len(group.tasks)

@@ -56,7 +56,7 @@ class CompiledStep:
         optimizer: ReplicaOptimizer,
         inputs: Shaped[Tensor, "R B ..."],
         labels: Int64[Tensor, "R B"],
-        factor: float,
+        factor: float | Tensor,
         *,
         look: Look | None = None,
     ) -> Step:
@@ -79,7 +79,7 @@ class CompiledStep:
             self._tensors = _tensors_of(replicas, optimizer)
         with torch.no_grad():
             losses, predictions, *gradients = self._graph.function(
-                *self._tensors, inputs, labels, torch.tensor(factor, dtype=torch.float64)
+                *self._tensors, inputs, labels, torch.as_tensor(factor, dtype=torch.float64)
             )
         if look is not None:
             look(gradients)
@@ -165,7 +165,7 @@ def _recorded(
     optimizer: ReplicaOptimizer,
     inputs: Shaped[Tensor, "R B ..."],
     labels: Int64[Tensor, "R B"],
-) -> tuple[torch.fx.GraphModule, list[Tensor], Callable[[int, int], bool]]:
+) -> tuple[torch.fx.GraphModule, list[Any], Callable[[int, int], bool]]:
     from torch._subclasses import FakeTensorMode
     from torch.fx.experimental.proxy_tensor import make_fx
     from torch.fx.experimental.symbolic_shapes import ShapeEnv
@@ -177,7 +177,7 @@ def _recorded(
     many = num if replicas.alone or not optimizer.is_one_slice else _open_size(shapes, "replicas", num)
     examples = batch if batch == 1 else _open_size(shapes, "examples", batch)
     with fake_mode:
-        arguments = [
+        arguments: list[Any] = [
             _with_sizes(tensor, [many] if len(tensor.shape) and len(tensor) == num else []) for tensor in tensors
         ]
         arguments += [_with_sizes(tensor, [many, examples]) for tensor in (inputs, labels)]

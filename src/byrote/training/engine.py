@@ -103,6 +103,7 @@ def train(
     setup, state = _start(networks, origins, data, device, keep_weights)
     pays = partial(pays_to_compile, specs[0], networks[0], len(specs), setup.total_steps, device)
     if compile == "on" or (compile == "auto" and pays()):
+        log(f"{specs[0].model}: its steps are compiled, which takes up to half a minute before the second one")
         state = replace(state, take=CompiledStep(state.take, lambda reason: log(f"{specs[0].model}: {reason}")))
     yield from _outcomes(setup, state, on_progress or (lambda _: None))
 

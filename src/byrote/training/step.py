@@ -37,7 +37,7 @@ class TakeStep(Protocol):
         optimizer: ReplicaOptimizer,
         inputs: Shaped[Tensor, "R B ..."],
         labels: Int64[Tensor, "R B"],
-        factor: float,
+        factor: float | Tensor,
         *,
         look: Look | None = None,
     ) -> Step: ...
