@@ -16,6 +16,7 @@ import pandas as pd
 from jaxtyping import Int64
 from scipy import stats
 
+from byrote.evidence.columns import Column
 from byrote.evidence.finding import Outcome
 from byrote.evidence.intervals import Interval
 from byrote.evidence.seed_tests import Sides, sides_of
@@ -42,8 +43,15 @@ def chance_deviation(labels: Int64[np.ndarray, " N"], predictions: Int64[np.ndar
     return float(np.sqrt((centred**2).sum() / (num_classes - 1)) / len(labels))
 
 
+CHANCE_DEVIATION = Column(
+    "chance_deviation",
+    "float64",
+    "The standard deviation of the test accuracy over all renamings of the classes.",
+)
+
+
 def chance_deviations(outcomes: Sequence[TrainOutcome], labels: Int64[np.ndarray, " N"]) -> list[float]:
-    """The column chance_deviation of a study's table; `labels` are those of its test set."""
+    """The entries of CHANCE_DEVIATION; `labels` are those of the test set."""
     return [
         chance_deviation(labels, np.asarray(outcome.test_predictions, dtype=np.int64), outcome.num_classes)
         for outcome in outcomes

@@ -4,7 +4,6 @@ import pytest
 from byrote.errors import UserError
 from byrote.runs.run import run
 from byrote.studies.rademacher.findings import STUMPS
-from byrote.studies.rademacher.rows import COLUMNS
 from byrote.studies.rademacher.shattering import ShatteringStudy
 from byrote.studies.rademacher.study import RademacherStudy, rademacher_study
 from byrote.theory.complexity.rademacher import generalization_bound
@@ -91,14 +90,11 @@ def test_a_small_network_from_training_to_verdict(tiny, tmp_path):
     assert near.statement.endswith("More draws (`--draws 20`), or more examples, would tell.")
     assert found["What training reaches grows with width"].outcome == "supported"
     assert analysis.summarise(results[:1])["model"].tolist() == [STUMPS]
-    assert list(table) == list(COLUMNS)
-    assert all(sentence.endswith(".") for sentence in COLUMNS.values())
 
 
 def test_what_is_missing_decides_nothing(tiny):
     analysis = RademacherStudy(tiny, "mlp-1x{width}")
     table = analysis.summarise([])
-    assert list(table) == list(COLUMNS)
     findings = analysis.verdict(table)
     assert {finding.outcome for finding in findings} == {"no conclusion"}
     assert len(findings) == 3 * len(analysis.models) + 1

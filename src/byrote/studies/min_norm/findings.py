@@ -14,7 +14,7 @@ from byrote.evidence.comparisons import Comparison, compare
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.intervals import Interval, binomial_interval, next_value
 from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, MORE_EXAMPLES, SIGNIFICANCE, exceeds
-from byrote.studies.min_norm.rows import Row
+from byrote.studies.min_norm.rows import Row, against
 from byrote.theory.kernels.implicit_bias import ImplicitBias
 from byrote.theory.kernels.interpolation import KernelInterpolation
 
@@ -179,7 +179,7 @@ def _l2_helps(row: Row, n_train: int, table: pd.DataFrame) -> Finding:
 def _compared(fits: pd.DataFrame, rival: str) -> Comparison:
     """By the test examples that only one gets right."""
     fit = fits.iloc[0]
-    won, lost = (float(fit[f"{side}_against_{rival}"]) for side in ("won", "lost"))
+    won, lost = (float(fit[column.name]) for column in against(rival))
     return compare([won], [lost], [won + lost], int(fit["n_test"]))
 
 

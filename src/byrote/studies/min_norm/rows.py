@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from byrote.data.dataset import Dataset
+from byrote.evidence.columns import Column
 from byrote.studies.paper_numbers import is_cifar10, is_mnist, published
 from byrote.theory.kernels.feature_maps import Features
 from byrote.theory.kernels.random_convolutions import PATCH_SIZE
@@ -48,6 +49,27 @@ class PublishedRow(NamedTuple):
     """As a fraction."""
     norm: float
     """NaN where it gives none."""
+
+
+RIVALS = ("no_l2", *FEATURES)
+"""What the predictions of a row are compared with: those without l2, or of the same machine on other features."""
+
+
+def against(rival: str) -> tuple[Column, Column]:
+    """The columns of a comparison with one of RIVALS on true labels, by the test examples that one alone gets right."""
+    name, beside = rival.replace("-", "_"), "the same without l2" if rival == "no_l2" else f"the row of {rival}"
+    return (
+        Column(
+            f"won_against_{name}",
+            "float64",
+            f"The test examples that it gets right on true labels, and not {beside} with as many training examples.",
+        ),
+        Column(
+            f"lost_against_{name}",
+            "float64",
+            f"The test examples that it gets wrong on true labels, and not {beside} with as many training examples.",
+        ),
+    )
 
 
 def published_rows(data: Dataset) -> dict[Row, PublishedRow]:
