@@ -13,6 +13,7 @@ import pytest
 import byrote
 from byrote.studies.judge.zoo import CONDITIONS
 from byrote.studies.min_norm.rows import Row
+from byrote.studies.registry import STUDIES
 from byrote.studies.study import Study
 from byrote.theory.kernels.implicit_bias import ImplicitBias
 from byrote.training.spec import Recipe
@@ -57,11 +58,7 @@ SMALL: dict[str, Callable[[byrote.Dataset], Study]] = {
     "Table4Study": lambda data: byrote.Table4Study(data, MODELS, recipe=STEPS, weight_decays=(0.0, 1e-3)),
     "ZooStudy": _zoo,
 }
-STUDIES = [
-    name
-    for name in dir(byrote)
-    if isinstance(found := getattr(byrote, name), type) and issubclass(found, Study) and not inspect.isabstract(found)
-]
+NAMES = sorted({known.study.partition(":")[2] for known in STUDIES.values()})
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +78,7 @@ def few_steps(monkeypatch) -> None:
     monkeypatch.setattr("byrote.studies.min_norm.study.ImplicitBias", partial(ImplicitBias, num_steps=2))
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", NAMES)
 def test_columns_are_in_snake_case_and_say_what_they_hold(name):
     columns = getattr(byrote, name).columns
     names = [column.name for column in columns]
@@ -92,7 +89,7 @@ def test_columns_are_in_snake_case_and_say_what_they_hold(name):
 
 
 @pytest.mark.usefixtures("few_steps")
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_table_has_the_columns_that_are_declared(name, data, tmp_path):
     study = SMALL[name](data)
     table = study.summarise(byrote.run(study, tmp_path / "runs.db", device="cpu", quiet=True))
@@ -103,3 +100,10 @@ def test_a_table_has_the_columns_that_are_declared(name, data, tmp_path):
     for own in (table, empty):
         assert [(column, str(dtype)) for column, dtype in own.dtypes.items()] == list(declared.items())
     assert study.verdict(empty) is not None
+
+
+def test_every_study_that_is_public_is_registered():
+    public = {
+        name for name in dir(byrote) if inspect.isclass(found := getattr(byrote, name)) and issubclass(found, Study)
+    }
+    assert {name for name in public if not inspect.isabstract(getattr(byrote, name))} == set(NAMES)

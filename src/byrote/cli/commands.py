@@ -13,15 +13,14 @@ from typing import Any
 from byrote import __version__
 from byrote.cli.asked_study import make_study
 from byrote.cli.everything import Everything
-from byrote.cli.flags import Demo, Judge, List, Quantity, Report, Reproduce, Run, TrainingFlags
+from byrote.cli.flags import EVERYTHING, Demo, Judge, List, Quantity, Report, Reproduce, Run, TrainingFlags
 from byrote.cli.interruption import shown, told_how_to_go_on
-from byrote.cli.measures import MEASUREMENTS
 from byrote.cli.parsing import parse
-from byrote.cli.studies import EVERYTHING, REPRODUCTIONS
 from byrote.cli.writing import write
-from byrote.errors import UserError
+from byrote.errors import UserError, suggestion
 from byrote.files import make_folder, write_file
 from byrote.masking import masked
+from byrote.studies.registry import STUDIES, measurements, reproductions
 
 INVOCATION = "study.json"
 """What was asked for, kept in OUT so that `byrote report OUT` finds the same runs."""
@@ -138,7 +137,11 @@ def report(command: Report) -> int:
 
 
 def show_names(command: List) -> int:
-    """Prints the names that other commands take."""
+    """Prints the names that other commands take, or the columns of a study's table."""
+    if command.what == "columns":
+        return _show_columns(command.study)
+    if command.study is not None:
+        raise UserError(f"got {command.study}, but only columns are those of a study: byrote list columns STUDY")
     from byrote.data.augmentations import AUGMENTATIONS
     from byrote.data.corruptions.catalog import CORRUPTIONS
     from byrote.data.sources import SOURCES
@@ -146,7 +149,7 @@ def show_names(command: List) -> int:
     from byrote.theory.measures.catalog import MEASURES
     from byrote.training.learning_rate_schedule import SCHEDULES
 
-    studies = {name: reproduction.description for name, reproduction in REPRODUCTIONS.items()}
+    studies = {name: reproduction.description for name, reproduction in reproductions().items()}
     studies[EVERYTHING] = "all of these, one after another, and an index with the paper's own figures beside ours"
     lists = {
         "models": MODELS,
@@ -155,7 +158,7 @@ def show_names(command: List) -> int:
         "augmentations": AUGMENTATIONS,
         "schedules": SCHEDULES,
         "studies": studies,
-        "measurements": {name: measurement.description for name, measurement in MEASUREMENTS.items()},
+        "measurements": {name: measurement.description for name, measurement in measurements().items()},
         "measures": {name: f"{measure.title} ({measure.source})" for name, measure in MEASURES.items()},
     }
     for title, names in lists.items():
@@ -164,6 +167,21 @@ def show_names(command: List) -> int:
             width = max(map(len, names))
             for name, description in names.items():
                 print(f"  {name:{width}}  {description}")
+    return 0
+
+
+def _show_columns(study: str | None) -> int:
+    if study not in STUDIES:
+        given = "no study" if study is None else repr(study)
+        raise UserError(
+            f"got {given} after byrote list columns, expected one of {', '.join(STUDIES)}"
+            f"{suggestion(study or '', STUDIES)}"
+        )
+    columns = STUDIES[study].columns
+    width, kinds = max(len(column.name) for column in columns), max(len(column.dtype) for column in columns)
+    print(f"columns of {study}")
+    for column in columns:
+        print(f"  {column.name:{width}}  {column.dtype:{kinds}}  {column.told}")
     return 0
 
 

@@ -8,6 +8,7 @@ Source     Zhang et al., Understanding deep learning requires rethinking general
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
