@@ -158,12 +158,12 @@ def test_the_papers_figures_stand_beside_ours_on_true_labels_of_the_largest_n(co
 def test_functions_are_compared_example_by_example(computed):
     _, _, table = computed
     inputs, free, with_l2 = (fits_of(table, row, "true labels", 121).iloc[0] for row in ROWS)
-    assert inputs["won_against_random-convolutions"] == free["lost_against_inputs"]
-    ahead = (inputs["won_against_random-convolutions"] - inputs["lost_against_random-convolutions"]) / 60
+    assert inputs["won_against_random_convolutions"] == free["lost_against_inputs"]
+    ahead = (inputs["won_against_random_convolutions"] - inputs["lost_against_random_convolutions"]) / 60
     assert ahead == pytest.approx(free["test_error"] - inputs["test_error"])
     gain = (with_l2["won_against_no_l2"] - with_l2["lost_against_no_l2"]) / 60
     assert gain == pytest.approx(free["test_error"] - with_l2["test_error"])
-    assert math.isnan(fits_of(table, ROWS[0], "true labels", 40).iloc[0]["won_against_random-convolutions"])
+    assert math.isnan(fits_of(table, ROWS[0], "true labels", 40).iloc[0]["won_against_random_convolutions"])
 
 
 def test_digits_support_what_the_paper_says(computed):
