@@ -107,7 +107,7 @@ def time_figure(records: Sequence[Record], seeds: str) -> Figure | None:
         names=_names(records),
         y_title="relative time to fit",
         scale=alt.Scale(domain=[0, 1.15 * most], nice=False),
-        axis=alt.Axis(tickCount=5, format="~g"),
+        axis=alt.Axis(tickCount=5, format="~r"),
     )
 
 
