@@ -30,6 +30,7 @@ from byrote.evidence.intervals import (
 )
 from byrote.evidence.seed_tests import seeds_in_words, seeds_wanted
 from byrote.evidence.verdicts import LITTLE
+from byrote.evidence.words import percent
 from byrote.training.outcome import TrainOutcome
 
 SURE = 0.95
@@ -127,14 +128,14 @@ def learning(runs: pd.DataFrame) -> Learning:
         outcome = "no better than guessing"
     examples = "test example" if n_test == 1 else "test examples"
     words = (
-        f"{_percent(interval.mean)} of {n_test:,} {examples}{_not_in_training(runs)} "
+        f"{percent(interval.mean)} of {n_test:,} {examples}{_not_in_training(runs)} "
         f"({interval_of(interval)}), where guessing, which is to name the largest class always, gives "
-        f"{_percent(guessing)}"
+        f"{percent(guessing)}"
     )
     if balanced is not None:
         words += (
-            f"; classes are unequal, and balanced accuracy is {_percent(balanced.mean)} ({interval_of(balanced)}), "
-            f"where guessing gives {_percent(constant)}"
+            f"; classes are unequal, and balanced accuracy is {percent(balanced.mean)} ({interval_of(balanced)}), "
+            f"where guessing gives {percent(constant)}"
         )
     wanted = ""
     if outcome == "not known":
@@ -148,7 +149,7 @@ def learning(runs: pd.DataFrame) -> Learning:
 
 
 def interval_of(interval: Interval) -> str:
-    return f"95% interval {_percent(interval.low)} to {_percent(interval.high)}"
+    return f"95% interval {percent(interval.low)} to {percent(interval.high)}"
 
 
 def examples_wanted(mean: float, threshold: float) -> int | None:
@@ -198,9 +199,3 @@ def _balanced(runs: pd.DataFrame) -> Interval | None:
 
 def _not_in_training(runs: pd.DataFrame) -> str:
     return " that are not in training" if runs["num_test_leaked"].max() else ""
-
-
-def _percent(fraction: float) -> str:
-    """Only all of it reads 100.0%."""
-    shown = round(100 * fraction, 1)
-    return f"{99.9 if shown == 100 and fraction < 1 else shown:.1f}%"

@@ -9,11 +9,12 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from byrote.evidence.chance import DECISIVE, tests_at_chance, verdict_in_words
+from byrote.evidence.chance import DECISIVE, chance_of, tests_at_chance, verdict_in_words
 from byrote.evidence.comparisons import Comparison, compare
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.intervals import Interval, binomial_interval, next_value
 from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, MORE_EXAMPLES, SIGNIFICANCE, exceeds
+from byrote.evidence.words import percent
 from byrote.studies.min_norm.rows import Row, against
 from byrote.theory.kernels.implicit_bias import ImplicitBias
 from byrote.theory.kernels.interpolation import KernelInterpolation
@@ -74,7 +75,7 @@ def generalises(row: Row, n_train: int, table: pd.DataFrame) -> Finding:
     fits = fits_of(table, row, _TRUE, n_train)
     if reason := obstacle(row, fits):
         return Finding(claim, "no conclusion", reason)
-    fit, chance = fits.iloc[0], _chance(fits)
+    fit, chance = fits.iloc[0], 1 - chance_of(fits)
     decisive = error_interval(fits, DECISIVE)
     least, most = 1 - decisive.high / chance, 1 - decisive.low / chance
     statement = (
@@ -247,10 +248,6 @@ def _range(values: pd.Series) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _chance(fits: pd.DataFrame) -> float:
-    return 1 - 1 / int(fits["num_classes"].iloc[0])
-
-
 def _over(fits: pd.DataFrame) -> str:
     return f"{DECISIVE:.1%} interval over {int(fits['n_test'].iloc[0]):,} test examples"
 
@@ -260,4 +257,4 @@ def _points(difference: float) -> str:
 
 
 def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.2f}%"
+    return percent(fraction, 2)

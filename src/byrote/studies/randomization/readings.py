@@ -31,6 +31,7 @@ from byrote.evidence.seed_tests import (
 )
 from byrote.evidence.slow_start import FALL, WINDOW
 from byrote.evidence.verdicts import LITTLE
+from byrote.evidence.words import seeds_of
 
 SMALL_FACTOR = 10.0
 """Time to fit may grow by an order of magnitude and still count as 'a small factor': the paper gives none."""
@@ -51,7 +52,7 @@ def memorises(model: str, runs: pd.DataFrame) -> Reading:
     p_value = by_luck(runs)
     least = runs["ceiling"].min()
     labels = f"random labels of all {n:,} examples" if least == 1 else f"random labels of {n:,} examples"
-    statement = f"{model} fits {labels} under this recipe (train accuracy {train:.3f}, {_seeds(runs)})"
+    statement = f"{model} fits {labels} under this recipe (train accuracy {train:.3f}, {seeds_of(runs)})"
     if least < 1:
         statement += f", as far as identical inputs with different labels allow, {least:.3f} at most"
     if p_value > LEVEL:
@@ -76,7 +77,9 @@ def learns_by_rote(model: str, runs: pd.DataFrame) -> Reading:
     """Of one label corruption at one rate, with the column `predictable`."""
     n, train, predictable = int(runs["n_train"].iloc[0]), runs["train_accuracy"].mean(), runs["predictable"].iloc[0]
     words = corruption_words(runs["corruption"].iloc[0], float(runs["corruption_rate"].iloc[0]))
-    statement = f"{model} fits {words} of {n:,} examples under this recipe (train accuracy {train:.3f}, {_seeds(runs)})"
+    statement = (
+        f"{model} fits {words} of {n:,} examples under this recipe (train accuracy {train:.3f}, {seeds_of(runs)})"
+    )
     if math.isnan(predictable):
         return Reading(
             UNKNOWN,
@@ -99,7 +102,7 @@ def learns_by_rote(model: str, runs: pd.DataFrame) -> Reading:
 def fits_noise(model: str, runs: pd.DataFrame) -> Reading:
     n = int(runs["n_train"].iloc[0])
     names = and_([title_of(name) for name in dict.fromkeys(runs["corruption"])])
-    statement = f"{model} fits {names} of all {n:,} examples under this recipe ({_seeds(runs)})."
+    statement = f"{model} fits {names} of all {n:,} examples under this recipe ({seeds_of(runs)})."
     if one_class := one_class_suffices(runs):
         return Reading(UNKNOWN, f"{statement} {one_class}")
     return Reading(Sides(0.0, 1.0), statement)
@@ -148,7 +151,7 @@ def time_grows(model: str, runs: pd.DataFrame) -> Reading:
     each = ", ".join(f"{mean:.2f} at rate {rate:g}" for rate, mean in means.items())
     statement = (
         f"{model} takes {_factor(growth)} as many steps to fit at rate {most:g} as at 0; on average "
-        f"{each} ({_seeds(runs)}; up to {SMALL_FACTOR:g} times counts as a small factor)."
+        f"{each} ({seeds_of(runs)}; up to {SMALL_FACTOR:g} times counts as a small factor)."
     )
     if one_class := one_class_suffices(runs):
         return Reading(UNKNOWN, f"{statement} {one_class}")
@@ -185,7 +188,7 @@ def error_rises(model: str, runs: pd.DataFrame) -> Reading:
         f"{model}'s test error is {each}. From one level to the next it falls by {_points(-fall.low)} at most "
         f"(between {between}, by the 95% interval; {_points(LITTLE)} count). On true labels it gets {learned.words}. "
         f"On random labels its test accuracy is {_mean(accuracies[-1])}, {verdict_in_words(levels[-1][1])} "
-        f"({_seeds(runs)})."
+        f"({seeds_of(runs)})."
     )
     return Reading(
         all_of(starts, ends, *steps), statement, _error_wanted(several, learned.wanted, steps, rises, n_test)
@@ -211,14 +214,14 @@ def slow_start(model: str, runs: pd.DataFrame) -> Reading:
     if true["steps_to_start"].isna().any():
         return Reading(
             UNKNOWN,
-            f"{model}'s loss did not start to fall even on true labels ({_seeds(runs)}).",
+            f"{model}'s loss did not start to fall even on true labels ({seeds_of(runs)}).",
             f"{_capital(remedy(true[true['steps_to_start'].isna()]))}, or a larger learning rate.",
         )
     later, least = _log_ratios(runs, "steps_to_start", "random-labels", "true-labels")
     if not (random["early_gradient_norm"].notna() & random["early_gradient_cosine"].notna()).all():
         return Reading(
             UNKNOWN,
-            f"{_starts(model, runs)} Its gradients until then are not recorded ({_seeds(runs)}).",
+            f"{_starts(model, runs)} Its gradients until then are not recorded ({seeds_of(runs)}).",
             "Try `--dense-steps 1000`, and a batch size that leaves several steps before it starts.",
         )
     larger = np.log(random["early_gradient_norm"].to_numpy(float) / true["early_gradient_norm"].to_numpy(float))
@@ -237,7 +240,7 @@ def slow_start(model: str, runs: pd.DataFrame) -> Reading:
         statement += ": that those under random labels start larger does not show, they stay while the others shrink"
     return Reading(
         all_of(sides(later, least_deviation=least), sides(larger), sides(less)),
-        f"{statement} ({_seeds(runs)}).",
+        f"{statement} ({seeds_of(runs)}).",
         _most_seeds([seeds_wanted(later), seeds_wanted(larger), seeds_wanted(less)]),
     )
 
@@ -276,7 +279,7 @@ def _deviation_of_rounding(
 def _starts(model: str, runs: pd.DataFrame) -> str:
     return (
         f"Steps until {model}'s loss starts to fall ({FALL:.0%} below chance): {_times(runs, 'steps_to_start')}; "
-        f"until it has fitted: {_times(runs, 'steps_to_fit')} ({_seeds(runs)})."
+        f"until it has fitted: {_times(runs, 'steps_to_fit')} ({seeds_of(runs)})."
     )
 
 
@@ -316,11 +319,6 @@ def _mean(accuracies: Sequence[float] | np.ndarray | pd.Series) -> str:
 
 def _most_seeds(numbers: Sequence[int | None]) -> str:
     return seeds_in_words(None if None in numbers else max(number for number in numbers if number))
-
-
-def _seeds(runs: pd.DataFrame) -> str:
-    count = runs["seed"].nunique()
-    return f"{count} seeds" if count > 1 else "one seed, so no interval over seeds"
 
 
 def _capital(words: str) -> str:

@@ -12,6 +12,7 @@ from byrote.charts.figure import Figure, layered, rounded, slug, with_dashes
 from byrote.charts.marks import by_series, estimate_tips, points, tip
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.evidence.finding import Finding
+from byrote.evidence.words import count_of_seeds
 from byrote.studies.stability.calculations import LOSSES, SHARES, Loss, Point, ReplacementStability
 from byrote.studies.stability.findings import LABELS, Change, Reading, known, networks, readings
 from byrote.studies.stability.study import StabilityStudy
@@ -270,7 +271,7 @@ def _runs_sentence(runs: pd.DataFrame) -> str:
 
 def _seeds(reading: Reading) -> str:
     num = max((len(own.by_seed) for own in reading.changes.values()), default=0)
-    return "One seed." if num == 1 else f"{num} seeds."
+    return f"{count_of_seeds(num, 'One seed')}."
 
 
 def _name(labels: str) -> str:
