@@ -39,6 +39,7 @@ def make(command: Demo | Reproduce | Quantity | Judge | Run, arguments: Sequence
     out = command.out or Path(f"byrote-{command.name}")
     if command.dry_run:
         return _dry_run(command, arguments, precision, device, out)
+    executor = executor_of(command)
     make_folder(out)
     everything: Everything | None = None
     if isinstance(command, Reproduce) and command.name == EVERYTHING:
@@ -50,7 +51,7 @@ def make(command: Demo | Reproduce | Quantity | Judge | Run, arguments: Sequence
     with ExitStack() as stack:
         store = stack.enter_context(Store(out / "runs.db" if command.store is None else command.store))
         stack.enter_context(told_how_to_go_on(store.name, out, arguments))
-        executor = executor_of(command.executor, device)
+        stack.enter_context(executor)
         if everything is not None:
             return everything.make(store, executor, device)
         live = stack.enter_context(_live_page(study)) if command.live else None
@@ -78,19 +79,22 @@ def _dry_run(
     command: Demo | Reproduce | Quantity | Judge | Run, arguments: Sequence[str], precision: str, device: str, out: Path
 ) -> int:
     from byrote.cli.dry_run import show
+    from byrote.runs.local import Local
     from byrote.runs.run import forecast
     from byrote.runs.store import Store
 
+    executor = Local(command.processes)
     store: Store | None = None
     if command.store is not None or out.is_dir():
         store = Store.existing(out / "runs.db" if command.store is None else command.store)
     if isinstance(command, Reproduce) and command.name == EVERYTHING:
         everything = Everything.asked_for(command, arguments, precision, out, lists_rejected=False)
-        show(everything.forecasts(store, device))
+        show(everything.forecasts(store, device, executor))
     else:
         study = make_study(command, precision, None)
         _refuse_flags_of_runs(command, study)
-        show({study.name: forecast(study, store, device=device, keep_weights=command.keep_weights)})
+        keep_weights = command.keep_weights
+        show({study.name: forecast(study, store, device=device, keep_weights=keep_weights, executor=executor)})
     return 0
 
 
@@ -185,10 +189,17 @@ def _show_columns(study: str | None) -> int:
     return 0
 
 
-def executor_of(name: str, device: str) -> Any:
-    from byrote.runs.executors import Local, Ray
+def executor_of(command: TrainingFlags) -> Any:
+    """Raises UserError for what the executor has no use for."""
+    from byrote.runs.executors import Ray
+    from byrote.runs.local import Local
+    from byrote.training.planner import resolve_device
 
-    return Local() if name == "local" else Ray(num_gpus=1 if device.startswith("cuda") else 0)
+    if command.executor == "local":
+        return Local(command.processes)
+    if command.processes != "auto":
+        raise UserError(f"got --processes {command.processes} with --executor ray, which has its own: leave it out")
+    return Ray(num_gpus=1 if resolve_device(command.device).startswith("cuda") else 0)
 
 
 @contextmanager

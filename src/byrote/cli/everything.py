@@ -65,7 +65,7 @@ class Everything:
             raise UserError(next(refusal for refusal in studies.values() if isinstance(refusal, str)))
         return cls(command, arguments, out, data, studies)
 
-    def forecasts(self, store: Store | None, device: str) -> dict[str, Forecast | str]:
+    def forecasts(self, store: Store | None, device: str, executor: Executor) -> dict[str, Forecast | str]:
         """What each study would have to make that those before it do not; or the sentence that says why it is not
         run."""
         from byrote.runs.run import forecast
@@ -77,7 +77,8 @@ class Everything:
                 found[name] = study
                 continue
             try:
-                own = forecast(study, store, device=device, keep_weights=self._keeps_weights(study), foreseen=made)
+                keep_weights = self._keeps_weights(study)
+                own = forecast(study, store, device=device, keep_weights=keep_weights, foreseen=made, executor=executor)
             except UserError as error:
                 found[name] = str(error)
             else:
@@ -96,7 +97,9 @@ class Everything:
         from byrote.report.index import IndexEntry
         from byrote.runs.forecast import together
 
-        told = together([each for each in self.forecasts(store, device).values() if not isinstance(each, str)])
+        told = together(
+            [each for each in self.forecasts(store, device, executor).values() if not isinstance(each, str)]
+        )
         print(f"All studies: {told.sentence()}", file=sys.stderr, flush=True)
         index = _Index(self)
         failed = False

@@ -113,7 +113,10 @@ class TrainingFlags:
     """Whether training steps are compiled, as far as they can be: auto does so where the work is estimated to pay for
     the half minute that it takes, once for each model and recipe."""
     executor: Literal["local", "ray"] = "local"
-    """Where runs are trained: in this process, or on a Ray cluster."""
+    """Where runs are trained: on this machine, or on a Ray cluster."""
+    processes: int | Literal["auto"] = "auto"
+    """The most processes of this machine that train side by side: auto is one for each core, as far as memory goes and
+    where there is enough to train. Results are the same with any number."""
     store: Annotated[str | None, _shown("STR", "OUT/runs.db")] = None
     """The file or database URL of the finished runs."""
     dry_run: bool = False

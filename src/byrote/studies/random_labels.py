@@ -109,6 +109,7 @@ class RandomLabelSearch(Calculation):
 
     version: ClassVar[int | str] = SEMANTICS
     """Its numbers are the engine's."""
+    side_by_side: ClassVar[bool] = True
 
     model: str
     """As of a TrainSpec."""

@@ -104,6 +104,7 @@ class MeasureOfNetworks(Calculation):
 
     name: ClassVar[str] = "measure-of-networks"
     version: ClassVar[int | str] = VERSION
+    side_by_side: ClassVar[bool] = True
 
     measure: str
     networks: str
