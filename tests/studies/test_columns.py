@@ -12,7 +12,7 @@ import pytest
 
 import byrote
 from byrote.studies.judge.zoo import CONDITIONS
-from byrote.studies.min_norm.rows import Row
+from byrote.studies.min_norm.rows import KernelRow
 from byrote.studies.registry import STUDIES
 from byrote.studies.study import Study
 from byrote.theory.kernels.implicit_bias import ImplicitBias
@@ -21,7 +21,7 @@ from byrote.training.spec import Recipe
 STEPS = Recipe(steps=2, dense_steps=0)
 EPOCHS = Recipe(epochs=2, learning_rate=0.1, dense_steps=0)
 MODELS = ["mlp-1x4"]
-ROWS = (Row("inputs"), Row("inputs", regularized=True))
+ROWS = (KernelRow("inputs"), KernelRow("inputs", regularized=True))
 
 
 def _zoo(data: byrote.Dataset) -> byrote.ZooStudy:

@@ -16,7 +16,7 @@ FEWEST_PIXELS = PATCH_SIZE + 1
 
 
 @dataclass(frozen=True)
-class Row:
+class KernelRow:
     """A row of the paper's, but for its data."""
 
     features: Features
@@ -72,23 +72,23 @@ def against(rival: str) -> tuple[Column, Column]:
     )
 
 
-def published_rows(data: Dataset) -> dict[Row, PublishedRow]:
+def published_rows(data: Dataset) -> dict[KernelRow, PublishedRow]:
     """The paper's rows on this data; none on data other than its own two sets."""
     name = "mnist" if is_mnist(data) else "cifar10" if is_cifar10(data) else ""
     found = {}
     for dataset, features, l2, error_percent, norm in published("linear").itertuples(index=False):
         if dataset == name:
-            found[Row(PUBLISHED_FEATURES[features], l2 == "yes")] = PublishedRow(error_percent / 100, norm)
+            found[KernelRow(PUBLISHED_FEATURES[features], l2 == "yes")] = PublishedRow(error_percent / 100, norm)
     return found
 
 
-def rows_of(data: Dataset) -> tuple[Row, ...]:
+def rows_of(data: Dataset) -> tuple[KernelRow, ...]:
     """The rows to try on `data`: the paper's where it has some; else all that the inputs allow."""
     if known := published_rows(data):
         return tuple(known)
     if not data.is_images:
-        return (Row("inputs"),)
-    rows = (Row("inputs"), Row("gabor"))
+        return (KernelRow("inputs"),)
+    rows = (KernelRow("inputs"), KernelRow("gabor"))
     if min(data.input_shape[1:]) < FEWEST_PIXELS:
         return rows
-    return (*rows, Row("random-convolutions"), Row("random-convolutions", regularized=True))
+    return (*rows, KernelRow("random-convolutions"), KernelRow("random-convolutions", regularized=True))

@@ -34,7 +34,7 @@ from byrote.evidence.chance import CHANCE_DEVIATION, chance_deviation
 from byrote.evidence.columns import Column, as_declared
 from byrote.evidence.finding import Finding
 from byrote.studies.min_norm.findings import findings, fits_of
-from byrote.studies.min_norm.rows import RIVALS, Row, against, published_rows, rows_of
+from byrote.studies.min_norm.rows import RIVALS, KernelRow, against, published_rows, rows_of
 from byrote.studies.paper_settings import Scale
 from byrote.studies.seeds import at_most
 from byrote.studies.study import Planned, Study, tabulate_calculations
@@ -144,7 +144,7 @@ class MinNormStudy(Study):
     )
 
     data: Dataset
-    rows: Sequence[Row] | None = None
+    rows: Sequence[KernelRow] | None = None
     n_train: int | Mapping[Features, int] | None = None
     curve: Sequence[int] = CURVE
     label_draws: int = LABEL_DRAWS
@@ -165,7 +165,7 @@ class MinNormStudy(Study):
         return max(2 * self.data.num_classes, 2 * LEAST)
 
     @cached_property
-    def sizes(self) -> dict[Row, int]:
+    def sizes(self) -> dict[KernelRow, int]:
         """Training examples of each row at most."""
         rows = rows_of(self.data) if self.rows is None else self.rows
         own = self.n_train if isinstance(self.n_train, Mapping) else {row.features: self.n_train for row in rows}
@@ -295,7 +295,7 @@ def _compared(table: pd.DataFrame, results: Sequence[Computed], data: Dataset) -
         if isinstance(result.calculation, KernelInterpolation):
             own = result.arrays["fit_test_predictions"][result.arrays["fit_seed"] < 0] == data.test.true_labels
             for regularized, correct in enumerate(own):
-                row = Row(result.calculation.features, regularized=bool(regularized))
+                row = KernelRow(result.calculation.features, regularized=bool(regularized))
                 right[row, result.calculation.n_train] = correct
     for (row, n), correct in right.items():
         rivals = {other.features: theirs for (other, m), theirs in right.items() if m == n and not other.regularized}
