@@ -14,7 +14,6 @@ import tyro
 
 from byrote.cli.flags import (
     COMMANDS,
-    EVERYTHING,
     QUANTITIES,
     Command,
     Demo,
@@ -26,8 +25,8 @@ from byrote.cli.flags import (
     Reproduce,
     Run,
 )
+from byrote.cli.studies import EVERYTHING, REPRODUCTIONS
 from byrote.errors import UserError, suggestion
-from byrote.studies.registry import reproductions
 from byrote.training.spec import Recipe
 
 _MEANT: Mapping[str, str] = {
@@ -104,7 +103,7 @@ def _refuse_unknown(words: Sequence[str]) -> None:
     kind: type = COMMANDS[names[0]]
     second = names[1] if len(names) > 1 and not names[1].startswith("-") else None
     for command, what, known in (
-        ("reproduce", "study", (*reproductions(), EVERYTHING)),
+        ("reproduce", "study", (*REPRODUCTIONS, EVERYTHING)),
         ("measure", "quantity", QUANTITIES),
     ):
         if names[0] == command and second is not None and second not in known:

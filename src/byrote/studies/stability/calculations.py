@@ -58,7 +58,6 @@ class ReplacementStability(Calculation):
     """
 
     name: ClassVar[str] = "replacement-stability"
-    side_by_side: ClassVar[bool] = True
 
     model: str
     """As of a TrainSpec."""
