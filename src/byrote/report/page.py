@@ -105,7 +105,7 @@ def write_page(
     """As `write_report`, and gives all that an index of pages says again."""
     if not results:
         raise UserError("got no finished run, expected at least one to report: run the study first")
-    results = results if isinstance(results, Results) else Results.of(study, results)
+    results = Results.of(study, results)
     path = Path(path)
     if path.is_dir():
         path /= "report.html"

@@ -10,6 +10,7 @@ import pandas as pd
 from byrote.charts.sections import Answer, Gap
 from byrote.data.corruptions.catalog import TRUE_LABELS
 from byrote.data.corruptions.record import UNIFORM_LABELS, corruption_words, is_of_labels
+from byrote.evidence.chance import chance_of
 from byrote.evidence.fitting_by_luck import by_luck
 from byrote.evidence.learning import learning
 from byrote.evidence.obstacles import remedy
@@ -78,7 +79,7 @@ def _decide(true: pd.DataFrame, random: pd.DataFrame, others: pd.DataFrame) -> t
     n, train = int(random["n_train"].iloc[0]), random["train_accuracy"].mean()
     if not random["fitted"].all():
         return False, "No conclusion.", _unfitted(random)
-    chance, test, ceiling = 1 / random["num_classes"].iloc[0], random["test_accuracy"].mean(), random["ceiling"].min()
+    chance, test, ceiling = chance_of(random), random["test_accuracy"].mean(), random["ceiling"].min()
     told = f"train accuracy {percent(train)}, test {percent(test)}, where chance is {percent(chance)}"
     if ceiling < 1:
         rote = (

@@ -10,6 +10,7 @@ import pandas as pd
 from byrote.charts.figure import Figure, layered, over_seeds, seed_sentence, series, with_series
 from byrote.charts.marks import bars, by_series, dotted, estimate_tips, points, tip
 from byrote.data.corruptions.record import UNIFORM_LABELS, corruption_words, is_of_labels
+from byrote.evidence.chance import chance_of
 from byrote.evidence.words import percent
 
 
@@ -45,7 +46,7 @@ def figure_1c(table: pd.DataFrame) -> Figure | None:
     if runs.empty or runs["label_rate"].max() == 0:
         return None
     data = over_seeds(runs, ["model", "n_train", "label_rate"], "test_error", "test_error").assign(
-        chance=1 - 1 / runs["num_classes"].iloc[0]
+        chance=1 - chance_of(runs)
     )
     fitted = runs.groupby(["model", "n_train", "label_rate"])["fitted"].all().rename("all_fitted").reset_index()
     data = with_series(data.merge(fitted, on=["model", "n_train", "label_rate"]))

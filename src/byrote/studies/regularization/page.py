@@ -13,6 +13,7 @@ from byrote.charts.figure import Figure, layered, model_label, over_seeds, round
 from byrote.charts.marks import bars, by_series, dotted, estimate_tips, points, tip
 from byrote.charts.sections import Cell, PageTable, Presentation, Section, drawn
 from byrote.evidence.attribution import Attribution
+from byrote.evidence.chance import chance_of
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
 from byrote.evidence.words import percent
@@ -108,7 +109,7 @@ def grid_figure(study: RegularizationStudy, model: str, runs: pd.DataFrame) -> F
     ).sort_values("num_on", kind="stable")
     data = over_seeds(cells, ["combination", "series"], "accuracy", "accuracy")
     fitted = cells.groupby(["combination", "series"])["fitted"].all().rename("all_fitted").reset_index()
-    data = data.merge(fitted, on=["combination", "series"]).assign(chance=1 / runs["num_classes"].iloc[0])
+    data = data.merge(fitted, on=["combination", "series"]).assign(chance=chance_of(runs))
     looks = by_series("series", series)
     base = alt.Chart().encode(
         y=alt.Y("combination:N", sort=list(dict.fromkeys(data["combination"])), title=None),

@@ -13,6 +13,7 @@ from byrote.charts.cells import accuracy_cell
 from byrote.charts.figure import Figure, layered, model_label, rounded, seed_sentence, slug
 from byrote.charts.marks import bars, by_series, dotted, estimate_tips, points, tip
 from byrote.charts.sections import Cell, PageTable, Presentation, Section, Tone, drawn
+from byrote.evidence.chance import chance_of
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
 from byrote.evidence.words import num_seeds, percent
@@ -130,7 +131,7 @@ def weight_decay_figure(study: Table4Study, model: str, table: pd.DataFrame) -> 
                     "high": interval.high,
                     "seeds": interval.n,
                     "ending": ending_of(runs),
-                    "chance": 1 / int(runs["num_classes"].iloc[0]),
+                    "chance": chance_of(runs),
                 }
             )
     if not rows:
