@@ -22,6 +22,10 @@ class StoreError(RuntimeError):
         super().__init__(masked(sentence))
 
 
+class WorkerDied(RuntimeError):
+    """A process to which work was given has ended without a word."""
+
+
 def suggestion(word: str, known: Collection[str]) -> str:
     """ "; did you mean 'demo'?", to end a sentence with, where something known is near, in any case; else ""."""
     by_lower_case = {name.lower(): name for name in known}

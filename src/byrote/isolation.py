@@ -28,7 +28,7 @@ def undisturbed(seed: int) -> Iterator[None]:
 
     kept = random.getstate(), np.random.get_state(), torch.random.get_rng_state()  # noqa: NPY002
     on_devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    settings, folder, path = _settings(), Path.cwd(), list(sys.path)
+    settings, folder, path = current_settings(), Path.cwd(), list(sys.path)
     try:
         with warnings.catch_warnings(), np.errstate(), torch.inference_mode(False), torch.enable_grad():
             torch.set_default_dtype(torch.float32)
@@ -44,12 +44,13 @@ def undisturbed(seed: int) -> Iterator[None]:
         torch.random.set_rng_state(kept[2])
         if on_devices:
             torch.cuda.set_rng_state_all(on_devices)
-        _restore(settings)
+        restore_settings(settings)
         os.chdir(folder)
         sys.path[:] = path
 
 
-def _settings() -> dict[str, Any]:
+def current_settings() -> dict[str, Any]:
+    """What decides numbers, and what users set: of Python and of torch."""
     import torch
 
     return {
@@ -79,11 +80,11 @@ def _matmul_precision() -> str | None:
         return None
 
 
-def _restore(before: dict[str, Any]) -> None:
+def restore_settings(before: dict[str, Any]) -> None:
     """Sets what differs: a setting that is set again is not always without effect, as that of threads."""
     import torch
 
-    now = _settings()
+    now = current_settings()
     changed = {name for name, value in before.items() if now[name] != value}
     if "dtype" in changed:
         torch.set_default_dtype(before["dtype"])

@@ -11,6 +11,7 @@ import functools
 import hashlib
 import importlib
 import importlib.util
+import pickle
 import re
 import sys
 import traceback
@@ -21,6 +22,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import cloudpickle
 
 from byrote.errors import UserError
 from byrote.isolation import first_on_path, forget_modules, undisturbed
@@ -41,6 +44,21 @@ class _Imported:
 
 
 _imported: dict[Path, _Imported] = {}
+
+
+class OwnCode:
+    """The user's own code behind some names, for another process: where it arrives, they lead to it there.
+
+    It must arrive before what is made of it: the first argument of a call.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = tuple(dict.fromkeys(names))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        digests = {name: _identities[name] for name in self._names if name in _identities}
+        values = {name: _live[name] for name in digests if name in _live}
+        return _arrived, ([str(file) for file in _imported], cloudpickle.dumps(values), digests)
 
 
 def is_reference(name: str) -> bool:
@@ -182,6 +200,15 @@ def _places(names: list[str]) -> list[str]:
 def place_of(name: str) -> str:
     """Without the digest, if there is one."""
     return name.rpartition(":")[0].removesuffix(f"@{digest_in(name)}")
+
+
+def _arrived(files: Iterable[str], values: bytes, digests: dict[str, str]) -> OwnCode:
+    for file in files:
+        with users_code(f"{file}:", f"importing {file!r}"), undisturbed(0):
+            _import_file(Path(file))
+    _live.update(pickle.loads(values))  # noqa: S301 (from our own process)
+    _identities.update(digests)
+    return OwnCode(digests)
 
 
 def _refuse_stale(value: Any) -> None:

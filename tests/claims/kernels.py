@@ -9,10 +9,10 @@ import pandas as pd
 from claims.simulation import WHOLE, Claim, Fact, Simulation, right
 
 from byrote.studies.min_norm.findings import findings
-from byrote.studies.min_norm.rows import Row
+from byrote.studies.min_norm.rows import KernelRow
 
-PIXELS, GABOR = Row("inputs"), Row("gabor")
-L2 = Row("inputs", regularized=True)
+PIXELS, GABOR = KernelRow("inputs"), KernelRow("gabor")
+L2 = KernelRow("inputs", regularized=True)
 N_TRAIN = 1000
 
 
@@ -41,7 +41,7 @@ def draw(generator: np.random.Generator, seeds: int, n_test: int, effect: float)
     return findings({PIXELS: N_TRAIN, GABOR: N_TRAIN, L2: N_TRAIN}, pd.DataFrame(rows))
 
 
-def _fit(row: Row, labels: str, seed: int, n_test: int, error: float, norm: float) -> dict[str, object]:
+def _fit(row: KernelRow, labels: str, seed: int, n_test: int, error: float, norm: float) -> dict[str, object]:
     return {
         "calculation": "KernelInterpolation", "features": row.features, "regularized": row.regularized,
         "labels": labels, "seed": seed, "n_train": N_TRAIN, "n_test": n_test, "num_classes": 10, "train_error": 0.0,

@@ -20,7 +20,7 @@ from byrote.studies.expressivity.findings import outcome_of_ratios
 from byrote.studies.largest_n.findings import SATURATED
 from byrote.studies.rademacher.findings import NEAR_ONE, RISK, _change
 from byrote.studies.randomization.readings import SMALL_FACTOR
-from byrote.studies.stability.findings import LABELS, Change, Reading, _differs
+from byrote.studies.stability.findings import BOTH_LABELS, Change, Sensitivity, _differs
 from byrote.theory.complexity.rademacher import deviation, generalization_bound
 
 SPREAD = 0.2
@@ -98,7 +98,7 @@ def replaced(generator: np.random.Generator, seeds: int, n_test: int, effect: fl
     """An example loses 0.3 in the mean, and `effect` more where labels are random; seeds differ by 0.05, and 20
     replacements by 0.2."""
     changes = {}
-    for labels, mean in zip(LABELS, (0.3, 0.3 + effect), strict=True):
+    for labels, mean in zip(BOTH_LABELS, (0.3, 0.3 + effect), strict=True):
         luck = 0.05 * generator.standard_normal((seeds, 1)) if seeds > 1 else 0.0
         lost = mean + luck + 0.2 * generator.standard_normal((seeds, REPLACEMENTS))
         by_seed = lost.mean(axis=1)
@@ -106,7 +106,7 @@ def replaced(generator: np.random.Generator, seeds: int, n_test: int, effect: fl
         own = Interval(float(by_seed[0]), *np.quantile(resampled, (0.025, 0.975)).tolist(), 1)
         change = Change(own if seeds == 1 else mean_interval(by_seed), tuple(by_seed.tolist()), (1.0,) * seeds)
         changes |= {(labels, "probability", point): change for point in ("left", "test")}
-    return [_differs(Reading("net", "", changes, {}, 100, 10))]  # type: ignore[arg-type]
+    return [_differs(Sensitivity("net", "", changes, {}, 100, 10))]  # type: ignore[arg-type]
 
 
 def factors(generator: np.random.Generator, seeds: int, n_test: int, effect: float):

@@ -16,12 +16,11 @@ import pytest
 from PIL import Image
 
 from byrote.cli import main
-from byrote.cli.measures import MEASUREMENTS
-from byrote.cli.studies import REPRODUCTIONS
 from byrote.data.augmentations import AUGMENTATIONS
 from byrote.data.corruptions.catalog import CORRUPTIONS
 from byrote.data.sources import SOURCES
 from byrote.models.catalog import MODELS
+from byrote.studies.registry import STUDIES, measurements, reproductions
 from byrote.theory.measures.catalog import MEASURES
 from byrote.training.learning_rate_schedule import SCHEDULES
 
@@ -241,7 +240,7 @@ def test_failed_runs_leave_the_rest_and_exit_code_3(tmp_path, capsys):
 
 def test_an_interrupted_run_has_drawn_a_live_page_and_says_how_to_go_on(tmp_path):
     out = tmp_path / "out"
-    process = run_process("demo", "--live", "--out", str(out), *QUICK, "--steps", "100")
+    process = run_process("demo", "--live", "--out", str(out), *QUICK, "--steps", "400")
     url = re.search(r"http://127\.0\.0\.1:\d+/", process.stderr.readline())[0]
     for line in process.stderr:
         if re.match(r"\d+/16", line):
@@ -291,8 +290,8 @@ def test_a_reader_that_leaves_is_no_error():
         ("corruptions", CORRUPTIONS),
         ("augmentations", AUGMENTATIONS),
         ("schedules", SCHEDULES),
-        ("studies", REPRODUCTIONS),
-        ("measurements", MEASUREMENTS),
+        ("studies", reproductions()),
+        ("measurements", measurements()),
         ("measures", MEASURES),
     ],
 )
@@ -302,6 +301,28 @@ def test_list_has_every_name(what, names, capsys):
     assert all(name in listed for name in names)
     assert main(["list"]) == 0
     assert listed in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_list_has_every_column_of_a_study(name, capsys):
+    assert main(["list", "columns", name]) == 0
+    listed = capsys.readouterr().out.splitlines()[1:]
+    assert [tuple(line.split(maxsplit=2)) for line in listed] == [
+        (column.name, column.dtype, column.told) for column in STUDIES[name].columns
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("columns", "got no study after byrote list columns, expected one of demo, figure1"),
+        ("columns table3", "got 'table3' after byrote list columns, expected .*; did you mean 'table4'"),
+        ("models table1", "got table1, but only columns are those of a study: byrote list columns STUDY"),
+    ],
+)
+def test_only_columns_are_listed_of_a_study(words, told, capsys):
+    assert main(["list", *words.split()]) == 2
+    assert re.search(told, capsys.readouterr().err)
 
 
 JUDGED = ["--n-train", "60", "--models", "mlp-1x16", "--seeds", "2", "--epochs", "60", "--precision", "float32"]
@@ -367,3 +388,65 @@ def test_output_that_nothing_takes_is_one_sentence():
         )
     assert ended.returncode == 2
     assert ended.stderr == "byrote: cannot write what is to be printed: the disk is full: make room\n"
+
+
+FAST = ["--data", "digits", "--device", "cpu", "--learning-rate", "0.1", "--epochs", "60"]
+
+
+@pytest.mark.parametrize(
+    ("words", "rows", "told"),
+    [
+        (
+            "rademacher --models mlp-1x16 --draws 2 --n-train 16",
+            10,
+            "fits coin flips: its Rademacher complexity is near 1: ",
+        ),
+        ("rademacher --models mlp-1x32 --exhaustive --n-train 3", 1, "shatters these 3 examples: supported"),
+        ("largest-n --models mlp-1x32 --draws 2 --n-train 12", 1, "The random labels of all 12 examples are fitted"),
+    ],
+)
+def test_a_measure_leaves_store_table_and_report_and_makes_nothing_twice(words, rows, told, tmp_path, capsys):
+    arguments = ["measure", *words.split(), *FAST, "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    assert told in capsys.readouterr().out
+    assert len(pd.read_csv(tmp_path / "results.csv")) == rows
+    assert "byrote measure" in (tmp_path / "report.html").read_text()
+    assert {path.suffix for path in (tmp_path / "figures").iterdir()} == {".svg", ".csv"}
+    assert main(arguments) == 0
+    assert re.search(r"(\d+) of \1 .* (is|are) in the store already", capsys.readouterr().err)
+    assert main(["report", str(tmp_path)]) == 0
+
+
+def test_what_was_measured_stands_in_study_json(tmp_path):
+    words = ["rademacher", "--models", "mlp-1x8", "--exhaustive", "--n-train", "1"]
+    assert main(["measure", *words, *FAST, "--out", str(tmp_path)]) == 0
+    assert json.loads((tmp_path / "study.json").read_text())["arguments"][:2] == ["measure", "rademacher"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("rademacher --exhaustive --n-train 13", r"got n_train=13 with exhaustive, which would train 2\^13 networks"),
+        ("rademacher --draws 0", "got draws=0, expected a number of draws, at least 1"),
+        ("rademacher --models nonsense", "got model 'nonsense'"),
+        ("rademacher --seeds 0", "got seeds=0"),
+        ("rademacher --n-train 100000", "got n_train=100000 for digits"),
+        ("rademacher --validation 0.1", "got validation=0.1"),
+        ("largest-n --draws -1", "got draws=-1"),
+        ("stability --replacements 0", "got replacements=0 for n = 1293 training examples, expected from 1 to 1293"),
+        ("stability --n-train 20 --replacements 21", "got replacements=21 for n = 20 training examples"),
+        ("stability --n-train 1", "got n_train=1 of 1437 training examples of digits, expected at least 2"),
+        ("stability --data npz:one.npz", "have one class|with one class"),
+        ("largest-n --models nowhere.py:Net", "got nowhere.py, which is not a file"),
+        ("largest-n --data npz:one.npz", "have one class"),
+    ],
+)
+def test_wrong_input_of_a_measure_is_one_sentence_and_exit_code_2(words, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    x = np.random.default_rng(0).integers(0, 255, (20, 4, 4), dtype=np.uint8)
+    np.savez("one.npz", x_train=x, y_train=np.zeros(20, dtype=np.int64), x_test=x, y_test=np.zeros(20, dtype=np.int64))
+    source = [] if "--data" in words else ["--data", "digits"]
+    assert main(["measure", *words.split(), *source]) == 2
+    told = capsys.readouterr().err.strip()
+    assert re.search(message, told), told
+    assert len(told.splitlines()) == 1

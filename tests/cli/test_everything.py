@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from byrote.cli import main, training
-from byrote.cli.studies import REPRODUCTIONS
 from byrote.runs.run import Failure
+from byrote.studies.registry import STUDIES, reproductions
 
 QUICK = ["--n-train", "100", "--stop", "at_steps", "--steps", "20", "--device", "cpu", "--precision", "float32"]
-ALL = dict(REPRODUCTIONS)
+ALL = reproductions()
 SMALL = ["--models", "mlp-1x8", "--data", "digits"]
 
 
@@ -20,8 +20,8 @@ SMALL = ["--models", "mlp-1x8", "--data", "digits"]
 def few():
     """Two studies that share a run, and between them one that refuses so few examples."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in set(REPRODUCTIONS) - {"table1", "table4", "strengths"}:
-            patch.delitem(REPRODUCTIONS, name)
+        for name in set(reproductions()) - {"table1", "table4", "strengths"}:
+            patch.delitem(STUDIES, name)
         yield
 
 
@@ -151,7 +151,7 @@ def test_a_store_without_any_run_has_no_index(copy, capsys):
 @pytest.mark.slow
 def test_everything_on_digits(tmp_path, capsys, monkeypatch):
     for name, reproduction in ALL.items():
-        monkeypatch.setitem(REPRODUCTIONS, name, reproduction)
+        monkeypatch.setitem(STUDIES, name, reproduction)
     assert everything(tmp_path) == 0
     refused = re.findall(r"^byrote: (\S+) is not run", capsys.readouterr().err, re.MULTILINE)
     # The model has one width, and the examples are few.

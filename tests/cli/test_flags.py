@@ -3,10 +3,10 @@ import re
 import pytest
 
 from byrote.cli.flags import COMMANDS, QUANTITIES, Demo, List, Report, Reproduce
-from byrote.cli.measures import MEASUREMENTS
 from byrote.cli.parsing import parse
 from byrote.data.sources import load
 from byrote.errors import UserError
+from byrote.studies.registry import measurements
 from byrote.training.spec import Recipe
 
 
@@ -63,7 +63,7 @@ def test_help_says_what_is_used(words, field, used, capsys):
 @pytest.mark.parametrize("name", QUANTITIES)
 def test_what_measures_say_of_their_recipes_is_so(name):
     digits = load("digits")
-    measurement = MEASUREMENTS[name]
+    measurement = measurements()[name]
     recipe = measurement.make_recipe("mlp-1x512", digits, "float32", {})
     assert recipe.epochs == {"rademacher": 500, "largest-n": 500, "stability": 100, "bounds": 1000}[name]
     assert recipe.learning_rate == (0.01 if name == "bounds" else 0.05)

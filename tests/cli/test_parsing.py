@@ -2,7 +2,7 @@ import pytest
 
 from byrote import __version__
 from byrote.cli import main
-from byrote.cli.flags import Bounds
+from byrote.cli.flags import QUANTITIES
 from byrote.cli.parsing import parse
 from byrote.errors import UserError
 
@@ -49,7 +49,7 @@ def test_a_slip_is_told_in_one_sentence_with_what_was_meant(words, sentence, cap
 @pytest.mark.parametrize("flag", ["--model", "--models", "--model=mlp-1x8"])
 def test_what_is_measured_may_be_called_model_or_models(flag):
     command = parse(["measure", "bounds", "--data", "digits", flag, *([] if "=" in flag else ["mlp-1x8"])])
-    assert isinstance(command, Bounds)
+    assert isinstance(command, QUANTITIES["bounds"])
     assert command.models == "mlp-1x8"
 
 

@@ -4,7 +4,7 @@ from squares import Square, Squares, made
 from byrote.cli.interruption import Interrupted, told_how_to_go_on
 from byrote.cli.training import run_shown
 from byrote.cli.writing import write
-from byrote.runs.executors import Local
+from byrote.runs.local import Local
 from byrote.runs.store import Store
 from byrote.studies.judge.zoo import ZooStudy
 from byrote.training.spec import Recipe

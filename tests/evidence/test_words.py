@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from byrote.evidence.words import percent, regularizers
+from byrote.evidence.words import count_of_seeds, mean_of_seeds, percent, regularizers, seeds_of
 
 
 @pytest.mark.parametrize(
@@ -25,3 +26,10 @@ def test_only_all_of_it_reads_100_percent(fraction, shown) -> None:
 )
 def test_regularizers_in_words(arguments, words):
     assert regularizers(*arguments) == words
+
+
+def test_seeds_are_counted_and_a_single_one_has_no_interval() -> None:
+    assert (count_of_seeds(3), count_of_seeds(1), count_of_seeds(1, "1 seed")) == ("3 seeds", "one seed", "1 seed")
+    assert seeds_of(pd.DataFrame({"seed": [0, 0, 4]})) == "2 seeds"
+    assert seeds_of(pd.DataFrame({"seed": [4, 4]})) == "one seed, so no interval over seeds"
+    assert (mean_of_seeds(3), mean_of_seeds(1)) == ("mean of 3 seeds", "one seed")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import operator
 import sys
-import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,7 +12,8 @@ import pytest
 from fake_engine import SmallStudy, assert_equal, real_points
 
 from byrote.errors import StoreError, UserError
-from byrote.runs.executors import Executor, Local, Ray
+from byrote.runs.executors import Executor, Ray
+from byrote.runs.local import Local
 from byrote.runs.run import RunsFailed, run
 from byrote.runs.store import Store
 
@@ -33,21 +33,25 @@ class Broken(torch.nn.Module):
 """
 
 
-@pytest.fixture(scope="module", params=["local", "ray"])
+@pytest.fixture(scope="module", params=["one process", "two processes", "ray"])
 def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
-    if request.param == "local":
-        yield Local()
+    if request.param == "ray":
+        ray = pytest.importorskip("ray")
+        yield Ray()
+        ray.shutdown()
         return
-    ray = pytest.importorskip("ray")
-    yield Ray()
-    ray.shutdown()
+    with Local(processes=1 if request.param == "one process" else 2) as local:
+        yield local
+
+
+def is_in_process(executor: Executor) -> bool:
+    return isinstance(executor, Local) and executor.processes == 1
 
 
 def test_a_job_gives_its_result_again_and_again(executor):
     job = executor.submit(operator.add, 2, 3)
     assert job.result() == 5
     assert job.result() == 5
-    assert job.done()
 
 
 def test_jobs_are_independent(executor):
@@ -55,20 +59,19 @@ def test_jobs_are_independent(executor):
     assert [job.result() for job in reversed(jobs)] == [16, 8, 4, 2, 1]
 
 
-def test_asking_whether_a_job_is_done_starts_nothing():
-    job = Local().submit(operator.add, 2, 3)
-    assert not job.done()
-    assert job.result() == 5
-    assert job.done()
+def test_jobs_are_given_as_they_end(executor):
+    jobs = [executor.submit(pow, 2, exponent) for exponent in range(5)]
+    ended = list(executor.as_completed(jobs))
+    assert set(ended) == set(jobs)
+    assert len(ended) == 5
 
 
-def test_a_job_elsewhere_is_done_without_being_asked_for_its_result(executor):
-    if executor.in_process:
-        pytest.skip("jobs of this process start when they are asked for their results")
-    job = executor.submit(operator.add, 2, 3)
-    while not job.done():
-        time.sleep(0.01)
-    assert job.result() == 5
+def test_jobs_that_nobody_waits_for_in_this_process_do_not_start():
+    started: list[int] = []
+    with Local(processes=1) as executor:
+        first, _ = (executor.submit(started.append, number) for number in range(2))
+        first.result()
+    assert started == [0]
 
 
 @pytest.mark.parametrize(("function", "argument", "error"), [(math.sqrt, -1, ValueError), (int, "x", ValueError)])
@@ -77,7 +80,6 @@ def test_an_exception_is_raised_by_result_alone(executor, function, argument, er
     for _ in range(2):
         with pytest.raises(error):
             job.result()
-    assert job.done()
 
 
 def test_a_shared_value_arrives_whole(executor):
@@ -88,7 +90,7 @@ def test_a_shared_value_arrives_whole(executor):
 def test_cancelling_what_has_ended_changes_nothing(executor):
     job = executor.submit(operator.add, 2, 3)
     job.result()
-    job.cancel()
+    assert executor.cancel([job]) == []
     assert job.result() == 5
 
 
@@ -132,14 +134,16 @@ def test_a_failing_group_leaves_the_others(executor, tmp_path):
     assert "in forward" in failed.value.failures[0].trace
 
 
-def test_a_worker_that_dies_is_a_failure(executor, tmp_path):
-    if executor.in_process:
+def test_a_worker_that_dies_is_tried_again_and_then_a_failure(executor, tmp_path):
+    if is_in_process(executor):
         pytest.skip("it would take this process along")
     (tmp_path / "models.py").write_text(BROKEN.replace('raise RuntimeError("out of order")', "import os; os._exit(1)"))
     study = SmallStudy(1, real_points(), ("mlp-1x4", f"{tmp_path / 'models.py'}:Broken"))
+    lines: list[str] = []
     with pytest.raises(RunsFailed, match=r"1 of 2 runs failed, the rest is kept") as failed:
-        run(study, tmp_path / "runs.db", executor, device="cpu")
-    assert "WorkerCrashedError" in failed.value.failures[0].trace
+        run(study, tmp_path / "runs.db", executor, device="cpu", on_log=lines.append)
+    assert "WorkerDied" in failed.value.failures[0].trace
+    assert lines.count("a worker died in a group of 1 runs, which is tried once more") == 1
 
 
 def test_a_missing_ray_is_named(monkeypatch):

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pytest
 
 from byrote.errors import StoreError, UserError
-from byrote.runs.executors import Local
 from byrote.runs.groups import GroupReport, what_happened, work_off
+from byrote.runs.local import Local
 from byrote.runs.store import Store
 
 
@@ -21,9 +21,12 @@ class Letters:
 
 def work(groups, function, store, log=lambda _: None):
     announced: list[str] = []
-    traces = work_off(
-        groups, lambda group: Local().submit(function, group), store, log, lambda keys: announced.extend(keys)
-    )
+    here = Local(processes=1)
+
+    def submit(group, *, again=False):
+        return here.submit(function, group, again=again)
+
+    traces = work_off(groups, submit, here, store, log, announced.extend)
     return traces, announced
 
 

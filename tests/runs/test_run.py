@@ -88,7 +88,7 @@ def test_a_group_that_lacks_a_run_is_trained_whole(engine, store):
 
 
 def test_groups_may_reorder_the_plan(fakes, store):
-    def by_parity(specs: Sequence[TrainSpec], data: Dataset, *, device: str) -> list[Group]:
+    def by_parity(specs: Sequence[TrainSpec], data: Dataset, **options: Any) -> list[Group]:
         return [Group(tuple(spec for spec in specs if spec.seed % 2 == odd), "by parity") for odd in (1, 0)]
 
     fakes(plan_groups=by_parity)

@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from byrote.cli.studies import REPRODUCTIONS
 from byrote.data.dataset import Dataset, Split
 from byrote.studies.paper_settings import (
     LAPTOP,
@@ -13,6 +12,7 @@ from byrote.studies.paper_settings import (
     paper_recipe,
     sized,
 )
+from byrote.studies.registry import reproductions
 from byrote.training.key import run_key
 
 
@@ -86,12 +86,12 @@ def of_kind(dtype):
 
 @pytest.mark.parametrize("scale", ["laptop", "paper"])
 @pytest.mark.parametrize(
-    "name", [name for name in REPRODUCTIONS if name not in ("expressivity", "min-norm", "architectures")]
+    "name", [name for name in reproductions() if name not in ("expressivity", "min-norm", "architectures")]
 )
 def test_every_preset_takes_a_table(name, scale):
     """With models for it, its columns standardised, no crop, no augmentation: each run has a key."""
     data = of_kind(np.float32)
-    study = REPRODUCTIONS[name].build(data, scale, 1, None)
+    study = reproductions()[name].build(data, scale, 1, None)
     specs = study.tasks()
     assert specs
     assert {(spec.preprocessing, spec.crop, spec.augmentation) for spec in specs} == {("standardize", None, "none")}

@@ -45,12 +45,48 @@ def test_small_nets_share_a_stack_whatever_their_labels_inputs_and_step_sizes(ti
     ]
     (group,) = plan(specs, tiny)
     assert group.specs == tuple(specs)
-    assert group.reason == "in stacks of up to 64: more would gain nothing"
+    assert group.reason == "in stacks of up to 16: more would gain nothing"
 
 
-@pytest.mark.parametrize(("num", "expected"), [(1, [1]), (64, [64]), (65, [32, 33]), (200, [50] * 4)])
+@pytest.mark.parametrize(("num", "expected"), [(1, [1]), (16, [16]), (17, [8, 9]), (60, [15] * 4)])
 def test_stacks_are_even(tiny: Dataset, num: int, expected: list[int]) -> None:
     assert sizes(plan(runs(num), tiny)) == expected
+
+
+def test_there_are_stacks_for_all_cores_where_there_is_enough_to_do(tiny: Dataset) -> None:
+    def planned(num: int, cores: int, **fields: object) -> list[Group]:
+        return plan_groups(runs(num, model="mlp-2x128", **fields), tiny, device="cpu", cores=cores)
+
+    much: dict[str, object] = {"stop": "at_steps", "steps": 20_000}
+    assert sizes(planned(8, 2)) == [8]
+    assert sizes(planned(8, 2, **much)) == [4, 4]
+    assert sizes(planned(8, 16, **much)) == [1] * 8
+    assert sizes(planned(64, 2, **much)) == [16] * 4
+    assert sizes(planned(8, 16, stack="a", **much)) == [8]
+    both = [*runs(8, model="mlp-2x128", **much), *runs(8, model="mlp-2x64", **much)]
+    assert sizes(plan_groups(both, tiny, device="cpu", cores=4)) == [4] * 4
+    assert sizes(plan_groups(both[:8], tiny, device="cpu", cores=4, num_others=8)) == [4, 4]
+    assert {group.threads for group in planned(64, 2, **much)} == {1}
+
+
+def test_few_groups_of_wide_networks_have_several_threads_and_many_have_one(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planner, "most_threads", lambda: 16)
+
+    def threads(num: int, model: str, cores: int) -> list[int]:
+        groups = plan_groups(runs(num, model=model), tiny, device="cpu", cores=cores)
+        return sorted({group.threads for group in groups})
+
+    assert threads(1, "conv-small", 2) == [2]
+    assert threads(1, "conv-small", 16) == [16]
+    assert threads(2, "conv-small", 2) == [1]
+    assert threads(3, "conv-small", 2) == [2]
+    assert threads(10, "conv-small", 16) == [3]
+    assert threads(64, "conv-small", 16) == [1]
+    assert threads(1, "mlp-1x16", 16) == [1], "its products are too small to be shared"
+    monkeypatch.setattr(planner, "total_memory", lambda device="cpu": planner.PROCESS_BYTES)
+    assert threads(64, "conv-small", 16) == [16], "memory holds one at a time"
 
 
 def test_a_stack_that_the_plan_names_is_whole_and_has_no_others(tiny: Dataset) -> None:
@@ -67,7 +103,7 @@ def test_a_named_stack_that_cannot_be_whole_is_trained_one_by_one(
     tiny: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert sizes(plan(runs(3, stack="a", model="conv-small"), tiny)) == [1, 1, 1]
-    monkeypatch.setattr(planner, "total_memory", lambda device: 10 * 2**20)
+    monkeypatch.setattr(planner, "total_memory", lambda device="cpu": 10 * 2**20)
     (group, *others) = plan(runs(20, stack="a", model="mlp-1x1024"), tiny)
     assert len(others) == 19
     assert group.reason == "alone: a quarter of the memory holds 1 of the 20 runs of a stack"
@@ -98,8 +134,8 @@ def test_unlike_runs_do_not_share_a_stack(tiny: Dataset, field: dict[str, object
 
 
 def test_a_stack_keeps_within_the_cache(tiny: Dataset) -> None:
-    groups = plan(runs(64, model="mlp-1x1024"), tiny)
-    assert len(groups) > 1
+    groups = plan(runs(64, model="mlp-1x4096"), tiny)
+    assert len(groups) > 4
     assert "as many as the CPU's cache holds" in groups[0].reason
 
 

@@ -19,7 +19,7 @@ from jaxtyping import Float, Shaped
 
 from byrote.charts.theme import DASHES
 from byrote.evidence.intervals import mean_interval
-from byrote.evidence.words import regularizers
+from byrote.evidence.words import count_of_seeds, regularizers
 from byrote.training.spec import TrainSpec
 
 MOST_LINES = 20
@@ -162,5 +162,4 @@ def slug(text: str) -> str:
 
 def seed_sentence(runs: pd.DataFrame) -> str:
     """How every caption ends; `runs` has a column "seed"."""
-    num_seeds = runs["seed"].nunique()
-    return "One seed: no interval." if num_seeds == 1 else f"{num_seeds} seeds."
+    return f"{count_of_seeds(runs['seed'].nunique(), 'One seed: no interval')}."

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from byrote.cli.flags import DataFlags, Demo, Judge, Quantity, Reproduce, Run
-from byrote.cli.measures import MEASUREMENTS
 from byrote.cli.own_study import own_study
-from byrote.cli.studies import REPRODUCTIONS
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
+from byrote.studies.registry import measurements, reproductions
 
 
 def make_study(command: Demo | Reproduce | Quantity | Judge | Run, precision: str, out: Path | None) -> Any:
@@ -27,7 +26,7 @@ def make_study(command: Demo | Reproduce | Quantity | Judge | Run, precision: st
     match command:
         case Quantity():
             data = load_data(command, out)
-            measurement = MEASUREMENTS[command.name]
+            measurement = measurements()[command.name]
             recipe = measurement.make_recipe(command.models, data, precision, command.recipe)
             sizes = {"seeds": command.seeds, "n_train": command.n_train}
             return measurement.build(data, model=command.models, recipe=recipe, **sizes, **command.own)
@@ -38,7 +37,7 @@ def make_study(command: Demo | Reproduce | Quantity | Judge | Run, precision: st
         case Demo():
             study = demo_study(load("digits"), command.seeds)
         case Reproduce():
-            study = REPRODUCTIONS[command.name].build(
+            study = reproductions()[command.name].build(
                 load_data(command, out), command.scale, command.seeds, command.models
             )
     return changed(study, command, precision)

@@ -13,15 +13,14 @@ from typing import Any
 from byrote import __version__
 from byrote.cli.asked_study import make_study
 from byrote.cli.everything import Everything
-from byrote.cli.flags import Demo, Judge, List, Quantity, Report, Reproduce, Run, TrainingFlags
+from byrote.cli.flags import EVERYTHING, Demo, Judge, List, Quantity, Report, Reproduce, Run, TrainingFlags
 from byrote.cli.interruption import shown, told_how_to_go_on
-from byrote.cli.measures import MEASUREMENTS
 from byrote.cli.parsing import parse
-from byrote.cli.studies import EVERYTHING, REPRODUCTIONS
 from byrote.cli.writing import write
-from byrote.errors import UserError
+from byrote.errors import UserError, suggestion
 from byrote.files import make_folder, write_file
 from byrote.masking import masked
+from byrote.studies.registry import STUDIES, measurements, reproductions
 
 INVOCATION = "study.json"
 """What was asked for, kept in OUT so that `byrote report OUT` finds the same runs."""
@@ -40,6 +39,7 @@ def make(command: Demo | Reproduce | Quantity | Judge | Run, arguments: Sequence
     out = command.out or Path(f"byrote-{command.name}")
     if command.dry_run:
         return _dry_run(command, arguments, precision, device, out)
+    executor = executor_of(command)
     make_folder(out)
     everything: Everything | None = None
     if isinstance(command, Reproduce) and command.name == EVERYTHING:
@@ -51,7 +51,7 @@ def make(command: Demo | Reproduce | Quantity | Judge | Run, arguments: Sequence
     with ExitStack() as stack:
         store = stack.enter_context(Store(out / "runs.db" if command.store is None else command.store))
         stack.enter_context(told_how_to_go_on(store.name, out, arguments))
-        executor = executor_of(command.executor, device)
+        stack.enter_context(executor)
         if everything is not None:
             return everything.make(store, executor, device)
         live = stack.enter_context(_live_page(study)) if command.live else None
@@ -79,19 +79,22 @@ def _dry_run(
     command: Demo | Reproduce | Quantity | Judge | Run, arguments: Sequence[str], precision: str, device: str, out: Path
 ) -> int:
     from byrote.cli.dry_run import show
+    from byrote.runs.local import Local
     from byrote.runs.run import forecast
     from byrote.runs.store import Store
 
+    executor = Local(command.processes)
     store: Store | None = None
     if command.store is not None or out.is_dir():
         store = Store.existing(out / "runs.db" if command.store is None else command.store)
     if isinstance(command, Reproduce) and command.name == EVERYTHING:
         everything = Everything.asked_for(command, arguments, precision, out, lists_rejected=False)
-        show(everything.forecasts(store, device))
+        show(everything.forecasts(store, device, executor))
     else:
         study = make_study(command, precision, None)
         _refuse_flags_of_runs(command, study)
-        show({study.name: forecast(study, store, device=device, keep_weights=command.keep_weights)})
+        keep_weights = command.keep_weights
+        show({study.name: forecast(study, store, device=device, keep_weights=keep_weights, executor=executor)})
     return 0
 
 
@@ -138,7 +141,11 @@ def report(command: Report) -> int:
 
 
 def show_names(command: List) -> int:
-    """Prints the names that other commands take."""
+    """Prints the names that other commands take, or the columns of a study's table."""
+    if command.what == "columns":
+        return _show_columns(command.study)
+    if command.study is not None:
+        raise UserError(f"got {command.study}, but only columns are those of a study: byrote list columns STUDY")
     from byrote.data.augmentations import AUGMENTATIONS
     from byrote.data.corruptions.catalog import CORRUPTIONS
     from byrote.data.sources import SOURCES
@@ -146,7 +153,7 @@ def show_names(command: List) -> int:
     from byrote.theory.measures.catalog import MEASURES
     from byrote.training.learning_rate_schedule import SCHEDULES
 
-    studies = {name: reproduction.description for name, reproduction in REPRODUCTIONS.items()}
+    studies = {name: reproduction.description for name, reproduction in reproductions().items()}
     studies[EVERYTHING] = "all of these, one after another, and an index with the paper's own figures beside ours"
     lists = {
         "models": MODELS,
@@ -155,7 +162,7 @@ def show_names(command: List) -> int:
         "augmentations": AUGMENTATIONS,
         "schedules": SCHEDULES,
         "studies": studies,
-        "measurements": {name: measurement.description for name, measurement in MEASUREMENTS.items()},
+        "measurements": {name: measurement.description for name, measurement in measurements().items()},
         "measures": {name: f"{measure.title} ({measure.source})" for name, measure in MEASURES.items()},
     }
     for title, names in lists.items():
@@ -167,10 +174,32 @@ def show_names(command: List) -> int:
     return 0
 
 
-def executor_of(name: str, device: str) -> Any:
-    from byrote.runs.executors import Local, Ray
+def _show_columns(study: str | None) -> int:
+    if study not in STUDIES:
+        given = "no study" if study is None else repr(study)
+        raise UserError(
+            f"got {given} after byrote list columns, expected one of {', '.join(STUDIES)}"
+            f"{suggestion(study or '', STUDIES)}"
+        )
+    columns = STUDIES[study].columns
+    width, kinds = max(len(column.name) for column in columns), max(len(column.dtype) for column in columns)
+    print(f"columns of {study}")
+    for column in columns:
+        print(f"  {column.name:{width}}  {column.dtype:{kinds}}  {column.told}")
+    return 0
 
-    return Local() if name == "local" else Ray(num_gpus=1 if device.startswith("cuda") else 0)
+
+def executor_of(command: TrainingFlags) -> Any:
+    """Raises UserError for what the executor has no use for."""
+    from byrote.runs.executors import Ray
+    from byrote.runs.local import Local
+    from byrote.training.planner import resolve_device
+
+    if command.executor == "local":
+        return Local(command.processes)
+    if command.processes != "auto":
+        raise UserError(f"got --processes {command.processes} with --executor ray, which has its own: leave it out")
+    return Ray(num_gpus=1 if resolve_device(command.device).startswith("cuda") else 0)
 
 
 @contextmanager

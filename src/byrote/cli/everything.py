@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from byrote.cli.asked_study import changed, load_data
 from byrote.cli.flags import Reproduce
 from byrote.cli.interruption import shown
-from byrote.cli.studies import REPRODUCTIONS, Reproduction
 from byrote.cli.writing import write
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
+from byrote.studies.registry import Reproduction, reproductions
 
 if TYPE_CHECKING:
     from byrote.evidence.published import PublishedFigure
@@ -53,7 +53,7 @@ class Everything:
         data = load_data(command, out if lists_rejected else None)
         studies: dict[str, Study | str] = {}
         heeding = []
-        for name, reproduction in REPRODUCTIONS.items():
+        for name, reproduction in reproductions().items():
             try:
                 study, heeds = _asked(name, reproduction, command, data, precision)
             except UserError as error:
@@ -65,7 +65,7 @@ class Everything:
             raise UserError(next(refusal for refusal in studies.values() if isinstance(refusal, str)))
         return cls(command, arguments, out, data, studies)
 
-    def forecasts(self, store: Store | None, device: str) -> dict[str, Forecast | str]:
+    def forecasts(self, store: Store | None, device: str, executor: Executor) -> dict[str, Forecast | str]:
         """What each study would have to make that those before it do not; or the sentence that says why it is not
         run."""
         from byrote.runs.run import forecast
@@ -77,7 +77,8 @@ class Everything:
                 found[name] = study
                 continue
             try:
-                own = forecast(study, store, device=device, keep_weights=self._keeps_weights(study), foreseen=made)
+                keep_weights = self._keeps_weights(study)
+                own = forecast(study, store, device=device, keep_weights=keep_weights, foreseen=made, executor=executor)
             except UserError as error:
                 found[name] = str(error)
             else:
@@ -96,7 +97,9 @@ class Everything:
         from byrote.report.index import IndexEntry
         from byrote.runs.forecast import together
 
-        told = together([each for each in self.forecasts(store, device).values() if not isinstance(each, str)])
+        told = together(
+            [each for each in self.forecasts(store, device, executor).values() if not isinstance(each, str)]
+        )
         print(f"All studies: {told.sentence()}", file=sys.stderr, flush=True)
         index = _Index(self)
         failed = False
@@ -119,7 +122,7 @@ class Everything:
                     index.add(name, study, results, failures, self.command.style, self.command.formats)
             if isinstance(study, str):
                 print(f"byrote: {name} is not run: {study}", file=sys.stderr)
-                index.entries[name] = IndexEntry(name, REPRODUCTIONS[name].description, study)
+                index.entries[name] = IndexEntry(name, reproductions()[name].description, study)
             index.write(self.command.style)
         print(f"\n{index.headline}\nIndex: {self.out / INDEX}")
         if not failed and not index.num_written:
@@ -138,7 +141,7 @@ class Everything:
         index = _Index(self)
         for name, study in self.studies.items():
             reason = study if isinstance(study, str) else _NOTHING_STORED
-            index.entries[name] = IndexEntry(name, REPRODUCTIONS[name].description, reason)
+            index.entries[name] = IndexEntry(name, reproductions()[name].description, reason)
             if not isinstance(study, str):
                 index.num_missing += len(study.plan())
                 if results := stored(study, store):
@@ -181,7 +184,7 @@ class _Index:
         self._everything = everything
         self._tables: dict[str, Any] = {}
         self.entries: dict[str, IndexEntry] = {
-            name: IndexEntry(name, REPRODUCTIONS[name].description, _LATER) for name in everything.studies
+            name: IndexEntry(name, reproductions()[name].description, _LATER) for name in everything.studies
         }
         self.num_missing = 0
 
@@ -195,7 +198,7 @@ class _Index:
 
         return [
             figure
-            for name, reproduction in REPRODUCTIONS.items()
+            for name, reproduction in reproductions().items()
             for figure in reproduction.published_figures(self._everything.data, self._tables.get(name, pd.DataFrame()))
         ]
 
@@ -213,7 +216,7 @@ class _Index:
         from byrote.report.index import IndexEntry
 
         everything = self._everything
-        description = REPRODUCTIONS[name].description
+        description = reproductions()[name].description
         if not results:
             happened = failures[0].trace.strip().splitlines()[-1]
             reason = f"all that it plans failed; the first: {happened}"

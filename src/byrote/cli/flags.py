@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, make_dataclass
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypedDict, get_args
 
 import tyro
 
-from byrote.cli.studies import EVERYTHING, REPRODUCTIONS
+from byrote.studies.registry import Flag, Measurement, measurements, reproductions
 from byrote.training.spec import Recipe
 
+EVERYTHING = "all"
+"""What stands for all that `byrote reproduce` knows."""
 Precision = Literal["auto", "float32", "bfloat16"]
-Listed = Literal["models", "data", "corruptions", "augmentations", "schedules", "studies", "measurements", "measures"]
+Listed = Literal[
+    "models", "data", "corruptions", "augmentations", "schedules", "studies", "measurements", "measures", "columns"
+]
 
 
 def _shown(metavar: str, used: str) -> Any:
@@ -72,17 +78,10 @@ if TYPE_CHECKING:
     DemoChanges = dict[str, Any]
     ReproduceChanges = dict[str, Any]
     JudgeChanges = dict[str, Any]
-    FlipsChanges = dict[str, Any]
-    StabilityChanges = dict[str, Any]
-    BoundsChanges = dict[str, Any]
 else:
-    _SMALL = "0.05 for perceptrons on up to 1,000 features, 0.1 for inception and resnet, else 0.01"
     Changes = _changes()
     DemoChanges = _changes(crop="none", learning_rate="0.05")
     ReproduceChanges = _changes("the study's own, or else {}")
-    FlipsChanges = _changes(learning_rate=_SMALL, epochs="500")
-    StabilityChanges = _changes(learning_rate=_SMALL, epochs="100")
-    BoundsChanges = _changes(epochs="1000")
     JudgeChanges = _changes(
         learning_rate="both 0.01 and 0.05, which cannot be changed",
         batch_size="both 32 and 128 for inputs below 1,000 values, where it cannot be changed, else 128",
@@ -93,7 +92,7 @@ else:
 if TYPE_CHECKING:
     ReproductionName = str
 else:
-    ReproductionName = Literal[(*REPRODUCTIONS, EVERYTHING)]
+    ReproductionName = Literal[(*reproductions(), EVERYTHING)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +113,10 @@ class TrainingFlags:
     """Whether training steps are compiled, as far as they can be: auto does so where the work is estimated to pay for
     the half minute that it takes, once for each model and recipe."""
     executor: Literal["local", "ray"] = "local"
-    """Where runs are trained: in this process, or on a Ray cluster."""
+    """Where runs are trained: on this machine, or on a Ray cluster."""
+    processes: int | Literal["auto"] = "auto"
+    """The most processes of this machine that train side by side: auto is one for each core, as far as memory goes and
+    where there is enough to train. Results are the same with any number."""
     store: Annotated[str | None, _shown("STR", "OUT/runs.db")] = None
     """The file or database URL of the finished runs."""
     dry_run: bool = False
@@ -200,54 +202,24 @@ class Quantity(TrainingFlags, DataFlags):
         return {name: value for name, value in given.items() if value is not None}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rademacher(Quantity):
-    """Empirical Rademacher complexity of what training can reach: how well it fits coin flips."""
-
-    name = "rademacher"
-    draws: Annotated[int | None, _shown("INT", "64")] = None
-    """Draws of random signs, trained side by side."""
-    exhaustive: bool = False
-    """Train all 2^n labelings instead of draws, for n up to 12: shattering, shown."""
-    recipe: tyro.conf.OmitArgPrefixes[FlipsChanges] = field(default_factory=dict)
-    """How networks are trained."""
+def _as_argument(flag: Flag) -> Any:
+    shown: dict[str, Any] = {"metavar": "INT", "help_behavior_hint": f"(default: {flag.used})"} if flag.used else {}
+    return Annotated[flag.kind, tyro.conf.arg(help=flag.told, **shown)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class LargestN(Quantity):
-    """The largest n whose random labels training fits, by bisection, and the bits memorised per parameter."""
-
-    name = "largest-n"
-    draws: int = 4
-    """Draws of random labels at each n, trained side by side."""
-    recipe: tyro.conf.OmitArgPrefixes[FlipsChanges] = field(default_factory=dict)
-    """How networks are trained."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stability(Quantity):
-    """Uniform stability, from below: how much one replaced example changes, on true and on random labels."""
-
-    name = "stability"
-    replacements: int = 64
-    """Networks with one training example replaced, for each labels and seed, trained side by side."""
-    recipe: tyro.conf.OmitArgPrefixes[StabilityChanges] = field(default_factory=dict)
-    """All networks are trained for as many steps as so many epochs have; random labels are to be fitted by then."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bounds(Quantity):
-    """Bounds and other measures of a network, on true and on random labels: vacuous or not, and whether they differ."""
-
-    name = "bounds"
-    seeds: int = 3
-    """Networks for each labels; telling labels apart needs an interval over at least 2."""
-    pac_bayes_steps: int = 1000
-    """Optimiser steps for the PAC-Bayes posterior: more make the bound smaller, never wrong."""
-    pac_bayes_draws: int = 1000
-    """Draws of weights, by which the training error of the PAC-Bayes posterior is estimated."""
-    recipe: tyro.conf.OmitArgPrefixes[BoundsChanges] = field(default_factory=dict)
-    """Random labels are to be fitted: a run that is stopped before supports no conclusion."""
+def _quantity(name: str, measurement: Measurement) -> type[Quantity]:
+    """The command that measures it, with its own flags beside those of every measure."""
+    own = [(flag, _as_argument(given), field(default=given.default)) for flag, given in measurement.flags.items()]
+    trained = tyro.conf.OmitArgPrefixes, tyro.conf.arg(help=measurement.told)
+    recipe: Any = Annotated[(_changes(**measurement.used), *trained)]
+    return make_dataclass(
+        "".join(map(str.capitalize, name.split("-"))),
+        [*own, ("recipe", recipe, field(default_factory=dict))],
+        bases=(Quantity,),
+        namespace={"name": name, "__doc__": measurement.description},
+        frozen=True,
+        kw_only=True,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,7 +261,9 @@ class List:
     """The names that other commands take."""
 
     what: Annotated[tyro.conf.Positional[Listed | None], _shown(f"{{{','.join(get_args(Listed))}}}", "all")] = None
-    """The kind of names to list."""
+    """The kind of names to list; columns are those of results.csv, of the study that is named."""
+    study: Annotated[tyro.conf.Positional[str | None], _shown("STUDY", "none, for all but columns")] = None
+    """The study whose columns to list: as in `byrote reproduce STUDY` or `byrote measure STUDY`; demo, judge."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -310,16 +284,20 @@ class Judge(TrainingFlags, DataFlags):
     """How networks are trained."""
 
 
+QUANTITIES: Mapping[str, type[Quantity]] = {
+    name: _quantity(name, measurement) for name, measurement in measurements().items()
+}
+if TYPE_CHECKING:
+    AnyQuantity = Quantity
+else:
+    AnyQuantity = reduce(or_, (Annotated[kind, tyro.conf.subcommand(name)] for name, kind in QUANTITIES.items()))
+
+
 @dataclass(frozen=True)
 class QuantityChoice:
     """A quantity of a model and its recipe, measured on data."""
 
-    quantity: (
-        Annotated[Rademacher, tyro.conf.subcommand(Rademacher.name)]
-        | Annotated[LargestN, tyro.conf.subcommand(LargestN.name)]
-        | Annotated[Stability, tyro.conf.subcommand(Stability.name)]
-        | Annotated[Bounds, tyro.conf.subcommand(Bounds.name)]
-    )
+    quantity: AnyQuantity
 
 
 Command = (
@@ -332,7 +310,6 @@ Command = (
     | Annotated[List, tyro.conf.subcommand("list")]
 )
 
-QUANTITIES: Mapping[str, type[Quantity]] = {each.name: each for each in (Rademacher, LargestN, Stability, Bounds)}
 COMMANDS: Mapping[str, type] = {
     "demo": Demo,
     "reproduce": Reproduce,

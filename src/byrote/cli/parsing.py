@@ -14,6 +14,7 @@ import tyro
 
 from byrote.cli.flags import (
     COMMANDS,
+    EVERYTHING,
     QUANTITIES,
     Command,
     Demo,
@@ -25,8 +26,8 @@ from byrote.cli.flags import (
     Reproduce,
     Run,
 )
-from byrote.cli.studies import EVERYTHING, REPRODUCTIONS
 from byrote.errors import UserError, suggestion
+from byrote.studies.registry import reproductions
 from byrote.training.spec import Recipe
 
 _MEANT: Mapping[str, str] = {
@@ -103,7 +104,7 @@ def _refuse_unknown(words: Sequence[str]) -> None:
     kind: type = COMMANDS[names[0]]
     second = names[1] if len(names) > 1 and not names[1].startswith("-") else None
     for command, what, known in (
-        ("reproduce", "study", (*REPRODUCTIONS, EVERYTHING)),
+        ("reproduce", "study", (*reproductions(), EVERYTHING)),
         ("measure", "quantity", QUANTITIES),
     ):
         if names[0] == command and second is not None and second not in known:

@@ -23,6 +23,7 @@ from byrote.errors import UserError
 from byrote.evidence.blocks import Blocks, complete_blocks, interval_ends
 from byrote.evidence.comparisons import holm
 from byrote.evidence.intervals import Interval, joined
+from byrote.evidence.words import count_of_seeds
 
 ROUNDING = 1e-20
 """A sum of squares below this share of that of the responses themselves is rounding: float64 keeps 1e-16 of a value."""
@@ -222,7 +223,7 @@ def sentences(attribution: Attribution) -> list[str]:
     together = (
         f"All treated, the factors change {_words(response)} by "
         f"{_amount(total.mean, total.low, total.high, response)}, from {start:,.3f} to {start + total.mean:,.3f} "
-        f"({'one seed' if attribution.num_seeds == 1 else f'{attribution.num_seeds} seeds'})."
+        f"({count_of_seeds(attribution.num_seeds)})."
     )
     if attribution.num_seeds == 1:
         return [

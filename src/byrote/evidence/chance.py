@@ -16,9 +16,11 @@ import pandas as pd
 from jaxtyping import Int64
 from scipy import stats
 
+from byrote.evidence.columns import Column
 from byrote.evidence.finding import Outcome
 from byrote.evidence.intervals import Interval
 from byrote.evidence.seed_tests import Sides, sides_of
+from byrote.evidence.words import count_of_seeds
 from byrote.training.outcome import TrainOutcome
 
 SURE, DECISIVE = 0.95, 0.999
@@ -42,8 +44,15 @@ def chance_deviation(labels: Int64[np.ndarray, " N"], predictions: Int64[np.ndar
     return float(np.sqrt((centred**2).sum() / (num_classes - 1)) / len(labels))
 
 
+CHANCE_DEVIATION = Column(
+    "chance_deviation",
+    "float64",
+    "The standard deviation of the test accuracy over all renamings of the classes.",
+)
+
+
 def chance_deviations(outcomes: Sequence[TrainOutcome], labels: Int64[np.ndarray, " N"]) -> list[float]:
-    """The column chance_deviation of a study's table; `labels` are those of its test set."""
+    """The entries of CHANCE_DEVIATION; `labels` are those of the test set."""
     return [
         chance_deviation(labels, np.asarray(outcome.test_predictions, dtype=np.int64), outcome.num_classes)
         for outcome in outcomes
@@ -164,8 +173,8 @@ def _enough(runs: pd.DataFrame) -> str:
 
 def chance_in_words(runs: pd.DataFrame, confidence: float) -> str:
     """ "10.0%; 6.8% to 13.2% is chance for 99.9% of all renamings of the classes, one seed"."""
-    interval, seeds = chance_interval(runs, confidence), f"{len(runs)} seeds" if len(runs) > 1 else "one seed"
+    interval = chance_interval(runs, confidence)
     return (
         f"{100 * interval.mean:.1f}%; {100 * interval.low:.1f}% to {100 * interval.high:.1f}% is chance for "
-        f"{100 * confidence:g}% of all renamings of the classes, {seeds}"
+        f"{100 * confidence:g}% of all renamings of the classes, {count_of_seeds(len(runs))}"
     )

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from scipy import stats
 from scipy.special import betainc
 
+from byrote.evidence.columns import Column
 from byrote.evidence.intervals import Interval, binomial_interval, joined, joined_p, mean_interval, mean_p
 
 
@@ -26,21 +27,34 @@ class Comparison:
     num_seeds: int
 
 
+def columns_against(rival: str, told: str) -> tuple[Column, ...]:
+    """Of a study's table; `told` says what the run is that each is compared with."""
+    beside = f"{told}; missing without such a run."
+    return (
+        Column(f"won_against_{rival}", "float64", f"The test examples that it gets right, and not {beside}"),
+        Column(f"lost_against_{rival}", "float64", f"The test examples that it gets wrong, and not {beside}"),
+        Column(
+            f"agreed_against_{rival}",
+            "float64",
+            "How far the seeds agree on both, as the sum over test examples of this seed's difference (1, 0 or -1) "
+            f"times the mean difference over seeds, against {beside}",
+        ),
+    )
+
+
 def discordant_columns(
     rival: str,
     right: Sequence[Bool[np.ndarray, " T"]],
     others: Sequence[Bool[np.ndarray, " T"] | None],
     conditions: Sequence[Hashable],
 ) -> dict[str, list[float]]:
-    """Columns of a study's table, in which each run is compared with another of the same seed, on T test examples:
+    """The entries of `columns_against`, in which each run is compared with another of the same seed, on T examples.
 
-    won_against_X: how many it gets right and the other does not; lost_against_X: the reverse.
-    agreed_against_X: how far the seeds agree on them: the sum over examples of this seed's difference (1, 0 or -1)
-        times the mean over seeds. That is won and lost together where all seeds predict the same, and the S-th part of
-        it where each differs on examples of its own.
+    Where all seeds predict the same, they agree on what is won and lost together, and on the S-th part of it where each
+    differs on examples of its own.
 
     Args:
-        rival: X.
+        rival: the other's name in the columns.
         right: which examples each run gets right.
         others: the same of the run that it is compared with; None where there is none, which gives NaN.
         conditions: equal in runs that are one another's seeds.
@@ -59,7 +73,7 @@ def discordant_columns(
         else (float((difference > 0).sum()), float((difference < 0).sum()), float(difference @ means[condition]))
         for condition, difference in zip(conditions, differences, strict=True)
     ]
-    names = (f"{side}_against_{rival}" for side in ("won", "lost", "agreed"))
+    names = (column.name for column in columns_against(rival, ""))
     return {name: [count[place] for count in counts] for place, name in enumerate(names)}
 
 

@@ -12,9 +12,22 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from byrote.evidence.columns import Column
 from byrote.training.outcome import TrainOutcome
 
 MOMENTS = ("best_on_test", "best_on_validation", "last")
+
+
+EARLY_STOPPING = (
+    Column("num_evaluations", "float64", "The number of epochs after which the test set was evaluated."),
+    Column("best_on_test", "float64", "The test accuracy at the moment when it was best, which nobody may choose by."),
+    Column("steps_to_best_on_test", "float64", "The optimiser steps until then."),
+    Column("best_on_validation", "float64", "The test accuracy when that on validation examples was best."),
+    Column("steps_to_best_on_validation", "float64", "The optimiser steps until then."),
+    Column("early_stopping_gain", "float64", "The test accuracy when best on validation examples minus the last one."),
+    Column("optimism", "float64", "The test accuracy when best on test minus that when best on validation examples."),
+)
+"""What is chosen by validation examples is missing where none were held out."""
 
 
 def evaluations(outcome: TrainOutcome) -> pd.DataFrame:
@@ -34,16 +47,9 @@ def evaluations(outcome: TrainOutcome) -> pd.DataFrame:
 
 
 def early_stopping_columns(outcomes: Sequence[TrainOutcome]) -> dict[str, list[float]]:
-    """Per run, in the order of `outcomes`; accuracies and their differences are fractions, NaN where not measured:
-
-    num_evaluations: after how many epochs the test set was evaluated.
-    best_on_test, best_on_validation: test accuracy at these MOMENTS.
-    steps_to_best_on_test, steps_to_best_on_validation: the optimiser steps until then.
-    early_stopping_gain: best_on_validation minus test_accuracy, which is that of the last step.
-    optimism: best_on_test minus best_on_validation: what choosing by the test set adds to the gain.
-    """
+    """The entries of EARLY_STOPPING for each run, in the order of `outcomes`."""
     found = [_figures(outcome) for outcome in outcomes]
-    return {name: [figures[name] for figures in found] for name in (found[0] if found else ())}
+    return {column.name: [figures[column.name] for figures in found] for column in EARLY_STOPPING}
 
 
 def _figures(outcome: TrainOutcome) -> dict[str, float]:

@@ -19,6 +19,7 @@ import pandas as pd
 from jaxtyping import Int64
 from scipy import stats
 
+from byrote.evidence.columns import Column
 from byrote.evidence.intervals import (
     Interval,
     accuracy_interval,
@@ -29,6 +30,7 @@ from byrote.evidence.intervals import (
 )
 from byrote.evidence.seed_tests import seeds_in_words, seeds_wanted
 from byrote.evidence.verdicts import LITTLE
+from byrote.evidence.words import percent
 from byrote.training.outcome import TrainOutcome
 
 SURE = 0.95
@@ -51,24 +53,29 @@ class Learning:
     """What would tell, as a sentence; "" where it is known."""
 
 
+LEARNING = (
+    Column(
+        "guessing",
+        "float64",
+        "The accuracy of the best constant prediction on the test examples that are not in training; missing without.",
+    ),
+    Column(
+        "balanced_test_accuracy", "float64", "On them, the mean over the classes that occur of the share that is right."
+    ),
+    Column("balanced_half_width", "float64", "The half of the 95% interval of that over test examples."),
+    Column("balanced_guessing", "float64", "What any constant prediction has of it: 1 over the classes that occur."),
+    Column("largest_class", "float64", "The share of the largest class among the true training labels."),
+)
+
+
 def learning_columns(
     outcomes: Sequence[TrainOutcome], labels: Int64[np.ndarray, " T"], train_labels: Int64[np.ndarray, " N"]
 ) -> dict[str, list[float]]:
-    """Per run, in the order of `outcomes`; `labels` are those of the test set, `train_labels` the true ones:
-
-    guessing: accuracy of the best constant prediction on the test examples that are not in training; NaN without such.
-    balanced_test_accuracy: on them, the mean over the classes that occur of the share of each that is right.
-    balanced_half_width: of its 95% interval over test examples.
-    balanced_guessing: what any constant prediction has of it, 1 over the number of classes that occur.
-    largest_class: the share of the largest class among the true training labels.
-    """
+    """The entries of LEARNING for each run, in the order of `outcomes`; `labels` are those of the test set,
+    `train_labels` the true ones."""
     largest = float(np.bincount(train_labels).max() / len(train_labels))
     rows = [_row(outcome, labels) for outcome in outcomes]
-    columns = {name: [row[place] for row in rows] for place, name in enumerate(_COLUMNS)}
-    return columns | {"largest_class": [largest] * len(rows)}
-
-
-_COLUMNS = ("guessing", "balanced_test_accuracy", "balanced_half_width", "balanced_guessing")
+    return {column.name: [(*row, largest)[place] for row in rows] for place, column in enumerate(LEARNING)}
 
 
 def _row(outcome: TrainOutcome, labels: Int64[np.ndarray, " T"]) -> tuple[float, float, float, float]:
@@ -121,14 +128,14 @@ def learning(runs: pd.DataFrame) -> Learning:
         outcome = "no better than guessing"
     examples = "test example" if n_test == 1 else "test examples"
     words = (
-        f"{_percent(interval.mean)} of {n_test:,} {examples}{_not_in_training(runs)} "
+        f"{percent(interval.mean)} of {n_test:,} {examples}{_not_in_training(runs)} "
         f"({interval_of(interval)}), where guessing, which is to name the largest class always, gives "
-        f"{_percent(guessing)}"
+        f"{percent(guessing)}"
     )
     if balanced is not None:
         words += (
-            f"; classes are unequal, and balanced accuracy is {_percent(balanced.mean)} ({interval_of(balanced)}), "
-            f"where guessing gives {_percent(constant)}"
+            f"; classes are unequal, and balanced accuracy is {percent(balanced.mean)} ({interval_of(balanced)}), "
+            f"where guessing gives {percent(constant)}"
         )
     wanted = ""
     if outcome == "not known":
@@ -142,7 +149,7 @@ def learning(runs: pd.DataFrame) -> Learning:
 
 
 def interval_of(interval: Interval) -> str:
-    return f"95% interval {_percent(interval.low)} to {_percent(interval.high)}"
+    return f"95% interval {percent(interval.low)} to {percent(interval.high)}"
 
 
 def examples_wanted(mean: float, threshold: float) -> int | None:
@@ -192,9 +199,3 @@ def _balanced(runs: pd.DataFrame) -> Interval | None:
 
 def _not_in_training(runs: pd.DataFrame) -> str:
     return " that are not in training" if runs["num_test_leaked"].max() else ""
-
-
-def _percent(fraction: float) -> str:
-    """Only all of it reads 100.0%."""
-    shown = round(100 * fraction, 1)
-    return f"{99.9 if shown == 100 and fraction < 1 else shown:.1f}%"

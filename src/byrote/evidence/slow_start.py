@@ -22,6 +22,7 @@ import numpy as np
 from jaxtyping import Float, Int64
 from scipy import stats
 
+from byrote.evidence.columns import Column
 from byrote.training.outcome import TrainOutcome
 
 WINDOW = 20
@@ -30,19 +31,31 @@ FALL = 0.1
 """The share of the loss at chance that must be gone."""
 
 
+SLOW_START = (
+    Column(
+        "steps_to_start",
+        "float64",
+        "The optimiser steps until the training loss had started to fall; missing if it never did.",
+    ),
+    Column("initial_gradient_norm", "float64", f"The mean norm of batch gradients in the first {WINDOW} steps."),
+    Column(
+        "early_gradient_norm",
+        "float64",
+        "Their mean norm over the steps before the loss started to fall in the run of the same model and seed on "
+        "random labels, as far as recorded; missing without such a run.",
+    ),
+    Column("early_gradient_cosine", "float64", "The mean cosine of successive batch gradients over the same steps."),
+)
+
+
 def slow_start_columns(
     outcomes: Sequence[TrainOutcome], labels: Int64[np.ndarray, " N"], num_classes: int
 ) -> dict[str, list[float]]:
-    """Per run, in the order of `outcomes`:
+    """The entries of SLOW_START for each run, in the order of `outcomes`.
 
-    steps_to_start: optimiser steps until the training loss had started to fall; NaN if it never did. Exact to
-        ten steps beyond the first hundred, to one epoch beyond the first `dense_steps` and where epochs have fewer
-        steps than the window.
-    initial_gradient_norm: mean norm of the batch gradients in the first WINDOW steps.
-    early_gradient_norm, early_gradient_cosine: means over the steps before the loss started to fall in the
-        run of the same model and seed on random labels, as far as recorded; NaN without such a run.
-
-    `labels` are the true training labels, whose frequencies give the loss at chance.
+    The start is exact to ten steps beyond the first hundred, to one epoch beyond the first `dense_steps` and where
+    epochs have fewer steps than the window. `labels` are the true training labels, whose frequencies give the
+    loss at chance.
     """
     sizes = np.bincount(labels, minlength=num_classes)
     starts = [_steps_to_start(outcome, sizes) for outcome in outcomes]
@@ -52,12 +65,13 @@ def slow_start_columns(
         if outcome.spec.uniform_rate == 1
     }
     early = [_mean_until(o.early, waits.get((o.spec.model, o.spec.seed), np.nan)) for o in outcomes]
-    return {
-        "steps_to_start": starts,
-        "initial_gradient_norm": [_mean_until(o.early, float(WINDOW))[0] for o in outcomes],
-        "early_gradient_norm": [norm for norm, _ in early],
-        "early_gradient_cosine": [cosine for _, cosine in early],
-    }
+    entries = [
+        starts,
+        [_mean_until(o.early, float(WINDOW))[0] for o in outcomes],
+        [norm for norm, _ in early],
+        [cosine for _, cosine in early],
+    ]
+    return {column.name: own for column, own in zip(SLOW_START, entries, strict=True)}
 
 
 def _steps_to_start(outcome: TrainOutcome, sizes: Int64[np.ndarray, " K"]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 
 def epochs(number: int) -> str:
@@ -10,9 +11,19 @@ def epochs(number: int) -> str:
     return f"{number:,} epoch{'' if number == 1 else 's'}"
 
 
-def num_seeds(number: int) -> str:
-    """ "1 seed", "3 seeds"."""
-    return f"{number} seed{'' if number == 1 else 's'}"
+def count_of_seeds(number: int, one: str = "one seed") -> str:
+    """ "3 seeds"; `one` for a single one."""
+    return one if number == 1 else f"{number} seeds"
+
+
+def seeds_of(runs: pd.DataFrame) -> str:
+    """How many there are among `runs`, and that a single one has no interval."""
+    return count_of_seeds(runs["seed"].nunique(), "one seed, so no interval over seeds")
+
+
+def mean_of_seeds(number: int) -> str:
+    """ "mean of 3 seeds", "one seed"."""
+    return "one seed" if number == 1 else f"mean of {number} seeds"
 
 
 def percent(fraction: float, digits: int = 1) -> str:

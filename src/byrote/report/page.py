@@ -22,7 +22,7 @@ from byrote.data.label_copies import label_copy_remarks
 from byrote.errors import UserError
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
-from byrote.evidence.words import percent, regularizers
+from byrote.evidence.words import count_of_seeds, percent, regularizers
 from byrote.files import make_folder, write_file, write_table
 from byrote.masking import masked
 from byrote.report.rendering import Format, chart, distinct, environment, theme, write_figure
@@ -184,7 +184,6 @@ def _results(table: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
     for _, runs in table.groupby(["model", "n_train", *setting, *own], sort=False):
         first = runs.iloc[0]
         by_seed = runs.groupby("seed")[list(means)].mean()
-        seeds = len(by_seed)
         row = {
             "setting": ", ".join(filter(None, [corruption_words(*first[setting]), regularizers(*first[own])])),
             "fitted": int(runs["fitted"].sum()),
@@ -194,7 +193,7 @@ def _results(table: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
             # Runs that differ in more than their seed, such as in an example that is replaced, are no further seeds.
             **{name: mean_interval(by_seed[name].to_numpy(np.float64)) for name in means},
         }
-        block = f"{first['model']}, n = {first['n_train']:,}, {seeds} seed{'s' if seeds > 1 else ''}"
+        block = f"{first['model']}, n = {first['n_train']:,}, {count_of_seeds(len(by_seed), '1 seed')}"
         blocks.setdefault(block, []).append(row)
     return blocks
 

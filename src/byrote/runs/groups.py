@@ -6,11 +6,12 @@ import re
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from byrote.errors import StoreError
-from byrote.runs.executors import Job
+from byrote.errors import StoreError, WorkerDied
+from byrote.runs.executors import Executor, Job
 from byrote.runs.store import Store
 
 OnLog = Callable[[str], None]
@@ -41,37 +42,63 @@ class GroupReport:
     """Keys of the results that could not be announced while they were new."""
 
 
+@runtime_checkable
+class Submit(Protocol):
+    """Has an executor work on a group; `again` after a process has ended in it."""
+
+    def __call__(self, group: Any, /, *, again: bool = False) -> Job[GroupReport]: ...
+
+
 def work_off(
     groups: Sequence[W],
-    submit: Callable[[W], Job[GroupReport]],
+    submit: Submit,
+    executor: Executor,
     store: Store,
     log: OnLog,
     announce: Callable[[list[str]], None],
 ) -> dict[str, str]:
     """Submits the groups, or waits for the processes that have them; gives the traceback for each key that failed.
 
-    `announce` is called with the keys of results that an executor could not announce itself.
+    A group in which a worker has died is submitted once more. `announce` is called with the keys of results that an
+    executor could not announce itself.
     """
     traces: dict[str, str] = {}
     num_waiting = 0
     while groups:
-        jobs = [(group, submit(group)) for group in groups]
-        left: list[W] = []
+        left = {submit(group): group for group in groups}
+        tried_again: set[Job[GroupReport]] = set()
+        leased: list[W] = []
         try:
-            for group, job in jobs:
-                report = _report_of(job)
+            while left:
+                job = next(executor.as_completed(list(left)))
+                group = left.pop(job)
+                try:
+                    report = job.result()
+                except StoreError:
+                    raise
+                except WorkerDied:
+                    store.release(group.keys)  # else the lease of the dead would have to expire
+                    if job not in tried_again:
+                        log(f"a worker died in a group of {len(group.keys)} runs, which is tried once more")
+                        tried_again.add(job := submit(group, again=True))
+                        left[job] = group
+                        continue
+                    report = GroupReport(trace=traceback.format_exc())
+                except Exception:  # not the work itself, but what should have done it
+                    report = GroupReport(trace=traceback.format_exc())
                 for line in report.log:
                     log(line)
                 announce(report.stored)
                 if not report.held:
-                    left.append(group)
+                    leased.append(group)
                 if report.trace:
                     log(f"a group of {len(group.keys)} runs failed: {what_happened(report.trace)}")
                     traces |= dict.fromkeys(group.keys, report.trace)
         finally:
-            for _, job in jobs:
-                job.cancel()
-        groups = left
+            for job in executor.cancel(list(left)):
+                with suppress(StoreError):  # they then expire by themselves
+                    store.release(left[job].keys)
+        groups = leased
         if groups:
             if num_waiting != len(groups):
                 num_waiting = len(groups)
@@ -90,12 +117,3 @@ def what_happened(trace: str) -> str:
     after = lines[frames[-1] + 1 :] if frames else lines[-1:]
     last = next((line for line in after if line and not line.startswith(" ")), lines[-1])
     return re.sub(r"^byrote\.errors\.\w+: ", "", last)
-
-
-def _report_of(job: Job[GroupReport]) -> GroupReport:
-    try:
-        return job.result()
-    except StoreError:
-        raise
-    except Exception:  # not the work itself, but what should have done it: a worker that died
-        return GroupReport(trace=traceback.format_exc())

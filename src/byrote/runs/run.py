@@ -7,27 +7,33 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import torch
 
 from byrote.data.dataset import Dataset
 from byrote.errors import StoreError
 from byrote.masking import masked
+from byrote.references import OwnCode
 from byrote.runs.display import each
-from byrote.runs.executors import Executor, Job, Local
+from byrote.runs.executors import Executor, Job, Need
 from byrote.runs.forecast import Forecast, foresee
 from byrote.runs.groups import GroupReport, OnLog, what_happened, work_off
+from byrote.runs.local import Local
 from byrote.runs.progress import ProgressDisplay, Stage
 from byrote.runs.store import Store
 from byrote.runs.time_left import TimeLeft
 from byrote.studies.study import Finished, Planned, Results, Study, Task, noun, plan_by_keys
 from byrote.theory.calculation import Calculation, Context, compute
+from byrote.training.cost import Work
 from byrote.training.engine import train
 from byrote.training.key import run_key
 from byrote.training.outcome import Progress, TrainOutcome
-from byrote.training.planner import Compile, plan_groups, resolve_device
+from byrote.training.planner import Compile, nominal_seconds, plan_groups, resolve_device
 from byrote.training.probe import probe_models
 from byrote.training.spec import TrainSpec
+from byrote.training.threads import limited_threads, most_threads
 
 OnProgress = Callable[[Progress | Stage], None]
 """Called with where the group in training stands, or the calculation that is being made."""
@@ -76,6 +82,7 @@ class _Workload:
     """Whether those of runs are kept."""
     compile: Compile = "auto"
     """Whether steps of runs are compiled."""
+    need: Need = field(default_factory=Need)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -97,11 +104,11 @@ def run(
 ) -> Results:
     """What comes of all tasks of the study's plan, in its order; makes what `store` lacks, storing each as it ends.
 
-    Several processes may run one study on one store: they share the work. With `keep_weights`, runs stored without
-    weights are trained again, as are those whose weights a calculation of the plan reads. Progress is shown on standard
-    error unless `quiet`. `on_progress` is called with an executor of this process only; `on_result` with each result
-    that this call has added to the store. `compile` says whether training steps are compiled: on, off, or auto, where
-    the work is estimated to pay for it.
+    Several processes may run one study on one store: they share the work, as do those that the executor starts, which
+    is `Local()` unless given. With `keep_weights`, runs stored without weights are trained again, as are those whose
+    weights a calculation of the plan reads. Progress is shown on standard error unless `quiet`. `on_progress` is not
+    called with Ray; `on_result` is called with each result that this call has added to the store. `compile` says
+    whether training steps are compiled: on, off, or auto, where the work is estimated to pay for it.
 
     Raises:
         UserError: before anything is made: a model that cannot be trained on the data, or another wrong argument.
@@ -116,10 +123,13 @@ def run(
     damaged = store.discard_damaged(plan)
     finished = _finished(store, plan, with_weights)
     is_told = not quiet or on_log is not None or on_progress is not None
-    foreseen = _foreseen(plan, study.data, finished, with_weights, device) if is_told else Forecast({}, finished)
+    executor, own = (Local(), True) if executor is None else (executor, False)
+    foreseen = Forecast({}, finished)
+    if is_told:
+        foreseen = _foreseen(plan, study.data, finished, with_weights, device, executor)
     time_left = TimeLeft(foreseen)
     display = None if quiet else ProgressDisplay(len(plan), len(finished), time_left)
-    with display or nullcontext():
+    with display or nullcontext(), executor if own else nullcontext():
         if display is not None:
             on_progress, on_log = each(display.update, on_progress), each(display.log, on_log)
             on_result = each(display.finish, on_result)
@@ -138,9 +148,9 @@ def run(
             log(f"{again} runs are in the store without weights: they are trained again")
         if foreseen.num_left:
             log(foreseen.sentence())
-        work = _Work(store, executor or Local(), device, compile, on_progress, log, on_result)
+        work = _Work(store, executor, device, compile, on_progress, log, on_result)
         traces = work.make(_groups(plan, study.data, device, with_weights))
-        calculations, blocked = _calculations(plan, study.data, traces)
+        calculations, blocked = _calculations(plan, study.data, device, traces)
         traces |= blocked | work.make(calculations)
     finished = _finished(store, plan, with_weights)
     found = store.results({key: planned.task for key, planned in plan.items() if key in finished})
@@ -162,6 +172,7 @@ def forecast(
     device: str = "auto",
     keep_weights: bool = False,
     foreseen: AbstractSet[str] = frozenset(),
+    executor: Executor | None = None,
 ) -> Forecast:
     """What `run` would have to make, and about how long that takes; makes nothing.
 
@@ -179,7 +190,7 @@ def forecast(
     finished = foreseen & plan.keys()
     if store is not None:
         finished |= _finished(store, plan, with_weights)
-    return _foreseen(plan, study.data, finished, with_weights, device)
+    return _foreseen(plan, study.data, finished, with_weights, device, executor or Local())
 
 
 def stored(study: Study, store: Store) -> Results:
@@ -220,14 +231,21 @@ def _with_weights(plan: Mapping[str, Planned], data: Dataset, *, keep_weights: b
 
 
 def _foreseen(
-    plan: Mapping[str, Planned], data: Dataset, finished: AbstractSet[str], with_weights: set[str], device: str
+    plan: Mapping[str, Planned],
+    data: Dataset,
+    finished: AbstractSet[str],
+    with_weights: set[str],
+    device: str,
+    executor: Executor,
 ) -> Forecast:
+    missing = [each for each in _groups(plan, data, device, with_weights) if not finished >= set(each.keys)]
     groups = [
         ({key: task for key, task in workload.tasks.items() if isinstance(task, TrainSpec)}, workload.data or data)
-        for workload in _groups(plan, data, device, with_weights)
-        if not finished >= set(workload.keys)
+        for workload in missing
     ]
-    return foresee(plan, groups, finished, data, device, num_with_weights=len(with_weights - finished))
+    num_workers = executor.side_by_side([workload.need for workload in missing])
+    num_with_weights = len(with_weights - finished)
+    return foresee(plan, groups, finished, data, device, num_with_weights=num_with_weights, num_workers=num_workers)
 
 
 def _with_time_left(on_progress: OnProgress, time_left: TimeLeft) -> OnProgress:
@@ -254,33 +272,50 @@ def _finished(store: Store, keys: Iterable[str], with_weights: set[str]) -> set[
     )
 
 
-def _groups(plan: Mapping[str, Planned], data: Dataset, device: str, with_weights: set[str]) -> list[_Workload]:
+def _groups(
+    plan: Mapping[str, Planned], data: Dataset, device: str, with_weights: set[str], cores: int | None = None
+) -> list[_Workload]:
     by_data: dict[str, tuple[Dataset, dict[TrainSpec, str]]] = {}
     for key, planned in plan.items():
         if isinstance(planned.task, TrainSpec):
             own = planned.data or data
             by_data.setdefault(own.fingerprint, (own, {}))[1][planned.task] = key
+    num_runs = sum(len(keys) for _, keys in by_data.values())
     groups = []
     for own, keys in by_data.values():
-        for group in plan_groups(list(keys), own, device=device):
+        for group in plan_groups(list(keys), own, device=device, num_others=num_runs - len(keys), cores=cores):
             tasks = {keys[spec]: spec for spec in group.specs}
-            groups.append(_Workload(tasks, own, group.reason, weights=not with_weights.isdisjoint(tasks)))
+            weights = not with_weights.isdisjoint(tasks)
+            need = Need(group.threads, group.num_bytes, group.seconds, alone=device != "cpu")
+            groups.append(_Workload(tasks, own, group.reason, weights, need=need))
     return groups
 
 
 def _calculations(
-    plan: Mapping[str, Planned], data: Dataset, failed: Mapping[str, str]
+    plan: Mapping[str, Planned], data: Dataset, device: str, failed: Mapping[str, str]
 ) -> tuple[list[_Workload], dict[str, str]]:
     """Those that can be made, and for each that reads a run which failed, by its key, the traceback of that run."""
     able, blocked = [], {}
+    num_side_by_side = sum(isinstance(p.task, Calculation) and p.task.side_by_side for p in plan.values())
     for key, planned in plan.items():
         if isinstance(planned.task, Calculation):
+            own = planned.data or data
             traces = [failed[read] for read in _keys_read(planned, data) if read in failed] if failed else []
             if traces:
                 blocked[key] = traces[0]
-            else:
-                able.append(_Workload({key: planned.task}, planned.data or data))
+                continue
+            able.append(_Workload({key: planned.task}, own, need=_need(planned.task, own, device, num_side_by_side)))
     return able, blocked
+
+
+def _need(task: Calculation, data: Dataset, device: str, num_side_by_side: int) -> Need:
+    alone = device != "cpu" or not task.side_by_side
+    threads = most_threads() if alone else max(1, most_threads() // num_side_by_side)
+    try:
+        work = task.work(data) or Work()
+    except Exception:  # of the user's own model, which says so itself when it is trained
+        work = Work()
+    return Need(threads, seconds=nominal_seconds(work), alone=alone)
 
 
 @dataclass(frozen=True, eq=False)
@@ -302,18 +337,41 @@ class _Work:
         tasks = {key: task for workload in missing for key, task in workload.tasks.items()}
         datasets = {id(workload.data): workload.data for workload in missing}
         shared = {name: self.executor.share(data) for name, data in datasets.items()}
-        callbacks = (self.on_progress, self.log, self.on_result) if self.executor.in_process else (None, None, None)
-
-        def submit(workload: _Workload) -> Job[GroupReport]:
-            bare = replace(workload, data=None, compile=self.compile)
-            return self.executor.submit(_make, bare, shared[id(workload.data)], self.store, self.device, *callbacks)
 
         def announce(keys: list[str]) -> None:
             if self.on_result is not None:
                 for result in self.store.results({key: tasks[key] for key in keys}).values():
                     self.on_result(result)
 
-        return work_off(missing, submit, self.store, self.log, announce)
+        tell = _Told(
+            None if self.on_progress is None else self.executor.callback(self.on_progress),
+            self.executor.callback(self.log),
+            self.executor.callback(announce),
+        )
+
+        def submit(workload: _Workload, *, again: bool = False) -> Job[GroupReport]:
+            data, bare = shared[id(workload.data)], replace(workload, data=None, compile=self.compile)
+            own = OwnCode(name for task in workload.tasks.values() for name in _references(task))
+            arguments = (own, bare, data, self.store, self.store.owner, self.device, tell)
+            return self.executor.submit(_make, *arguments, need=workload.need, again=again)
+
+        return work_off(missing, submit, self.executor, self.store, self.log, announce)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Whom to tell of what is new; None where nobody can be told before all is done."""
+
+    of_progress: OnProgress | None
+    log: OnLog | None
+    of_stored: Callable[[list[str]], None] | None
+
+
+def _references(task: Task) -> Iterable[str]:
+    """Names that may be the user's own code, of all that is trained and computed."""
+    if isinstance(task, TrainSpec):
+        return task.references
+    return (*task.all_references, *(name for spec in task.tried for name in spec.references))
 
 
 def _is_finished(store: Store, workload: _Workload) -> bool:
@@ -321,28 +379,33 @@ def _is_finished(store: Store, workload: _Workload) -> bool:
 
 
 def _make(
+    own: OwnCode,  # noqa: ARG001 (where it arrives, the rest can be read)
     workload: _Workload,
     data: Dataset,
     store: Store,
+    owner: str,
     device: str,
-    on_progress: OnProgress | None,
-    on_log: OnLog | None,
-    on_result: OnResult | None,
+    told: _Told,
 ) -> GroupReport:
-    """Makes one workload, if nobody else does or did. Runs wherever the executor takes it."""
+    """Makes one workload, if nobody else does or did. Runs wherever the executor takes it.
+
+    Args:
+        owner: in whose name it is leased: of who gave out the work, and frees it where this process dies.
+    """
     lines: list[str] = []
     keys: list[str] = []
-    log = on_log or lines.append
-    announce = on_result or (lambda result: keys.append(result.key))
-    with store.lease(workload.keys) as held:
+    log = told.log or lines.append
+    announce = told.of_stored or keys.extend
+    store.owner = owner
+    with store.lease(workload.keys) as held, limited_threads(workload.need.threads):
         if not held or _is_finished(store, workload):
             return GroupReport(held)
         if workload.reason:
             log(workload.reason)
         try:
-            for result in _made(workload, data, store, device, on_progress, log):
+            for result in _made(workload, data, store, device, told.of_progress, log):
                 if store.put(result):
-                    announce(result)
+                    announce([result.key])
         except StoreError:
             raise
         except (Exception, SystemExit):  # the user's own code may call sys.exit
@@ -385,7 +448,7 @@ def _context(
         specs: Sequence[TrainSpec], data: Dataset, *, weights: bool = False, stage: str = "training"
     ) -> Iterator[TrainOutcome]:
         plan = {run_key(spec, data): Planned(spec) for spec in specs}
-        groups = _groups(plan, data, device, set(plan) if weights else set())
+        groups = _groups(plan, data, device, set(plan) if weights else set(), cores=torch.get_num_threads())
         done = 0
 
         def report(progress: Progress | Stage) -> None:
@@ -395,7 +458,7 @@ def _context(
                 on_stage(stage, (done + len(progress.specs) * min(share, 1.0)) / len(plan))
 
         for group in groups:
-            traces = _Work(store, Local(), device, compile, report, log, None).make([group])
+            traces = _Work(store, Local(processes=1), device, compile, report, log, None).make([group])
             if traces:
                 raise RuntimeError(f"{next(iter(group.tasks.values())).label}: {next(iter(traces.values()))}")
             done += len(group.tasks)

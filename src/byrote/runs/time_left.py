@@ -27,7 +27,7 @@ class TimeLeft:
 
     def update(self, shares: Mapping[Task, float]) -> None:
         """Of these tasks, so much is done of the most that there is to do."""
-        self._under_way = {task: min(share, 1.0) for task, share in shares.items() if task in self._left}
+        self._under_way |= {task: min(share, 1.0) for task, share in shares.items() if task in self._left}
 
     def finish(self, task: Task) -> None:
         """The task has ended."""

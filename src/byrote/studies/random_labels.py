@@ -4,7 +4,7 @@ searches ask for."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -13,6 +13,7 @@ import pandas as pd
 
 from byrote.data.dataset import Dataset, require_dataset
 from byrote.errors import UserError
+from byrote.evidence.columns import as_declared
 from byrote.models.matching import matched_width, num_parameters
 from byrote.references import name_of
 from byrote.studies.design import PAPER_RECIPE
@@ -22,15 +23,13 @@ from byrote.studies.paper_settings import paper_recipe
 from byrote.studies.random_label_runs import RANDOM_LABELS
 from byrote.studies.seeds import at_most
 from byrote.studies.study import Finished, Study, tabulate_calculations
-from byrote.theory.calculation import Calculation, Computed
+from byrote.theory.calculation import Calculation
 from byrote.training.key import SEMANTICS, network_input_shape
 from byrote.training.spec import Count, Recipe, Seed, TrainSpec
 
 _FEW_FEATURES = 1000
 RATIOS = (0.25, 1.0, 4.0, 16.0)
 """Parameters per example of the members of a family, at the largest n: about where fitting begins, and on."""
-COLUMNS_OF_RECIPE: Mapping[str, str] = {name: field.description or "" for name, field in Recipe.model_fields.items()}
-"""Of tables that say what was trained, each with what it holds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +101,7 @@ class RandomLabelStudy(Study):
         return list(dict.fromkeys(widths))
 
     def summarise(self, results: Sequence[Finished]) -> pd.DataFrame:
-        return tabulate_with_recipes(self.name, results)
+        return as_declared(tabulate_calculations(self.name, results), self.columns)
 
 
 class RandomLabelSearch(Calculation):
@@ -110,6 +109,7 @@ class RandomLabelSearch(Calculation):
 
     version: ClassVar[int | str] = SEMANTICS
     """Its numbers are the engine's."""
+    side_by_side: ClassVar[bool] = True
 
     model: str
     """As of a TrainSpec."""
@@ -138,16 +138,6 @@ class RandomLabelSearch(Calculation):
         own = {name: getattr(self, name) for name in ("model", "n_train", "seed", "data_seed")}
         own |= {"corruptions": RANDOM_LABELS, "dense_steps": 0}
         return TrainSpec.model_validate(self.recipe.model_dump() | own | changes)
-
-
-def tabulate_with_recipes(study: str, results: Sequence[Finished]) -> pd.DataFrame:
-    """`tabulate_calculations`, with the fields of each one's `recipe`, or of its run's `spec`, as columns of their own
-    at the end."""
-    table = tabulate_calculations(study, results).drop(columns=["recipe", "spec"], errors="ignore")
-    made = [result.calculation for result in results if isinstance(result, Computed)]
-    recipes = [getattr(each, "recipe", None) or getattr(each, "spec", None) for each in made]
-    columns = {name: [getattr(recipe, name, None) for recipe in recipes] for name in COLUMNS_OF_RECIPE}
-    return table.join(pd.DataFrame(columns, index=table.index)) if len(table) else table
 
 
 def memorizing_recipe(model: str, data: Dataset, **changes: Any) -> Recipe:

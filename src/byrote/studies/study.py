@@ -7,16 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
-import numpy as np
 import pandas as pd
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
+from byrote.evidence.columns import Column, as_declared
 from byrote.evidence.finding import Finding
+from byrote.studies.columns import OF_RUNS, recipe_values, run_values
 from byrote.theory.calculation import Calculation, Computed
 from byrote.training.key import run_key
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import TrainSpec
+from byrote.training.spec import Recipe, TrainSpec
 
 if TYPE_CHECKING:
     from byrote.charts.sections import Presentation
@@ -96,6 +97,8 @@ class Study(ABC):
     title: ClassVar[str]
     presented_by: ClassVar[str] = ""
     """The module whose `present(study, results, table, findings)` makes the page: imported then, and not before."""
+    columns: ClassVar[Sequence[Column]] = OF_RUNS
+    """Of its table, in their order, each with its type and what it holds: `byrote list columns NAME` shows them."""
     data: Dataset
 
     def __init_subclass__(cls, **arguments: Any) -> None:
@@ -121,7 +124,8 @@ class Study(ABC):
 
     @abstractmethod
     def summarise(self, results: Sequence[Any]) -> pd.DataFrame:
-        """The tidy table: `tabulate` or `tabulate_calculations`, and whatever the study adds.
+        """The tidy table with its `columns`, also of no results: `tabulate` or `tabulate_calculations`, and whatever
+        the study adds.
 
         Args:
             results: as `run` gives them.
@@ -177,94 +181,40 @@ def noun(plan: Sequence[Planned], count: int) -> str:
 
 def tabulate(study: str, results: Iterable[Finished]) -> pd.DataFrame:
     """One row per run, with the columns of results.csv, then its labels in the plan. Accuracies are fractions."""
-    return pd.DataFrame(
-        [
-            _row(study, result) | dict(labels)
-            for result, labels in _with_labels(results)
-            if isinstance(result, TrainOutcome)
-        ]
-    )
+    found = [(result, labels) for result, labels in _with_labels(results) if isinstance(result, TrainOutcome)]
+    table = as_declared(pd.DataFrame([run_values(study, outcome) for outcome, _ in found]), OF_RUNS)
+    return table.assign(**pd.DataFrame([dict(labels) for _, labels in found]))
 
 
 def tabulate_calculations(study: str, results: Iterable[Finished]) -> pd.DataFrame:
-    """One row per calculation: its fields, then its values, then seconds and key, then its labels in the plan."""
+    """One row per calculation: its fields, then its values, then seconds and key, then its labels in the plan, then the
+    fields of the recipe that it trains with or whose run it reads."""
     return pd.DataFrame(
         [
             {
                 "study": study,
                 "calculation": type(result.calculation).__name__,
-                **result.calculation.model_dump(mode="json"),
+                **result.calculation.model_dump(mode="json", exclude=set(own)),
                 **result.values,
                 "data": result.data,
                 "seconds": result.seconds,
                 "key": result.key,
                 **labels,
+                **{name: value for recipe in own.values() for name, value in recipe_values(recipe).items()},
             }
             for result, labels in _with_labels(results)
             if isinstance(result, Computed)
+            for own in (_recipes_of(result.calculation),)
         ]
     )
+
+
+def _recipes_of(calculation: Calculation) -> dict[str, Recipe]:
+    """By its fields that hold one."""
+    return {name: value for name, value in calculation if isinstance(value, Recipe)}
 
 
 def _with_labels(results: Iterable[Finished]) -> list[tuple[Finished, Mapping[str, Any]]]:
     if isinstance(results, Results):
         return [(result, planned.labels) for planned, result in zip(results.planned, results, strict=True)]
     return [(result, {}) for result in results]
-
-
-def _row(study: str, outcome: TrainOutcome) -> dict[str, object]:
-    spec = outcome.spec
-    return {
-        "study": study,
-        "model": spec.model,
-        "parameters": outcome.parameters,
-        "corruption": spec.corruption,
-        "corruption_rate": spec.corruption_rate,
-        "augmentation": spec.augmentation,
-        "dropout": spec.dropout,
-        "weight_decay": spec.weight_decay,
-        "batch_norm": outcome.batch_norm,
-        "seed": spec.seed,
-        "n_train": outcome.n_train,
-        "train_accuracy": outcome.train_accuracy,
-        "train_accuracy_true_labels": outcome.train_accuracy_true_labels,
-        "test_accuracy": outcome.test_accuracy,
-        "generalization_gap": outcome.generalization_gap,
-        "fitted": outcome.fitted,
-        "interpolated": outcome.interpolated,
-        "epochs_to_fit": _missing_as_nan(outcome.epochs_to_fit),
-        "steps_to_fit": _missing_as_nan(outcome.steps_to_fit),
-        "epochs_run": outcome.epochs_run,
-        "stop": spec.stop,
-        "stop_reason": outcome.stop_reason,
-        "replicas": outcome.replicas,
-        "seconds": outcome.seconds,
-        "epochs_to_interpolate": _missing_as_nan(outcome.epochs_to_interpolate),
-        "steps_to_interpolate": _missing_as_nan(outcome.steps_to_interpolate),
-        "steps_run": outcome.steps_run,
-        "label_rate": spec.label_rate,
-        "train_loss": outcome.train_loss,
-        "test_loss": outcome.test_loss,
-        "ceiling": outcome.ceiling,
-        "n_test": outcome.n_test,
-        "num_classes": outcome.num_classes,
-        "data": outcome.data,
-        "data_seed": spec.data_seed,
-        "learning_rate": spec.learning_rate,
-        "precision": spec.precision,
-        "failed_checks": "; ".join(check.name for check in outcome.failed_checks),
-        "key": outcome.key,
-        "validation": spec.validation,
-        "train_top5_accuracy": outcome.train_top5_accuracy,
-        "test_top5_accuracy": outcome.test_top5_accuracy,
-        "batch_size": spec.batch_size,
-        "momentum": spec.momentum,
-        "optimizer": spec.optimizer,
-        "preprocessing": spec.preprocessing,
-        "num_test_leaked": len(outcome.test_leaked),
-        "test_accuracy_unleaked": outcome.test_accuracy_unleaked,
-    }
-
-
-def _missing_as_nan(count: int | None) -> float:
-    return np.nan if count is None else float(count)

@@ -97,6 +97,9 @@ class Calculation(Record, ABC):
     """Stands for the class in the key, wherever its file may lie: "kernel-interpolation"."""
     version: ClassVar[int | str] = 1
     """Changed whenever a change of ours changes its numbers."""
+    side_by_side: ClassVar[bool] = False
+    """Whether several are made at once, each with its share of all threads: so where these gain little, and memory
+    holds several. Any other has the machine for itself."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **arguments: Any) -> None:
@@ -139,7 +142,7 @@ class Calculation(Record, ABC):
     def work(self, data: Dataset) -> Work | None:  # noqa: ARG002
         """About what it takes, runs that it asks for included but not those that it `reads`; None if nobody knows.
 
-        It is told before time is spent, and decides nothing.
+        It is told before time is spent, and says whether processes are worth their start; it decides no number.
         """
         return None
 

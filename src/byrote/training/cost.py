@@ -1,7 +1,7 @@
 """About how long training takes: what its steps do, counted once for each network, at the speed of this machine.
 
-None of it decides anything: groups are those of the planner, whatever is measured here. It is told before time is
-spent, and corrected by what then happens.
+What is measured here decides nothing: it is told before time is spent, and corrected by what then happens. What is
+counted here decides groups too, in the planner, at a speed that is the same everywhere.
 
 The constants were fitted to the engine's CPU seconds a step on two AMD EPYC cores: perceptrons of 16 to 512 units alone
 and in stacks of 16 and 64, conv-small, alexnet, inception, resnet and vit on images of 8 and 32 pixels.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -21,12 +21,16 @@ from byrote.data.dataset import Dataset
 from byrote.data.memory import total_memory
 from byrote.errors import UserError
 from byrote.models.catalog import build_model
+from byrote.training.cost import Demand, Speed, Work, demand_of
+from byrote.training.epochs import most_steps
 from byrote.training.key import network_input_shape
 from byrote.training.optimizers import is_elementwise
 from byrote.training.spec import FIELDS_OF_REPLICAS, TrainSpec
+from byrote.training.threads import most_threads, num_cores
 
 # Measured on two cores with 32 MiB of shared cache (benchmarks/stacking.py): stacks gain while all their
-# weights, gradients and momenta stay in the cache, and 64 networks are enough to hide the cost of each call.
+# weights, gradients and momenta stay in the cache, and 16 networks are enough to hide the cost of each call from a
+# core, 64 from a GPU.
 _STACK_BYTES_CPU = 8 * 2**20
 _MOST_REPLICAS = 64
 # Seconds of one core, measured on mlp-2x128 (1, 16 and 64 replicas) and mlp-3x512 at batch 64 (AMD EPYC, torch 2.13):
@@ -35,6 +39,20 @@ _MOST_REPLICAS = 64
 _SAVED_BY_WEIGHTS = 80e-6
 _SAVED_BY_NUMBERS = 0.5e-9
 _SECONDS_TO_COMPILE = 20.0
+_MOST_REPLICAS_CPU = 16
+_PRODUCTS_A_THREAD = 5e6
+"""Floating-point operations in each step: with fewer, threads wait for each other longer than they compute."""
+_GAIN_OF_THREADS = 0.8
+"""T threads are as fast as T to this power."""
+_NOMINAL = Speed(calls=8e4, products=3e10, convolutions=3e10, values=5e8)
+_SHARE_OF_EPOCHS = 0.25
+"""Of the most that a run may take: what it is taken to need, where it may stop before."""
+SECONDS_WORTH_PROCESSES = 10.0
+"""Nominal ones, of all that there is to do: in fewer, the three that processes take to start are not made good."""
+PROCESS_BYTES = 500 * 2**20
+"""What a process takes that trains small networks (benchmarks/processes.py)."""
+SHARE_OF_MEMORY_AT_ONCE = 0.75
+"""Of all memory, for all groups that are trained side by side."""
 SHARE_OF_MEMORY = 0.25
 """Of a device, for the networks of a stack; and again for the inputs, which else stay on the host."""
 
@@ -49,25 +67,87 @@ class Group:
     specs: tuple[TrainSpec, ...]
     reason: str
     """Why so many, in one sentence for the log."""
+    threads: int = 1
+    """That it is trained with, wherever that may be: rounding depends on them as on the group's size."""
+    num_bytes: int = 0
+    """About what it takes of memory beside the data."""
+    seconds: float = 0.0
+    """Nominal ones: about how much there is to do."""
 
 
-def plan_groups(specs: Sequence[TrainSpec], data: Dataset, *, device: str = "auto") -> list[Group]:
-    """Splits `specs` into groups, in the order of their first runs. Equal arguments give equal groups.
+def plan_groups(
+    specs: Sequence[TrainSpec],
+    data: Dataset,
+    *,
+    device: str = "auto",
+    num_others: int = 0,
+    cores: int | None = None,
+) -> list[Group]:
+    """Splits `specs` into groups, in the order of their first runs. Equal arguments give equal groups on one machine.
 
-    A stack that specs name is never split: it is a group, or each of its runs is one.
+    A stack that specs name is never split: it is a group, or each of its runs is one. On a CPU there are groups for all
+    cores, where there is work for them, and each has the threads with which all of them together are trained soonest;
+    how many processes will share them does not matter.
+
+    Args:
+        num_others: runs of the same plan on other data.
+        cores: that the plan has to itself; None is all of this machine.
     """
+    cores = cores or num_cores()
     device = resolve_device(device)
+    is_cpu = device == "cpu"
     alike: dict[str, list[TrainSpec]] = {}
     for spec in specs:
         alike.setdefault(_stack_key(spec), []).append(spec)
+    num_all = len(specs) + num_others
+    work = (
+        sum(nominal_seconds(_demand(members, data).work) for members in alike.values()) * num_all / max(len(specs), 1)
+    )
     groups = []
     for members in alike.values():
         most, reason = _most_replicas(members, data, device)
         num_groups = math.ceil(len(members) / most)
+        if is_cpu and most > 1 and members[0].stack is None and work > SECONDS_WORTH_PROCESSES:
+            on_all_cores = min(len(members), math.ceil(cores * len(members) / num_all))
+            if on_all_cores > num_groups:
+                num_groups, reason = on_all_cores, f"in {on_all_cores} stacks: more leave no core without work"
         bounds = [round(index * len(members) / num_groups) for index in range(num_groups + 1)]
-        for first, last in pairwise(bounds):
-            groups.append(Group(tuple(members[first:last]), reason))
-    return groups
+        groups += [_group(members[first:last], data, reason) for first, last in pairwise(bounds)]
+    if not is_cpu:
+        return [replace(group, threads=most_threads()) for group in groups]
+    num_groups = math.ceil(len(groups) * num_all / max(len(specs), 1))
+    return [replace(group, threads=_threads(group, data, num_groups, cores)) for group in groups]
+
+
+def nominal_seconds(work: Work) -> float:
+    """About how long it takes on one core of the kind that `cost` was fitted to: the same on every day and machine."""
+    return _NOMINAL.seconds(work) * (_SHARE_OF_EPOCHS if work.is_most else 1.0)
+
+
+def _group(specs: Sequence[TrainSpec], data: Dataset, reason: str) -> Group:
+    demand = _demand(specs, data)
+    return Group(tuple(specs), reason, num_bytes=int(demand.num_bytes), seconds=nominal_seconds(demand.work))
+
+
+def _demand(specs: Sequence[TrainSpec], data: Dataset) -> Demand:
+    try:
+        return demand_of(specs, data)
+    except Exception:  # of the user's own model, which says so itself when it is trained
+        return Demand(Work(), 0.0, 0)
+
+
+def _threads(group: Group, data: Dataset, num_groups: int, cores: int) -> int:
+    """With which so many such groups are trained soonest on all cores: those of narrow networks with one, side by side;
+    those of wide ones, where there are few of them or memory holds few, with more."""
+    spec, work = group.specs[0], _demand(group.specs, data).work
+    a_step = (work.products + work.convolutions) / most_steps(spec, spec.n_train or len(data.train))
+    fitting = max(1, int(SHARE_OF_MEMORY_AT_ONCE * total_memory() / (group.num_bytes + PROCESS_BYTES)))
+
+    def duration(threads: int) -> float:
+        side_by_side = max(1, min(cores // threads, fitting))
+        return math.ceil(num_groups / side_by_side) / float(threads**_GAIN_OF_THREADS)
+
+    return min(range(1, max(1, min(most_threads(), cores, int(a_step / _PRODUCTS_A_THREAD))) + 1), key=duration)
 
 
 def resolve_device(device: str) -> str:
@@ -165,8 +245,9 @@ def _most_replicas(members: Sequence[TrainSpec], data: Dataset, device: str) -> 
         if len(members) > most:
             return 1, f"alone: a quarter of the memory holds {most} of the {len(members)} runs of a stack"
         return len(members), "in stacks that the plan names"
-    if most >= _MOST_REPLICAS:
-        most, reason = _MOST_REPLICAS, "more would gain nothing"
+    limit = _MOST_REPLICAS_CPU if device == "cpu" else _MOST_REPLICAS
+    if most >= limit:
+        most, reason = limit, "more would gain nothing"
     most = max(most, 1)
     return most, f"in stacks of up to {most}: {reason}"
 

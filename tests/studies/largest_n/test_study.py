@@ -6,7 +6,7 @@ import pytest
 
 from byrote.errors import UserError
 from byrote.runs.run import run
-from byrote.studies.largest_n.study import COLUMNS, LargestNStudy
+from byrote.studies.largest_n.study import LargestNStudy
 from byrote.training.spec import Recipe
 
 RECIPE = Recipe(preprocessing="standardize", learning_rate=0.1, batch_size=64, epochs=40)
@@ -41,7 +41,6 @@ def test_a_network_from_training_to_verdict(tiny, tmp_path):
 def test_calculations_that_are_missing_decide_nothing(tiny):
     analysis = LargestNStudy(tiny, "mlp-1x{width}")
     table = analysis.summarise([])
-    assert list(table) == list(COLUMNS)
     findings = analysis.verdict(table)
     assert {finding.outcome for finding in findings} == {"no conclusion"}
     assert len(findings) == 2 * len(analysis.models) + 1

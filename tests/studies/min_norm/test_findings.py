@@ -4,10 +4,10 @@ import pandas as pd
 import pytest
 
 from byrote.studies.min_norm.findings import findings, fits_of, fits_random_labels, generalises, obstacle
-from byrote.studies.min_norm.rows import Row
+from byrote.studies.min_norm.rows import KernelRow
 
-PIXELS, GABOR, CONVOLUTIONS = Row("inputs"), Row("gabor"), Row("random-convolutions")
-WITH_L2 = Row("random-convolutions", regularized=True)
+PIXELS, GABOR, CONVOLUTIONS = KernelRow("inputs"), KernelRow("gabor"), KernelRow("random-convolutions")
+WITH_L2 = KernelRow("random-convolutions", regularized=True)
 
 
 def fit(row, labels="true labels", **changes):

@@ -9,13 +9,13 @@ from byrote.errors import UserError
 from byrote.evidence.chance import chance_deviation
 from byrote.studies.min_norm import study as min_norm
 from byrote.studies.min_norm.findings import fits_of
-from byrote.studies.min_norm.rows import Row
+from byrote.studies.min_norm.rows import KernelRow
 from byrote.studies.min_norm.study import MinNormStudy, min_norm_study
 from byrote.theory.calculation import compute
 from byrote.theory.kernels.implicit_bias import ImplicitBias
 from byrote.theory.kernels.interpolation import KernelInterpolation
 
-ROWS = (Row("inputs"), Row("random-convolutions"), Row("random-convolutions", regularized=True))
+ROWS = (KernelRow("inputs"), KernelRow("random-convolutions"), KernelRow("random-convolutions", regularized=True))
 
 
 def planned(analysis):
@@ -118,7 +118,7 @@ def test_a_laptop_takes_what_memory_and_minutes_hold(n, shape, memory, sizes, mo
     split = Split.clean(inputs, np.arange(n) % 10)
     found = min_norm_study(Dataset("made up", split, split, tuple("abcdefghij")), "laptop").sizes
     assert tuple(found.values()) == (*sizes, sizes[-1])
-    assert all(isinstance(row, Row) for row in found)
+    assert all(isinstance(row, KernelRow) for row in found)
 
 
 def test_paper_takes_all(tiny):
@@ -133,7 +133,7 @@ def test_a_row_of_the_table_is_a_function(computed, cifar10):
     for row, n in analysis.sizes.items():
         assert len(fits_of(table, row, "true labels", n)) == 1
         assert fits_of(table, row, "random labels", n)["seed"].tolist() == [0, 1]
-    fit = fits_of(table, Row("inputs"), "random labels", 121).iloc[0]
+    fit = fits_of(table, KernelRow("inputs"), "random labels", 121).iloc[0]
     machines = {(c.features, c.n_train): r for r in results if isinstance(c := r.calculation, KernelInterpolation)}
     predictions = machines["inputs", 121].arrays["fit_test_predictions"][1]
     labels = cifar10.test.true_labels
@@ -158,12 +158,12 @@ def test_the_papers_figures_stand_beside_ours_on_true_labels_of_the_largest_n(co
 def test_functions_are_compared_example_by_example(computed):
     _, _, table = computed
     inputs, free, with_l2 = (fits_of(table, row, "true labels", 121).iloc[0] for row in ROWS)
-    assert inputs["won_against_random-convolutions"] == free["lost_against_inputs"]
-    ahead = (inputs["won_against_random-convolutions"] - inputs["lost_against_random-convolutions"]) / 60
+    assert inputs["won_against_random_convolutions"] == free["lost_against_inputs"]
+    ahead = (inputs["won_against_random_convolutions"] - inputs["lost_against_random_convolutions"]) / 60
     assert ahead == pytest.approx(free["test_error"] - inputs["test_error"])
     gain = (with_l2["won_against_no_l2"] - with_l2["lost_against_no_l2"]) / 60
     assert gain == pytest.approx(free["test_error"] - with_l2["test_error"])
-    assert math.isnan(fits_of(table, ROWS[0], "true labels", 40).iloc[0]["won_against_random-convolutions"])
+    assert math.isnan(fits_of(table, ROWS[0], "true labels", 40).iloc[0]["won_against_random_convolutions"])
 
 
 def test_digits_support_what_the_paper_says(computed):

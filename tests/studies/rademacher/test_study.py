@@ -4,7 +4,6 @@ import pytest
 from byrote.errors import UserError
 from byrote.runs.run import run
 from byrote.studies.rademacher.findings import STUMPS
-from byrote.studies.rademacher.rows import COLUMNS
 from byrote.studies.rademacher.shattering import ShatteringStudy
 from byrote.studies.rademacher.study import RademacherStudy, rademacher_study
 from byrote.theory.complexity.rademacher import generalization_bound
@@ -70,7 +69,7 @@ def test_exhaustive_asks_for_all_labelings(tiny):
 
 
 def test_a_small_network_from_training_to_verdict(tiny, tmp_path):
-    analysis = RademacherStudy(tiny, "mlp-1x{width}", RECIPE, n_train=24, draws=6)
+    analysis = RademacherStudy(tiny, "mlp-1x{width}", RECIPE, n_train=24, draws=10)
     results = run(analysis, tmp_path / "runs.db", device="cpu", quiet=True)
     table = analysis.summarise(results)
     assert len(table) == 5 * (1 + len(analysis.models))
@@ -88,17 +87,14 @@ def test_a_small_network_from_training_to_verdict(tiny, tmp_path):
     wide = analysis.models[-1]
     near = found[f"{wide} fits coin flips: its Rademacher complexity is near 1"]
     assert near.outcome == "no conclusion"
-    assert near.statement.endswith("More draws (`--draws 12`), or more examples, would tell.")
+    assert near.statement.endswith("More draws (`--draws 20`), or more examples, would tell.")
     assert found["What training reaches grows with width"].outcome == "supported"
     assert analysis.summarise(results[:1])["model"].tolist() == [STUMPS]
-    assert list(table) == list(COLUMNS)
-    assert all(sentence.endswith(".") for sentence in COLUMNS.values())
 
 
 def test_what_is_missing_decides_nothing(tiny):
     analysis = RademacherStudy(tiny, "mlp-1x{width}")
     table = analysis.summarise([])
-    assert list(table) == list(COLUMNS)
     findings = analysis.verdict(table)
     assert {finding.outcome for finding in findings} == {"no conclusion"}
     assert len(findings) == 3 * len(analysis.models) + 1

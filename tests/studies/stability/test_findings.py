@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from byrote.studies.stability.calculations import LOSSES, POINTS
-from byrote.studies.stability.findings import findings, known, readings
+from byrote.studies.stability.findings import findings, known, sensitivities
 
 LOSES = "net: a replaced example loses more where labels are random"
 SAYS_NOTHING = "net: the bound by uniform stability says nothing, on these data"
@@ -59,8 +59,8 @@ def test_several_seeds_are_compared_in_pairs():
     table.loc[table["seed"] == 1, "probability_at_left"] += [0.01, 0.02]
     finding = verdict(table, 3)[LOSES]
     assert finding.outcome == "supported"
-    (reading,) = readings(["net"], table, 3)
-    assert reading.changes["true-labels", "probability", "left"].interval.n == 3
+    (sensitivity,) = sensitivities(["net"], table, 3)
+    assert sensitivity.changes["true-labels", "probability", "left"].interval.n == 3
     table.loc[(table["seed"] == 2) & (table["corruption"] == "random-labels"), "probability_at_left"] = 0.0
     assert verdict(table, 3)[LOSES].outcome == "no conclusion"
 
@@ -82,9 +82,9 @@ def test_a_seed_is_an_algorithm_of_its_own():
     for loss in LOSSES:
         for point in POINTS:
             table.loc[of_one, f"{loss}_at_{point}_largest"] = 0.3
-    (reading,) = readings(["net"], table, 2)
-    assert reading.uniform("probability") == 0.3
-    assert reading.changes["random-labels", "probability", "left"].largest == 0.95
+    (sensitivity,) = sensitivities(["net"], table, 2)
+    assert sensitivity.uniform("probability") == 0.3
+    assert sensitivity.changes["random-labels", "probability", "left"].largest == 0.95
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,8 @@ def test_calculations_that_have_not_finished_decide_nothing():
         == "1 of 2 calculations have not finished: the same command, given again, makes those that are missing."
     )
     assert verdict(pd.DataFrame())[LOSES].outcome == "no conclusion"
-    (reading,) = readings(["net"], pd.DataFrame(), 1)
-    assert math.isnan(reading.uniform("probability"))
+    (sensitivity,) = sensitivities(["net"], pd.DataFrame(), 1)
+    assert math.isnan(sensitivity.uniform("probability"))
 
 
 def test_one_replacement_has_no_interval():

@@ -7,7 +7,6 @@ from byrote.cli import main
 from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
 from byrote.runs.run import run
-from byrote.studies.stability.rows import COLUMNS
 from byrote.studies.stability.study import StabilityStudy
 from byrote.theory.calculation import Calculation
 from byrote.theory.complexity.convex_stability import RidgeStability, SgdStability
@@ -92,7 +91,6 @@ def test_one_class_is_refused():
 def test_a_small_network_from_training_to_verdict(tiny, tmp_path):
     analysis = StabilityStudy(tiny, model="mlp-1x64", recipe=RECIPE, n_train=40, replacements=12)
     table = analysis.summarise(run(analysis, tmp_path / "runs.db", device="cpu", quiet=True))
-    assert list(table) == list(COLUMNS)
     networks = table[table["calculation"] == "ReplacementStability"]
     assert (networks["num_fitted"] == 14).all()
     assert set(networks["learning_rate"]) == {0.1}
@@ -106,7 +104,6 @@ def test_a_small_network_from_training_to_verdict(tiny, tmp_path):
 def test_calculations_that_are_missing_decide_nothing(tiny):
     analysis = StabilityStudy(tiny, "mlp-1x16", RECIPE, replacements=2)
     table = analysis.summarise([])
-    assert list(table) == list(COLUMNS)
     findings = analysis.verdict(table)
     assert {finding.outcome for finding in findings} == {"no conclusion"}
     assert len(findings) == 2

@@ -25,6 +25,7 @@ from byrote.evidence.obstacles import obstacle
 from byrote.evidence.permutations import EACH_SIDE, pair_exchanges
 from byrote.evidence.rank_correlation import FEWEST, rank_correlation
 from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, MORE_SEEDS, THREE_SEEDS, exceeds
+from byrote.evidence.words import count_of_seeds, percent
 from byrote.studies.architectures.record import Ladder, Record, record
 from byrote.studies.families import family_label
 from byrote.training.course import FIT
@@ -99,12 +100,12 @@ def _architecture(planned: Ladder, found: Record | str, num_seeds: int, num_step
         outcome = "supported" if memorises and not luck else "no conclusion"
     elif decisive.high < chance + FAR_ABOVE_CHANCE * (1 - chance):
         outcome = "not supported"
-    over = f"{num_seeds} seeds" if num_seeds > 1 else f"{found.n_test:,} test examples, one seed"
+    over = count_of_seeds(num_seeds, f"{found.n_test:,} test examples, one seed")
     accuracy = found.test_accuracy
     statement = (
-        f"{planned.model} ({found.parameters:,} parameters) tests at {_percent(accuracy.mean)} after {num_steps:,} "
-        f"steps on {planned.num_examples:,} true labels (95% interval over {over}: {_percent(accuracy.low)} to "
-        f"{_percent(accuracy.high)}; chance is {_percent(chance)}). {_capacity(found, num_steps)}"
+        f"{planned.model} ({found.parameters:,} parameters) tests at {percent(accuracy.mean)} after {num_steps:,} "
+        f"steps on {planned.num_examples:,} true labels (95% interval over {over}: {percent(accuracy.low)} to "
+        f"{percent(accuracy.high)}; chance is {percent(chance)}). {_capacity(found, num_steps)}"
     )
     if not math.isnan(found.relative_time_to_fit.mean):
         statement += (
@@ -195,7 +196,3 @@ def _points(gain: Interval) -> str:
 
 def _and(words: Sequence[str], last: str = "and") -> str:
     return f" {last} ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
-
-
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.1f}%"

@@ -18,6 +18,7 @@ from byrote.charts.sections import Cell, PageTable, Presentation, Section, drawn
 from byrote.evidence.attribution import Attribution
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import Interval, mean_interval
+from byrote.evidence.words import count_of_seeds
 from byrote.studies.architectures.findings import RESPONSES, attribution_of, headline, regularizer_label
 from byrote.studies.architectures.record import Record, record
 from byrote.studies.architectures.study import ArchitectureStudy
@@ -107,7 +108,7 @@ def time_figure(records: Sequence[Record], seeds: str) -> Figure | None:
         names=_names(records),
         y_title="relative time to fit",
         scale=alt.Scale(domain=[0, 1.15 * most], nice=False),
-        axis=alt.Axis(tickCount=5, format="~g"),
+        axis=alt.Axis(tickCount=5, format="~r"),
     )
 
 
@@ -119,13 +120,12 @@ def attribution_figure(found: Attribution, title: str, axis: str, scale: float) 
     x = alt.X("value:Q", title=axis, axis=alt.Axis(tickCount=5))
     tips = [tip("switch"), *estimate_tips("value", axis, "+.2f", "simultaneous 95% interval, "), tip("seeds")]
     layers = [dotted(x=0), *bars(base, x, data), points(base, x, tips)]
-    seeds = "One seed: no interval." if found.num_seeds == 1 else f"{found.num_seeds} seeds."
     total = f"All together: {scale * found.total.mean:+.2g} {axis}."
     return Figure(
         name=f"switches-{slug(title)}",
         title=title,
         subtitle="",
-        caption=f"{total} {seeds}",
+        caption=f"{total} {count_of_seeds(found.num_seeds, 'One seed: no interval')}.",
         data=data,
         chart=layered(*layers, data=data, height=44 * len(data)),
     )

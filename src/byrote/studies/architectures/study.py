@@ -25,11 +25,13 @@ import pandas as pd
 from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
+from byrote.evidence.columns import Column, as_declared
 from byrote.evidence.finding import Finding
 from byrote.models.switchboard import SWITCHES
 from byrote.references import is_reference
 from byrote.studies.architectures.findings import findings
 from byrote.studies.architectures.record import Ladder
+from byrote.studies.columns import OF_RUNS
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.factors import default_factors
 from byrote.studies.families import is_family, member
@@ -82,6 +84,32 @@ class ArchitectureStudy(ModelStudy):
     name: ClassVar[str] = "architectures"
     title: ClassVar[str] = "Which architectures learn, and which by rote"
     presented_by: ClassVar[str] = "byrote.studies.architectures.page"
+    columns: ClassVar[Sequence[Column]] = (
+        *OF_RUNS,
+        Column("family", "str", "The model's family, or that of a switchboard with what is on."),
+        Column("regularizer", "str", "The field of the recipe that is tried; empty for none."),
+        Column("ladder", "float64", "The training examples in units of what the architecture has of true labels."),
+        Column(
+            "relative_time_to_fit",
+            "float64",
+            "The steps to fit random labels over those to fit the true ones of as many examples, with the same model "
+            "and seed without regularisers; missing on true labels, and on more or fewer examples.",
+        ),
+        Column("log2_steps_to_fit", "float64", "The logarithm of the steps to fit, so that 1 is twice as long."),
+        Column(
+            "gain",
+            "float64",
+            "What the regulariser changes the test accuracy on true labels by, with the same seed; missing without.",
+        ),
+        *(
+            Column(
+                f"switch_{name}",
+                "boolean",
+                f"Whether the switch {name} is on; missing where it is not tried, or in what is no switchboard.",
+            )
+            for name in (*SWITCHES, DEEP)
+        ),
+    )
 
     recipe: PerModel[Recipe] = _RECIPE
     defaults: Sequence[str] = ARCHITECTURES
@@ -135,20 +163,9 @@ class ArchitectureStudy(ModelStudy):
         return [planned for one in self.ladders for seed in self.seed_list for planned in self._runs(one, seed)]
 
     def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
-        """`tabulate`, and per run:
-
-        family: the model's, as `models` has it, or a switchboard's with what is on.
-        regularizer: the field of the recipe that is tried; "" for none.
-        ladder: n_train in units of what the architecture has of true labels.
-        relative_time_to_fit: on random labels of as many examples, steps to fit over those of the same model and seed
-            on true labels without regularisers.
-        log2_steps_to_fit: so that 1 is twice as long.
-        gain: by how much it changes test accuracy on true labels, with the same seed.
-        switch_X: whether the switch X is on; missing in what is no switchboard.
-        """
         table = tabulate(self.name, Results.of(self, results))
         if table.empty:
-            return table
+            return as_declared(table, self.columns)
         plain = table["regularizer"] == ""
         true = table["corruption"] == "true-labels"
         pairs = pd.MultiIndex.from_frame(table[["family", "seed"]])
@@ -157,8 +174,7 @@ class ArchitectureStudy(ModelStudy):
         table["relative_time_to_fit"] = (table["steps_to_fit"] / times).where(~true & (table["ladder"] == 1))
         table["log2_steps_to_fit"] = np.log2(table["steps_to_fit"])
         table["gain"] = (table["test_accuracy"] - accuracies).where(true & ~plain)
-        switches = [f"switch_{switch}" for switch in self.switches]
-        return table.assign(**table.reindex(columns=switches).astype("boolean"))
+        return as_declared(table, self.columns)
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(

@@ -22,6 +22,7 @@ class NetworkMeasures(Calculation):
 
     name: ClassVar[str] = "network-measures"
     version: ClassVar[int | str] = VERSION
+    side_by_side: ClassVar[bool] = True
 
     spec: TrainSpec
     pac_bayes_steps: Count = NUM_STEPS

@@ -21,10 +21,12 @@ import pandas as pd
 
 from byrote.data.corruptions.record import Corruption
 from byrote.errors import UserError
+from byrote.evidence.columns import Column
 from byrote.evidence.finding import Finding
 from byrote.studies.bounds.calculations import NetworkMeasures, column, column_of_bound, column_of_reason
 from byrote.studies.bounds.findings import findings
-from byrote.studies.random_labels import COLUMNS_OF_RECIPE, RandomLabelStudy
+from byrote.studies.columns import OF_RECIPE
+from byrote.studies.random_labels import RandomLabelStudy
 from byrote.studies.study import Finished, Planned, Results
 from byrote.theory.measures.catalog import MEASURES
 from byrote.theory.measures.pac_bayes import NUM_DRAWS, NUM_STEPS
@@ -36,37 +38,6 @@ CONDITIONS: Mapping[str, tuple[Corruption, ...]] = {
 }
 """What networks are trained on, by the column `corruption`."""
 BOUNDS = [name for name, measure in MEASURES.items() if measure.kind == "bound"]
-COLUMNS: Mapping[str, str] = {
-    "study": "The name of the study.",
-    "calculation": "What was computed.",
-    "model": "The name of the model.",
-    "seed": "What labels, initial weights and batch order follow from.",
-    "data_seed": "What draws the training subset.",
-    "corruption": "Whether the labels are true or random.",
-    "n_train": "The number of training examples.",
-    "pac_bayes_steps": "The steps of the optimiser of the PAC-Bayes posterior.",
-    "pac_bayes_draws": "The draws of weights by which the posterior's training error is estimated.",
-    "num_classes": "The number of classes.",
-    "train_accuracy": "The accuracy on the labels that were trained on, in evaluation mode.",
-    "test_accuracy": "The accuracy on the test set, whose labels are true.",
-    "generalization_gap": "The training accuracy minus the test accuracy.",
-    "fitted": "Whether the network has 99% of its labels right, of those that identical inputs allow.",
-    "interpolated": "Whether it has all of them right.",
-    "epochs_run": "The epochs that training took.",
-    "stop_reason": "Why training ended.",
-    "failed_checks": "The names of the run's self-checks that failed.",
-    **{column(name): f"The value of {measure.title}; missing where it has none." for name, measure in MEASURES.items()},
-    "data": "The data set.",
-    "seconds": "The time that the measures took.",
-    "key": "What the store has the measures under.",
-    **COLUMNS_OF_RECIPE,
-    **{
-        column_of_bound(name): f"What {MEASURES[name].title} allows of the 0-1 error on new examples."
-        for name in BOUNDS
-    },
-    **{column_of_reason(name): f"Why {measure.title} has no value." for name, measure in MEASURES.items()},
-}
-"""Of the table, each with what it holds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +52,46 @@ class BoundsStudy(RandomLabelStudy):
     name: ClassVar[str] = "bounds"
     title: ClassVar[str] = "Bounds and measures"
     presented_by: ClassVar[str] = "byrote.studies.bounds.page"
+    columns: ClassVar[Sequence[Column]] = (
+        Column("study", "str", "The name of the study."),
+        Column("calculation", "str", "What was computed."),
+        Column("model", "str", "The name of the model."),
+        Column("seed", "int64", "What labels, initial weights and batch order follow from."),
+        Column("data_seed", "int64", "What draws the training subset."),
+        Column("corruption", "str", "Whether the labels are true or random."),
+        Column("n_train", "int64", "The number of training examples."),
+        Column("pac_bayes_steps", "int64", "The steps of the optimiser of the PAC-Bayes posterior."),
+        Column("pac_bayes_draws", "int64", "The draws of weights that the posterior's training error is estimated by."),
+        Column("num_classes", "int64", "The number of classes."),
+        Column("train_accuracy", "float64", "The accuracy on the labels that were trained on, in evaluation mode."),
+        Column("test_accuracy", "float64", "The accuracy on the test set, whose labels are true."),
+        Column("generalization_gap", "float64", "The training accuracy minus the test accuracy."),
+        Column("fitted", "bool", "Whether the network ever had 99% of the labels right that identical inputs allow."),
+        Column("interpolated", "bool", "Whether it ever had all of them right."),
+        Column("epochs_run", "int64", "The epochs that training took."),
+        Column("stop_reason", "str", "Why training ended."),
+        Column("failed_checks", "str", "The names of the run's self-checks that failed."),
+        *(
+            Column(column(name), "float64", f"The value of {measure.title}; missing where it has none.")
+            for name, measure in MEASURES.items()
+        ),
+        Column("data", "str", "What figures call the data."),
+        Column("seconds", "float64", "The seconds that the measures took."),
+        Column("key", "str", "What the store has the measures under."),
+        *OF_RECIPE.values(),
+        *(
+            Column(
+                column_of_bound(name),
+                "float64",
+                f"What {MEASURES[name].title} allows of the 0-1 error on new examples; missing where it has no value.",
+            )
+            for name in BOUNDS
+        ),
+        *(
+            Column(column_of_reason(name), "str", f"Why {measure.title} has no value; empty where it has one.")
+            for name, measure in MEASURES.items()
+        ),
+    )
 
     pac_bayes_steps: int = NUM_STEPS
     pac_bayes_draws: int = NUM_DRAWS
@@ -109,12 +120,10 @@ class BoundsStudy(RandomLabelStudy):
         return [*runs, *measures]
 
     def summarise(self, results: Sequence[Finished]) -> pd.DataFrame:
-        """One row a network, with COLUMNS."""
-        table = super().summarise(results if isinstance(results, Results) else Results.of(self, results))
-        if table.empty:
-            return pd.DataFrame(columns=list(COLUMNS))
+        """A row is a network."""
+        table = super().summarise(Results.of(self, results))
         bounds = {column_of_bound(name): table[column(name)] + 1 - table["train_accuracy"] for name in BOUNDS}
-        return table.assign(**bounds)[list(COLUMNS)]
+        return table.assign(**bounds)
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(table)

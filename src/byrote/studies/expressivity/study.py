@@ -22,15 +22,16 @@ import pandas as pd
 
 from byrote.data.dataset import Dataset, require_dataset
 from byrote.errors import UserError
+from byrote.evidence.columns import Column, as_declared, nullable
 from byrote.evidence.finding import Finding
+from byrote.studies.columns import OF_RECIPE
 from byrote.studies.expressivity.calculations import FittingWidth, Manipulation
 from byrote.studies.expressivity.findings import findings
 from byrote.studies.families import is_family
 from byrote.studies.model_choice import choice_in_words, chosen_models
 from byrote.studies.paper_settings import Scale, paper_recipe
-from byrote.studies.random_labels import tabulate_with_recipes
 from byrote.studies.seeds import at_most
-from byrote.studies.study import Finished, Planned, Results, Study
+from byrote.studies.study import Finished, Planned, Results, Study, tabulate_calculations
 from byrote.theory.memorizers.built_network import BuiltNetwork, ConstructionName
 from byrote.theory.memorizers.worked_example import WorkedExample
 from byrote.training.spec import Recipe, TrainSpec
@@ -65,6 +66,74 @@ class ExpressivityStudy(Study):
     name: ClassVar[str] = "expressivity"
     title: ClassVar[str] = "Finite-sample expressivity"
     presented_by: ClassVar[str] = "byrote.studies.expressivity.page"
+    columns: ClassVar[Sequence[Column]] = (
+        Column("study", "str", "The name of the study."),
+        Column(
+            "calculation",
+            "str",
+            "What was computed: WorkedExample, BuiltNetwork, FittingWidth of trained networks, or Manipulation of one "
+            "that has learned; what a calculation does not have is missing in its row.",
+        ),
+        Column("construction", "str", "The way in which a network is built: two-layer, deep or hyperplanes."),
+        Column("model", "str", "The family whose width is sought, or the network that is overridden."),
+        Column("num_points", "float64", "The points of the worked example."),
+        Column("n_train", "float64", "The training examples whose labels are to be represented."),
+        Column("seed", "float64", "What random labels and all other draws follow from."),
+        Column("data_seed", "float64", "What draws the training examples."),
+        Column("num_chosen", "float64", "The predictions that are overridden."),
+        Column("n", "float64", "The distinct points among the examples."),
+        Column("d", "float64", "The dimensions of a point."),
+        Column("num_classes", "float64", "The number of classes."),
+        Column("num_weights", "float64", "The free weights of a network that is built."),
+        Column("num_connections", "float64", "The weights of the same network with none shared."),
+        Column("num_units", "float64", "The number of its hidden units."),
+        Column("depth", "float64", "The number of its layers."),
+        Column("width", "float64", "The units of its widest layer."),
+        Column("slabs", "float64", "The slabs that hyperplanes cut the points into."),
+        Column("thinnest_slab", "float64", "The width of the thinnest of them."),
+        Column("largest_weight", "float64", "The largest of its weights."),
+        Column(
+            "relative_gap", "float64", "The smallest gap between the points' projections, as a share of their range."
+        ),
+        Column("accuracy", "float64", "The share of the labels that its ordinary float64 forward pass gives."),
+        Column("largest_error", "float64", "The largest error of an output, where 0.5 would be another class."),
+        Column(
+            "test_accuracy_true_labels",
+            "float64",
+            "The test accuracy of the network once it holds the true labels.",
+        ),
+        Column(
+            "solution_difference",
+            "float64",
+            "The largest difference between the weights of the worked example and those by forward substitution, as a "
+            "share of the largest.",
+        ),
+        Column("fitting_model", "str", "The smallest model of the family that fits; empty if none does."),
+        Column("parameters", "float64", "The number of its parameters, or of those of the network that is overridden."),
+        Column("steps_to_interpolate", "float64", "The steps until it had all labels right."),
+        Column("too_small_model", "str", "The largest model that was found too small; empty without one."),
+        Column("too_small_parameters", "float64", "The number of its parameters."),
+        Column("too_small_accuracy", "float64", "The best training accuracy along its run."),
+        Column("too_small_stop", "str", "Why its training ended."),
+        Column("limit_steps", "float64", "The most steps that any model of the family took."),
+        Column("num_probes", "float64", "The models of the family that were trained."),
+        Column("weights_added", "float64", "The weights that override predictions."),
+        Column("num_as_wanted", "float64", "The chosen examples that are predicted as wanted afterwards."),
+        Column("num_others", "float64", "The other test examples."),
+        Column("others_changed", "float64", "Those of them whose prediction has changed."),
+        Column("test_accuracy", "float64", "The test accuracy before."),
+        Column("overridden_test_accuracy", "float64", "The test accuracy afterwards."),
+        Column("half_width", "float64", "Half the width in which they act, as a share of the range of projections."),
+        Column("largest_change", "float64", "The largest change of an output."),
+        Column("fitted", "boolean", "Whether the network that is overridden had fitted."),
+        Column("train_accuracy", "float64", "The accuracy of the network that is overridden on its training examples."),
+        Column("failed_checks", "str", "The names of the self-checks that failed in any run."),
+        Column("data", "str", "What figures call the data."),
+        Column("n_test", "int64", "The number of test examples."),
+        Column("seconds", "float64", "The seconds that the calculation took."),
+        Column("key", "str", "What the store has the calculation under."),
+        *nullable(OF_RECIPE.values()),
+    )
 
     data: Dataset
     families: Sequence[str] | None = None
@@ -145,13 +214,9 @@ class ExpressivityStudy(Study):
         return [n for n in sorted({*self.sizes, most}) if min(_FEWEST_TRAINED, most) <= n <= most]
 
     def summarise(self, results: Sequence[Finished]) -> pd.DataFrame:
-        """`tabulate_with_recipes`: a row for each network built, width sought, set of predictions, and the example.
-
-        n_test is the size of the test set.
-        """
-        results = results if isinstance(results, Results) else Results.of(self, results)
-        table = tabulate_with_recipes(self.name, results)
-        return table.assign(n_test=len(self.data.test)) if len(table) else table
+        """A row for each network built, width sought, set of predictions overridden, and for the worked example."""
+        table = tabulate_calculations(self.name, Results.of(self, results))
+        return as_declared(table.assign(n_test=len(self.data.test)), self.columns)
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(table, self.sought)

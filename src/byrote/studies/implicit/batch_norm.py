@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int64
 
-from byrote.evidence.comparisons import discordant_columns
+from byrote.evidence.columns import Column
+from byrote.evidence.comparisons import columns_against, discordant_columns
 from byrote.references import place_of, short_name
 from byrote.training.outcome import TrainOutcome
 
@@ -35,14 +36,29 @@ def steps_column(level: float) -> str:
     return f"steps_to_train_{round(100 * level)}"
 
 
-def learning_columns(outcomes: Sequence[TrainOutcome]) -> dict[str, list[float]]:
-    """Per run, in the order of `outcomes`:
+OF_LEARNING = (
+    *(
+        Column(
+            steps_column(level),
+            "float64",
+            f"The optimiser steps until accuracy over the batches of an epoch, in train mode, was {level:.0%}; missing "
+            "if it never was.",
+        )
+        for level in LEVELS
+    ),
+    Column(
+        "evaluation_lag",
+        "float64",
+        "How far accuracy in train mode was ahead of that in evaluation mode after the same epoch, at the most.",
+    ),
+)
+AGAINST_TWIN = columns_against("twin", "its twin without batch norm under the same corruption, with the same seed")
 
-    steps_to_train_50, _90, _99: optimiser steps until accuracy over an epoch's training batches, in train mode while
-        weights moved, had reached that; exact to one epoch; NaN if it never did. In evaluation mode batch norm's
-        running averages would delay it.
-    evaluation_lag: by how much accuracy in train mode was ahead of that in evaluation mode after the same epoch, at the
-        most; a fraction, below 0 where it never was.
+
+def learning_columns(outcomes: Sequence[TrainOutcome]) -> dict[str, list[float]]:
+    """The entries of OF_LEARNING for each run, in the order of `outcomes`.
+
+    Steps are exact to one epoch; in evaluation mode batch norm's running averages would delay them.
     """
     columns = {steps_column(level): [_steps_to(outcome, level) for outcome in outcomes] for level in LEVELS}
     return columns | {"evaluation_lag": [_evaluation_lag(outcome) for outcome in outcomes]}
@@ -51,10 +67,7 @@ def learning_columns(outcomes: Sequence[TrainOutcome]) -> dict[str, list[float]]
 def twin_columns(
     outcomes: Sequence[TrainOutcome], test_labels: Int64[np.ndarray, " T"], pairs: Sequence[tuple[str, str]]
 ) -> dict[str, list[float]]:
-    """won_against_twin, lost_against_twin, agreed_against_twin: see `discordant_columns`.
-
-    NaN without a twin of the same corruption and seed.
-    """
+    """The entries of AGAINST_TWIN for each run, in the order of `outcomes`."""
     right = {_identity(outcome): outcome.test_predictions == test_labels for outcome in outcomes}
     twins = dict(pairs)
     return discordant_columns(

@@ -13,6 +13,7 @@ from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import Interval, joined, mean_interval
 from byrote.evidence.obstacles import obstacle, remedy
 from byrote.evidence.verdicts import LEAST_EVALUATIONS, MORE_SEEDS, NO_HELP, OFTENER, SIGNIFICANCE, THREE_SEEDS, exceeds
+from byrote.evidence.words import count_of_seeds, percent
 from byrote.studies.implicit.batch_norm import LEVELS, steps_column
 from byrote.studies.paper_numbers import published
 
@@ -80,8 +81,7 @@ def _decide(trial: _Tried, p_value: float, num_tried: int) -> Finding:
     if trial.comparison is None:
         return Finding(trial.claim, "no conclusion", trial.statement)
     gap = trial.comparison.difference
-    seeds = trial.comparison.num_seeds
-    over = f"{seeds} seeds" if seeds > 1 else f"{gap.n:,} test examples, one seed"
+    over = count_of_seeds(trial.comparison.num_seeds, f"{gap.n:,} test examples, one seed")
     statement = (
         f"{trial.statement}: {100 * gap.mean:+.1f} points (95% interval over {over}: {100 * gap.low:+.1f} to "
         f"{100 * gap.high:+.1f}; p = {p_value:.2g} by Holm over {num_tried} differences)"
@@ -95,7 +95,7 @@ def _decide(trial: _Tried, p_value: float, num_tried: int) -> Finding:
         return Finding(
             trial.claim,
             "no conclusion",
-            f"{unsure}test examples{' and seeds' * (seeds > 1)} would tell.{trial.context}",
+            f"{unsure}test examples{' and seeds' * (trial.comparison.num_seeds > 1)} would tell.{trial.context}",
         )
     return Finding(trial.claim, "supported" if holds else "not supported", f"{statement}: {word}.{trial.context}")
 
@@ -120,9 +120,9 @@ def _stop_early(table: pd.DataFrame, model: str, rate: float, num_seeds: int) ->
     return _Tried(
         claim,
         comparison,
-        f"{model} tests at {_percent(means['best_on_validation'])} when best on {first['num_validation']:,} validation "
+        f"{model} tests at {percent(means['best_on_validation'])} when best on {first['num_validation']:,} validation "
         f"examples (after {means['steps_to_best_on_validation']:,.0f} of {first['steps_run']:,} steps; evaluated after "
-        f"{fewest:,} of {first['epochs_run']:,} epochs), and at {_percent(means['test_accuracy'])} at the end",
+        f"{fewest:,} of {first['epochs_run']:,} epochs), and at {percent(means['test_accuracy'])} at the end",
         optimism,
     )
 
@@ -135,8 +135,8 @@ def _batch_norm(table: pd.DataFrame, model: str, twin: str, rate: float, num_see
     if reason:
         return _Tried(claim, None, reason)
     accuracies = (
-        f"{model} tests at {_percent(own['test_accuracy'].mean())} and {twin} at "
-        f"{_percent(other['test_accuracy'].mean())} after {int(own['steps_run'].iloc[0]):,} steps "
+        f"{model} tests at {percent(own['test_accuracy'].mean())} and {twin} at "
+        f"{percent(other['test_accuracy'].mean())} after {int(own['steps_run'].iloc[0]):,} steps "
         f"(n = {int(own['n_train'].iloc[0]):,})"
     )
     unfitted = obstacle(both, 2 * num_seeds, fitted=True)
@@ -174,7 +174,7 @@ def _speed(table: pd.DataFrame, model: str, twin: str, rate: float, num_seeds: i
     )
     epoch = round(float((own["steps_run"] / own["epochs_run"]).iloc[0]))
     statement = f"Steps until training accuracy in train mode has reached {levels} (exact to one epoch, {epoch} steps; "
-    statement += f"{num_seeds} seeds)." if num_seeds > 1 else "one seed, so no interval over seeds)."
+    statement += f"{count_of_seeds(num_seeds, 'one seed, so no interval over seeds')})."
     # What never got there took longer than its run: counted as that, a difference is understated.
     times = [np.minimum(runs, own["steps_run"].iloc[0]) for runs in (fast, slow)]
     logs = mean_interval(np.log(times[1] / times[0]))
@@ -215,7 +215,3 @@ def _steps(runs: pd.DataFrame, column: str) -> str:
 
 def _under(rate: float) -> str:
     return "" if rate == 0 else f" when {rate:.0%} of the labels are redrawn"
-
-
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.1f}%"

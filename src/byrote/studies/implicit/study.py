@@ -20,10 +20,18 @@ from typing import ClassVar
 import pandas as pd
 
 from byrote.errors import UserError
-from byrote.evidence.early_stopping import early_stopping_columns
+from byrote.evidence.columns import Column, as_declared
+from byrote.evidence.early_stopping import EARLY_STOPPING, early_stopping_columns
 from byrote.evidence.finding import Finding
+from byrote.studies.columns import OF_RUNS
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
-from byrote.studies.implicit.batch_norm import batch_norm_pairs, learning_columns, twin_columns
+from byrote.studies.implicit.batch_norm import (
+    AGAINST_TWIN,
+    OF_LEARNING,
+    batch_norm_pairs,
+    learning_columns,
+    twin_columns,
+)
 from byrote.studies.implicit.findings import findings
 from byrote.studies.paper_numbers import is_cifar10
 from byrote.studies.paper_settings import PAPER_STEPS
@@ -57,6 +65,13 @@ class ImplicitStudy(ModelStudy):
     name: ClassVar[str] = "implicit"
     title: ClassVar[str] = "Implicit regularisers"
     presented_by: ClassVar[str] = "byrote.studies.implicit.page"
+    columns: ClassVar[Sequence[Column]] = (
+        *OF_RUNS,
+        Column("num_validation", "int64", "The number of examples that were held out."),
+        *EARLY_STOPPING,
+        *OF_LEARNING,
+        *AGAINST_TWIN,
+    )
 
     recipe: PerModel[Recipe] = IMPLICIT_RECIPE
     rates: PerModel[Sequence[float]] = (0.0,)
@@ -79,23 +94,13 @@ class ImplicitStudy(ModelStudy):
         ]
 
     def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
-        """`tabulate`, and per run:
-
-        num_validation: how many examples were held out;
-        num_evaluations, best_on_test, steps_to_best_on_test, best_on_validation, steps_to_best_on_validation,
-            early_stopping_gain, optimism: see `early_stopping_columns`;
-        steps_to_train_50, _90 and _99, evaluation_lag: see `learning_columns`;
-        won_against_twin, lost_against_twin, agreed_against_twin: see `twin_columns`.
-        """
         results = Results.of(self, results)
         table, outcomes = tabulate(self.name, results), results.outcomes
-        if table.empty:
-            return table
         available = len(self.data.train)
-        columns = early_stopping_columns(outcomes) | learning_columns(outcomes)
-        columns |= twin_columns(outcomes, self.data.test.true_labels, self.pairs)
+        entries = early_stopping_columns(outcomes) | learning_columns(outcomes)
+        entries |= twin_columns(outcomes, self.data.test.true_labels, self.pairs)
         table["num_validation"] = [(outcome.spec.n_train or available) - outcome.n_train for outcome in outcomes]
-        return table.assign(**columns)
+        return as_declared(table.assign(**entries), self.columns)
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(self._conditions(), self.pairs, table, len(self.seed_list), on_cifar10=is_cifar10(self.data))

@@ -16,7 +16,7 @@ from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.data.corruptions.record import corruption_words
 from byrote.evidence.finding import Finding
 from byrote.evidence.telling import TOGETHER
-from byrote.studies.judge.study import BASELINES, JudgeStudy, find_measure
+from byrote.studies.judge.study import BASELINES, JudgeStudy, find_measure, over
 from byrote.studies.study import Results
 
 SERIES = {
@@ -177,7 +177,7 @@ def _shown(environment: str) -> str:
 
 
 def _told(row: dict[Any, Any]) -> Cell:
-    if row["tells"] is None:
+    if pd.isna(row["tells"]):
         return Cell("no conclusion", "unsure", f"{row['num_pairs']} pairs")
     note = f"{row['difference']:+.2f}"
     return Cell("yes", "good", note) if row["tells"] else Cell("no", "bad", note)
@@ -192,10 +192,10 @@ def _signed(row: dict[Any, Any], name: str) -> Cell:
 
 def _beaten(row: dict[Any, Any]) -> Cell:
     """How many trivial baselines its rank correlation is above, by the interval of the difference."""
-    compared = [name for name in BASELINES if not math.isnan(row.get(f"over_{name}_low", math.nan))]
+    compared = [name for name in BASELINES if not math.isnan(row[f"{over(name)}_low"])]
     if row["kind"] == "baseline" or not compared:
         return Cell("–", "quiet")
-    num_beaten = sum(row[f"over_{name}_low"] > 0 for name in compared)
+    num_beaten = sum(row[f"{over(name)}_low"] > 0 for name in compared)
     return Cell(f"{num_beaten} of {len(compared)}", "good" if num_beaten == len(compared) else "")
 
 
@@ -217,11 +217,11 @@ def _headline(table: pd.DataFrame, judged: Sequence[str]) -> str:
     rows = table[table["measure"].isin(judged)]
     if len(rows) == 1:
         row = rows.iloc[0]
-        answer = {True: "tells", False: "does not tell"}.get(row["tells"])
+        answer = None if pd.isna(row["tells"]) else "tells" if row["tells"] else "does not tell"
         if answer is None:
             return f"Whether {row['title']} tells true labels from random ones: no conclusion."
         return f"{row['title'][:1].upper()}{row['title'][1:]} {answer} true labels from random ones."
-    num_told = int((rows["tells"] == True).sum())  # noqa: E712  (None is neither)
+    num_told = int(rows["tells"].sum())
     return f"{num_told} of {len(rows)} measures tell true labels from random ones."
 
 

@@ -33,9 +33,10 @@ from pydantic import PrivateAttr
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError, suggestion
+from byrote.evidence.columns import Column, as_declared
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import Interval
-from byrote.evidence.judgement import Judgement, judge_values
+from byrote.evidence.judgement import FACTORS, Judgement, judge_values
 from byrote.evidence.telling import Telling, tellings
 from byrote.isolation import undisturbed
 from byrote.references import is_reference, load_object, users_code
@@ -103,6 +104,7 @@ class MeasureOfNetworks(Calculation):
 
     name: ClassVar[str] = "measure-of-networks"
     version: ClassVar[int | str] = VERSION
+    side_by_side: ClassVar[bool] = True
 
     measure: str
     networks: str
@@ -196,6 +198,19 @@ def _number(value: Any, name: str, outcome: TrainOutcome) -> float:
     raise UserError(f"the measure {name} gave {reprlib.repr(value)} for {_said(outcome)}, expected a real number{why}")
 
 
+def over(baseline: str) -> str:
+    """The column that compares a measure with one of BASELINES."""
+    return f"over_{baseline.replace('-', '_')}"
+
+
+def _interval_columns(name: str, told: str) -> tuple[Column, ...]:
+    return (
+        Column(name, "float64", f"The {told}."),
+        Column(f"{name}_low", "float64", "The lower end of its 95% interval."),
+        Column(f"{name}_high", "float64", "The upper end of its 95% interval."),
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class JudgeStudy(Study):
     """Measures, judged by the trained networks of a zoo.
@@ -211,6 +226,47 @@ class JudgeStudy(Study):
     name: ClassVar[str] = "judge"
     title: ClassVar[str] = "Which measures explain generalization?"
     presented_by: ClassVar[str] = "byrote.studies.judge.page"
+    columns: ClassVar[Sequence[Column]] = (
+        Column("study", "str", "The name of the study."),
+        Column("measure", "str", "The name of the measure, or where it is found."),
+        Column("title", "str", "What figures call it."),
+        Column("kind", "str", "What kind of measure it is: bound, margin, norm, sharpness or baseline."),
+        Column("source", "str", "Where it comes from."),
+        Column("num_networks", "int64", "The networks that have fitted and for which it has a value."),
+        Column("tells", "boolean", "Whether it tells true labels from random ones; missing where that is open."),
+        *_interval_columns(
+            "difference", "relative difference of its values between networks that differ in their labels alone"
+        ),
+        Column("share_larger", "float64", "The share of these pairs in which it is larger on random labels."),
+        Column("num_pairs", "int64", "The pairs of networks that differ in their labels alone, both fitted."),
+        Column("num_unfitted", "int64", "The pairs that had not both fitted."),
+        Column("num_configurations", "int64", "The configurations that these pairs are of."),
+        Column("num_seeds", "int64", "The seeds that they are of."),
+        Column("would_decide", "str", "What would decide whether it tells them apart; empty where it is decided."),
+        *_interval_columns("tau", "rank correlation of its values with generalization gaps, Kendall's tau-b"),
+        *_interval_columns("granulated", "mean over factors of its agreement with gaps within each factor"),
+        *(
+            Column(
+                f"within_{factor}",
+                "float64",
+                f"Its agreement with gaps over pairs that differ in {factor} alone; missing with too few of them.",
+            )
+            for factor in FACTORS
+        ),
+        Column("worst_environment", "str", "The change of one factor in which its sign is wrong most often."),
+        Column("worst_sign_error", "float64", "How often it is wrong there."),
+        *(
+            column
+            for name in BASELINES
+            for column in _interval_columns(over(name), f"rank correlation minus that of {MEASURES[name].title}")
+        ),
+        Column("num_missing", "int64", "The networks for which it has no finite value."),
+        Column("missing", "str", "Why it has none; empty where it has all."),
+        Column("data", "str", "What figures call the data."),
+        Column("num_trained", "int64", "The networks of the zoo."),
+        Column("seconds", "float64", "The seconds that all its values took."),
+        Column("key", "str", "What the store has its values under."),
+    )
 
     zoo: Study
     measures: Sequence[str]
@@ -232,7 +288,9 @@ class JudgeStudy(Study):
 
     def summarise(self, results: Sequence[Finished]) -> pd.DataFrame:
         """One row a measure: what judgement.py finds of it, and the time that all its values took."""
-        results = results if isinstance(results, Results) else Results.of(self, results)
+        results = Results.of(self, results)
+        if not results.computed:
+            return as_declared(pd.DataFrame(), self.columns)
         rows = []
         values = self.values(results)
         sound = values[values["failed_checks"] == ""]
@@ -258,7 +316,7 @@ class JudgeStudy(Study):
                     "key": result.key,
                 }
             )
-        return pd.DataFrame(rows)
+        return as_declared(pd.DataFrame(rows), self.columns)
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return [_finding(row) for row in table.to_dict("records") if row["measure"] in self.measures]
@@ -296,7 +354,7 @@ def _columns(judgement: Judgement, telling: Telling) -> dict[str, object]:
         **{
             name: value
             for baseline, interval in judgement.over_baselines.items()
-            for name, value in _ends(f"over_{baseline}", interval).items()
+            for name, value in _ends(over(baseline), interval).items()
         },
     }
 
@@ -323,7 +381,7 @@ def _finding(row: dict[Any, Any]) -> Finding:
         f"Of {row['num_pairs']} pairs that differ in their labels alone, both fitted, it is larger on random labels in "
         f"{100 * row['share_larger']:.0f}%; the relative difference is {row['difference']:+.2f}{between}."
     )
-    if row["tells"] is None:
+    if pd.isna(row["tells"]):
         return Finding(claim, "no conclusion", f"{told}{left_out}{missing} {row['would_decide']}")
     return Finding(claim, "supported" if row["tells"] else "not supported", f"{told}{left_out}{missing} {_ranks(row)}")
 
@@ -331,8 +389,9 @@ def _finding(row: dict[Any, Any]) -> Finding:
 def _ranks(row: dict[Any, Any]) -> str:
     if math.isnan(row["tau"]):
         return "It is the same for all networks, or for too few to rank them."
-    beaten = [name for name in BASELINES if row.get(f"over_{name}_low", math.nan) > 0]
-    not_beaten = [name for name in BASELINES if f"over_{name}_low" in row and name not in beaten]
+    compared = [name for name in BASELINES if not math.isnan(row[over(name)])]
+    beaten = [name for name in compared if row[f"{over(name)}_low"] > 0]
+    not_beaten = [name for name in compared if name not in beaten]
     worst = (
         f" At worst ({row['worst_environment']}) its sign is wrong in {100 * row['worst_sign_error']:.0f}% of cases."
         if row["worst_environment"]

@@ -9,7 +9,7 @@ Source     Zhang et al. (ICLR 2017), section 2; Arpit et al. (ICML 2017); Nakkir
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -17,38 +17,13 @@ import pandas as pd
 
 from byrote.data.dataset import require_dataset
 from byrote.errors import UserError
+from byrote.evidence.columns import Column
 from byrote.evidence.finding import Finding
+from byrote.studies.columns import OF_RECIPE
 from byrote.studies.largest_n.calculations import LargestN
 from byrote.studies.largest_n.findings import findings
-from byrote.studies.random_labels import COLUMNS_OF_RECIPE, RandomLabelStudy, refuse_draws
-from byrote.studies.study import Finished, Planned
-
-COLUMNS: Mapping[str, str] = {
-    "study": "The name of the study.",
-    "calculation": "What was computed.",
-    "model": "The name of the model.",
-    "n_train": "The largest number of examples that is tried.",
-    "seed": "What all draws follow from.",
-    "data_seed": "What draws the training subsets.",
-    "draws": "The draws of random labels at each n.",
-    "largest_n": "The largest n whose random labels are fitted; missing where not even the smallest n is.",
-    "next_n": "The smallest n that was found too large; missing where all are fitted.",
-    "next_accuracy": "The mean accuracy on its random labels.",
-    "next_gain": "What running accuracy gained over the last fifth of its runs.",
-    "next_stop": "Why its runs ended.",
-    "bits": "The most bits of random labels that are memorised at any n.",
-    "bits_n": "The n at which they are.",
-    "bits_per_parameter": "These bits over the number of parameters.",
-    "bits_growth": "What the last doubling of n beyond the capacity multiplies the bits by; missing without one.",
-    "num_probes": "The number of n that were tried.",
-    "parameters": "The number of parameters.",
-    "failed_checks": "The names of the runs' self-checks that failed.",
-    "data": "The data set.",
-    "seconds": "The time that the search took.",
-    "key": "What the store has the search under.",
-    **COLUMNS_OF_RECIPE,
-}
-"""Of the table, each with what it holds."""
+from byrote.studies.random_labels import RandomLabelStudy, refuse_draws
+from byrote.studies.study import Planned
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +37,39 @@ class LargestNStudy(RandomLabelStudy):
     name: ClassVar[str] = "largest-n"
     title: ClassVar[str] = "Effective capacity"
     presented_by: ClassVar[str] = "byrote.studies.largest_n.page"
+    columns: ClassVar[Sequence[Column]] = (
+        Column("study", "str", "The name of the study."),
+        Column("calculation", "str", "What was computed."),
+        Column("model", "str", "The name of the model."),
+        Column("n_train", "int64", "The largest number of examples that is tried."),
+        Column("seed", "int64", "What all draws follow from."),
+        Column("data_seed", "int64", "What draws the training subsets."),
+        Column("draws", "int64", "The draws of random labels at each n."),
+        Column(
+            "largest_n",
+            "float64",
+            "The largest n whose random labels are fitted; missing where none is.",
+        ),
+        Column("next_n", "float64", "The smallest n that was found too large; missing where all are fitted."),
+        Column("next_accuracy", "float64", "The mean accuracy on its random labels."),
+        Column("next_gain", "float64", "What running accuracy gained over the last fifth of its runs."),
+        Column("next_stop", "str", "Why its runs ended."),
+        Column("bits", "float64", "The most bits of random labels that are memorised at any n."),
+        Column("bits_n", "int64", "The n at which they are."),
+        Column("bits_per_parameter", "float64", "These bits over the number of parameters."),
+        Column(
+            "bits_growth",
+            "float64",
+            "The factor between the bits of the last two n beyond the capacity.",
+        ),
+        Column("num_probes", "int64", "The number of n that were tried."),
+        Column("parameters", "int64", "The number of parameters."),
+        Column("failed_checks", "str", "The names of the runs' self-checks that failed."),
+        Column("data", "str", "What figures call the data."),
+        Column("seconds", "float64", "The seconds that the search took."),
+        Column("key", "str", "What the store has the search under."),
+        *OF_RECIPE.values(),
+    )
 
     draws: int = 4
 
@@ -81,10 +89,6 @@ class LargestNStudy(RandomLabelStudy):
         }
         seeds = range(self.seeds)
         return [Planned(LargestN(model=model, seed=seed, **own)) for model in self.models for seed in seeds]
-
-    def summarise(self, results: Sequence[Finished]) -> pd.DataFrame:
-        """One row a search, with COLUMNS."""
-        return super().summarise(results).reindex(columns=list(COLUMNS))
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(self.models, table, self.seeds)

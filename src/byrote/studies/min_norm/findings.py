@@ -9,12 +9,13 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from byrote.evidence.chance import DECISIVE, tests_at_chance, verdict_in_words
+from byrote.evidence.chance import DECISIVE, chance_of, tests_at_chance, verdict_in_words
 from byrote.evidence.comparisons import Comparison, compare
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.intervals import Interval, binomial_interval, next_value
 from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, MORE_EXAMPLES, SIGNIFICANCE, exceeds
-from byrote.studies.min_norm.rows import Row
+from byrote.evidence.words import percent
+from byrote.studies.min_norm.rows import KernelRow, against
 from byrote.theory.kernels.implicit_bias import ImplicitBias
 from byrote.theory.kernels.interpolation import KernelInterpolation
 
@@ -27,7 +28,7 @@ _EQUAL = 1e-9
 _RANDOM, _TRUE = "random labels", "true labels"
 
 
-def findings(sizes: Mapping[Row, int], table: pd.DataFrame) -> list[Finding]:
+def findings(sizes: Mapping[KernelRow, int], table: pd.DataFrame) -> list[Finding]:
     """The claims that these rows, each on so many examples, bear on, decided by the fits in `table`."""
     plain = [row for row in sizes if not row.regularized]
     return [
@@ -40,7 +41,7 @@ def findings(sizes: Mapping[Row, int], table: pd.DataFrame) -> list[Finding]:
     ]
 
 
-def fits_of(table: pd.DataFrame, row: Row, labels: str, n_train: int | None = None) -> pd.DataFrame:
+def fits_of(table: pd.DataFrame, row: KernelRow, labels: str, n_train: int | None = None) -> pd.DataFrame:
     """The fits of this row to such labels in the order of seeds, on `n_train` examples or (None) on any number."""
     if "features" not in table:  # nothing of this kind is computed yet
         return table.iloc[:0]
@@ -55,7 +56,7 @@ def fits_of(table: pd.DataFrame, row: Row, labels: str, n_train: int | None = No
     return table[chosen].sort_values(["n_train", "seed"])
 
 
-def obstacle(row: Row, fits: pd.DataFrame) -> str | None:
+def obstacle(row: KernelRow, fits: pd.DataFrame) -> str | None:
     """Why these fits decide nothing, in one sentence; None where they do."""
     if fits.empty:
         return "The calculation has not finished."
@@ -68,13 +69,13 @@ def obstacle(row: Row, fits: pd.DataFrame) -> str | None:
     return None
 
 
-def generalises(row: Row, n_train: int, table: pd.DataFrame) -> Finding:
+def generalises(row: KernelRow, n_train: int, table: pd.DataFrame) -> Finding:
     """Whether the interpolant of true labels tests far above chance."""
     claim = f"{_named(row)}: minimum-norm interpolation generalises without regularisation"
     fits = fits_of(table, row, _TRUE, n_train)
     if reason := obstacle(row, fits):
         return Finding(claim, "no conclusion", reason)
-    fit, chance = fits.iloc[0], _chance(fits)
+    fit, chance = fits.iloc[0], 1 - chance_of(fits)
     decisive = error_interval(fits, DECISIVE)
     least, most = 1 - decisive.high / chance, 1 - decisive.low / chance
     statement = (
@@ -89,7 +90,7 @@ def generalises(row: Row, n_train: int, table: pd.DataFrame) -> Finding:
     return Finding(claim, outcome, statement + (MORE_EXAMPLES if outcome == "no conclusion" else ""))
 
 
-def fits_random_labels(row: Row, n_train: int, table: pd.DataFrame) -> Finding:
+def fits_random_labels(row: KernelRow, n_train: int, table: pd.DataFrame) -> Finding:
     """Whether the same kernel interpolates random labels, and then tests at chance."""
     claim = f"{_named(row)}: random labels are interpolated too, and test at chance"
     fits = fits_of(table, row, _RANDOM, n_train)
@@ -104,7 +105,7 @@ def fits_random_labels(row: Row, n_train: int, table: pd.DataFrame) -> Finding:
     )
 
 
-def _norm_tells_labels(row: Row, n_train: int, table: pd.DataFrame) -> Finding:
+def _norm_tells_labels(row: KernelRow, n_train: int, table: pd.DataFrame) -> Finding:
     claim = f"{_named(row)}: the norm is larger for random labels than for true ones"
     true, random = (fits_of(table, row, labels, n_train) for labels in (_TRUE, _RANDOM))
     if reason := obstacle(row, true) or obstacle(row, random):
@@ -126,7 +127,7 @@ def _norm_tells_labels(row: Row, n_train: int, table: pd.DataFrame) -> Finding:
     )
 
 
-def _norm_orders(pair: tuple[Row, Row], sizes: Mapping[Row, int], table: pd.DataFrame) -> Finding:
+def _norm_orders(pair: tuple[KernelRow, KernelRow], sizes: Mapping[KernelRow, int], table: pd.DataFrame) -> Finding:
     first, second = pair
     claim = f"The norm does not tell which generalises better: {first.name}, or {second.name}"
     if sizes[first] != sizes[second]:
@@ -151,8 +152,8 @@ def _norm_orders(pair: tuple[Row, Row], sizes: Mapping[Row, int], table: pd.Data
     return Finding(claim, "supported" if first_is_better == larger else "not supported", statement)
 
 
-def _l2_helps(row: Row, n_train: int, table: pd.DataFrame) -> Finding:
-    free = Row(row.features)
+def _l2_helps(row: KernelRow, n_train: int, table: pd.DataFrame) -> Finding:
+    free = KernelRow(row.features)
     claim = f"{_named(free)}: l2 lowers the test error, and they generalise without it"
     with_l2, without = (fits_of(table, one, _TRUE, n_train) for one in (row, free))
     if reason := obstacle(row, with_l2) or obstacle(free, without):
@@ -179,7 +180,7 @@ def _l2_helps(row: Row, n_train: int, table: pd.DataFrame) -> Finding:
 def _compared(fits: pd.DataFrame, rival: str) -> Comparison:
     """By the test examples that only one gets right."""
     fit = fits.iloc[0]
-    won, lost = (float(fit[f"{side}_against_{rival}"]) for side in ("won", "lost"))
+    won, lost = (float(fit[column.name]) for column in against(rival))
     return compare([won], [lost], [won + lost], int(fit["n_test"]))
 
 
@@ -223,11 +224,11 @@ def error_interval(fits: pd.DataFrame, confidence: float = 0.95) -> Interval:
     return binomial_interval(float(fits["test_error"].mean()), int(fits["n_test"].iloc[0]), confidence)
 
 
-def _named(row: Row) -> str:
+def _named(row: KernelRow) -> str:
     return row.name[0].upper() + row.name[1:]
 
 
-def _error_and_norm(row: Row, fits: pd.DataFrame) -> str:
+def _error_and_norm(row: KernelRow, fits: pd.DataFrame) -> str:
     fit = fits.iloc[0]
     return f"{row.name}: test error {_percent(fit['test_error'])}, norm {fit['scaled_norm']:.4g}"
 
@@ -247,10 +248,6 @@ def _range(values: pd.Series) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _chance(fits: pd.DataFrame) -> float:
-    return 1 - 1 / int(fits["num_classes"].iloc[0])
-
-
 def _over(fits: pd.DataFrame) -> str:
     return f"{DECISIVE:.1%} interval over {int(fits['n_test'].iloc[0]):,} test examples"
 
@@ -260,4 +257,4 @@ def _points(difference: float) -> str:
 
 
 def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.2f}%"
+    return percent(fraction, 2)

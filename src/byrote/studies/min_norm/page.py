@@ -16,7 +16,7 @@ from byrote.evidence.finding import Finding
 from byrote.evidence.words import percent
 from byrote.studies.min_norm.findings import error_interval, fits_of, generalises, obstacle
 from byrote.studies.min_norm.interpolants import descent_figure, interpolants_table
-from byrote.studies.min_norm.rows import FEATURES, Row, published_rows
+from byrote.studies.min_norm.rows import FEATURES, KernelRow, published_rows
 from byrote.studies.min_norm.study import MinNormStudy
 from byrote.studies.paper_numbers import PAPER
 from byrote.studies.study import Results
@@ -25,7 +25,7 @@ from byrote.theory.kernels.feature_maps import Features
 from byrote.theory.kernels.implicit_bias import ImplicitBias
 from byrote.theory.kernels.interpolation import KernelInterpolation
 
-LABELS = ("true labels", "random labels")
+LABELLINGS = ("true labels", "random labels")
 _IS_TRUE = "datum.labels === 'true labels'"
 _MOST_TICKS = 8
 _KERNELS = (
@@ -112,7 +112,7 @@ def page_table(analysis: MinNormStudy, table: pd.DataFrame) -> PageTable:
         labels.capitalize(): [
             _cells(row, n, fits_of(table, row, labels, n), beside=bool(paper)) for row, n in analysis.sizes.items()
         ]
-        for labels in LABELS
+        for labels in LABELLINGS
     }
     own = ("training error", "condition")
     if not paper:
@@ -124,7 +124,7 @@ def page_table(analysis: MinNormStudy, table: pd.DataFrame) -> PageTable:
     )
 
 
-def _cells(row: Row, n: int, fits: pd.DataFrame, *, beside: bool) -> list[str | Cell]:
+def _cells(row: KernelRow, n: int, fits: pd.DataFrame, *, beside: bool) -> list[str | Cell]:
     if fits.empty:
         return [row.name, f"{n:,}", *["–"] * (3 + 3 * beside), Cell("–", note="not finished")]
     interval, fit = error_interval(fits, 0.95), fits.iloc[0]
@@ -141,7 +141,7 @@ def _cells(row: Row, n: int, fits: pd.DataFrame, *, beside: bool) -> list[str | 
 
 def _limits(analysis: MinNormStudy, table: pd.DataFrame) -> str:
     words = ["Intervals are binomial, over the test examples."]
-    convolutions = fits_of(table, Row("random-convolutions"), LABELS[0])
+    convolutions = fits_of(table, KernelRow("random-convolutions"), LABELLINGS[0])
     if len(convolutions):
         words.append(f"Random convolutions are {int(convolutions['num_features'].iloc[0]):,} features.")
     fewer = {row: n for row, n in analysis.sizes.items() if n < len(analysis.data.train)}
@@ -166,7 +166,7 @@ def norm_figure(analysis: MinNormStudy, table: pd.DataFrame) -> Figure | None:
         }
         for row in analysis.sizes
         if not row.regularized
-        for labels in LABELS
+        for labels in LABELLINGS
         for fit in fits_of(table, row, labels).to_dict("records")
         if fit["interpolated"]
     ]
@@ -219,8 +219,8 @@ def curve_figure(table: pd.DataFrame, column: str) -> Figure | None:
     is_error = column == "test_error"
     rows = []
     for features, series in FEATURES.items():
-        for labels in LABELS:
-            fits = fits_of(table, Row(features), labels)
+        for labels in LABELLINGS:
+            fits = fits_of(table, KernelRow(features), labels)
             for n, own in fits.groupby("n_train") if fits["n_train"].nunique() > 1 else ():
                 if not own["interpolated"].all():
                     continue
@@ -242,7 +242,7 @@ def curve_figure(table: pd.DataFrame, column: str) -> Figure | None:
     norms = logarithmic(",~g", _ticks(ends), padding=12)
     y = _error_axis("value", ends) if is_error else alt.Y("value:Q", title=name, **norms)
     base = alt.Chart().encode(x=x, color=looks.pop("color"))
-    dashes = alt.Scale(domain=list(LABELS), range=[[1, 0], [6, 3]])
+    dashes = alt.Scale(domain=list(LABELLINGS), range=[[1, 0], [6, 3]])
     tips = [tip("series"), tip("labels"), tip("n_train", "n", ",")]
     tips += estimate_tips("value", name, ".2%" if is_error else ".4~g", "")
     layers = [

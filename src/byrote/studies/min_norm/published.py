@@ -8,7 +8,7 @@ from byrote.data.dataset import Dataset
 from byrote.evidence.intervals import Interval
 from byrote.evidence.published import Ours, PublishedFigure, in_percent
 from byrote.studies.min_norm.findings import error_interval, fits_of
-from byrote.studies.min_norm.rows import PUBLISHED_FEATURES, Row
+from byrote.studies.min_norm.rows import PUBLISHED_FEATURES, KernelRow
 from byrote.studies.paper_numbers import CIFAR10_TRAIN, MNIST_TRAIN, as_printed, is_cifar10, is_mnist
 
 _DATA = {"mnist": ("MNIST", MNIST_TRAIN, is_mnist), "cifar10": ("CIFAR-10", CIFAR10_TRAIN, is_cifar10)}
@@ -24,7 +24,7 @@ def published_figures(data: Dataset, table: pd.DataFrame) -> list[PublishedFigur
     found = []
     for dataset, features, l2, error, norm in as_printed("linear").itertuples(index=False):
         title, n_train, is_same = _DATA[dataset]
-        row = Row(PUBLISHED_FEATURES[features], l2 == "yes")
+        row = KernelRow(PUBLISHED_FEATURES[features], l2 == "yes")
         fits = fits_of(table, row, "true labels")
         fits = fits[fits["n_train"] == fits["n_train"].max()] if len(fits) else fits
         others = () if is_same(data) else ("data",)

@@ -30,10 +30,11 @@ import pandas as pd
 from byrote.data.dataset import Dataset, require_dataset
 from byrote.data.memory import total_memory
 from byrote.errors import UserError
-from byrote.evidence.chance import chance_deviation
+from byrote.evidence.chance import CHANCE_DEVIATION, chance_deviation
+from byrote.evidence.columns import Column, as_declared
 from byrote.evidence.finding import Finding
 from byrote.studies.min_norm.findings import findings, fits_of
-from byrote.studies.min_norm.rows import Row, published_rows, rows_of
+from byrote.studies.min_norm.rows import RIVALS, KernelRow, against, published_rows, rows_of
 from byrote.studies.paper_settings import Scale
 from byrote.studies.seeds import at_most
 from byrote.studies.study import Planned, Study, tabulate_calculations
@@ -73,9 +74,77 @@ class MinNormStudy(Study):
     name: ClassVar[str] = "min-norm"
     title: ClassVar[str] = "Section 5: minimum-norm interpolation"
     presented_by: ClassVar[str] = "byrote.studies.min_norm.page"
+    columns: ClassVar[Sequence[Column]] = (
+        Column("study", "str", "The name of the study."),
+        Column(
+            "calculation",
+            "str",
+            "What was computed: KernelInterpolation, or ImplicitBias on few examples; what a calculation does not have "
+            "is missing in its rows.",
+        ),
+        Column("features", "str", "What the kernel is of: inputs, gabor or random-convolutions."),
+        Column("n_train", "int64", "The number of training examples."),
+        Column("labels", "str", "The labels trained on: true labels or random labels."),
+        Column("seed", "int64", "What random labels follow from; 0 with true ones."),
+        Column("regularized", "boolean", "Whether l2 was asked for."),
+        Column("with_ridge", "boolean", "Whether it was for any function of the calculation."),
+        Column("label_draws", "float64", "The draws of random labels."),
+        Column("data_seed", "int64", "What draws subsets, the validation split and random filters."),
+        Column("ridge", "float64", "What was added to the diagonal of the kernel matrix."),
+        Column("relative_ridge", "float64", "The ridge that was chosen for l2, as a share of the scale."),
+        Column("train_error", "float64", "The error on the labels trained on."),
+        Column("test_error", "float64", "The error on the test set."),
+        Column(
+            "interpolated",
+            "boolean",
+            "Whether the training error is 0, or what identical inputs with different labels leave.",
+        ),
+        Column("norm", "float64", "The norm of all outputs in the kernel's space: sqrt(tr(Y' K^-1 Y)) without l2."),
+        Column("scaled_norm", "float64", "The norm times sqrt(scale), which scaling features does not change."),
+        Column(
+            "rademacher_bound",
+            "float64",
+            "The bound norm sqrt(scale / n) on the empirical Rademacher complexity of all functions with that norm.",
+        ),
+        Column("residual", "float64", "The residual |K alpha - Y| / |Y| over all outputs."),
+        Column("condition", "float64", "The condition in the 1-norm, as estimated, of the matrix that was factorised."),
+        CHANCE_DEVIATION,
+        *(column for rival in RIVALS for column in against(rival)),
+        Column("paper_test_error", "float64", "The paper's test error of the same row; missing where it has none."),
+        Column("paper_norm", "float64", "The paper's norm of the same row; missing where it has none."),
+        Column("difference", "float64", "Our test error minus the paper's, in percentage points."),
+        Column("scale", "float64", "The mean of the diagonal of the kernel matrix."),
+        Column("width", "float64", "The width of the Gaussian kernel."),
+        Column("relative_width", "float64", "The same as a multiple of the median distance."),
+        Column("num_filters", "float64", "The random filters."),
+        Column("num_features", "float64", "The features of an example."),
+        Column("num_distinct", "float64", "The distinct inputs among the training examples."),
+        Column("n_validation", "float64", "The examples that width and ridge were chosen by."),
+        Column("n_test", "int64", "The number of test examples."),
+        Column("num_classes", "int64", "The number of classes."),
+        Column("interpolant", "str", "Which solution of the same equations it is."),
+        Column("distance", "float64", "How far it is from the solution of minimum norm, as a share of that norm."),
+        Column("num_steps", "float64", "The steps of descent."),
+        Column("most_tested", "float64", "The test examples that solutions are tested on at most."),
+        Column("num_centers", "float64", "The centers of the space that solutions lie in."),
+        Column("hessian_difference", "float64", "The largest difference between the Hessians at three solutions."),
+        Column("sgd_distance", "float64", "How far SGD from zero ends from the solution of minimum norm."),
+        Column("sgd_residual", "float64", "The residual that it leaves."),
+        Column("gd_distance", "float64", "How far descent on all examples ends from the solution of minimum norm."),
+        Column("gd_residual", "float64", "The residual that it leaves."),
+        Column(
+            "random_start_distance",
+            "float64",
+            "How far SGD from a random start ends from that solution.",
+        ),
+        Column("random_start_residual", "float64", "The residual that it leaves."),
+        Column("data", "str", "What figures call the data."),
+        Column("seconds", "float64", "The seconds that the calculation took, for all its rows."),
+        Column("key", "str", "What the store has the calculation under."),
+    )
 
     data: Dataset
-    rows: Sequence[Row] | None = None
+    rows: Sequence[KernelRow] | None = None
     n_train: int | Mapping[Features, int] | None = None
     curve: Sequence[int] = CURVE
     label_draws: int = LABEL_DRAWS
@@ -96,7 +165,7 @@ class MinNormStudy(Study):
         return max(2 * self.data.num_classes, 2 * LEAST)
 
     @cached_property
-    def sizes(self) -> dict[Row, int]:
+    def sizes(self) -> dict[KernelRow, int]:
         """Training examples of each row at most."""
         rows = rows_of(self.data) if self.rows is None else self.rows
         own = self.n_train if isinstance(self.n_train, Mapping) else {row.features: self.n_train for row in rows}
@@ -129,38 +198,19 @@ class MinNormStudy(Study):
         return sorted({size for size in smaller if self._least <= size <= n / 2} | {n})
 
     def summarise(self, results: Sequence[Computed]) -> pd.DataFrame:
-        """`tabulate_calculations`, with a row for each function found instead of each calculation:
-
-        labels: "true labels" or "random labels".
-        seed: of the random labels; 0 with true ones.
-        regularized, ridge: whether l2 was asked for; what was added to the kernel matrix's diagonal.
-        train_error, test_error: as fractions; the former against the labels trained on.
-        interpolated: whether training error is 0, or what identical inputs with different labels leave.
-        norm: in the kernel's space, all outputs together; sqrt(tr(Y' K^-1 Y)) without l2.
-        scaled_norm: norm times sqrt(scale): in units of the kernel, so that scaling features changes nothing.
-        rademacher_bound: norm sqrt(scale / n), which bounds the empirical Rademacher complexity of all functions with
-            that norm.
-        residual: |K alpha - Y| / |Y|, over all outputs.
-        condition: of the kernel matrix (with l2, of what was factorised), estimated in the 1-norm.
-        chance_deviation: of the test accuracy over all renamings of the classes, see `chance_deviation`.
-        won_against_X, lost_against_X: on true labels, test examples that this alone gets right, and that X alone gets
-            right: other features with the same n, or "no_l2".
-        paper_test_error, paper_norm: of the same row in the paper; NaN where it has none.
-        difference: ours minus the paper's test error, in percentage points.
-        interpolant, distance: of another solution of the same equations, and how far it is from the shortest one.
-        """
+        """A row for each function that a kernel machine has fitted, and for each solution of the small problem."""
         table = tabulate_calculations(self.name, results)
         if table.empty:
-            return table
+            return as_declared(table, self.columns)
         rows: list[dict[Any, Any]] = []
         for result, own in zip(results, table.to_dict("records"), strict=True):
             is_machine = isinstance(result.calculation, KernelInterpolation)
             found = _fits(own, result.arrays, self.data) if is_machine else _interpolants(result.arrays)
             rows += [{**own, **row} for row in found]
-        return _compared(self._beside_paper(pd.DataFrame(rows)), results, self.data)
+        return _compared(self._beside_paper(as_declared(pd.DataFrame(rows), self.columns)), results, self.data)
 
     def _beside_paper(self, table: pd.DataFrame) -> pd.DataFrame:
-        table = table.assign(paper_test_error=np.nan, paper_norm=np.nan)
+        table = table.copy()
         for row, published in published_rows(self.data).items():
             if row in self.sizes:
                 fits = fits_of(table, row, "true labels", self.sizes[row])
@@ -239,19 +289,19 @@ def _interpolants(arrays: Mapping[str, np.ndarray]) -> list[dict[Hashable, Any]]
 
 
 def _compared(table: pd.DataFrame, results: Sequence[Computed], data: Dataset) -> pd.DataFrame:
-    """With won_against_X and lost_against_X."""
+    """With what is won and lost against each of RIVALS."""
     right = {}
     for result in results:
         if isinstance(result.calculation, KernelInterpolation):
             own = result.arrays["fit_test_predictions"][result.arrays["fit_seed"] < 0] == data.test.true_labels
             for regularized, correct in enumerate(own):
-                row = Row(result.calculation.features, regularized=bool(regularized))
+                row = KernelRow(result.calculation.features, regularized=bool(regularized))
                 right[row, result.calculation.n_train] = correct
     for (row, n), correct in right.items():
         rivals = {other.features: theirs for (other, m), theirs in right.items() if m == n and not other.regularized}
         own = {"no_l2": rivals[row.features]} if row.regularized else rivals
         for name, theirs in own.items():
-            counts = [int((correct & ~theirs).sum()), int((theirs & ~correct).sum())]
+            counts = [float((correct & ~theirs).sum()), float((theirs & ~correct).sum())]
             fits = fits_of(table, row, "true labels", n)
-            table.loc[fits.index, [f"won_against_{name}", f"lost_against_{name}"]] = counts
+            table.loc[fits.index, [column.name for column in against(name)]] = counts
     return table

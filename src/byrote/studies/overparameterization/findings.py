@@ -14,6 +14,7 @@ from byrote.evidence.fitting_by_luck import chance_of_accuracies, luck_in_words
 from byrote.evidence.intervals import Interval, accuracy_interval, interval_in_words
 from byrote.evidence.obstacles import obstacle, remedy
 from byrote.evidence.verdicts import LITTLE, MORE_EXAMPLES, exceeds
+from byrote.evidence.words import mean_of_seeds, percent
 from byrote.studies.families import family_name
 from byrote.studies.overparameterization.double_descent import (
     NEAR,
@@ -162,7 +163,7 @@ def _no_harm(family: str, sweep: Sweep | str) -> Finding:
     return Finding(
         claim,
         exceeds(Interval(gain, gain - noise, gain + noise, len(sweep.test_errors)), -LITTLE),
-        f"Test error is {_percent(mean[largest])} at {sweep.at(largest)} and {_percent(mean[best])} at the best of the "
+        f"Test error is {percent(mean[largest])} at {sweep.at(largest)} and {percent(mean[best])} at the best of the "
         f"smaller, {sweep.at(best)}; networks fit from {sweep.at(sweep.threshold)} on. {_noise(sweep, noise)} A rise "
         f"counts as none if it is less than {_points(LITTLE)} even so.",
     )
@@ -219,23 +220,23 @@ def _memorises(family: str, sweep: Sweep | str) -> Finding:
     below = ""
     if sweep.threshold:
         error = sweep.train_errors[:, sweep.threshold - 1].mean()
-        below = f" The size before, {sweep.at(sweep.threshold - 1)}, keeps a training error of {_percent(error)}."
+        below = f" The size before, {sweep.at(sweep.threshold - 1)}, keeps a training error of {percent(error)}."
     fitted = 1 - sweep.train_errors[:, sweep.threshold :].max(axis=1)
     luck = luck_in_words(chance_of_accuracies(fitted, sweep.n_train, sweep.num_classes))
     return Finding(
         claim,
         "no conclusion" if luck else "supported",
         f"Random labels of {sweep.n_train:,} examples are fitted from {sweep.at(sweep.threshold)} on.{below} "
-        f"Test error is {_percent(sweep.test_errors[:, -1].mean())} at the largest, {sweep.at(-1)}, where guessing has "
-        f"{_percent(1 - 1 / sweep.num_classes)} ({_seeds(sweep)}).{luck}",
+        f"Test error is {percent(sweep.test_errors[:, -1].mean())} at the largest, {sweep.at(-1)}, where guessing has "
+        f"{percent(1 - 1 / sweep.num_classes)} ({mean_of_seeds(len(sweep.test_errors))}).{luck}",
     )
 
 
 def _course(sweep: Sweep, peak: Peak) -> str:
     mean = sweep.test_errors.mean(axis=0)
     return (
-        f"Test error is {_percent(mean[peak.best_below])} at {sweep.at(peak.best_below)}, rises to "
-        f"{_percent(mean[peak.size])} at {sweep.at(peak.size)}, and falls to {_percent(mean[peak.best_above])} at "
+        f"Test error is {percent(mean[peak.best_below])} at {sweep.at(peak.best_below)}, rises to "
+        f"{percent(mean[peak.size])} at {sweep.at(peak.size)}, and falls to {percent(mean[peak.best_above])} at "
         f"{sweep.at(peak.best_above)}."
     )
 
@@ -243,7 +244,7 @@ def _course(sweep: Sweep, peak: Peak) -> str:
 def _unfitted(sweep: Sweep, labels: str) -> str:
     error = sweep.train_errors[:, -1].mean()
     return (
-        f"The largest size, {sweep.at(-1)}, has not fitted the {labels} (training error {_percent(error)}): "
+        f"The largest size, {sweep.at(-1)}, has not fitted the {labels} (training error {percent(error)}): "
         f"the interpolation threshold was not reached. Add larger sizes, or {sweep.longer}."
     )
 
@@ -254,14 +255,5 @@ def _noise(sweep: Sweep, noise: float) -> str:
     return f"Differences of up to {_points(noise)} are within noise ({by})."
 
 
-def _seeds(sweep: Sweep) -> str:
-    seeds = len(sweep.test_errors)
-    return f"mean of {seeds} seeds" if seeds > 1 else "one seed"
-
-
 def _points(fraction: float) -> str:
     return f"{100 * fraction:.1f} points"
-
-
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.1f}%"

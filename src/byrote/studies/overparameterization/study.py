@@ -25,7 +25,9 @@ import pandas as pd
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
+from byrote.evidence.columns import Column, as_declared
 from byrote.evidence.finding import Finding
+from byrote.studies.columns import OF_RUNS
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.families import member
 from byrote.studies.model_choice import chosen_models
@@ -64,6 +66,11 @@ class OverparameterizationStudy(ModelStudy):
     name: ClassVar[str] = "overparameterization"
     title: ClassVar[str] = "More parameters than examples"
     presented_by: ClassVar[str] = "byrote.studies.overparameterization.page"
+    columns: ClassVar[Sequence[Column]] = (
+        *OF_RUNS,
+        Column("family", "str", "The model's family, with {width} for its width."),
+        Column("parameters_per_example", "float64", "The parameters over the training examples."),
+    )
 
     recipe: PerModel[Recipe] = _RECIPE
     defaults: Sequence[str] = _FAMILIES
@@ -114,16 +121,9 @@ class OverparameterizationStudy(ModelStudy):
         ]
 
     def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
-        """`tabulate`, and per run:
-
-        family: the model's, as `models` has it.
-        parameters_per_example: parameters over n_train.
-        """
         table = tabulate(self.name, Results.of(self, results))
-        if table.empty:
-            return table
         table["parameters_per_example"] = table["parameters"] / table["n_train"]
-        return table
+        return as_declared(table, self.columns)
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return [

@@ -10,12 +10,14 @@ Source     Zhang et al., Understanding deep learning requires rethinking general
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from byrote.evidence.columns import Column, as_declared, nullable
+from byrote.studies.columns import OF_RECIPE, recipe_values
 from byrote.studies.rademacher.findings import RISK, STUMPS
 from byrote.studies.random_label_runs import best_accuracy, failed_checks, num_interrupted
 from byrote.studies.study import Results
@@ -23,30 +25,53 @@ from byrote.theory.calculation import Computed
 from byrote.theory.complexity.rademacher import deviation, generalization_bound
 from byrote.theory.complexity.stumps import StumpComplexity
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import Recipe
 
-COLUMNS: Mapping[str, str] = {
-    "study": "rademacher.",
-    "model": f"Of the networks that were trained, or `{STUMPS}`.",
-    "parameters": "Of the network.",
-    "n_train": "Examples, n.",
-    "seed": "Which of the times that all draws were made anew.",
-    "data_seed": "Draws the examples.",
-    "complexity": "The mean over draws of the supremum, for networks of what training reached.",
-    "low": "Below the complexity with a chance of 0.95; of 0.975 for stumps whose signs are drawn.",
-    "high": "Above it with a chance of 0.975 for stumps whose signs are drawn; for networks 1, the trivial limit.",
-    "upper_bound": "Massart's, of stumps.",
-    "bound": "Of the test error without any training error, at 95%: for networks given `low`, so that it is "
-    "this or larger; for stumps given `high`, for which it is left as much of the 5% as `high` does not take.",
-    "standard_deviation": "Of what networks reached over the draws.",
-    "num_draws": "Draws of signs.",
-    "is_exact": "Whether all signs were gone through, of stumps.",
-    "num_interpolated": "Draws of which the network had all signs right when it stopped.",
-    "num_interrupted": "Those whose network was ended by its limit of epochs or steps.",
-    "failed_checks": "Names of those that failed in any run.",
-    "data": "What figures call the data.",
-} | {name: field.description or "" for name, field in Recipe.model_fields.items()}
-"""Of the table, each with what it is. What is of networks or of stumps alone is missing in the rows of the others."""
+COLUMNS: tuple[Column, ...] = (
+    Column("study", "str", "The name of the study."),
+    Column("model", "str", f"The model of the networks that were trained, or {STUMPS}."),
+    Column("parameters", "float64", "The number of its parameters; missing for stumps."),
+    Column("n_train", "int64", "The number of examples, n."),
+    Column("seed", "int64", "Which of the times that all draws were made anew it is."),
+    Column("data_seed", "int64", "What draws the examples."),
+    Column("complexity", "float64", "The mean over draws of the supremum, for networks of what training reached."),
+    Column(
+        "low",
+        "float64",
+        "What is below the complexity with a chance of 0.95; of 0.975 for stumps whose signs are drawn.",
+    ),
+    Column(
+        "high",
+        "float64",
+        "What is above it with a chance of 0.975 for stumps whose signs are drawn; for networks 1, the trivial limit.",
+    ),
+    Column("upper_bound", "float64", "Massart's bound for stumps; missing for networks."),
+    Column(
+        "bound",
+        "float64",
+        "The bound on the test error without any training error, at 95%: for networks given low, so that it is this or "
+        "larger; for stumps given high, for which it is left as much of the 5% as high does not take.",
+    ),
+    Column(
+        "standard_deviation",
+        "float64",
+        "The deviation of what networks reached over draws; missing for stumps.",
+    ),
+    Column("num_draws", "int64", "The number of draws of signs."),
+    Column("is_exact", "boolean", "Whether all signs were gone through; missing for networks."),
+    Column(
+        "num_interpolated",
+        "float64",
+        "The draws of which the network had all signs right when it stopped; missing for stumps.",
+    ),
+    Column(
+        "num_interrupted",
+        "float64",
+        "The draws whose network was ended by its limit of epochs or steps; missing for stumps.",
+    ),
+    Column("failed_checks", "str", "The names of the self-checks that failed in any run; missing for stumps."),
+    Column("data", "str", "What figures call the data."),
+    *nullable(OF_RECIPE.values()),
+)
 
 
 def rows(study: str, results: Results, num_draws: int) -> pd.DataFrame:
@@ -61,16 +86,15 @@ def rows(study: str, results: Results, num_draws: int) -> pd.DataFrame:
             key = (result.spec.model, result.n_train, planned.labels.get("repeat", 0))
             draws.setdefault(key, []).append(result)
     reached = [{"seed": seed} | _of_draws(own) for (_, _, seed), own in draws.items() if len(own) == num_draws]
-    return pd.DataFrame([{"study": study} | row for row in stumps + reached], columns=list(COLUMNS))
+    return as_declared(pd.DataFrame([{"study": study} | row for row in stumps + reached]), COLUMNS)
 
 
 def _of_draws(outcomes: Sequence[TrainOutcome]) -> dict[str, Any]:
     correlations = np.array([2 * best_accuracy(outcome) - 1 for outcome in outcomes])
     mean, first = float(correlations.mean()), outcomes[0]
     low = max(mean - deviation(np.ones(first.n_train), len(outcomes), RISK), 0.0)
-    recipe = {name: value for name, value in first.spec.model_dump(mode="json").items() if name in Recipe.model_fields}
     return {
-        **recipe,
+        **recipe_values(first.spec),
         "model": first.spec.model,
         "parameters": first.parameters,
         "n_train": first.n_train,

@@ -20,9 +20,10 @@ import pandas as pd
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
+from byrote.evidence.columns import Column
 from byrote.evidence.finding import Finding
 from byrote.studies.rademacher.findings import findings
-from byrote.studies.rademacher.rows import rows
+from byrote.studies.rademacher.rows import COLUMNS, rows
 from byrote.studies.rademacher.shattering import ShatteringStudy
 from byrote.studies.random_label_runs import RANDOM_LABELS, coin_flips, with_steps_of
 from byrote.studies.random_labels import RandomLabelStudy, refuse_draws
@@ -46,6 +47,7 @@ class RademacherStudy(RandomLabelStudy):
     name: ClassVar[str] = "rademacher"
     title: ClassVar[str] = "Rademacher complexity"
     presented_by: ClassVar[str] = "byrote.studies.rademacher.page"
+    columns: ClassVar[Sequence[Column]] = COLUMNS
 
     draws: int = 64
 
@@ -93,8 +95,8 @@ class RademacherStudy(RandomLabelStudy):
         ]
 
     def summarise(self, results: Sequence[Finished]) -> pd.DataFrame:
-        """The columns of rows.py, with a row for each size of stumps, and for each model, size and seed."""
-        return rows(self.name, results if isinstance(results, Results) else Results.of(self, results), self.draws)
+        """A row for each size of stumps, and for each model, size and seed."""
+        return rows(self.name, Results.of(self, results), self.draws)
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(self.models, self.sizes, table, self.seeds)

@@ -20,7 +20,7 @@ from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.obstacles import obstacle
 from byrote.evidence.seed_tests import LEVEL
 from byrote.studies.randomization.readings import (
-    Reading,
+    Evidence,
     error_rises,
     fits_noise,
     learns_by_rote,
@@ -38,7 +38,7 @@ Selection: TypeAlias = Callable[[Sequence[TrainSpec]], list[TrainSpec]]
 class _Claim:
     words: str
     """With {} for the model."""
-    read: Callable[[str, pd.DataFrame], Reading]
+    read: Callable[[str, pd.DataFrame], Evidence]
     select: Selection
     """Of the runs that are planned, those that bear on it; none where they do not put it to the test."""
     fitted: bool = True
@@ -124,7 +124,7 @@ def _ladder(specs: Sequence[TrainSpec], tells: Callable[[set[float]], bool]) -> 
 def findings(table: pd.DataFrame, planned: Sequence[TrainSpec]) -> list[Finding]:
     """The claims that the runs `planned` bear on, decided by those in `table`, model by model."""
     models = list(dict.fromkeys(spec.model for spec in planned))
-    found: dict[tuple[str, int], tuple[str, str | Reading]] = {}
+    found: dict[tuple[str, int], tuple[str, str | Evidence]] = {}
     claims = _claims(planned)
     for model in models:
         own = [spec for spec in planned if spec.model == model]
@@ -132,7 +132,7 @@ def findings(table: pd.DataFrame, planned: Sequence[TrainSpec]) -> list[Finding]
         for number, claim in enumerate(claims):
             if bearing := claim.select(own):
                 found[model, number] = claim.words.format(model), _try(claim, model, runs, bearing)
-    outcomes = _decide({place: read for place, (_, read) in found.items() if isinstance(read, Reading)})
+    outcomes = _decide({place: read for place, (_, read) in found.items() if isinstance(read, Evidence)})
     return [
         Finding(words, "no conclusion", read)
         if isinstance(read, str)
@@ -141,7 +141,7 @@ def findings(table: pd.DataFrame, planned: Sequence[TrainSpec]) -> list[Finding]
     ]
 
 
-def _try(claim: _Claim, model: str, runs: pd.DataFrame, planned: Sequence[TrainSpec]) -> str | Reading:
+def _try(claim: _Claim, model: str, runs: pd.DataFrame, planned: Sequence[TrainSpec]) -> str | Evidence:
     """What the runs say, or why they say nothing."""
     if len(runs):
         wanted = {(spec.corruption, spec.corruption_rate) for spec in planned}
@@ -149,7 +149,7 @@ def _try(claim: _Claim, model: str, runs: pd.DataFrame, planned: Sequence[TrainS
     return obstacle(runs, len(planned), fitted=claim.fitted) or claim.read(model, runs)
 
 
-def _decide(readings: dict[tuple[str, int], Reading]) -> dict[tuple[str, int], Outcome]:
+def _decide(readings: dict[tuple[str, int], Evidence]) -> dict[tuple[str, int], Outcome]:
     """Each claim is a family: of the models it is made of, the chance that any is decided falsely is kept."""
     outcomes: dict[tuple[str, int], Outcome] = {}
     for number in {number for _, number in readings}:
@@ -162,5 +162,5 @@ def _decide(readings: dict[tuple[str, int], Reading]) -> dict[tuple[str, int], O
     return outcomes
 
 
-def _statement(reading: Reading, outcome: Outcome) -> str:
+def _statement(reading: Evidence, outcome: Outcome) -> str:
     return f"{reading.statement} {reading.wanted}".strip() if outcome == "no conclusion" else reading.statement

@@ -31,6 +31,7 @@ from byrote.evidence.seed_tests import (
 )
 from byrote.evidence.slow_start import FALL, WINDOW
 from byrote.evidence.verdicts import LITTLE
+from byrote.evidence.words import seeds_of
 
 SMALL_FACTOR = 10.0
 """Time to fit may grow by an order of magnitude and still count as 'a small factor': the paper gives none."""
@@ -38,7 +39,7 @@ FIT = 0.99
 """The share of the labels that counts as fitted."""
 
 
-class Reading(NamedTuple):
+class Evidence(NamedTuple):
     sides: Sides
     """Of the claim: `above` speaks for it and `below` against it."""
     statement: str
@@ -46,16 +47,16 @@ class Reading(NamedTuple):
     """What would decide it, in sentences, for where it is not decided."""
 
 
-def memorises(model: str, runs: pd.DataFrame) -> Reading:
+def memorises(model: str, runs: pd.DataFrame) -> Evidence:
     n, train = int(runs["n_train"].iloc[0]), runs["train_accuracy"].mean()
     p_value = by_luck(runs)
     least = runs["ceiling"].min()
     labels = f"random labels of all {n:,} examples" if least == 1 else f"random labels of {n:,} examples"
-    statement = f"{model} fits {labels} under this recipe (train accuracy {train:.3f}, {_seeds(runs)})"
+    statement = f"{model} fits {labels} under this recipe (train accuracy {train:.3f}, {seeds_of(runs)})"
     if least < 1:
         statement += f", as far as identical inputs with different labels allow, {least:.3f} at most"
     if p_value > LEVEL:
-        return Reading(
+        return Evidence(
             Sides(p_value, 1.0),
             f"{statement}: but naming one class always does so well by luck with p = {p_value:.2g}.",
             "More training examples that differ, in more than one class, would tell.",
@@ -69,16 +70,18 @@ def memorises(model: str, runs: pd.DataFrame) -> Reading:
             " All seeds start from the same weights (a pretrained or unseeded factory): "
             "they differ in labels and batch order alone."
         )
-    return Reading(Sides(p_value, 1.0), statement)
+    return Evidence(Sides(p_value, 1.0), statement)
 
 
-def learns_by_rote(model: str, runs: pd.DataFrame) -> Reading:
+def learns_by_rote(model: str, runs: pd.DataFrame) -> Evidence:
     """Of one label corruption at one rate, with the column `predictable`."""
     n, train, predictable = int(runs["n_train"].iloc[0]), runs["train_accuracy"].mean(), runs["predictable"].iloc[0]
     words = corruption_words(runs["corruption"].iloc[0], float(runs["corruption_rate"].iloc[0]))
-    statement = f"{model} fits {words} of {n:,} examples under this recipe (train accuracy {train:.3f}, {_seeds(runs)})"
+    statement = (
+        f"{model} fits {words} of {n:,} examples under this recipe (train accuracy {train:.3f}, {seeds_of(runs)})"
+    )
     if math.isnan(predictable):
-        return Reading(
+        return Evidence(
             UNKNOWN,
             f"{statement}. By what chances these labels come from the true ones is not known, so neither is how many "
             "of them can be told without remembering each.",
@@ -87,22 +90,22 @@ def learns_by_rote(model: str, runs: pd.DataFrame) -> Reading:
     p_value = by_luck_of_class(runs)
     told = f"the true class alone tells {predictable:.1%} of these labels"
     if p_value > LEVEL:
-        return Reading(
+        return Evidence(
             UNKNOWN,
             f"{statement}: but {told}, and so it need not remember any: that they are fitted is no question of memory.",
         )
-    return Reading(
+    return Evidence(
         Sides(p_value, 1.0), f"{statement}: {told}, and what is fitted beyond them it remembers example by example."
     )
 
 
-def fits_noise(model: str, runs: pd.DataFrame) -> Reading:
+def fits_noise(model: str, runs: pd.DataFrame) -> Evidence:
     n = int(runs["n_train"].iloc[0])
     names = and_([title_of(name) for name in dict.fromkeys(runs["corruption"])])
-    statement = f"{model} fits {names} of all {n:,} examples under this recipe ({_seeds(runs)})."
+    statement = f"{model} fits {names} of all {n:,} examples under this recipe ({seeds_of(runs)})."
     if one_class := one_class_suffices(runs):
-        return Reading(UNKNOWN, f"{statement} {one_class}")
-    return Reading(Sides(0.0, 1.0), statement)
+        return Evidence(UNKNOWN, f"{statement} {one_class}")
+    return Evidence(Sides(0.0, 1.0), statement)
 
 
 def one_class_suffices(runs: pd.DataFrame) -> str:
@@ -116,11 +119,11 @@ def one_class_suffices(runs: pd.DataFrame) -> str:
     )
 
 
-def order(model: str, runs: pd.DataFrame) -> Reading:
+def order(model: str, runs: pd.DataFrame) -> Evidence:
     starts = _by_seed(runs, "steps_to_start")
     if (starts[["random-pixels", "gaussian"]].isna().any(axis=1) & starts["random-labels"].isna()).any():
         unstarted = runs[runs["steps_to_start"].isna()]
-        return Reading(
+        return Evidence(
             UNKNOWN,
             f"{_starts(model, runs)} Which of two that never start would be first is not known.",
             f"{_capital(remedy(unstarted))}.",
@@ -128,14 +131,14 @@ def order(model: str, runs: pd.DataFrame) -> Reading:
     leads = {name: _log_ratios(runs, "steps_to_start", "random-labels", name) for name in ("random-pixels", "gaussian")}
     factors = and_([f"{_factor(lead)} as many as on {title_of(name)}" for name, (lead, _) in leads.items()])
     statement = f"{_starts(model, runs)} On random labels it takes {factors}."
-    return Reading(
+    return Evidence(
         all_of(*(sides(lead, least_deviation=least) for lead, least in leads.values())),
         statement,
         _most_seeds([seeds_wanted(lead) for lead, _ in leads.values()]),
     )
 
 
-def time_grows(model: str, runs: pd.DataFrame) -> Reading:
+def time_grows(model: str, runs: pd.DataFrame) -> Evidence:
     most = runs["label_rate"].max()
     top = runs[runs["label_rate"] == most].sort_values("seed")
     # Over one epoch, which is what a time to fit is exact to.
@@ -148,20 +151,20 @@ def time_grows(model: str, runs: pd.DataFrame) -> Reading:
     each = ", ".join(f"{mean:.2f} at rate {rate:g}" for rate, mean in means.items())
     statement = (
         f"{model} takes {_factor(growth)} as many steps to fit at rate {most:g} as at 0; on average "
-        f"{each} ({_seeds(runs)}; up to {SMALL_FACTOR:g} times counts as a small factor)."
+        f"{each} ({seeds_of(runs)}; up to {SMALL_FACTOR:g} times counts as a small factor)."
     )
     if one_class := one_class_suffices(runs):
-        return Reading(UNKNOWN, f"{statement} {one_class}")
+        return Evidence(UNKNOWN, f"{statement} {one_class}")
     grows = sides(growth, least_deviation=least)
     is_small = sides(-growth, -math.log(SMALL_FACTOR), least_deviation=least)
-    return Reading(
+    return Evidence(
         all_of(grows, is_small),
         statement,
         _most_seeds([seeds_wanted(growth), seeds_wanted(growth, math.log(SMALL_FACTOR))]),
     )
 
 
-def error_rises(model: str, runs: pd.DataFrame) -> Reading:
+def error_rises(model: str, runs: pd.DataFrame) -> Evidence:
     n_test = num_unseen(runs)
     rates = sorted(runs["label_rate"].astype(float).unique().tolist())
     levels = [(rate, runs[runs["label_rate"] == rate].sort_values("seed")) for rate in rates]
@@ -185,9 +188,9 @@ def error_rises(model: str, runs: pd.DataFrame) -> Reading:
         f"{model}'s test error is {each}. From one level to the next it falls by {_points(-fall.low)} at most "
         f"(between {between}, by the 95% interval; {_points(LITTLE)} count). On true labels it gets {learned.words}. "
         f"On random labels its test accuracy is {_mean(accuracies[-1])}, {verdict_in_words(levels[-1][1])} "
-        f"({_seeds(runs)})."
+        f"({seeds_of(runs)})."
     )
-    return Reading(
+    return Evidence(
         all_of(starts, ends, *steps), statement, _error_wanted(several, learned.wanted, steps, rises, n_test)
     )
 
@@ -206,19 +209,19 @@ def _error_wanted(several: bool, learned: str, steps: Sequence[Sides], rises: Se
     return f"Some {number:,} test examples would tell whether it falls between levels."
 
 
-def slow_start(model: str, runs: pd.DataFrame) -> Reading:
+def slow_start(model: str, runs: pd.DataFrame) -> Evidence:
     true, random = (runs[runs["corruption"] == name].set_index("seed").sort_index() for name in _TWO)
     if true["steps_to_start"].isna().any():
-        return Reading(
+        return Evidence(
             UNKNOWN,
-            f"{model}'s loss did not start to fall even on true labels ({_seeds(runs)}).",
+            f"{model}'s loss did not start to fall even on true labels ({seeds_of(runs)}).",
             f"{_capital(remedy(true[true['steps_to_start'].isna()]))}, or a larger learning rate.",
         )
     later, least = _log_ratios(runs, "steps_to_start", "random-labels", "true-labels")
     if not (random["early_gradient_norm"].notna() & random["early_gradient_cosine"].notna()).all():
-        return Reading(
+        return Evidence(
             UNKNOWN,
-            f"{_starts(model, runs)} Its gradients until then are not recorded ({_seeds(runs)}).",
+            f"{_starts(model, runs)} Its gradients until then are not recorded ({seeds_of(runs)}).",
             "Try `--dense-steps 1000`, and a batch size that leaves several steps before it starts.",
         )
     larger = np.log(random["early_gradient_norm"].to_numpy(float) / true["early_gradient_norm"].to_numpy(float))
@@ -235,9 +238,9 @@ def slow_start(model: str, runs: pd.DataFrame) -> Reading:
     at_first = np.log((random["initial_gradient_norm"] / true["initial_gradient_norm"]).to_numpy(float))
     if sides(larger).above <= LEVEL < sides(at_first).above:
         statement += ": that those under random labels start larger does not show, they stay while the others shrink"
-    return Reading(
+    return Evidence(
         all_of(sides(later, least_deviation=least), sides(larger), sides(less)),
-        f"{statement} ({_seeds(runs)}).",
+        f"{statement} ({seeds_of(runs)}).",
         _most_seeds([seeds_wanted(later), seeds_wanted(larger), seeds_wanted(less)]),
     )
 
@@ -276,7 +279,7 @@ def _deviation_of_rounding(
 def _starts(model: str, runs: pd.DataFrame) -> str:
     return (
         f"Steps until {model}'s loss starts to fall ({FALL:.0%} below chance): {_times(runs, 'steps_to_start')}; "
-        f"until it has fitted: {_times(runs, 'steps_to_fit')} ({_seeds(runs)})."
+        f"until it has fitted: {_times(runs, 'steps_to_fit')} ({seeds_of(runs)})."
     )
 
 
@@ -316,11 +319,6 @@ def _mean(accuracies: Sequence[float] | np.ndarray | pd.Series) -> str:
 
 def _most_seeds(numbers: Sequence[int | None]) -> str:
     return seeds_in_words(None if None in numbers else max(number for number in numbers if number))
-
-
-def _seeds(runs: pd.DataFrame) -> str:
-    count = runs["seed"].nunique()
-    return f"{count} seeds" if count > 1 else "one seed, so no interval over seeds"
 
 
 def _capital(words: str) -> str:

@@ -23,10 +23,12 @@ from byrote.data.corruptions.catalog import CORRUPTIONS, TRUE_LABELS, title_of
 from byrote.data.corruptions.record import Corruption, corruptions_of
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
-from byrote.evidence.chance import chance_deviations
+from byrote.evidence.chance import CHANCE_DEVIATION, chance_deviations
+from byrote.evidence.columns import Column, as_declared
 from byrote.evidence.finding import Finding
-from byrote.evidence.learning import learning_columns
-from byrote.evidence.slow_start import slow_start_columns
+from byrote.evidence.learning import LEARNING, learning_columns
+from byrote.evidence.slow_start import SLOW_START, slow_start_columns
+from byrote.studies.columns import OF_RUNS
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.randomization.findings import findings
 from byrote.studies.study import Planned, Results, tabulate
@@ -57,6 +59,29 @@ class RandomizationStudy(ModelStudy):
     name: ClassVar[str] = "randomization"
     title: ClassVar[str] = "Randomisation test"
     presented_by: ClassVar[str] = "byrote.studies.randomization.page"
+    columns: ClassVar[Sequence[Column]] = (
+        *OF_RUNS,
+        Column(
+            "relative_time_to_fit",
+            "float64",
+            "The steps to fit over those of the run with the same model and seed on true labels.",
+        ),
+        *SLOW_START,
+        *LEARNING,
+        CHANCE_DEVIATION,
+        Column(
+            "predictable",
+            "float64",
+            "The share of the labels trained on that the true class alone tells, by the law of their corruption; "
+            "missing where that is not known.",
+        ),
+        Column(
+            "diverged_at_step",
+            "float64",
+            "The first optimiser step whose loss was not finite; missing where all were.",
+        ),
+        Column("initial_weights", "str", "The digest of the weights that training began with."),
+    )
 
     settings: PerModel[Sequence[Any]] | None = None
     rates: PerModel[Sequence[float]] = RATES
@@ -75,27 +100,15 @@ class RandomizationStudy(ModelStudy):
         ]
 
     def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
-        """`tabulate`, and per run:
-
-        relative_time_to_fit: steps to fit over those of the run with the same model and seed on true labels;
-        guessing, balanced_test_accuracy, balanced_half_width, balanced_guessing, largest_class: see `learning`;
-        chance_deviation: of the test accuracy over all renamings of the classes, see `chance_deviation`;
-        steps_to_start, initial_gradient_norm, early_gradient_norm, early_gradient_cosine: see `slow_start`;
-        predictable: the share of the labels trained on that the true class alone tells, by the law of their
-            corruption; NaN where that is not known;
-        diverged_at_step: NaN where the loss was finite throughout;
-        initial_weights: their digest. Runs of one model and seed that start from different weights do not
-            compare: they fail the check "equal initial weights".
-        """
+        """A row is a run. Runs of one model and seed that start from different weights do not compare: they fail the
+        check "equal initial weights"."""
         results = Results.of(self, results)
         table, outcomes = tabulate(self.name, results), results.outcomes
-        if table.empty:
-            return table
         fit_true = {
             (row.model, row.seed): row.steps_to_fit for row in table[table["corruption"] == TRUE_LABELS].itertuples()
         }
-        bases = pd.Series([fit_true.get(pair) for pair in zip(table["model"], table["seed"], strict=True)])
-        table["relative_time_to_fit"] = table["steps_to_fit"] / bases.astype(float)
+        bases = [fit_true.get(pair, np.nan) for pair in zip(table["model"], table["seed"], strict=True)]
+        table["relative_time_to_fit"] = table["steps_to_fit"] / np.array(bases, dtype=float)
         for name, values in slow_start_columns(outcomes, self.data.train.true_labels, self.data.num_classes).items():
             table[name] = values
         test, train = self.data.test.true_labels, self.data.train.true_labels
@@ -111,7 +124,7 @@ class RandomizationStudy(ModelStudy):
         starts = table.groupby(["model", "seed"])["initial_weights"].transform("nunique")
         table.loc[starts > 1, "failed_checks"] += "; equal initial weights"
         table["failed_checks"] = table["failed_checks"].str.removeprefix("; ")
-        return table
+        return as_declared(table, self.columns)
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(table, self.tasks())

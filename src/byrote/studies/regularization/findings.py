@@ -17,12 +17,14 @@ from byrote.evidence.attribution import (
     sentences,
     shapley_intervals,
 )
+from byrote.evidence.chance import chance_of
 from byrote.evidence.comparisons import compare_accuracies
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.fitting_by_luck import by_luck, luck_in_words
 from byrote.evidence.intervals import accuracy_interval, interval_in_words
 from byrote.evidence.obstacles import obstacle
 from byrote.evidence.verdicts import MORE_EXAMPLES, MOST_OF_THE_LEAD, THREE_SEEDS, exceeds, lead_kept
+from byrote.evidence.words import mean_of_seeds, percent
 
 Levels = Mapping[str, Sequence[Any]]
 """Of each factor its two levels, (off, on)."""
@@ -64,7 +66,7 @@ def _necessary(model: str, factors: Levels, true: pd.DataFrame, num_seeds: int) 
     reason = obstacle(none, num_seeds, fitted=True)
     if reason:
         return Finding(claim, "no conclusion", reason)
-    n_test, chance = int(none["n_test"].iloc[0]), 1 / int(none["num_classes"].iloc[0])
+    n_test, chance = int(none["n_test"].iloc[0]), chance_of(none)
     interval = accuracy_interval(none["test_accuracy"].to_numpy(float), n_test)
     cells = [(on, cell) for on, cell in _cells(factors, true) if obstacle(cell, num_seeds) is None]
     on, best = max(cells, key=lambda pair: pair[1]["test_accuracy"].mean())
@@ -84,10 +86,10 @@ def _necessary(model: str, factors: Levels, true: pd.DataFrame, num_seeds: int) 
         claim,
         outcome,
         f"Without any, {model} fits {int(none['n_train'].iloc[0]):,} true labels (train accuracy "
-        f"{_percent(none['train_accuracy'].mean())}) and tests at {_percent(interval.mean)}, where chance is "
-        f"{_percent(chance)} ({interval_in_words(num_seeds, n_test)}: "
-        f"{_percent(interval.low)} to {_percent(interval.high)}). The best of {len(cells)} combinations, {label(on)}, "
-        f"tests at {_percent(highest.mean)} ({_percent(highest.low)} to {_percent(highest.high)}): {kept}."
+        f"{percent(none['train_accuracy'].mean())}) and tests at {percent(interval.mean)}, where chance is "
+        f"{percent(chance)} ({interval_in_words(num_seeds, n_test)}: "
+        f"{percent(interval.low)} to {percent(interval.high)}). The best of {len(cells)} combinations, {label(on)}, "
+        f"tests at {percent(highest.mean)} ({percent(highest.low)} to {percent(highest.high)}): {kept}."
         f"{MORE_EXAMPLES if outcome == 'no conclusion' else ''}",
     )
 
@@ -104,9 +106,9 @@ def _sufficient(model: str, factors: Levels, runs: pd.DataFrame, num_seeds: int)
     return Finding(
         claim,
         "no conclusion" if luck else "supported",
-        f"With {label(list(factors))} it reaches a train accuracy of {_percent(every['train_accuracy'].mean())} on "
+        f"With {label(list(factors))} it reaches a train accuracy of {percent(every['train_accuracy'].mean())} on "
         f"random labels of {int(every['n_train'].iloc[0]):,} examples (test accuracy "
-        f"{_percent(every['test_accuracy'].mean())}, {_seeds(num_seeds)}).{luck}{told}",
+        f"{percent(every['test_accuracy'].mean())}, {mean_of_seeds(num_seeds)}).{luck}{told}",
     )
 
 
@@ -120,7 +122,7 @@ def _which_fit(factors: Levels, runs: pd.DataFrame, num_seeds: int) -> str:
     if num_fit == len(cells):
         return f"{told}."
     on, worst = min(cells, key=lambda pair: pair[1]["train_accuracy"].mean())
-    return f"{told}; the lowest train accuracy, {_percent(worst['train_accuracy'].mean())}, is with {label(on)}."
+    return f"{told}; the lowest train accuracy, {percent(worst['train_accuracy'].mean())}, is with {label(on)}."
 
 
 def _what_matters(model: str, factors: Levels, true: pd.DataFrame, num_seeds: int) -> list[Finding]:
@@ -197,11 +199,3 @@ def _with(runs: pd.DataFrame, num_on: int) -> pd.DataFrame:
 
 def _points(fraction: float) -> str:
     return f"{100 * fraction:+.1f}"
-
-
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.1f}%"
-
-
-def _seeds(num_seeds: int) -> str:
-    return f"mean of {num_seeds} seeds" if num_seeds > 1 else "one seed"

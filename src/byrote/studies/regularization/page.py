@@ -84,7 +84,7 @@ def effects_figure(model: str, runs: pd.DataFrame, found: dict[tuple[str, str], 
         yOffset=alt.YOffset("response:N", sort=list(RESPONSES.values())),
         color=looks.pop("color"),
     )
-    x = alt.X("value:Q", title="percentage points", axis=alt.Axis(format="+~g", tickCount=5))
+    x = alt.X("value:Q", title="percentage points", axis=alt.Axis(format="+~r", tickCount=5))
     tips = [tip("factor"), tip("response"), *estimate_tips("value", "points", "+.2f", "simultaneous 95% interval, ")]
     layers = [dotted(x=0), *bars(base, x, data), points(base, x, [*tips, tip("seeds")], **looks)]
     return Figure(

@@ -24,8 +24,10 @@ import pandas as pd
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
+from byrote.evidence.columns import Column, as_declared
 from byrote.evidence.finding import Finding
 from byrote.references import name_of
+from byrote.studies.columns import OF_RUNS
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.factors import MODELS_OF_SCALE, Factors, default_factors
 from byrote.studies.paper_settings import PAPER_STEPS, WHOLE, Scale, Sizes, sized
@@ -61,6 +63,19 @@ class RegularizationStudy(ModelStudy):
     name: ClassVar[str] = "regularization"
     title: ClassVar[str] = "What makes it generalise?"
     presented_by: ClassVar[str] = "byrote.studies.regularization.page"
+    columns: ClassVar[Sequence[Column]] = (
+        *OF_RUNS,
+        Column("architecture", "str", "The model; for a twin without batch norm, the model with it."),
+        *(
+            Column(
+                f"{name}_on",
+                "boolean",
+                f"Whether {name} is at its on level; missing where the architecture's grid does not have it.",
+            )
+            for name in FACTORS
+        ),
+        Column("num_on", "int64", "The number of regularisers at their on levels."),
+    )
 
     recipe: PerModel[Recipe] = _RECIPE
     factors: PerModel[Factors] | None = None
@@ -100,17 +115,7 @@ class RegularizationStudy(ModelStudy):
         ]
 
     def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
-        """`tabulate`, and per run:
-
-        architecture: the model; for a twin without batch norm, the model with it.
-        FACTOR_on: whether the factor is at its on level; missing where the architecture's grid does not have it.
-        num_on: how many are.
-        """
-        table = tabulate(self.name, Results.of(self, results))
-        if table.empty:
-            return table
-        on = [f"{name}_on" for name in FACTORS]
-        return table.assign(**table.reindex(columns=on).astype("boolean"))
+        return as_declared(tabulate(self.name, Results.of(self, results)), self.columns)
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return [

@@ -58,6 +58,7 @@ class ReplacementStability(Calculation):
     """
 
     name: ClassVar[str] = "replacement-stability"
+    side_by_side: ClassVar[bool] = True
 
     model: str
     """As of a TrainSpec."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -17,10 +18,10 @@ from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import Interval, mean_interval
 from byrote.evidence.obstacles import check_failed, unfinished
 from byrote.evidence.verdicts import exceeds
-from byrote.studies.stability.calculations import POINTS, Loss, Point, ReplacementStability
+from byrote.studies.stability.calculations import POINTS, Labels, Loss, Point, ReplacementStability
 from byrote.theory.complexity.convex_stability import RidgeStability
 
-LABELS = ("true-labels", "random-labels")
+BOTH_LABELS: tuple[str, ...] = get_args(Labels)
 FEWEST_REPLACEMENTS = 8
 """The bootstrap of fewer gives intervals that are far too short: of two, the smaller and the larger."""
 
@@ -41,7 +42,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Sensitivity:
     """One model: labels -> what was measured on them. Labels that are not there have no entries."""
 
     model: str
@@ -69,31 +70,31 @@ def networks(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["calculation"] == ReplacementStability.__name__] if len(table) else table
 
 
-def readings(models: Sequence[str], table: pd.DataFrame, num_seeds: int) -> list[Reading]:
+def sensitivities(models: Sequence[str], table: pd.DataFrame, num_seeds: int) -> list[Sensitivity]:
     """Of the table of a StabilityStudy with so many seeds: one for each of its models."""
     rows = networks(table)
-    return [_reading(model, rows[rows["model"] == model] if len(rows) else rows, num_seeds) for model in models]
+    return [_sensitivity(model, rows[rows["model"] == model] if len(rows) else rows, num_seeds) for model in models]
 
 
 def findings(models: Sequence[str], table: pd.DataFrame, num_seeds: int) -> list[Finding]:
     found = []
-    for reading in readings(models, table, num_seeds):
-        found += [_differs(reading), _says_nothing(reading)]
+    for sensitivity in sensitivities(models, table, num_seeds):
+        found += [_differs(sensitivity), _says_nothing(sensitivity)]
     known = _known(table)
     return [*found, known] if known else found
 
 
-def _reading(model: str, rows: pd.DataFrame, num_seeds: int) -> Reading:
+def _sensitivity(model: str, rows: pd.DataFrame, num_seeds: int) -> Sensitivity:
     changes: dict[tuple[str, Loss, Point], Change] = {}
     gaps: dict[tuple[str, Loss], float] = {}
     kinds: tuple[Loss, ...] = ("probability", "zero_one")
-    for labels in LABELS:
+    for labels in BOTH_LABELS:
         own = rows[rows["corruption"] == labels].sort_values("seed") if len(rows) else rows
         for loss in kinds if len(own) else ():
             gaps[labels, loss] = float(own[f"{loss}_gap"].mean())
             for point in POINTS:
                 changes[labels, loss, point] = _change(own, f"{loss}_at_{point}")
-    return Reading(
+    return Sensitivity(
         model=model,
         why_not=_why_not(rows, num_seeds),
         changes=changes,
@@ -115,13 +116,13 @@ def _change(own: pd.DataFrame, name: str) -> Change:
 
 
 def _why_not(rows: pd.DataFrame, num_seeds: int) -> str:
-    wanted = num_seeds * len(LABELS)
+    wanted = num_seeds * len(BOTH_LABELS)
     if len(rows) < wanted:
         return unfinished(wanted - len(rows), wanted, "calculations")
     if reasons := sorted(set(rows["failed_checks"].dropna()) - {""}):
         return check_failed("; ".join(reasons))
     counts = []
-    for labels in LABELS:
+    for labels in BOTH_LABELS:
         own = rows[rows["corruption"] == labels]
         num_runs, num_fitted = int(own["num_runs"].sum()), int(own["num_fitted"].sum())
         if num_fitted < num_runs:
@@ -134,14 +135,14 @@ def _why_not(rows: pd.DataFrame, num_seeds: int) -> str:
     return ""
 
 
-def _differs(reading: Reading) -> Finding:
-    claim = f"{reading.model}: a replaced example loses more where labels are random"
-    if reading.why_not:
-        return Finding(claim, "no conclusion", reading.why_not)
-    true, random = (reading.changes[labels, "probability", "left"] for labels in LABELS)
-    others = [reading.changes[labels, "probability", "test"] for labels in LABELS]
+def _differs(sensitivity: Sensitivity) -> Finding:
+    claim = f"{sensitivity.model}: a replaced example loses more where labels are random"
+    if sensitivity.why_not:
+        return Finding(claim, "no conclusion", sensitivity.why_not)
+    true, random = (sensitivity.changes[labels, "probability", "left"] for labels in BOTH_LABELS)
+    others = [sensitivity.changes[labels, "probability", "test"] for labels in BOTH_LABELS]
     figures = (
-        f"One of {reading.n_train:,} examples, once replaced, loses {_words(true.interval)} of the probability of "
+        f"One of {sensitivity.n_train:,} examples, once replaced, loses {_words(true.interval)} of the probability of "
         f"its label in the mean where labels are true, and {_words(random.interval)} where they are random. Test "
         f"points change by {others[0].interval.mean:.4f} and {others[1].interval.mean:.4f} in the mean, and by "
         f"{others[0].largest:.3f} and {others[1].largest:.3f} at most."
@@ -150,19 +151,19 @@ def _differs(reading: Reading) -> Finding:
         outcome = exceeds(mean_interval(np.subtract(random.by_seed, true.by_seed)), 0.0)
         return Finding(claim, outcome, figures)
     figures += " One seed: intervals are over replacements."
-    if true.interval.low == true.interval.high or random.interval.low == random.interval.high or reading.few:
+    if true.interval.low == true.interval.high or random.interval.low == random.interval.high or sensitivity.few:
         more = f"{FEWEST_REPLACEMENTS} that differ would tell (`--replacements {FEWEST_REPLACEMENTS}`)"
         return Finding(claim, "no conclusion", f"{figures} They are too few, or all alike: {more}.")
     is_more, is_less = true.interval.high < random.interval.low, random.interval.high < true.interval.low
     return Finding(claim, "supported" if is_more else "not supported" if is_less else "no conclusion", figures)
 
 
-def _says_nothing(reading: Reading) -> Finding:
-    claim = f"{reading.model}: the bound by uniform stability says nothing, on these data"
-    if reading.why_not:
-        return Finding(claim, "no conclusion", reading.why_not)
-    least, guessing = reading.uniform("probability"), 1 - 1 / reading.num_classes
-    gaps = [reading.gaps[labels, "probability"] for labels in LABELS]
+def _says_nothing(sensitivity: Sensitivity) -> Finding:
+    claim = f"{sensitivity.model}: the bound by uniform stability says nothing, on these data"
+    if sensitivity.why_not:
+        return Finding(claim, "no conclusion", sensitivity.why_not)
+    least, guessing = sensitivity.uniform("probability"), 1 - 1 / sensitivity.num_classes
+    gaps = [sensitivity.gaps[labels, "probability"] for labels in BOTH_LABELS]
     figures = (
         f"The mean gap is at most the uniform constant, which belongs to the algorithm and not to the labels: it is at "
         f"least {least:.3f}, the largest change that was found. The measured gap is {gaps[0]:.3f} on true labels and "

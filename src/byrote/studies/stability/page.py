@@ -12,8 +12,9 @@ from byrote.charts.figure import Figure, layered, rounded, slug, with_dashes
 from byrote.charts.marks import by_series, estimate_tips, points, tip
 from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.evidence.finding import Finding
+from byrote.evidence.words import count_of_seeds
 from byrote.studies.stability.calculations import LOSSES, SHARES, Loss, Point, ReplacementStability
-from byrote.studies.stability.findings import LABELS, Change, Reading, known, networks, readings
+from byrote.studies.stability.findings import BOTH_LABELS, Change, Sensitivity, known, networks, sensitivities
 from byrote.studies.stability.study import StabilityStudy
 from byrote.studies.study import Results
 from byrote.theory.calculation import Computed
@@ -60,20 +61,20 @@ _NOTES = (
 
 def present(study: StabilityStudy, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
     """A section for each model, and one for what theory knows."""
-    found = [reading for reading in readings(study.models, table, study.seeds) if reading.changes]
+    found = [sensitivity for sensitivity in sensitivities(study.models, table, study.seeds) if sensitivity.changes]
     sections = []
-    for reading in found:
-        own = [result for result in results.computed if _is_of(result, reading.model)]
+    for sensitivity in found:
+        own = [result for result in results.computed if _is_of(result, sensitivity.model)]
         runs = networks(table)
-        runs = runs[runs["model"] == reading.model]
+        runs = runs[runs["model"] == sensitivity.model]
         sections.append(
             Section(
-                id=f"stability-{slug(reading.model)}",
-                title=f"Change by one example: {reading.model}",
+                id=f"stability-{slug(sensitivity.model)}",
+                title=f"Change by one example: {sensitivity.model}",
                 lead="The same network, trained again with one example replaced: how much the loss changes for each "
                 "replacement, and how many points change by how much.",
-                figures=[changes_figure(reading, own), shares_figure(reading, own)],
-                table=changes_table(reading),
+                figures=[changes_figure(sensitivity, own), shares_figure(sensitivity, own)],
+                table=changes_table(sensitivity),
                 note=_runs_sentence(runs),
             )
         )
@@ -91,9 +92,9 @@ def present(study: StabilityStudy, results: Results, table: pd.DataFrame, findin
     return Presentation(headline=headline(found), sections=sections, notes=_NOTES)
 
 
-def headline(found: Sequence[Reading]) -> str:
+def headline(found: Sequence[Sensitivity]) -> str:
     """Of the last model, the widest where there are several."""
-    decided = [reading for reading in found if not reading.why_not]
+    decided = [sensitivity for sensitivity in found if not sensitivity.why_not]
     if not decided:
         return "No conclusion about stability."
     last = decided[-1]
@@ -102,7 +103,7 @@ def headline(found: Sequence[Reading]) -> str:
     return f"One example changes a loss of {last.model} by up to {least:.2f}: {bound}."
 
 
-def changes_figure(reading: Reading, results: Sequence[Computed]) -> Figure:
+def changes_figure(sensitivity: Sensitivity, results: Sequence[Computed]) -> Figure:
     """A row for each kind of point and labels: a dot for each replacement, and the mean with its interval."""
     shown: tuple[Point, ...] = ("left", "test", "kept")
     rows = [
@@ -117,7 +118,7 @@ def changes_figure(reading: Reading, results: Sequence[Computed]) -> Figure:
         for point in shown
         for change in result.arrays[f"probability_at_{point}"]
     ]
-    for (labels, loss, point), own in reading.changes.items():
+    for (labels, loss, point), own in sensitivity.changes.items():
         if loss == "probability" and point in shown:
             interval = own.interval
             rows.append(
@@ -132,7 +133,7 @@ def changes_figure(reading: Reading, results: Sequence[Computed]) -> Figure:
                 }
             )
     data = rounded(pd.DataFrame(rows, columns=["points", "labels", "kind", "change", "low", "high", "largest"]))
-    names = [_name(labels) for labels in LABELS]
+    names = [_name(labels) for labels in BOTH_LABELS]
     looks = by_series("labels", names, ("color", "shape"))
     color = looks["color"]
     x = alt.X(
@@ -148,12 +149,12 @@ def changes_figure(reading: Reading, results: Sequence[Computed]) -> Figure:
     means = base.transform_filter("datum.kind === 'mean'")
     tips = [tip("points"), tip("labels"), *estimate_tips("change", "mean", ".4f"), tip("largest", "", ".3f")]
     return Figure(
-        name=f"changes-{slug(reading.model)}",
+        name=f"changes-{slug(sensitivity.model)}",
         title="Change by one example",
-        subtitle=f"n = {reading.n_train:,}",
+        subtitle=f"n = {sensitivity.n_train:,}",
         caption="Dots: each replacement, in the mean over points. Mark and bar: the mean over replacements with its "
         "95% interval. Stroke: the largest change at a single point, a lower bound on the uniform constant. "
-        f"{_seeds(reading)}",
+        f"{_seeds(sensitivity)}",
         data=data,
         chart=layered(
             base.transform_filter("datum.kind === 'replacement'")
@@ -168,11 +169,11 @@ def changes_figure(reading: Reading, results: Sequence[Computed]) -> Figure:
     )
 
 
-def shares_figure(reading: Reading, results: Sequence[Computed]) -> Figure:
+def shares_figure(sensitivity: Sensitivity, results: Sequence[Computed]) -> Figure:
     """The share of points, over all replacements, whose loss changes by at least so much; the mean over seeds."""
     kinds: tuple[Point, ...] = ("test", "kept")
     rows = []
-    for labels in LABELS:
+    for labels in BOTH_LABELS:
         for point in kinds:
             curves = [result.arrays[f"{point}_quantiles"] for result in results if _labels_of(result) == labels]
             if curves:
@@ -184,11 +185,11 @@ def shares_figure(reading: Reading, results: Sequence[Computed]) -> Figure:
     data = rounded(pd.DataFrame(rows, columns=["series", "share", "change"]))
     names = list(dict.fromkeys(data["series"]))
     return Figure(
-        name=f"shares-{slug(reading.model)}",
+        name=f"shares-{slug(sensitivity.model)}",
         title="How many points change",
-        subtitle=f"n = {reading.n_train:,}",
+        subtitle=f"n = {sensitivity.n_train:,}",
         caption="Pairs of a replacement and a point, whose loss changes by at least so much. A line ends at the "
-        f"largest change, or at one in 100,000. {_seeds(reading)}",
+        f"largest change, or at one in 100,000. {_seeds(sensitivity)}",
         data=data,
         chart=layered(
             alt.Chart()
@@ -210,25 +211,25 @@ def shares_figure(reading: Reading, results: Sequence[Computed]) -> Figure:
     )
 
 
-def changes_table(reading: Reading) -> PageTable:
+def changes_table(sensitivity: Sensitivity) -> PageTable:
     """A block a loss, a row for each kind of point, and the gap."""
     blocks: dict[str, list[list[str | Cell]]] = {}
     for loss in LOSSES:
         rows: list[list[str | Cell]] = []
         for point, words in _POINTS.items():
             row: list[str | Cell] = [words]
-            for labels in LABELS:
-                row += _cells(reading.changes.get((labels, loss, point)))
+            for labels in BOTH_LABELS:
+                row += _cells(sensitivity.changes.get((labels, loss, point)))
             rows.append(row)
         gap: list[str | Cell] = ["generalization gap, measured"]
-        for labels in LABELS:
-            gap += [_figure(reading.gaps.get((labels, loss), np.nan), 3), ""]
-        least = _figure(reading.uniform(loss), 3)
-        blocks[_LOSSES[loss]] = [*rows, gap, ["its bound, at least", *(least, "") * len(LABELS)]]
+        for labels in BOTH_LABELS:
+            gap += [_figure(sensitivity.gaps.get((labels, loss), np.nan), 3), ""]
+        least = _figure(sensitivity.uniform(loss), 3)
+        blocks[_LOSSES[loss]] = [*rows, gap, ["its bound, at least", *(least, "") * len(BOTH_LABELS)]]
     return PageTable(
-        header=("change of the loss at", *("mean", "largest") * len(LABELS)),
+        header=("change of the loss at", *("mean", "largest") * len(BOTH_LABELS)),
         blocks=blocks,
-        spans=(("", 1), *((_name(labels), 2) for labels in LABELS)),
+        spans=(("", 1), *((_name(labels), 2) for labels in BOTH_LABELS)),
     )
 
 
@@ -268,9 +269,9 @@ def _runs_sentence(runs: pd.DataFrame) -> str:
     return " ".join([*parts, f"Largest change by rounding alone: {rounding:.1g}."])
 
 
-def _seeds(reading: Reading) -> str:
-    num = max((len(own.by_seed) for own in reading.changes.values()), default=0)
-    return "One seed." if num == 1 else f"{num} seeds."
+def _seeds(sensitivity: Sensitivity) -> str:
+    num = max((len(own.by_seed) for own in sensitivity.changes.values()), default=0)
+    return f"{count_of_seeds(num, 'One seed')}."
 
 
 def _name(labels: str) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from byrote.evidence.columns import Column, as_declared, nullable
+from byrote.studies.columns import OF_RECIPE
 from byrote.studies.stability.calculations import LOSSES, POINTS, Loss, Point
 from byrote.studies.study import Finished, tabulate_calculations
-from byrote.training.spec import Recipe
 
 _LOSSES: Mapping[Loss, str] = {"probability": "1 minus the probability of the label", "zero_one": "the 0-1 loss"}
 _POINTS: Mapping[Point, str] = {
@@ -18,12 +19,12 @@ _POINTS: Mapping[Point, str] = {
     "came": "the one that takes its place",
 }
 _OF_LOSSES = {
-    f"{loss}_{name}": f"Of {words}, where nothing is replaced: {what}."
+    f"{loss}_{name}": f"The mean of {words} over {what}, where nothing is replaced."
     for loss, words in _LOSSES.items()
     for name, what in {
-        "train": "the mean over training examples",
-        "unseen": "the mean over new examples with labels of the same kind",
-        "gap": "the mean over new examples less that over training examples",
+        "train": "training examples",
+        "unseen": "new examples with labels of the same kind",
+        "gap": "new examples less that over training examples",
     }.items()
 }
 _OF_CHANGES = {
@@ -37,55 +38,63 @@ _OF_CHANGES = {
         "_largest": "the largest size that any replacement makes at one point",
     }.items()
 }
-COLUMNS: Mapping[str, str] = {
-    "study": "stability.",
-    "calculation": "ReplacementStability of networks, or RidgeStability or SgdStability, where theory is exact.",
-    "model": "Of the networks.",
-    "parameters": "Of the network.",
-    "corruption": "Of the labels: true-labels or random-labels.",
-    "seed": "Draws labels, initial weights, batches and which examples are replaced.",
-    "data_seed": "Draws the examples.",
-    "n_train": "Examples; where theory is exact, half of them are trained on.",
-    "num_held_out": "Further examples, which take the places of others.",
-    "replacements": "Networks, or fits by SGD, with one example replaced.",
-    "stack_size": "So many of them are trained side by side, with two in which nothing is replaced.",
-    "num_runs": "Networks, those in which nothing is replaced among them.",
-    "num_fitted": "Of them, those that fitted.",
-    "num_diverged": "Of them, those whose loss was no longer finite.",
-    "failed_checks": "Names of those that failed in any run.",
-    "replicas": "Networks that were trained side by side.",
-    "num_steps": "Steps that each network took.",
-    "num_classes": "Of the labels.",
-    "train_accuracy": "Where nothing is replaced, on the labels trained on.",
-    "test_accuracy": "Where nothing is replaced.",
-    "rounding": "The largest change of a probability between networks in none of which anything is replaced.",
-    **_OF_LOSSES,
-    **_OF_CHANGES,
-    "num_trained": "Examples that are trained on where theory is exact.",
-    "strength": "Of ridge regression, times the squared norm.",
-    "step_size": "Of SGD.",
-    "draws": "Sequences of places that SGD was averaged over.",
-    "in_range": "Whether all predictions of ridge regression are within the range of the targets.",
-    "removal": "The largest change of the loss by one example left out.",
-    "removal_bound": "What theory says that it is at most.",
-    "replacement": "The largest change of the loss by one example replaced.",
-    "replacement_bound": "What theory says that it is at most.",
-    "distance": "The largest distance between the weights of SGD, in the mean over draws.",
-    "tight_removal": "The change by one example left out, in a case built to be tight.",
-    "tight_replacement": "The change by one example replaced, in a case built to be tight.",
-    "tight_bound": "What theory says of the case built to be tight.",
-    "data": "What figures call the data.",
-    "seconds": "Of the calculation, without the runs that it reads.",
-    "key": "Under which the store has it.",
-    **{name: field.description or "" for name, field in Recipe.model_fields.items()},
-}
-"""Of the table, each with what it is. What is of networks alone, or of what theory knows, is missing in other rows."""
+COLUMNS: tuple[Column, ...] = (
+    Column("study", "str", "The name of the study."),
+    Column(
+        "calculation",
+        "str",
+        "What was computed: ReplacementStability; RidgeStability or SgdStability, where theory is exact.",
+    ),
+    Column("model", "str", "The model of the networks."),
+    Column("parameters", "float64", "The number of its parameters."),
+    Column("corruption", "str", "Whether the labels are true or random: true-labels or random-labels."),
+    Column("seed", "float64", "What draws labels, initial weights, batches and which examples are replaced."),
+    Column("data_seed", "int64", "What draws the examples."),
+    Column("n_train", "int64", "The examples; where theory is exact, half of them are trained on."),
+    Column("num_held_out", "float64", "The further examples, which take the places of others."),
+    Column("replacements", "float64", "The networks, or fits by SGD, with one example replaced."),
+    Column(
+        "stack_size",
+        "float64",
+        "The number of them in a stack, beside two in which nothing is replaced.",
+    ),
+    Column("num_runs", "float64", "The networks, those in which nothing is replaced among them."),
+    Column("num_fitted", "float64", "The networks that fitted."),
+    Column("num_diverged", "float64", "The networks whose loss was no longer finite."),
+    Column("failed_checks", "str", "The names of the self-checks that failed in any run."),
+    Column("replicas", "float64", "The networks that were trained side by side."),
+    Column("num_steps", "float64", "The steps that each network took."),
+    Column("num_classes", "float64", "The number of classes."),
+    Column("train_accuracy", "float64", "The accuracy on the labels trained on, where nothing is replaced."),
+    Column("test_accuracy", "float64", "The test accuracy where nothing is replaced."),
+    Column(
+        "rounding",
+        "float64",
+        "The largest change of a probability between networks in which nothing is replaced.",
+    ),
+    *(Column(name, "float64", told) for name, told in _OF_LOSSES.items()),
+    *(Column(name, "float64", told) for name, told in _OF_CHANGES.items()),
+    Column("num_trained", "float64", "The examples that are trained on where theory is exact."),
+    Column("strength", "float64", "What ridge regression multiplies the squared norm by."),
+    Column("step_size", "float64", "The step size of SGD."),
+    Column("draws", "float64", "The sequences of places that SGD was averaged over."),
+    Column("in_range", "boolean", "Whether all predictions of ridge regression are within the range of the targets."),
+    Column("removal", "float64", "The largest change of the loss by one example left out."),
+    Column("removal_bound", "float64", "What theory says that it is at most."),
+    Column("replacement", "float64", "The largest change of the loss by one example replaced."),
+    Column("replacement_bound", "float64", "What theory says that it is at most."),
+    Column("distance", "float64", "The largest distance between the weights of SGD, in the mean over draws."),
+    Column("tight_removal", "float64", "The change by one example left out, in a case built to be tight."),
+    Column("tight_replacement", "float64", "The change by one example replaced, in a case built to be tight."),
+    Column("tight_bound", "float64", "What theory says of the case built to be tight."),
+    Column("data", "str", "What figures call the data."),
+    Column("seconds", "float64", "The seconds that the calculation took, without the runs that it reads."),
+    Column("key", "str", "What the store has the calculation under."),
+    *nullable(OF_RECIPE.values()),
+)
+"""What is of networks alone, or of what theory knows, is missing in other rows."""
 
 
 def rows(study: str, results: Sequence[Finished]) -> pd.DataFrame:
-    """COLUMNS, a row for each calculation."""
-    table = tabulate_calculations(study, results)
-    if "recipe" in table:
-        recipes = [recipe if isinstance(recipe, dict) else {} for recipe in table["recipe"]]
-        table = table.join(pd.DataFrame(recipes, index=table.index))
-    return table.reindex(columns=list(COLUMNS))
+    """A row for each calculation."""
+    return as_declared(tabulate_calculations(study, results), COLUMNS)

@@ -25,11 +25,12 @@ import pandas as pd
 
 from byrote.data.dataset import require_dataset
 from byrote.errors import UserError
+from byrote.evidence.columns import Column
 from byrote.evidence.finding import Finding
 from byrote.studies.random_labels import RandomLabelStudy
 from byrote.studies.stability.calculations import Labels, ReplacementStability
 from byrote.studies.stability.findings import findings
-from byrote.studies.stability.rows import rows
+from byrote.studies.stability.rows import COLUMNS, rows
 from byrote.studies.study import Finished, Planned
 from byrote.theory.complexity.convex_stability import RidgeStability, SgdStability
 from byrote.training.epochs import batch_bounds
@@ -57,6 +58,7 @@ class StabilityStudy(RandomLabelStudy):
     name: ClassVar[str] = "stability"
     title: ClassVar[str] = "Uniform stability"
     presented_by: ClassVar[str] = "byrote.studies.stability.page"
+    columns: ClassVar[Sequence[Column]] = COLUMNS
 
     replacements: int = 64
 
@@ -116,7 +118,7 @@ class StabilityStudy(RandomLabelStudy):
         return [*map(Planned, known), *runs, *map(Planned, networks)]
 
     def summarise(self, results: Sequence[Finished]) -> pd.DataFrame:
-        """The columns of rows.py, with a row for each calculation."""
+        """A row for each calculation."""
         return rows(self.name, results)
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:

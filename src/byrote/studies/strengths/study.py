@@ -24,9 +24,11 @@ import pandas as pd
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
-from byrote.evidence.comparisons import discordant_columns
+from byrote.evidence.columns import Column, as_declared
+from byrote.evidence.comparisons import columns_against, discordant_columns
 from byrote.evidence.finding import Finding
 from byrote.models.catalog import takes_dropout
+from byrote.studies.columns import OF_RUNS
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.factors import MODELS_OF_SCALE
 from byrote.studies.paper_settings import PAPER_STEPS, WHOLE, Scale, Sizes, sized
@@ -75,6 +77,14 @@ class StrengthStudy(ModelStudy):
     name: ClassVar[str] = "strengths"
     title: ClassVar[str] = "Regularisers, stronger and stronger"
     presented_by: ClassVar[str] = "byrote.studies.strengths.page"
+    columns: ClassVar[Sequence[Column]] = (
+        *OF_RUNS,
+        Column("regularizer", "str", "The field of the recipe that is not at its first level; empty for none."),
+        Column("strength", "int64", "The place of its level in the ladder, from 1; 0 for none."),
+        *columns_against(
+            "none", "the run without regularisers on true labels with the same model, number of examples and seed"
+        ),
+    )
 
     recipe: PerModel[Recipe] = _RECIPE
     sizes: int = 5
@@ -113,17 +123,10 @@ class StrengthStudy(ModelStudy):
         return [planned for model in self.model_names for planned in self._runs(model)]
 
     def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
-        """`tabulate`, and per run:
-
-        regularizer: the field of the recipe that is not at its first level; "" for none.
-        strength: the place of its level in the ladder, from 1; 0 for none.
-        won_against_none, lost_against_none, agreed_against_none: on true labels, beside the run without regularisers
-            with the same model, n and seed; see `discordant_columns`.
-        """
         results = Results.of(self, results)
         table, outcomes = tabulate(self.name, results), results.outcomes
         if table.empty:
-            return table
+            return as_declared(table, self.columns)
         right = [outcome.test_predictions == self.data.test.true_labels for outcome in outcomes]
         identity = list(zip(table["model"], table["n_train"], table["seed"], table["corruption"], strict=True))
         bases: dict[Hashable, np.ndarray] = {
@@ -133,7 +136,7 @@ class StrengthStudy(ModelStudy):
         }
         conditions = list(zip(table["model"], table["n_train"], table["regularizer"], table["strength"], strict=True))
         others = [bases.get(key) for key in identity]
-        return table.assign(**discordant_columns("none", right, others, conditions))
+        return as_declared(table.assign(**discordant_columns("none", right, others, conditions)), self.columns)
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return [

@@ -8,13 +8,14 @@ from typing import get_args
 
 import pandas as pd
 
-from byrote.evidence.chance import tests_at_chance, verdict_in_words
+from byrote.evidence.chance import chance_of, tests_at_chance, verdict_in_words
 from byrote.evidence.comparisons import Comparison, compared, holm
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.fitting_by_luck import by_luck, luck_in_words
 from byrote.evidence.intervals import Interval, accuracy_interval, interval_in_words
 from byrote.evidence.obstacles import obstacle
 from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, SIGNIFICANCE, exceeds, sum_up
+from byrote.evidence.words import count_of_seeds, percent
 from byrote.studies.table1.rows import Condition, Ordering, Row, orderings, published_rows
 
 
@@ -87,14 +88,14 @@ def _compare(ordering: Ordering, table: pd.DataFrame, num_seeds: int) -> Compari
 def _statement(ordering: Ordering, result: Comparison, p_value: float, num_tried: int, table: pd.DataFrame) -> str:
     first, second = runs_of(table, ordering.first), runs_of(table, ordering.second)
     gap = result.difference
-    over = f"{result.num_seeds} seeds" if result.num_seeds > 1 else f"{gap.n:,} test examples, one seed"
+    over = count_of_seeds(result.num_seeds, f"{gap.n:,} test examples, one seed")
     noise = "" if p_value < SIGNIFICANCE else ", which is within noise"
     statement = (
-        f"{_name(ordering.first)} reaches a test accuracy of {_percent(first['test_accuracy'].mean())}, "
-        f"{_name(ordering.second)} {_percent(second['test_accuracy'].mean())}: "
+        f"{_name(ordering.first)} reaches a test accuracy of {percent(first['test_accuracy'].mean())}, "
+        f"{_name(ordering.second)} {percent(second['test_accuracy'].mean())}: "
         f"{100 * gap.mean:+.1f} points (95% interval over {over}: {100 * gap.low:+.1f} to {100 * gap.high:+.1f}; "
         f"p = {p_value:.2g} by Holm over {num_tried} orderings){noise}. "
-        f"Train accuracy {_percent(first['train_accuracy'].mean())} and {_percent(second['train_accuracy'].mean())}, "
+        f"Train accuracy {percent(first['train_accuracy'].mean())} and {percent(second['train_accuracy'].mean())}, "
         f"n = {int(first['n_train'].iloc[0]):,}."
     )
     ours, theirs = (100 * float(runs["paper_test_accuracy"].iloc[0]) for runs in (first, second))
@@ -130,8 +131,8 @@ def fits_random_labels(model: str, table: pd.DataFrame, num_seeds: int) -> Findi
     return Finding(
         claim,
         "no conclusion" if luck else tests_at_chance(runs),
-        f"Train accuracy {_percent(runs['train_accuracy'].mean())} on random labels of "
-        f"{int(runs['n_train'].iloc[0]):,} examples; test accuracy {_percent(runs['test_accuracy'].mean())}, "
+        f"Train accuracy {percent(runs['train_accuracy'].mean())} on random labels of "
+        f"{int(runs['n_train'].iloc[0]):,} examples; test accuracy {percent(runs['test_accuracy'].mean())}, "
         f"{verdict_in_words(runs)}.{luck}",
     )
 
@@ -143,24 +144,20 @@ def needs_no_regularizer(model: str, table: pd.DataFrame, num_seeds: int) -> Fin
     reason = obstacle(runs, num_seeds, fitted=True)
     if reason:
         return Finding(claim, "no conclusion", reason)
-    chance, interval = _chance(runs), _test_interval(runs)
-    least, most = (_percent(max(end - chance, 0.0) / (1 - chance)) for end in (interval.low, interval.high))
+    chance, interval = chance_of(runs), _test_interval(runs)
+    least, most = (percent(max(end - chance, 0.0) / (1 - chance)) for end in (interval.low, interval.high))
     return Finding(
         claim,
         exceeds(interval, chance + FAR_ABOVE_CHANCE * (1 - chance)),
         f"Without them {model} fits {int(runs['n_train'].iloc[0]):,} true labels (train accuracy "
-        f"{_percent(runs['train_accuracy'].mean())}) and has a test accuracy of {_percent(interval.mean)}, where "
-        f"chance is {_percent(chance)}: {least} to {most} of the errors of guessing are gone "
+        f"{percent(runs['train_accuracy'].mean())}) and has a test accuracy of {percent(interval.mean)}, where "
+        f"chance is {percent(chance)}: {least} to {most} of the errors of guessing are gone "
         f"({_over(runs)}; {FAR_ABOVE_CHANCE:.0%} count as far above chance).",
     )
 
 
 def _test_interval(runs: pd.DataFrame) -> Interval:
     return accuracy_interval(runs["test_accuracy"].to_numpy(float), int(runs["n_test"].iloc[0]))
-
-
-def _chance(runs: pd.DataFrame) -> float:
-    return 1 / int(runs["num_classes"].iloc[0])
 
 
 def _over(runs: pd.DataFrame) -> str:
@@ -171,7 +168,3 @@ def _over(runs: pd.DataFrame) -> str:
 def _name(condition: Condition) -> str:
     model, row = condition
     return f"{model} with {row.regularizers}"
-
-
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.1f}%"

@@ -27,7 +27,7 @@ from byrote.charts.sections import Cell, PageTable, Presentation, Section, drawn
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
 from byrote.evidence.obstacles import obstacle
-from byrote.evidence.words import num_seeds, percent
+from byrote.evidence.words import count_of_seeds, percent
 from byrote.studies.paper_numbers import CIFAR10_TRAIN, PAPER, is_cifar10
 from byrote.studies.study import Results
 from byrote.studies.table1.findings import needs_no_regularizer, runs_of
@@ -116,7 +116,9 @@ def page_table(study: Table1Study, table: pd.DataFrame) -> PageTable:
         own = table[table["model"] == model]
         heading = model
         if len(own):
-            heading = f"{model_label(model, int(own['n_train'].iloc[0]))}, {num_seeds(len(study.seed_list))}"
+            heading = (
+                f"{model_label(model, int(own['n_train'].iloc[0]))}, {count_of_seeds(len(study.seed_list), '1 seed')}"
+            )
         blocks[heading] = [_cells((model, row), runs_of(own, (model, row)), bool(paper)) for row in rows]
     if not paper:
         return PageTable(header=("regularisers", "train", "test"), blocks=blocks)

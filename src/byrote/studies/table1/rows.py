@@ -15,7 +15,14 @@ LADDER = ("inception", "alexnet", "mlp-3x512", "mlp-1x512")
 """The paper's architectures, the one that generalises best first."""
 
 Rival = Literal["no_crop", "no_weight_decay", "weight_decay_alone", "no_batch_norm", "next_model"]
-"""What a row is compared with: itself without one thing, weight decay in place of the crop, or the next of LADDER."""
+RIVALS: Mapping[Rival, str] = {
+    "no_crop": "the same row without random cropping, with the same seed",
+    "no_weight_decay": "the same row without weight decay, with the same seed",
+    "weight_decay_alone": "the row with weight decay in place of random cropping, with the same seed",
+    "no_batch_norm": "the same row of the model without batch norm, with the same seed",
+    "next_model": f"the same row of the next model in {', '.join(LADDER)}, with the same seed",
+}
+"""What a row is compared with."""
 
 
 @dataclass(frozen=True)

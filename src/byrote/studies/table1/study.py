@@ -23,9 +23,11 @@ import pandas as pd
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
-from byrote.evidence.chance import chance_deviations
-from byrote.evidence.comparisons import discordant_columns
+from byrote.evidence.chance import CHANCE_DEVIATION, chance_deviations
+from byrote.evidence.columns import Column, as_declared
+from byrote.evidence.comparisons import columns_against, discordant_columns
 from byrote.evidence.finding import Finding
+from byrote.studies.columns import OF_RUNS
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.paper_numbers import is_cifar10
 from byrote.studies.paper_settings import (
@@ -39,7 +41,7 @@ from byrote.studies.paper_settings import (
 )
 from byrote.studies.study import Planned, Results, tabulate
 from byrote.studies.table1.findings import findings, runs_of
-from byrote.studies.table1.rows import ROWS, Condition, Row, orderings, published_rows, rows_of
+from byrote.studies.table1.rows import RIVALS, ROWS, Condition, Row, orderings, published_rows, rows_of
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe, TrainSpec
 
@@ -62,6 +64,26 @@ class Table1Study(ModelStudy):
     name: ClassVar[str] = "table1"
     title: ClassVar[str] = "Table 1: explicit regularisers"
     presented_by: ClassVar[str] = "byrote.studies.table1.page"
+    columns: ClassVar[Sequence[Column]] = (
+        *OF_RUNS,
+        Column("row", "str", "The row of the table, in words."),
+        Column("random_crop", "bool", "Whether it is one with random cropping."),
+        CHANCE_DEVIATION,
+        *(
+            Column(
+                f"paper_{split}_accuracy",
+                "float64",
+                f"The {split} accuracy of the same row in the paper's Table 1; missing on other data than CIFAR-10, "
+                "and for models and rows that the paper does not have.",
+            )
+            for split in ("train", "test")
+        ),
+        *(
+            Column(f"{split}_difference", "float64", f"Our {split} accuracy minus the paper's, in percentage points.")
+            for split in ("train", "test")
+        ),
+        *(column for rival, told in RIVALS.items() for column in columns_against(rival, told)),
+    )
 
     recipe: PerModel[Recipe] = _RECIPE
     rows: PerModel[Sequence[Row]] = ROWS
@@ -91,23 +113,13 @@ class Table1Study(ModelStudy):
         ]
 
     def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
-        """`tabulate`, and per run:
-
-        row: which of the table, in words; random_crop: whether it is one with random cropping.
-        chance_deviation: of the test accuracy over all renamings of the classes, see `chance_deviation`.
-        paper_train_accuracy, paper_test_accuracy: of the same row in the paper's Table 1, as fractions; NaN on other
-            data than CIFAR-10, and for models and rows that the paper does not have.
-        train_difference, test_difference: ours minus the paper's, in percentage points.
-        won_against_X, lost_against_X, agreed_against_X: beside the run X with the same seed, see `discordant_columns`;
-            NaN where there is no such pair. X is the same row with no_crop, no_weight_decay or no_batch_norm, with
-            weight_decay_alone in place of the crop, or of the next_model down from Inception to the smallest MLP.
-        """
         results = Results.of(self, results)
         table, outcomes = tabulate(self.name, results), results.outcomes
         if table.empty:
-            return table
+            return as_declared(table, self.columns)
         table["chance_deviation"] = chance_deviations(outcomes, self.data.test.true_labels)
         self._put_beside_paper(table)
+        table = as_declared(table, self.columns)
         right = {o.key: o.test_predictions == self.data.test.true_labels for o in outcomes}
         for ordering in orderings(self.rows_by_model, as_published=False):
             first, second = (
@@ -116,8 +128,6 @@ class Table1Study(ModelStudy):
             shared = first.index.intersection(second.index)
             own, others = ([right[key] for key in runs.loc[shared, "key"]] for runs in (first, second))
             for name, values in discordant_columns(ordering.rival, own, others, [ordering] * len(shared)).items():
-                if name not in table:
-                    table[name] = np.nan
                 table.loc[first.loc[shared, "index"], name] = values
         return table
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from byrote.evidence.chance import tests_at_chance, verdict_in_words
+from byrote.evidence.chance import chance_of, tests_at_chance, verdict_in_words
 from byrote.evidence.comparisons import compare_accuracies
 from byrote.evidence.finding import Finding
 from byrote.evidence.fitting_by_luck import by_luck, luck_in_words
@@ -22,6 +22,7 @@ from byrote.evidence.verdicts import (
     exceeds,
     lead_kept,
 )
+from byrote.evidence.words import percent, seeds_of
 from byrote.studies.table2.rows import Row, most_regularized, paper_accuracy
 
 HALF = 0.5
@@ -73,7 +74,7 @@ def _fits_random_labels(model: str, runs: pd.DataFrame, num_seeds: int) -> Findi
     reason = obstacle(runs, num_seeds)
     if reason:
         return Finding(claim, "no conclusion", reason)
-    chance, train = _chance(runs), runs["train_accuracy"].mean()
+    chance, train = chance_of(runs), runs["train_accuracy"].mean()
     statement = (
         f"After {runs['steps_run'].iloc[0]:,} steps {'all' if runs['fitted'].all() else 'not all'} random labels of "
         f"{runs['n_train'].iloc[0]:,} examples are fitted: train accuracy {_percent(train)} top-1, "
@@ -82,7 +83,7 @@ def _fits_random_labels(model: str, runs: pd.DataFrame, num_seeds: int) -> Findi
     )
     if _share(runs["train_accuracy"].min(), chance) < HALF:
         return Finding(
-            claim, "no conclusion", f"{statement} ({_seeds(runs)}). More steps may fit more: {remedy(runs)}."
+            claim, "no conclusion", f"{statement} ({seeds_of(runs)}). More steps may fit more: {remedy(runs)}."
         )
     luck = luck_in_words(by_luck(runs))
     return Finding(
@@ -97,17 +98,17 @@ def _fits_in_spite(claim: str, rows: Sequence[pd.DataFrame], num_seeds: int) -> 
     if reason:
         return Finding(claim, "no conclusion", reason)
     each = ", ".join(f"{_percent(runs['train_accuracy'].mean())} with {_regularizers(runs)}" for runs in rows)
-    least = min(_share(runs["train_accuracy"].min(), _chance(runs)) for runs in rows)
-    statement = f"Train accuracy on random labels is {each}, where guessing gives {_percent(_chance(rows[0]))}"
+    least = min(_share(runs["train_accuracy"].min(), chance_of(runs)) for runs in rows)
+    statement = f"Train accuracy on random labels is {each}, where guessing gives {_percent(chance_of(rows[0]))}"
     if least < HALF:
         steps = rows[0]["steps_run"].iloc[0]
         return Finding(
             claim,
             "no conclusion",
-            f"{statement}, after {steps:,} steps ({_seeds(rows[0])}). More may fit more: {remedy(rows[0])}.",
+            f"{statement}, after {steps:,} steps ({seeds_of(rows[0])}). More may fit more: {remedy(rows[0])}.",
         )
     luck = luck_in_words(max(by_luck(runs) for runs in rows))
-    return Finding(claim, "no conclusion" if luck else "supported", f"{statement} ({_seeds(rows[0])}).{luck}")
+    return Finding(claim, "no conclusion" if luck else "supported", f"{statement} ({seeds_of(rows[0])}).{luck}")
 
 
 def _needs_none(model: str, none: pd.DataFrame, most: pd.DataFrame | None, num_seeds: int) -> Finding:
@@ -115,7 +116,7 @@ def _needs_none(model: str, none: pd.DataFrame, most: pd.DataFrame | None, num_s
     reason = obstacle(none, num_seeds, fitted=True) or (most is not None and obstacle(most, num_seeds)) or None
     if reason:
         return Finding(claim, "no conclusion", reason)
-    chance, top = _chance(none), _top(none)
+    chance, top = chance_of(none), _top(none)
     n_test = int(none["n_test"].iloc[0])
     test = accuracy_interval(none["test_accuracy"].to_numpy(float), n_test)
     statement = (
@@ -125,11 +126,11 @@ def _needs_none(model: str, none: pd.DataFrame, most: pd.DataFrame | None, num_s
         f"{_percent(top * chance)}"
     )
     if most is None:
-        return Finding(claim, exceeds(test, chance), f"{statement} ({_seeds(none)}).")
+        return Finding(claim, exceeds(test, chance), f"{statement} ({seeds_of(none)}).")
     best = accuracy_interval(most["test_accuracy"].to_numpy(float), n_test)
     if best.mean <= chance:
         unsure = f"{statement}; with {_regularizers(most)} it has learned nothing to compare that with"
-        return Finding(claim, "no conclusion", f"{unsure} ({_seeds(none)}).")
+        return Finding(claim, "no conclusion", f"{unsure} ({seeds_of(none)}).")
     low, high = (_share(max(end, chance), chance) / _share(best.mean, chance) for end in (test.low, test.high))
     outcome = exceeds(lead_kept(test, best, chance, HALF), 0.0)
     return Finding(
@@ -138,7 +139,7 @@ def _needs_none(model: str, none: pd.DataFrame, most: pd.DataFrame | None, num_s
         f"{statement}. With {_regularizers(most)}, the most regularised row, it tests at {_percent(best.mean)} top-1 "
         f"({_percent(best.low)} to {_percent(best.high)}) and {_percent(most['test_top5_accuracy'].mean())} top-{top}: "
         f"without any it has {low:.0%} to {high:.0%} of that lead over guessing ({HALF:.0%} are enough; top-1; "
-        f"{_seeds(none)}).{MORE_EXAMPLES if outcome == 'no conclusion' else ''}",
+        f"{seeds_of(none)}).{MORE_EXAMPLES if outcome == 'no conclusion' else ''}",
     )
 
 
@@ -162,7 +163,7 @@ def _could_stop_early(model: str, row: Row, runs: pd.DataFrame, num_seeds: int, 
         f"{model} tests at {_percent(best)} at its best along training ({steps}) and at {_percent(last)} at the end: "
         f"{100 * gap.mean:+.1f} points ({interval_in_words(num_seeds, n_test, 0.95)}: {100 * gap.low:+.1f} to "
         f"{100 * gap.high:+.1f}; p = {p_value:.2g} by Bonferroni over {most} evaluations in {num_rows} rows; "
-        f"{_seeds(runs)}). This is an upper bound, since the best is chosen by the test set itself; "
+        f"{seeds_of(runs)}). This is an upper bound, since the best is chosen by the test set itself; "
         "`byrote reproduce figure2` chooses by validation examples."
     )
     if not math.isnan(paper):
@@ -177,10 +178,6 @@ def _share(accuracy: float, chance: float) -> float:
     return (accuracy - chance) / (1 - chance)
 
 
-def _chance(runs: pd.DataFrame) -> float:
-    return 1 / int(runs["num_classes"].iloc[0])
-
-
 def _top(runs: pd.DataFrame) -> int:
     return min(_TOP, int(runs["num_classes"].iloc[0]))
 
@@ -190,11 +187,6 @@ def _regularizers(runs: pd.DataFrame) -> str:
     return Row.of(first["augmentation"], first["dropout"], first["weight_decay"]).regularizers
 
 
-def _seeds(runs: pd.DataFrame) -> str:
-    count = runs["seed"].nunique()
-    return f"{count} seeds" if count > 1 else "one seed, so no interval over seeds"
-
-
 def _percent(fraction: float) -> str:
     """One digit; two below a percent, where chance on a thousand classes lies."""
-    return f"{100 * fraction:.{1 if fraction >= 0.01 else 2}f}%"
+    return percent(fraction, 1 if fraction >= 0.01 else 2)

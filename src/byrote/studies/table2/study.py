@@ -30,9 +30,11 @@ import pandas as pd
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
-from byrote.evidence.chance import chance_deviations
-from byrote.evidence.early_stopping import early_stopping_columns
+from byrote.evidence.chance import CHANCE_DEVIATION, chance_deviations
+from byrote.evidence.columns import Column, as_declared
+from byrote.evidence.early_stopping import EARLY_STOPPING, early_stopping_columns
 from byrote.evidence.finding import Finding
+from byrote.studies.columns import OF_RUNS
 from byrote.studies.design import NO_REGULARIZERS, ModelStudy, PerModel, label_corruptions
 from byrote.studies.paper_numbers import is_imagenet
 from byrote.studies.paper_settings import (
@@ -80,6 +82,20 @@ class Table2Study(ModelStudy):
     name: ClassVar[str] = "table2"
     title: ClassVar[str] = "Table 2: regularisers at the scale of ImageNet"
     presented_by: ClassVar[str] = "byrote.studies.table2.page"
+    columns: ClassVar[Sequence[Column]] = (
+        *OF_RUNS,
+        Column("row", "str", "The row of the table, in words."),
+        *EARLY_STOPPING,
+        CHANCE_DEVIATION,
+        *(
+            Column(
+                f"paper_{measure}",
+                "float64",
+                f"The paper's {theirs} of the same row in its Table 2; missing on other data than ImageNet.",
+            )
+            for measure, theirs in MEASURES.items()
+        ),
+    )
 
     recipe: PerModel[Recipe] = TABLE2_RECIPE
     rows: PerModel[Sequence[Row]] | None = None
@@ -114,25 +130,16 @@ class Table2Study(ModelStudy):
         ]
 
     def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
-        """`tabulate`, whose accuracies are top-1, and per run:
-
-        row: which of the table, in words;
-        num_evaluations, best_on_test, steps_to_best_on_test and, where examples are held out, best_on_validation,
-            steps_to_best_on_validation, early_stopping_gain, optimism: see `early_stopping_columns`;
-        chance_deviation: of the test accuracy over all renamings of the classes, see `chance_deviation`;
-        paper_train_accuracy, paper_train_top5_accuracy, paper_test_accuracy, paper_test_top5_accuracy,
-            paper_best_on_test: of the same row in the paper's Table 2; NaN on other data than ImageNet.
-        """
         results = Results.of(self, results)
         table, outcomes = tabulate(self.name, results), results.outcomes
         if table.empty:
-            return table
+            return as_declared(table, self.columns)
         table = table.assign(**early_stopping_columns(outcomes))
         table["chance_deviation"] = chance_deviations(outcomes, self.data.test.true_labels)
         paper = {row.label: figures for row, figures in published_rows().items()} if is_imagenet(self.data) else {}
         for measure in MEASURES:
             table[f"paper_{measure}"] = [paper.get(row, {}).get(measure, math.nan) for row in table["row"]]
-        return table
+        return as_declared(table, self.columns)
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return [

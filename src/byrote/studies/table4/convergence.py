@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Int64
 
+from byrote.evidence.columns import Column
 from byrote.evidence.slow_start import FALL, loss_at_chance
 from byrote.training.outcome import TrainOutcome
 
@@ -27,15 +28,22 @@ _SHARE = 0.1
 _STILL_FALLING = 0.05
 
 
+CONVERGENCE = (
+    Column("ending", "str", "How the run ended: fits, converges without fitting or does not converge."),
+    Column(
+        "final_loss",
+        "float64",
+        "The mean training loss in train mode, on augmented batches, over the last tenth of steps.",
+    ),
+    Column("loss_at_chance", "float64", "The loss of the best constant prediction."),
+    Column("settled", "bool", "Whether the loss had stopped falling, or was no longer finite."),
+)
+
+
 def convergence_columns(
     outcomes: Sequence[TrainOutcome], labels: Int64[np.ndarray, " N"], num_classes: int
 ) -> dict[str, list[Ending] | list[float] | list[bool]]:
-    """Per run, in the order of `outcomes`:
-
-    ending: see above.
-    final_loss: mean training loss, in train mode on augmented batches, over the last tenth of the steps.
-    loss_at_chance: of the best constant prediction.
-    settled: whether the loss had stopped falling, or was no longer finite.
+    """The entries of CONVERGENCE for each run, in the order of `outcomes`.
 
     `labels` are the true training labels, whose frequencies give the loss at chance.
     """

@@ -18,6 +18,7 @@ from byrote.evidence.fitting_by_luck import by_luck, luck_in_words
 from byrote.evidence.obstacles import obstacle, remedy
 from byrote.evidence.seed_tests import LEAST_SEEDS, seeds_in_words
 from byrote.evidence.verdicts import sum_up
+from byrote.evidence.words import count_of_seeds
 from byrote.studies.paper_settings import WEIGHT_DECAY
 from byrote.studies.table4.convergence import Ending
 from byrote.studies.table4.rows import UNREGULARIZED, Condition, runs_of, words
@@ -81,10 +82,9 @@ def _still_fits(model: str, condition: Condition, table: pd.DataFrame, num_seeds
     if reason:
         return Finding(claim, "no conclusion", reason)
     effect, why = _effect(model, condition, table, num_seeds)
-    seeds = f"{num_seeds} seeds" if num_seeds > 1 else "one seed"
     statement = (
         f"It {ending_of(runs)}: train accuracy {100 * runs['train_accuracy'].mean():.2f}% on {_n(runs):,} examples "
-        f"after {_steps(runs):,} steps ({seeds})."
+        f"after {_steps(runs):,} steps ({count_of_seeds(num_seeds)})."
     )
     paper = runs["paper_ending"].iloc[0]
     if paper:
@@ -142,13 +142,12 @@ def _scan(model: str, decays: Sequence[float], table: pd.DataFrame, num_seeds: i
     converging = _until("converges", "converging", strengths, [ending != "does not converge" for ending in endings])
     what = fitting if set(endings) == {"fits"} else f"{fitting} and {converging}"
     first = next(iter(runs.values()))
-    seeds = f"{num_seeds} seeds" if num_seeds > 1 else "one seed"
     why = "" if outcome == "supported" else "".join(f" {reason}" for reason in dict.fromkeys(undecided))
     return Finding(
         claim,
         outcome,
         f"It {what} of the weight decays tried: {each} (train accuracy on {_n(first):,} examples, "
-        f"{_steps(first):,} steps, {seeds}).{why}",
+        f"{_steps(first):,} steps, {count_of_seeds(num_seeds)}).{why}",
     )
 
 

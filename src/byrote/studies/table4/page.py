@@ -16,7 +16,7 @@ from byrote.charts.sections import Cell, PageTable, Presentation, Section, Tone,
 from byrote.evidence.chance import chance_of
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
-from byrote.evidence.words import num_seeds, percent
+from byrote.evidence.words import count_of_seeds, percent
 from byrote.studies.paper_numbers import PAPER, is_cifar10
 from byrote.studies.study import Results
 from byrote.studies.table4.convergence import Ending
@@ -92,7 +92,7 @@ def page_table(study: Table4Study, table: pd.DataFrame) -> PageTable:
         if len(own):
             steps = f"{int(own['steps_run'].max()):,} steps"
             n_train = int(own["n_train"].iloc[0])
-            heading = f"{model_label(model, n_train)}, {steps}, {num_seeds(len(study.seed_list))}"
+            heading = f"{model_label(model, n_train)}, {steps}, {count_of_seeds(len(study.seed_list), '1 seed')}"
         blocks[heading] = [
             _cells(model, condition, runs_of(own, model, condition), beside) for condition in study.conditions(model)
         ]

@@ -23,12 +23,14 @@ import pandas as pd
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
+from byrote.evidence.columns import Column, as_declared
 from byrote.evidence.finding import Finding
+from byrote.studies.columns import OF_RUNS
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.paper_numbers import is_cifar10
 from byrote.studies.paper_settings import PAPER_STEPS, WEIGHT_DECAY, WHOLE, Scale, Sizes, sized
 from byrote.studies.study import Planned, Results, tabulate
-from byrote.studies.table4.convergence import convergence_columns
+from byrote.studies.table4.convergence import CONVERGENCE, convergence_columns
 from byrote.studies.table4.findings import findings
 from byrote.studies.table4.rows import Condition, published_rows, words
 from byrote.training.outcome import TrainOutcome
@@ -61,6 +63,21 @@ class Table4Study(ModelStudy):
     name: ClassVar[str] = "table4"
     title: ClassVar[str] = "Table 4: regularisers and random labels"
     presented_by: ClassVar[str] = "byrote.studies.table4.page"
+    columns: ClassVar[Sequence[Column]] = (
+        *OF_RUNS,
+        Column("regularizer", "str", "The regulariser in words, with its strength."),
+        *CONVERGENCE,
+        Column(
+            "paper_train_accuracy",
+            "float64",
+            "The training accuracy of the same row in the paper's Table 4; missing where that did not converge, on "
+            "other data than CIFAR-10, and for models and regularisers that the paper does not have.",
+        ),
+        Column(
+            "paper_ending", "str", "How that run ended: fits or does not converge; empty where there is no such row."
+        ),
+        Column("train_difference", "float64", "Our training accuracy minus the paper's, in percentage points."),
+    )
 
     recipe: PerModel[Recipe] = _RECIPE
     weight_decays: PerModel[Sequence[float]] = WEIGHT_DECAYS
@@ -98,19 +115,10 @@ class Table4Study(ModelStudy):
         ]
 
     def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
-        """`tabulate`, and per run:
-
-        regularizer: which, in words, with its strength.
-        ending, final_loss, loss_at_chance, settled: see `convergence`.
-        paper_train_accuracy: of the same row in the paper's Table 4, as a fraction; NaN where that did not converge,
-            on other data than CIFAR-10, and for models and regularisers that the paper does not have.
-        paper_ending: "fits" or "does not converge"; "" where there is no such row.
-        train_difference: ours minus the paper's, in percentage points.
-        """
         results = Results.of(self, results)
         table, outcomes = tabulate(self.name, results), results.outcomes
         if table.empty:
-            return table
+            return as_declared(table, self.columns)
         for name, values in convergence_columns(outcomes, self.data.train.true_labels, self.data.num_classes).items():
             table[name] = values
         paper = {
@@ -120,7 +128,7 @@ class Table4Study(ModelStudy):
         beside = [paper.get(run, (np.nan, "")) for run in zip(table["model"], table["regularizer"], strict=True)]
         table["paper_train_accuracy"], table["paper_ending"] = zip(*beside, strict=True)
         table["train_difference"] = 100 * (table["train_accuracy"] - table["paper_train_accuracy"])
-        return table
+        return as_declared(table, self.columns)
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         conditions = {model: self.conditions(model) for model in self.model_names}

@@ -1,0 +1,46 @@
+"""The columns of a table: what each is called, of which type it is, and what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+_NULLABLE = {"int64": "Int64", "bool": "boolean"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a study's table.
+
+    >>> Column("steps_to_fit", "float64", "The optimiser steps until the run had fitted; missing if it never did.").name
+    'steps_to_fit'
+    """
+
+    name: str
+    dtype: str
+    """As pandas has it: str, float64, int64 and bool; Int64 and boolean where an entry may be missing."""
+    told: str
+    """What it holds, in a sentence."""
+
+
+def nullable(columns: Iterable[Column]) -> tuple[Column, ...]:
+    """The same columns in a table of which some rows have no entry in them."""
+    return tuple(replace(column, dtype=_NULLABLE.get(column.dtype, column.dtype)) for column in columns)
+
+
+def as_declared(table: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
+    """The table with these columns, in this order and of these types; what it does not have is missing.
+
+    Raises:
+        ValueError: it has a column that is not declared, or lacks entries of one that has no missing ones.
+    """
+    names = [column.name for column in columns]
+    if strays := [name for name in table if name not in names]:
+        raise ValueError(f"got the columns {', '.join(map(str, strays))}, which are not declared")
+    whole = table.reindex(columns=names)
+    # A missing entry would become True.
+    if lacking := [column.name for column in columns if column.dtype == "bool" and whole[column.name].isna().any()]:
+        raise ValueError(f"got missing entries of {', '.join(lacking)}, which is declared to have none")
+    return whole.astype({column.name: column.dtype for column in columns})
