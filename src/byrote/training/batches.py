@@ -5,10 +5,12 @@ Inputs that are not on the device are fetched in a thread, one batch ahead of th
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import tee
 
 import torch
 from jaxtyping import Float, Int64, Shaped
@@ -21,6 +23,8 @@ from byrote.randomness import stream_seed
 from byrote.training.conditions import SplitTensors
 
 _AHEAD = 1
+_JOINED_VALUES = 2**16
+"""Network inputs that stay in the caches of one core."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,12 +92,31 @@ def batches(
     augmentation: EpochAugmentation | None = None,
 ) -> Iterator[Shaped[Tensor, "R _ ..."]]:
     """The inputs of each of `parts`, which are examples of every replica, on the home of the inputs."""
+    sizes, parts = tee(parts)
+    if split.inputs.is_on_device:
+        parts = _joined(split, parts)
     for examples, batch in _fetched(split, parts, whole=augmentation is not None):
         if augmentation is None:
             inputs = split.inputs.scaled(batch, dtype)
         else:
             inputs = augmentation.inputs(split, batch, examples, dtype)
-        yield split.shaped(inputs, examples)
+        shaped, last = split.shaped(inputs, examples), 0
+        while last < examples.shape[1]:
+            first, last = last, last + next(sizes).shape[1]
+            yield shaped[:, first:last]
+
+
+def _joined(split: SplitTensors, parts: Iterable[Int64[Tensor, "R _"]]) -> Iterator[Int64[Tensor, "R _"]]:
+    """Small batches of a single replica several at a time, since a call costs more than what it does for so few
+    values. Those of several replicas are not joined: parts of them would not lie together in memory."""
+    each, waiting = math.prod(split.inputs.pixels.shape[1:]), list[Tensor]()
+    for part in parts:
+        waiting.append(part)
+        if part.shape[0] > 1 or sum(examples.shape[1] for examples in waiting) * each >= _JOINED_VALUES:
+            yield waiting[0] if len(waiting) == 1 else torch.cat(waiting, dim=1)
+            waiting = []
+    if waiting:
+        yield waiting[0] if len(waiting) == 1 else torch.cat(waiting, dim=1)
 
 
 def _fetched(

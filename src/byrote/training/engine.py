@@ -229,29 +229,33 @@ def _train_epoch(setup: GroupSetup, state: GroupState, report: Callable[[Progres
     augmentation = state.streams.augmentation(recipe.augmentation, setup.augment, state.position.epoch)
     arriving = batches(train, (order[:, first:last] for first, last in bounds), setup.dtype, augmentation)
     reported = time.perf_counter()
-    for (first, last), factor, inputs in zip(bounds, factors, arriving, strict=True):
+    for number, ((first, last), factor, inputs) in enumerate(
+        zip(bounds, factors, arriving, strict=True), first_step + 1
+    ):
         labels = state.tally.labels[:, first:last]
-        step, figures = _step(setup, state, inputs, labels, factor, is_last=last == bounds[-1][1])
-        state = replace(state, position=replace(state.position, step=state.position.step + 1))
-        _record_step(state, step, figures, recipe.dense_steps)
+        step, figures = _step(setup, state, number, inputs, labels, factor, is_last=last == bounds[-1][1])
+        _record_step(state, number, step, figures, recipe.dense_steps)
         if time.perf_counter() - reported > _SECONDS_BETWEEN_REPORTS:
             reported = time.perf_counter()
-            report(_progress(setup, state, fraction=last / train.num_examples))
+            at_step = replace(state, position=replace(state.position, step=number))
+            report(_progress(setup, at_step, fraction=last / train.num_examples))
+    state = replace(state, position=replace(state.position, step=number))
     return _record_epoch(setup, state, figures, factor)
 
 
 def _step(
     setup: GroupSetup,
     state: GroupState,
+    number: int,
     inputs: Shaped[Tensor, "R B ..."],
     labels: Int64[Tensor, "R B"],
     factor: float,
     *,
     is_last: bool,
 ) -> tuple[Step, dict[str, Float[Tensor, " R"]]]:
-    """One optimiser step of all replicas, at `factor` times their learning rates, in place; with it the norms of
+    """Step `number` (from 1) of all replicas, at `factor` times their learning rates, in place; with it the norms of
     gradients and updates, where they are recorded."""
-    probe, dense_steps, number = state.probe, setup.recipe.dense_steps, state.position.step + 1
+    probe, dense_steps = state.probe, setup.recipe.dense_steps
     measure, remember = is_last or is_early_row(number, dense_steps), is_early_row(number + 1, dense_steps)
     figures: dict[str, Tensor] = {}
 
@@ -268,11 +272,11 @@ def _step(
     return step, figures
 
 
-def _record_step(state: GroupState, step: Step, figures: dict[str, Tensor], dense_steps: int) -> None:
+def _record_step(state: GroupState, number: int, step: Step, figures: dict[str, Tensor], dense_steps: int) -> None:
     state.tally.add(step.losses, step.predictions)
-    if is_early_row(state.position.step, dense_steps):
+    if is_early_row(number, dense_steps):
         found = {name: to_numpy(value) for name, value in figures.items()}
-        state.recorder.add_early(state.active, {"step": state.position.step, **state.tally.take_early(), **found})
+        state.recorder.add_early(state.active, {"step": number, **state.tally.take_early(), **found})
 
 
 def _record_epoch(setup: GroupSetup, state: GroupState, figures: dict[str, Tensor], factor: float) -> GroupState:
