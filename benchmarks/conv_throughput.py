@@ -59,17 +59,19 @@ def main() -> None:
     data = measure.load(options, 20 if options.quick else 500)
     contenders: dict[str, measure.Contender] = {}
     batch = 8 if options.quick else BATCH
+    precisions = ("float32", "bfloat16") if measure.multiplies_bfloat16() else ("float32",)
     for name in options.models:
         steps = 1 if options.quick else {"inception": 8, "alexnet": 16}[name]
         spec = {"model": name, "crop": 28, "batch_size": batch, "n_train": 4 * batch}
         engine = partial(measure.engine_rate, data, -(-steps // 4), learning_rate=LEARNING_RATE[name], **spec)
         contenders |= {
             f"{name}, plain loop": partial(plain, name, steps, batch, torch_layers=True),
-            f"{name}, bare products, float32": partial(limit, name, steps, batch, torch.float32),
-            f"{name}, bare products, bfloat16": partial(limit, name, steps, batch, torch.bfloat16),
-            f"{name}, byrote, float32": partial(engine, precision="float32"),
-            f"{name}, byrote, bfloat16": partial(engine, precision="bfloat16"),
         }
+        for precision in precisions:
+            contenders |= {
+                f"{name}, bare products, {precision}": partial(limit, name, steps, batch, getattr(torch, precision)),
+                f"{name}, byrote, {precision}": partial(engine, precision=precision),
+            }
         if name == "alexnet":
             contenders["alexnet, plain loop, our normalisation"] = partial(
                 plain, name, steps, batch, torch_layers=False
@@ -78,15 +80,15 @@ def main() -> None:
     median = measure.medians(rates)
     ratios = []
     for name in options.models:
-        usual, ours = median[f"{name}, plain loop"], median[f"{name}, byrote, bfloat16"]
+        usual, ours = median[f"{name}, plain loop"], median[f"{name}, byrote, {precisions[-1]}"]
         asked = ">= 1.7" if name == "inception" else ""
-        ratios += [measure.Ratio(f"{name}: byrote bfloat16 / plain float32 loop", ours / usual, asked)]
+        ratios += [measure.Ratio(f"{name}: byrote {precisions[-1]} / plain float32 loop", ours / usual, asked)]
         ratios += [
             measure.Ratio(
                 f"{name}: byrote {precision} / bare products",
                 median[f"{name}, byrote, {precision}"] / median[f"{name}, bare products, {precision}"],
             )
-            for precision in ("float32", "bfloat16")
+            for precision in precisions
         ]
         if name == "alexnet":
             ratio = median["alexnet, plain loop, our normalisation"] / usual

@@ -2,7 +2,7 @@
 
 A contender is a function that does a fixed piece of work and returns how many examples a second it handled.
 Contenders take turns (A B C A B C ...), since other load on the machine comes and goes; medians over the
-rounds are compared.
+rounds are compared. There are as many rounds as are asked for and end within five minutes, but one at least.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import byrote
+from byrote.training.planner import Compile, plan_groups, resolve_precision
 
 RESULTS = Path(__file__).parent / "results"
+MOST_SECONDS = 280.0
 Contender = Callable[[], float]
 
 # Recipe fields of the runs whose speed is measured: no evaluation between the second epoch and the last, no
@@ -65,13 +67,23 @@ def load(options: argparse.Namespace, num_test: int) -> byrote.Dataset:
 
 
 def interleave(contenders: Mapping[str, Contender], rounds: int) -> dict[str, list[float]]:
-    """Every contender once a round, in turn."""
+    """Every contender once a round, in turn, while another round is expected to end within MOST_SECONDS."""
     rates: dict[str, list[float]] = {name: [] for name in contenders}
+    start = time.perf_counter()
     for number in range(rounds):
+        passed = time.perf_counter() - start
+        if number and passed * (number + 1) / number > MOST_SECONDS:
+            print(f"{number} of {rounds} rounds, since another would end after {MOST_SECONDS:.0f} s", file=sys.stderr)
+            break
         for name, run in contenders.items():
             rates[name].append(run())
             print(f"round {number + 1}/{rounds}  {name}: {rates[name][-1]:,.1f}", file=sys.stderr, flush=True)
     return rates
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether this processor does; else products in bfloat16 take minutes, and their contenders are left out."""
+    return resolve_precision("auto", "cpu") == "bfloat16"
 
 
 def medians(rates: Mapping[str, list[float]]) -> dict[str, float]:
@@ -143,20 +155,31 @@ def rate(step: Callable[[], object], examples: int, steps: int, warm_up: int = 3
     return steps * examples / (time.perf_counter() - start)
 
 
-def engine_rate(data: byrote.Dataset, epochs: int, **spec: Any) -> float:
-    """Examples a second of byrote's engine on one network: the difference between a run of 2 + `epochs`
-    epochs and one of 2, so that preparing the data, the first evaluation and the last count in neither."""
+def engine_rate(
+    data: byrote.Dataset,
+    epochs: int,
+    *,
+    replicas: int = 1,
+    compile: Compile = "off",  # noqa: A002
+    **spec: Any,
+) -> float:
+    """Examples a second of byrote's engine on networks as the planner stacks them, over `epochs` epochs between the
+    second and the last: preparing the data, compiling, the first evaluation and the last are left out."""
     n = spec.get("n_train") or len(data.train)
-    steps_per_epoch = -(-n // spec.get("batch_size", 128))
+    steps = (3 + epochs) * -(-n // spec.get("batch_size", 128))
+    specs = [byrote.TrainSpec(**{**BARE, **spec, "seed": seed, "steps": steps}) for seed in range(replicas)]
+    seconds = 0.0
+    for group in plan_groups(specs, data, device="cpu"):
+        ends: list[float] = []
 
-    def seconds(num_epochs: int) -> float:
-        recipe = {**BARE, **spec, "stop": "at_steps", "steps": num_epochs * steps_per_epoch}
-        start = time.perf_counter()
-        for _ in byrote.train([byrote.TrainSpec(**recipe)], data, device="cpu"):
+        def note(progress: byrote.Progress, ends: list[float] = ends) -> None:
+            if not progress.fraction:
+                ends.append(time.perf_counter())
+
+        for _ in byrote.train(group.specs, data, device="cpu", compile=compile, on_progress=note):
             pass
-        return time.perf_counter() - start
-
-    return epochs * n / (seconds(2 + epochs) - seconds(2))
+        seconds += ends[1 + epochs] - ends[1]
+    return replicas * epochs * n / seconds
 
 
 def plain_loop(

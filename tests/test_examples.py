@@ -55,8 +55,10 @@ def test_notebook_has_no_output(notebook: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*WITH_IMAGES, "stacking", "corruptions", "image_cache"])
+@pytest.mark.parametrize("name", [*WITH_IMAGES, "stacking", "corruptions", "image_cache", "against_jax"])
 def test_benchmark_runs_at_tiny_sizes(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    if name == "against_jax":
+        pytest.importorskip("jax")
     data = ["--data", f"parquet:{request.getfixturevalue('real_data')}/cifar10"] if name in WITH_IMAGES else []
     run(
         ROOT / "benchmarks" / f"{name}.py",

@@ -1,0 +1,155 @@
+"""Many small networks in JAX, jit(vmap(scan)) over an epoch, and in byrote, in the same run: digits at batch 64.
+
+    pip install -c constraints.txt "byrote[bench]"
+    python benchmarks/against_jax.py
+
+1, 16 and 64 of mlp-2x128, and 1 and 16 of conv-small, with momentum SGD; rates count the examples of all networks
+together. JAX's epoch draws nothing and evaluates nothing: order, loss and number right are given and returned. byrote
+runs as it does, with its compiled step and without, between the second epoch and the last: both compilations are left
+out, and stated.
+
+Asked on two cores: 0.8, 1.5 and 1.2 times JAX for 1, 16 and 64 small MLPs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import measure
+import numpy as np
+import torch
+from jax import lax
+
+import byrote
+
+BATCH = 64
+RATE, MOMENTUM = 0.01, 0.9
+ASKED = {("mlp-2x128", 1): ">= 0.8", ("mlp-2x128", 16): ">= 1.5", ("mlp-2x128", 64): ">= 1.2"}
+
+Weights = list[tuple[jax.Array, jax.Array]]
+
+
+def mlp(weights: Weights, x: jax.Array) -> jax.Array:
+    x = x.reshape(len(x), -1)
+    for weight, bias in weights[:-1]:
+        x = jax.nn.relu(x @ weight + bias)
+    weight, bias = weights[-1]
+    return x @ weight + bias
+
+
+def conv_small(weights: Weights, x: jax.Array) -> jax.Array:
+    x = jnp.transpose(x, (0, 2, 3, 1))
+    for kernel, bias in weights[:2]:
+        x = lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")) + bias
+        x = lax.reduce_window(jax.nn.relu(x), -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "SAME")
+    return mlp(weights[2:], x)
+
+
+NETWORKS: dict[str, Callable[[Weights, jax.Array], jax.Array]] = {"mlp-2x128": mlp, "conv-small": conv_small}
+
+
+def weights_of(model: str, shape: tuple[int, ...], seeds: int) -> Weights:
+    """byrote's own initial weights, as JAX wants them: products from the right, channels last."""
+    networks = [byrote.build_model(model, input_shape=shape, num_classes=10, seed=seed) for seed in range(seeds)]
+    stacked = [torch.stack(each).detach() for each in zip(*(net.parameters() for net in networks), strict=True)]
+    found = []
+    for weight, bias in zip(stacked[::2], stacked[1::2], strict=True):
+        order = (0, 3, 4, 2, 1) if weight.ndim == 5 else (0, 2, 1)
+        found.append((jnp.asarray(weight.permute(order).numpy()), jnp.asarray(bias.numpy())))
+    return found
+
+
+class Jax:
+    """R networks; each call is an epoch of all of them."""
+
+    def __init__(self, model: str, data: byrote.Dataset, replicas: int) -> None:
+        network = NETWORKS[model]
+        pixels = np.asarray(data.train.inputs, np.float32)
+        self.n = len(pixels)
+        self.inputs, self.labels = jnp.asarray(pixels / pixels.max()), jnp.asarray(data.train.labels)
+        self.weights = weights_of(model, data.input_shape, replicas)
+        self.momenta = jax.tree.map(jnp.zeros_like, self.weights)
+        self.generator, self.replicas = np.random.default_rng(0), replicas
+        steps = self.n // BATCH
+
+        def loss(weights: Weights, x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
+            scores = network(weights, x)
+            each = -jnp.take_along_axis(jax.nn.log_softmax(scores), y[:, None], 1)
+            return each.mean(), (scores.argmax(-1) == y).sum()
+
+        def step(carried: Any, rows: jax.Array) -> Any:
+            weights, momenta = carried
+            (value, right), gradients = jax.value_and_grad(loss, has_aux=True)(
+                weights, self.inputs[rows], self.labels[rows]
+            )
+            momenta = jax.tree.map(lambda m, g: MOMENTUM * m + g, momenta, gradients)
+            weights = jax.tree.map(lambda w, m: w - RATE * m, weights, momenta)
+            return (weights, momenta), (value, right)
+
+        def epoch(weights: Weights, momenta: Weights, order: jax.Array) -> Any:
+            return lax.scan(step, (weights, momenta), order[: steps * BATCH].reshape(steps, BATCH))
+
+        self.epoch = jax.jit(jax.vmap(epoch))
+        start = time.perf_counter()
+        self()
+        self.seconds_to_compile = time.perf_counter() - start
+
+    def __call__(self) -> None:
+        order = np.stack([self.generator.permutation(self.n) for _ in range(self.replicas)])
+        (self.weights, self.momenta), found = self.epoch(self.weights, self.momenta, jnp.asarray(order))
+        jax.block_until_ready(found)
+
+    def rate(self, epochs: int) -> float:
+        start = time.perf_counter()
+        for _ in range(epochs):
+            self()
+        return epochs * self.replicas * (self.n // BATCH) * BATCH / (time.perf_counter() - start)
+
+
+def main() -> None:
+    options = measure.arguments(__doc__, data=False).parse_args()
+    data = byrote.load("digits")
+    sizes = {"mlp-2x128": (1, 4) if options.quick else (1, 16, 64), "conv-small": (1,) if options.quick else (1, 16)}
+    contenders: dict[str, measure.Contender] = {}
+    compiling: dict[str, float] = {}
+    for model, numbers in sizes.items():
+        for replicas in numbers:
+            name = f"{replicas} of {model}"
+            epochs = 1 if options.quick else max(2, (40 if model == "mlp-2x128" else 4) // replicas)
+            in_jax = Jax(model, data, replicas)
+            compiling[f"JAX, {name}"] = round(in_jax.seconds_to_compile, 1)
+            contenders[f"JAX, {name}"] = partial(in_jax.rate, epochs)
+            recipe = {"model": model, "replicas": replicas, "batch_size": BATCH, "learning_rate": RATE}
+            contenders[f"byrote as it is, {name}"] = partial(measure.engine_rate, data, epochs, **recipe)
+            if model == "mlp-2x128" and not options.quick:
+                start = time.perf_counter()
+                measure.engine_rate(data, 1, compile="on", **recipe)
+                compiling[f"byrote compiled, {name}"] = round(time.perf_counter() - start, 1)
+                contenders[f"byrote compiled, {name}"] = partial(
+                    measure.engine_rate, data, epochs, compile="on", **recipe
+                )
+    rates = measure.interleave(contenders, options.rounds)
+    median = measure.medians(rates)
+    ratios = [
+        measure.Ratio(
+            f"{contender} / JAX",
+            median[contender] / median[f"JAX, {replicas} of {model}"],
+            ASKED.get((model, replicas), "") if how == "compiled" else "",
+        )
+        for model, numbers in sizes.items()
+        for replicas in numbers
+        for how in ("as it is", "compiled")
+        if (contender := f"byrote {how}, {replicas} of {model}") in rates
+    ]
+    measure.write(
+        "against_jax", rates, ratios, options, data=data.label, batch_size=BATCH, seconds_to_compile=compiling
+    )
+
+
+if __name__ == "__main__":
+    main()
