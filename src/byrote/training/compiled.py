@@ -146,11 +146,21 @@ def compiled(
         try:
             graph, arguments, conditions = _recorded(take, replicas, optimizer, inputs, labels)
             with torch.no_grad():
-                options = {"config_patches": {"fallback_random": True, "constant_and_index_propagation": False}}
-                return Graph(standalone_compile(graph, arguments, options=options), conditions)
+                return Graph(standalone_compile(graph, arguments, options={"config_patches": _settings()}), conditions)
         except Exception as error:  # whatever torch makes of the network's own code
             first = [line for line in str(error).splitlines() if line.strip()][:1]
             raise CannotCompile(f"torch fails: {': '.join([type(error).__name__, *first])}") from error
+
+
+def _settings() -> dict[str, Any]:
+    return {
+        # The draws of networks that are trained as they are.
+        "fallback_random": True,
+        # With it, torch 2.13 writes positions times a hash's constants, in dropout, as numbers beyond 64 bits.
+        "constant_and_index_propagation": False,
+        # Written into the code, and so into the name under which it is kept.
+        "cpp.threads": torch.get_num_threads(),
+    }
 
 
 def _tensors_of(replicas: Replicas, optimizer: ReplicaOptimizer) -> list[Tensor]:
