@@ -23,6 +23,13 @@ def data() -> Dataset:
     return Dataset("made up", split, split, tuple("abcdefghij"))
 
 
+@pytest.fixture(scope="session")
+def unequal(data: Dataset) -> Dataset:
+    """The same inputs with two classes: always naming the first has 95% right."""
+    split = Split.clean(data.test.inputs, (np.arange(40) % 20 == 0).astype(np.int64))
+    return Dataset("unequal", split, split, ("common", "rare"))
+
+
 @pytest.fixture
 def make_outcome() -> Callable[..., TrainOutcome]:
     return _make_outcome

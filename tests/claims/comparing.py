@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 from claims.simulation import Claim, Simulation, accuracies, right
 
-from byrote.evidence.chance import chance_deviation, tests_at_chance
+from byrote.evidence.chance import DECISIVE, chance_deviation, tests_at_chance
 from byrote.evidence.comparisons import compare, compare_accuracies, discordant_columns
 from byrote.evidence.finding import Finding, Outcome
-from byrote.evidence.intervals import Interval, accuracy_interval, binomial_interval, mean_interval
-from byrote.evidence.learning import learning
+from byrote.evidence.intervals import Interval, binomial_interval, mean_interval
+from byrote.evidence.learning import far_above_guessing, lead_is_kept, learning, yardsticks
 from byrote.evidence.seed_tests import LEVEL
-from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, NO_HELP, SIGNIFICANCE, exceeds, lead_kept
+from byrote.evidence.tested import Tested
+from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, NO_HELP, SIGNIFICANCE, exceeds
 from byrote.studies.architectures.findings import _architecture
 from byrote.studies.architectures.record import Ladder, Record
 from byrote.studies.implicit.findings import _decide, _Tried
@@ -32,11 +33,17 @@ CELLS = 8
 """Combinations of regularisers, of which the best is picked."""
 
 
+def standing(own: np.ndarray, n_test: int) -> pd.DataFrame:
+    """The table of networks with these accuracies, one a seed, on n_test examples of ten equal classes."""
+    same = {"num_test_leaked": 0, "n_test": n_test, "n_test_effective": float(n_test), "guessing": 0.1}
+    same |= {"balanced_guessing": 0.1, "num_classes": 10, "test_accuracy_unleaked": np.nan}
+    return pd.DataFrame({"test_accuracy": own}).assign(**same)
+
+
 def learns(generator: np.random.Generator, seeds: int, n_test: int, effect: float):
     """It tests `effect` above guessing."""
     own = accuracies(generator, seeds, n_test, [0.1 + effect])[:, 0]
-    same = {"num_test_leaked": 0, "n_test": n_test, "guessing": 0.1, "balanced_guessing": 0.1, "num_classes": 10}
-    found = learning(pd.DataFrame({"test_accuracy": own, "test_accuracy_unleaked": np.nan, **same})).outcome
+    found = learning(standing(own, n_test)).outcome
     outcome: Outcome = "supported" if found == "learns" else "no conclusion"
     return [Finding("learns", "not supported" if found == "no better than guessing" else outcome, "")]
 
@@ -47,7 +54,7 @@ def far(generator: np.random.Generator, seeds: int, n_test: int, effect: float):
     own, half = accuracies(generator, seeds, n_test, [quarter + effect, 0.55 + effect]).T
     sweep = _sweep(np.array([half, half]).T, n_test, threshold=0)
     return [
-        Finding("far", exceeds(accuracy_interval(own, n_test), quarter), ""),
+        Finding("far", far_above_guessing(yardsticks(standing(own, n_test)), FAR_ABOVE_CHANCE), ""),
         Finding("small gap", _small_gap("net", sweep).outcome, ""),
     ]
 
@@ -57,7 +64,9 @@ def architecture(generator: np.random.Generator, seeds: int, n_test: int, effect
     own = accuracies(generator, seeds, n_test, [0.1 + effect])[:, 0]
     interval = mean_interval(own) if seeds > 1 else binomial_interval(float(own[0]), n_test)
     nan = Interval(np.nan, np.nan, np.nan, seeds)
-    record = Record(Ladder("net", "net", 100, [100], {}), 100, interval, n_test, 10, 1.0, 1.0, nan, 100, None, {})
+    sticks = yardsticks(standing(own, n_test), strict=DECISIVE)
+    ladder = Ladder("net", "net", 100, [100], {})
+    record = Record(ladder, 100, interval, "test examples", sticks, 10, 1.0, 1.0, nan, 100, None, {})
     return [Finding("architecture", _architecture(record.planned, record, seeds, 100).outcome, "")]
 
 
@@ -67,7 +76,8 @@ def _sweep(tested: np.ndarray, n_test: int, threshold: int) -> Sweep:
     parameters = 100.0 * 4.0 ** np.arange(num)
     return Sweep(
         models=[f"net-{size}" for size in range(num)], parameters=parameters, ratios=parameters / parameters[-2] * 0.9,
-        train_errors=np.zeros(tested.shape), test_errors=1 - tested, threshold=threshold, n_test=n_test,
+        train_errors=np.zeros(tested.shape), test_errors=1 - tested, threshold=threshold,
+        unseen_errors=1 - tested, guessing=0.1, tested=Tested(n_test, n_test), unseen=Tested(n_test, n_test),
         num_classes=10, n_train=1000, longer="",
     )  # fmt: skip
 
@@ -77,7 +87,7 @@ def two_conditions(generator: np.random.Generator, seeds: int, n_test: int, effe
     difficulties = generator.random(n_test)
     first, second = (right(generator, seeds, difficulties, 0.6 + effect * own) for own in (1, 0))
     counts = discordant_columns("other", list(first), list(second), [0] * seeds)
-    found = compare(*(counts[f"{side}_against_other"] for side in ("won", "lost", "agreed")), n_test)
+    found = compare(*(counts[f"{side}_against_other"] for side in ("won", "lost", "agreed")), Tested(n_test, n_test))
     sign = _signs([found])[0]
     decided: Outcome = "supported" if sign == 1 else "not supported" if sign == -1 else "no conclusion"
     twin = _decide(_Tried("batch norm", found, ""), found.p_value, 1)
@@ -89,8 +99,8 @@ def stopping(generator: np.random.Generator, seeds: int, n_test: int, effect: fl
     among 20 that test alike, each on examples of its own."""
     tested = accuracies(generator, seeds, n_test, [0.6 + effect] * (LEVELS - 1) + [0.6])
     picked, last = tested[:, 0].tolist(), tested[:, -1].tolist()
-    by_validation = compare_accuracies(picked, last, n_test)
-    best = compare_accuracies(tested.max(axis=1).tolist(), last, n_test)
+    by_validation = compare_accuracies(picked, last, Tested(n_test, n_test))
+    best = compare_accuracies(tested.max(axis=1).tolist(), last, Tested(n_test, n_test))
     outcome: Outcome = "not supported" if best.difference.high < NO_HELP else "no conclusion"
     if min(best.p_value * LEVELS, 1.0) < SIGNIFICANCE:
         outcome = "supported"
@@ -106,13 +116,12 @@ def against_the_best(generator: np.random.Generator, seeds: int, n_test: int, ef
     """The most regularised network, and the best of eight combinations that test alike, test at 70%; without any it
     tests at `effect` above half of that lead over guessing."""
     tested = accuracies(generator, seeds, n_test, [0.1 + HALF * 0.6 + effect, *[0.7] * (CELLS - 1)])
-    own = accuracy_interval(tested[:, 0], n_test)
-    most = accuracy_interval(tested[:, 1], n_test)
+    own, most = (yardsticks(standing(tested[:, place], n_test)) for place in (0, 1))
     best = int(tested.mean(axis=0).argmax())
-    highest = accuracy_interval(tested[:, best], n_test, confidence=1 - 0.05 / CELLS)
+    highest = yardsticks(standing(tested[:, best], n_test), confidence=1 - 0.05 / CELLS)
     return [
-        Finding("most", exceeds(lead_kept(own, most, 0.1, HALF), 0.0), ""),
-        Finding("best", exceeds(lead_kept(own, highest, 0.1, HALF) if best else own, 0.0 if best else 0.1), ""),
+        Finding("most", lead_is_kept(own, most, HALF), ""),
+        Finding("best", lead_is_kept(own, highest, HALF) if best else far_above_guessing(own, 0.0), ""),
     ]
 
 
@@ -143,6 +152,7 @@ def random_labels(generator: np.random.Generator, seeds: int, n_test: int, effec
         said = np.where(known, labels, said)
         runs.append({"test_accuracy": (said == labels).mean(), "chance_deviation": chance_deviation(labels, said, 10)})
     table = pd.DataFrame([run | {"num_classes": 10, "n_test": n_test, "n_train": 1000} for run in runs])
+    table["n_test_effective"] = float(n_test)
     return [Finding("chance", tests_at_chance(table), "")]
 
 
@@ -160,7 +170,7 @@ def rising(generator: np.random.Generator, seeds: int, n_test: int, effect: floa
         {
             "label_rate": np.tile(RATES, seeds), "seed": np.repeat(np.arange(seeds), len(RATES)), "n_test": n_test,
             "test_accuracy": tested.ravel(), "test_accuracy_unleaked": np.nan, "num_test_leaked": 0, "guessing": 0.1,
-            "balanced_guessing": 0.1,
+            "balanced_guessing": 0.1, "n_test_effective": float(n_test),
             "num_classes": 10, "chance_deviation": 0.0, "n_train": 1000,
         }
     )  # fmt: skip
@@ -174,7 +184,8 @@ def rising(generator: np.random.Generator, seeds: int, n_test: int, effect: floa
 def zoo(generator: np.random.Generator, seeds: int, n_test: int, effect: float):
     """Half of 10 networks have a gap of 40 points, and half `effect` more."""
     tested = accuracies(generator, 1, n_test, [0.6] * 5 + [0.6 - effect] * 5)[0]
-    table = pd.DataFrame({"test_accuracy": tested, "generalization_gap": 1 - tested, "n_test": n_test, "fitted": True})
+    table = pd.DataFrame({"test_accuracy": tested, "generalization_gap": 1 - tested, "fitted": True})
+    table["n_test_effective"] = float(n_test)
     return ZooStudy.verdict(None, table)  # type: ignore[arg-type]
 
 

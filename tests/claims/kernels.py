@@ -45,6 +45,8 @@ def _fit(row: KernelRow, labels: str, seed: int, n_test: int, error: float, norm
     return {
         "calculation": "KernelInterpolation", "features": row.features, "regularized": row.regularized,
         "labels": labels, "seed": seed, "n_train": N_TRAIN, "n_test": n_test, "num_classes": 10, "train_error": 0.0,
+        "n_test_effective": float(n_test), "num_test_leaked": 0, "guessing": 0.1, "balanced_guessing": 0.1,
+        "test_accuracy": 1 - error, "test_accuracy_unleaked": math.nan,
         "interpolated": True, "test_error": error, "norm": norm, "scaled_norm": norm, "rademacher_bound": 0.3,
         "ridge": 0.01, "chance_deviation": 0.0, "paper_test_error": math.nan,
     }  # fmt: skip

@@ -30,6 +30,10 @@ def sweep(generator: np.random.Generator, seeds: int, n_test: int, effect: float
         failed_checks="",
         stop_reason="steps",
         n_test=n_test,
+        n_test_effective=float(n_test),
+        num_test_leaked=0,
+        test_accuracy_unleaked=np.nan,
+        guessing=0.1,
         num_classes=10,
         n_train=1000,
     )

@@ -33,6 +33,7 @@ def by_rote(generator: np.random.Generator, seeds: int, n_test: int, effect: flo
         accuracy = np.ones(seeds) if effect else largest
         runs = pd.DataFrame({"train_accuracy": accuracy, "ceiling": ceiling, "seed": np.arange(seeds)}).assign(
             n_train=n, num_classes=num_classes, n_test=100, test_accuracy=1 / num_classes, chance_deviation=0.03,
+            n_test_effective=100.0,
             initial_weights=np.arange(seeds).astype(str),
         )  # fmt: skip
         supported = (accuracy >= 0.99 * ceiling).all() and memorises("net", runs).sides.above <= LEVEL
@@ -98,7 +99,12 @@ def _strengths(generator: np.random.Generator, seeds: int, n_test: int, rungs: f
         true = true.assign(fitted=True, test_accuracy=own.mean(axis=1))
         parts.append(pd.concat([rote, true]).assign(regularizer="dropout" if strength else "", strength=strength))
     runs = pd.concat(parts, ignore_index=True).assign(
-        failed_checks="", stop_reason="steps", n_test=n_test, train_accuracy=0.9, stop="at_steps"
+        failed_checks="",
+        stop_reason="steps",
+        n_test=n_test,
+        n_test_effective=float(n_test),
+        train_accuracy=0.9,
+        stop="at_steps",
     )
     return [shrinks(ladders, runs, "dropout")]
 

@@ -40,6 +40,8 @@ def draw(generator: np.random.Generator, seeds: int, n_test: int, effect: float)
     )
     same = {"fitted": True, "failed_checks": "", "stop_reason": "steps", "train_accuracy": 1.0, "n_train": 1000}
     same |= {"n_test": n_test, "num_classes": 10, "paper_test_accuracy": np.nan, "chance_deviation": 0.0}
+    same |= {"n_test_effective": float(n_test), "num_test_leaked": 0, "test_accuracy_unleaked": np.nan, "guessing": 0.1}
+    same |= {"balanced_guessing": 0.1}
     table = table.assign(**same)
     places = {row: slice(index * seeds, (index + 1) * seeds) for index, row in enumerate(ROWS)}
     for ordering in orderings({MODEL: ROWS}, as_published=False):

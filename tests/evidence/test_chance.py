@@ -52,6 +52,7 @@ def make_runs(accuracies, deviation=0.0, num_classes=10, n_test=10_000, n_train=
             "chance_deviation": deviation,
             "num_classes": num_classes,
             "n_test": n_test,
+            "n_test_effective": float(n_test),
             "n_train": n_train,
         }
     )

@@ -5,6 +5,7 @@ from scipy import stats
 
 from byrote.evidence.comparisons import compare, compare_accuracies, compared, discordant_columns, holm
 from byrote.evidence.intervals import mean_interval
+from byrote.evidence.tested import Tested
 
 REPEATS = 300
 MOST = stats.binom.ppf(0.999, REPEATS, 0.05)
@@ -14,7 +15,7 @@ def of_predictions(first, second):
     """The comparison of two conditions by which examples [S, T] they get right."""
     num_seeds, n_test = first.shape
     columns = discordant_columns("other", list(first), list(second), [0] * num_seeds)
-    return compared(pd.DataFrame(columns).assign(n_test=n_test), "other")
+    return compared(pd.DataFrame(columns).assign(n_test=n_test, n_test_effective=float(n_test)), "other")
 
 
 def test_columns_count_by_seed_and_say_how_far_seeds_agree():
@@ -31,7 +32,7 @@ def test_columns_count_by_seed_and_say_how_far_seeds_agree():
 
 
 def test_one_seed_is_decided_by_the_examples_that_only_one_gets_right():
-    found = compare([30], [10], [40], 1000)
+    found = compare([30], [10], [40], Tested(1000, 1000))
     assert found.num_seeds == 1
     assert found.difference.mean == pytest.approx(0.02)
     assert found.difference.n == 1000
@@ -57,7 +58,7 @@ def test_seeds_that_predict_the_same_are_one(num_seeds):
 
 def test_seeds_that_differ_each_on_examples_of_its_own_are_decided_by_their_differences():
     counts = [30, 25, 60], [5, 8, 12]
-    found = compare(*counts, [(won + lost) / 3 for won, lost in zip(*counts, strict=True)], 1000)
+    found = compare(*counts, [(won + lost) / 3 for won, lost in zip(*counts, strict=True)], Tested(1000, 1000))
     differences = [0.025, 0.017, 0.048]
     assert found.num_seeds == found.difference.n == 3
     assert found.difference.mean == pytest.approx(np.mean(differences))
@@ -71,7 +72,10 @@ def test_seeds_that_differ_each_on_examples_of_its_own_are_decided_by_their_diff
 )
 def test_seeds_that_tie_are_no_more_certain_than_their_examples(won, lost, right, wrong):
     apart = [(one + other) / 2 for one, other in zip(won, lost, strict=True)]
-    tied, pooled = compare(won, lost, apart, 360), compare([right], [wrong], [right + wrong], 720)
+    tied, pooled = (
+        compare(won, lost, apart, Tested(360, 360)),
+        compare([right], [wrong], [right + wrong], Tested(720, 720)),
+    )
     assert tied.p_value == pooled.p_value == pytest.approx(stats.binomtest(right, right + wrong).pvalue)
     assert (tied.difference.low, tied.difference.high) == pytest.approx((pooled.difference.low, pooled.difference.high))
 
@@ -79,7 +83,7 @@ def test_seeds_that_tie_are_no_more_certain_than_their_examples(won, lost, right
 @pytest.mark.parametrize("num_seeds", [1, 3])
 @pytest.mark.parametrize(("won", "lost"), [(0, 0), (40, 0), (0, 40), (20, 20)])
 def test_no_interval_is_without_width(won, lost, num_seeds):
-    found = compare([won] * num_seeds, [lost] * num_seeds, [won + lost] * num_seeds, 40)
+    found = compare([won] * num_seeds, [lost] * num_seeds, [won + lost] * num_seeds, Tested(40, 40))
     difference = found.difference
     assert -1 <= difference.low <= difference.mean == (won - lost) / 40 <= difference.high <= 1
     assert difference.high - difference.low > 0.02
@@ -126,13 +130,13 @@ def test_the_luck_of_seeds_is_no_difference(num_seeds):
     [(9, 3, 0.1705, 0.8090), (0, 0, -0.2775, 0.2775), (10, 0, 0.6075, 1.0)],
 )
 def test_accuracies_alone_are_judged_as_of_two_test_sets(earlier, last, low, high):
-    gap = compare_accuracies([earlier / 10], [last / 10], 10)
+    gap = compare_accuracies([earlier / 10], [last / 10], Tested(10, 10))
     assert (gap.num_seeds, gap.difference.n) == (1, 10)
     assert (gap.difference.low, gap.difference.high) == pytest.approx((low, high), abs=1e-4)
     assert gap.difference.mean == pytest.approx((earlier - last) / 10)
     assert gap.p_value == pytest.approx(stats.fisher_exact([[earlier, 10 - earlier], [last, 10 - last]]).pvalue)
     # Seeds that are all alike are no more evidence.
-    same = compare_accuracies([earlier / 10] * 5, [last / 10] * 5, 10)
+    same = compare_accuracies([earlier / 10] * 5, [last / 10] * 5, Tested(10, 10))
     assert (same.difference.low, same.difference.high) == pytest.approx((low, high), abs=1e-4)
     assert same.p_value == pytest.approx(gap.p_value)
 
@@ -141,7 +145,7 @@ def test_newcombes_interval_covers_as_often_as_it_says():
     generator = np.random.default_rng(0)
     n, p, q = 60, 0.7, 0.6
     gaps = [
-        compare_accuracies([x / n], [y / n], n).difference
+        compare_accuracies([x / n], [y / n], Tested(n, n)).difference
         for x, y in zip(generator.binomial(n, p, 600), generator.binomial(n, q, 600), strict=True)
     ]
     covered = np.mean([gap.low <= p - q <= gap.high for gap in gaps])
@@ -150,7 +154,10 @@ def test_newcombes_interval_covers_as_often_as_it_says():
 
 def test_seeds_widen_the_interval_of_accuracies_alone():
     earlier, last = [0.6, 0.62, 0.64], [0.5, 0.53, 0.51]
-    gap, one = compare_accuracies(earlier, last, 1000), compare_accuracies([0.62], [0.5133333], 1000)
+    gap, one = (
+        compare_accuracies(earlier, last, Tested(1000, 1000)),
+        compare_accuracies([0.62], [0.5133333], Tested(1000, 1000)),
+    )
     over_seeds = mean_interval(np.subtract(earlier, last))
     assert gap.num_seeds == gap.difference.n == 3
     assert gap.difference.mean == pytest.approx(over_seeds.mean)

@@ -29,6 +29,7 @@ def make_table(seeds=3, widths=("mlp-1x8", "mlp-1x64"), rates=(0.01, 0.1), **col
                 "seed": seed,
                 "n_train": 100,
                 "n_test": 100_000,
+                "n_test_effective": 100_000.0,
                 "fitted": True,
                 "failed_checks": "",
                 "test_accuracy": 1 - gap,
@@ -162,7 +163,7 @@ def test_nothing_at_all_is_no_answer():
 
 
 def test_gaps_that_differ_by_less_than_their_noise_are_no_change():
-    table = make_table(n_test=10)
+    table = make_table(n_test_effective=10.0)
     table["measure"] = table["generalization_gap"]
     assert "model" not in judge_values(table, "measure", resamples=20).ranking.within
 

@@ -1,16 +1,46 @@
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
-from byrote.evidence.learning import examples_wanted, learning, learning_columns
-from byrote.studies.study import tabulate
+from byrote.data.dataset import Dataset, Split
+from byrote.evidence.learning import (
+    beside_guessing,
+    examples_wanted,
+    far_above_guessing,
+    lead_is_kept,
+    learning,
+    learning_columns,
+    top_guessing,
+    yardsticks,
+)
+from byrote.studies.study import Planned, Results, Study, tabulate
+from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec
+
+
+@dataclass(frozen=True, eq=False)
+class OwnStudy(Study):
+    data: Dataset
+    outcomes: tuple[TrainOutcome, ...]
+    name = title = "own"
+
+    def plan(self):
+        return [Planned(outcome.spec) for outcome in self.outcomes]
+
+    def summarise(self, results):
+        table = tabulate(self.name, Results.of(self, results))
+        return table.assign(**learning_columns(results, self.data))
+
+    def verdict(self, table):
+        return []
 
 
 @pytest.fixture
 def runs(make_outcome):
     """The table of runs on true labels, one for each row of predictions of test examples with these labels."""
 
-    def make(labels, predictions, *, num_classes=10, leaked=()):
+    def make(labels, predictions, *, num_classes=10, leaked=(), inputs=None):
         labels, leaked = np.asarray(labels), np.asarray(leaked, dtype=np.int64)
         outcomes = []
         for seed, found in enumerate(np.atleast_2d(predictions)):
@@ -26,8 +56,10 @@ def runs(make_outcome):
                     num_classes=num_classes,
                 )
             )
-        table = tabulate("randomization", outcomes)
-        return table.assign(**learning_columns(outcomes, labels, labels))
+        inputs = np.arange(len(labels)) if inputs is None else np.asarray(inputs)
+        split = Split.clean(inputs[:, None].astype(np.float32), labels.astype(np.int64))
+        data = Dataset("made up", split, split, tuple(map(str, range(num_classes))))
+        return OwnStudy(data, tuple(outcomes)).summarise(outcomes)
 
     return make
 
@@ -147,3 +179,74 @@ def test_no_interval_passes_what_accuracies_can_be(runs):
     labels = np.arange(50) % 2
     seeds = np.stack([labels, labels, np.where(np.arange(50) < 4, 1 - labels, labels)])
     assert "to 100.0%)" in learning(runs(labels, seeds, num_classes=2)).words
+
+
+def test_copies_of_an_example_count_once(runs):
+    """Of 40 examples 26 are right: a lead over a coin that noise explains, if each is there ten times too."""
+    labels = np.arange(40) % 2
+    right = np.arange(40) < 26
+    once = np.where(right, labels, 1 - labels)
+    told = {
+        copies: learning(
+            runs(
+                np.repeat(labels, copies),
+                np.repeat(once, copies),
+                num_classes=2,
+                inputs=np.arange(40 * copies) // copies,
+            )
+        )
+        for copies in (1, 10)
+    }
+    assert told[1].outcome == told[10].outcome == "not known"
+    assert told[10].accuracy.low == pytest.approx(told[1].accuracy.low)
+    assert "of 400 test examples that count as 40, since their inputs repeat" in told[10].words
+    assert "test examples that differ would tell" in told[10].wanted
+
+
+def test_copies_of_a_rare_class_count_once(runs):
+    """Three examples of the rare class, each ten times, do not show what 30 would."""
+    labels = np.repeat([0, 1], [570, 30])
+    inputs = np.concatenate([np.arange(570), np.repeat([1000, 1001, 1002], 10)])
+    same = {"num_classes": 2, "predictions": labels}
+    copied, whole = (runs(labels, inputs=own, **same) for own in (inputs, None))
+    assert copied["balanced_half_width"].iloc[0] > 4 * whole["balanced_half_width"].iloc[0]
+
+
+@pytest.mark.parametrize(("share", "outcome"), [(0.25, "not supported"), (0.0, "no conclusion")])
+def test_naming_the_largest_class_is_not_far_above_guessing(runs, share, outcome):
+    """90% right of ten classes, one of which has 90%: by 1/K that would be nearly all there is to learn."""
+    generator = np.random.default_rng(0)
+    labels = np.where(generator.random(5000) < 0.9, 0, generator.integers(1, 10, 5000))
+    sticks = yardsticks(runs(labels, np.zeros(5000, dtype=np.int64)))
+    assert [stick.name for stick in sticks] == ["test accuracy", "balanced accuracy"]
+    assert far_above_guessing(sticks, share) == outcome
+
+
+def test_what_is_right_of_rare_classes_is_a_lead(runs):
+    """As many wrong as always naming the largest class has, and most of the rare class right."""
+    labels = (np.arange(2000) % 20 == 0).astype(np.int64)
+    predicted = np.where(labels == 1, np.arange(2000) % 100 > 0, np.arange(2000) % 19 == 3).astype(np.int64)
+    sticks = yardsticks(runs(labels, predicted, num_classes=2))
+    assert far_above_guessing(sticks, 0.25) == "supported"
+    assert "and a balanced accuracy of" in beside_guessing(sticks)
+
+
+def test_the_best_that_knows_nothing_leaves_no_lead_to_keep(runs):
+    labels = np.arange(2000) % 2
+    below, guesses = (runs(labels, np.where(np.arange(2000) < right, labels, 1 - labels), num_classes=2)
+                      for right in (800, 1000))  # fmt: skip
+    assert lead_is_kept(yardsticks(below), yardsticks(guesses), 0.5) == "not supported"
+    assert lead_is_kept(yardsticks(guesses), yardsticks(guesses), 0.5) == "no conclusion"
+
+
+def test_without_two_classes_no_yardstick_is_left(runs):
+    assert yardsticks(runs(np.zeros(50, dtype=np.int64), np.zeros(50, dtype=np.int64), num_classes=2)) == []
+    assert far_above_guessing([], 0.25) == "no conclusion"
+    assert beside_guessing([]).startswith("has nothing to show it on")
+
+
+def test_five_classes_at_once_are_guessed_by_the_largest_five():
+    labels = np.repeat(np.arange(10), [40, 20, 10, 10, 10, 2, 2, 2, 2, 2]).astype(np.int64)
+    split = Split.clean(np.arange(100, dtype=np.float32)[:, None], labels)
+    data = Dataset("made up", split, split, tuple(map(str, range(10))))
+    assert (top_guessing(data, 1), top_guessing(data, 5)) == (0.4, 0.9)

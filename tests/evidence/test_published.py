@@ -48,7 +48,7 @@ def test_what_is_not_in_percent_differs_in_its_own_unit():
 
 
 def runs(*accuracies: float, **columns) -> pd.DataFrame:
-    fields = {"n_train": N, "n_test": 10_000, "failed_checks": ""} | columns
+    fields = {"n_train": N, "n_test": 10_000, "n_test_effective": 10_000.0, "failed_checks": ""} | columns
     return pd.DataFrame({"train_accuracy": accuracies, "test_accuracy": accuracies}).assign(**fields)
 
 

@@ -157,7 +157,7 @@ def test_a_test_set_without_new_examples_fails(tiny: Dataset, leaked: list[int],
     assert check.detail.endswith("at least one other")
     repeated = unseen(tiny.test, np.array(leaked, dtype=np.int64), 40)
     assert repeated.passed == passed
-    assert "40 of the 60 have inputs that differ: where equal ones are copies, intervals" in repeated.detail
+    assert "40 of the 60 have inputs that differ: equal ones count as one in intervals" in repeated.detail
     assert f"{len(leaked)} of 60 test examples have the input" in check.detail
     assert (f"the first is row {[*leaked, 0][0]} of x" in check.detail) == bool(len(leaked))
 

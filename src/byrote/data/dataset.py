@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import Literal, TypeAlias
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, Shaped
+from jaxtyping import Bool, Float64, Int64, Shaped, UInt64
 
+from byrote.data.distinct_inputs import input_hashes
 from byrote.errors import UserError
 
 Kind: TypeAlias = Literal["images", "vectors", "tokens"]
@@ -59,6 +60,12 @@ class Split:
     def changed(self) -> Bool[np.ndarray, " N"]:
         """Which examples differ from the clean data, in their label or in their input."""
         return self.changed_labels | self.changed_inputs
+
+    @cached_property
+    def input_hashes(self) -> UInt64[np.ndarray, " N"]:
+        """Equal where inputs are."""
+        parts = [input_hashes(self.inputs[start : start + 256]) for start in range(0, len(self), 256)]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
 
     def take(self, rows: Int64[np.ndarray, " M"]) -> Split:
         return Split(

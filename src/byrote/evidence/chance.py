@@ -20,6 +20,7 @@ from byrote.evidence.columns import Column
 from byrote.evidence.finding import Outcome
 from byrote.evidence.intervals import Interval
 from byrote.evidence.seed_tests import Sides, sides_of
+from byrote.evidence.tested import Tested
 from byrote.evidence.words import count_of_seeds
 from byrote.training.outcome import TrainOutcome
 
@@ -67,7 +68,8 @@ def chance_interval(runs: pd.DataFrame, confidence: float) -> Interval:
     """Where the mean test accuracy of these runs on random labels lies, with this probability, if it is chance.
 
     Args:
-        runs: one per seed, with chance_deviation. It is taken no smaller than a die thrown for each example has it.
+        runs: one per seed, with n_test_effective and chance_deviation, which is taken no smaller than a die thrown for
+            each example has it.
     """
     chance, half = chance_of(runs), _half_width(runs, confidence)
     return Interval(chance, max(chance - half, 0.0), min(chance + half, 1.0), len(runs))
@@ -75,15 +77,15 @@ def chance_interval(runs: pd.DataFrame, confidence: float) -> Interval:
 
 def _half_width(runs: pd.DataFrame, confidence: float) -> float:
     chance = chance_of(runs)
-    least = np.sqrt(chance * (1 - chance) / runs["n_test"].to_numpy(float))
+    least = np.sqrt(chance * (1 - chance) / runs["n_test_effective"].to_numpy(float))
     spread = np.maximum(runs["chance_deviation"].to_numpy(float), least)
     return float(stats.norm.ppf((1 + confidence) / 2)) * float(np.sqrt((spread**2).sum())) / len(runs)
 
 
 def _half_width_beyond(runs: pd.DataFrame) -> float:
     """Of the mean accuracy of networks that are NEAR better than chance, at SURE."""
-    mean, n_test = chance_of(runs) + _near(runs), int(runs["n_test"].min())
-    shared = float(stats.norm.ppf((1 + SURE) / 2)) * math.sqrt(mean * (1 - mean) / n_test)
+    mean, worth = chance_of(runs) + _near(runs), Tested.on_all(runs).worth
+    shared = float(stats.norm.ppf((1 + SURE) / 2)) * math.sqrt(mean * (1 - mean) / worth)
     return max(shared, _half_width(runs, SURE))
 
 

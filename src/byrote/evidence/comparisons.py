@@ -14,6 +14,7 @@ from scipy.special import betainc
 
 from byrote.evidence.columns import Column
 from byrote.evidence.intervals import Interval, binomial_interval, joined, joined_p, mean_interval, mean_p
+from byrote.evidence.tested import Tested
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,11 @@ def discordant_columns(
 def compared(runs: pd.DataFrame, rival: str) -> Comparison:
     """What the `discordant_columns` of these runs, the seeds of one condition, come to."""
     won, lost, agreed = (runs[f"{side}_against_{rival}"].astype(float).tolist() for side in ("won", "lost", "agreed"))
-    return compare(won, lost, agreed, int(runs["n_test"].iloc[0]))
+    return compare(won, lost, agreed, Tested.on_all(runs))
 
 
 def compare(
-    won: Sequence[int | float], lost: Sequence[int | float], agreed: Sequence[int | float], n_test: int
+    won: Sequence[int | float], lost: Sequence[int | float], agreed: Sequence[int | float], tested: Tested
 ) -> Comparison:
     """Two conditions with the same seeds and test set, by what `discordant_columns` gives for each seed.
 
@@ -97,43 +98,45 @@ def compare(
     sampling, 1965; for exact tests Korn and Graubard, 1998). It is 1 where seeds differ independently and S where they
     predict the same. That covers the draw of examples. What they have in common is `joined` with Student's t on the
     differences, seed by seed, which covers the draw of seeds; the larger p-value and the wider interval of the two
-    count, since few seeds may agree by luck.
+    count, since few seeds may agree by luck. Test examples that repeat count as those that they are worth.
     """
-    num_seeds = len(won)
-    differences = (np.asarray(won) - np.asarray(lost)) / n_test
+    num_seeds, n_test, share = len(won), tested.worth, tested.worth / tested.number
+    differences = (np.asarray(won) - np.asarray(lost)) / tested.number
     num_discordant = float(np.sum(won) + np.sum(lost))
     effect = min(max(num_seeds * float(np.sum(agreed)) / num_discordant, 1.0), num_seeds) if num_discordant else 1.0
-    num_won, num_lost = (float(np.sum(side)) / effect for side in (won, lost))
+    num_won, num_lost = (share * float(np.sum(side)) / effect for side in (won, lost))
     low, high, p_value = _over_examples(num_won, num_lost, num_seeds * n_test / effect)
     if num_seeds == 1:
-        return Comparison(Interval(float(differences[0]), low, high, n_test), p_value, 1)
+        return Comparison(Interval(float(differences[0]), low, high, tested.number), p_value, 1)
     over_seeds = mean_interval(differences)
     mean = over_seeds.mean
     # The share of the examples' variance that more seeds would not average out.
     common = math.sqrt(num_seeds * (1 - 1 / effect) / (num_seeds - 1))
-    both = joined(over_seeds, Interval(mean, mean - common * (mean - low), mean + common * (high - mean), n_test))
+    over_examples = Interval(mean, mean - common * (mean - low), mean + common * (high - mean), tested.number)
+    both = joined(over_seeds, over_examples)
     ends = max(min(low, both.low), -1.0), min(max(high, both.high), 1.0)
     of_common = 2 * float(stats.norm.sf(stats.norm.isf(p_value / 2) / common)) if common else 0.0
     p_value = max(p_value, joined_p(mean_p(differences), of_common))
     return Comparison(Interval(mean, *ends, num_seeds), p_value, num_seeds)
 
 
-def compare_accuracies(first: Sequence[float], second: Sequence[float], n_test: int) -> Comparison:
+def compare_accuracies(first: Sequence[float], second: Sequence[float], tested: Tested) -> Comparison:
     """As `compare`, where accuracies are known, a pair for each seed, but not on which examples they rest.
 
-    The draw of examples is taken as if the two had been tested on n_test of their own (Newcombe's interval, 1998,
+    The draw of examples is taken as if the two had been tested on as many of their own (Newcombe's interval, 1998,
     method 10; Fisher's exact test), all seeds on the same: two conditions get mostly the same examples right, so this
     errs on the safe side. Student's t over seeds is `joined` with it.
     """
     differences = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
     means = float(np.mean(first)), float(np.mean(second))
-    one, other = (binomial_interval(mean, n_test) for mean in means)
+    one, other = (binomial_interval(mean, tested.worth) for mean in means)
     mean = one.mean - other.mean
     low = mean - math.hypot(one.mean - one.low, other.high - other.mean)
     high = mean + math.hypot(one.high - one.mean, other.mean - other.low)
-    right = np.rint(np.array(means) * n_test).astype(int)
-    p_value = float(stats.fisher_exact(np.stack([right, n_test - right])).pvalue)
-    over_examples = Interval(mean, low, high, n_test)
+    whole = max(math.floor(tested.worth), 1)
+    right = np.rint(np.array(means) * whole).astype(int)
+    p_value = float(stats.fisher_exact(np.stack([right, whole - right])).pvalue)
+    over_examples = Interval(mean, low, high, tested.number)
     if len(differences) == 1:
         return Comparison(over_examples, p_value, 1)
     both = joined(mean_interval(differences), over_examples)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Real
 from scipy import stats
 
 
@@ -59,19 +59,21 @@ def next_value(values: Sequence[float] | np.ndarray, confidence: float = 0.95) -
     return Interval(known.mean, known.mean - half, known.mean + half, known.n)
 
 
-def binomial_interval(accuracy: float, n: int, confidence: float = 0.95) -> Interval:
+def binomial_interval(accuracy: float, n: int | float, confidence: float = 0.95) -> Interval:
     """An accuracy measured on n independent examples, with Wilson's score interval (Wilson, 1927).
 
-    It covers the draw of the examples, not that of the seed. A NaN accuracy, or n = 0, gives NaN.
+    It covers the draw of the examples, not that of the seed. n need not be whole: examples that repeat are worth fewer
+    (`Tested.worth`). A NaN accuracy, or n = 0, gives NaN.
     """
     if n == 0 or math.isnan(accuracy):
-        return Interval(math.nan, math.nan, math.nan, n)
-    low, high = wilson(np.array([round(accuracy * n)]), np.array([n]), confidence)
-    return Interval(accuracy, float(low[0]), float(high[0]), n)
+        return Interval(math.nan, math.nan, math.nan, round(n))
+    hits = round(accuracy * n) if n == round(n) else accuracy * n
+    low, high = wilson(np.array([hits]), np.array([n]), confidence)
+    return Interval(accuracy, float(low[0]), float(high[0]), round(n))
 
 
 def wilson(
-    hits: Int64[np.ndarray, " K"], sizes: Int64[np.ndarray, " K"], confidence: float = 0.95
+    hits: Real[np.ndarray, " K"], sizes: Real[np.ndarray, " K"], confidence: float = 0.95
 ) -> tuple[Float[np.ndarray, " K"], Float[np.ndarray, " K"]]:
     """The ends of Wilson's score interval (Wilson, 1927) of each share `hits` of `sizes`, none of which is 0.
 
@@ -86,7 +88,7 @@ def wilson(
 
 
 def exact_ends(
-    hits: Int64[np.ndarray, " K"], sizes: Int64[np.ndarray, " K"], confidence: float = 0.95
+    hits: Real[np.ndarray, " K"], sizes: Real[np.ndarray, " K"], confidence: float = 0.95
 ) -> tuple[Float[np.ndarray, " K"], Float[np.ndarray, " K"]]:
     """The ends of the interval of Clopper and Pearson (1934) of each share `hits` of `sizes`, none of which is 0: it
     covers the share at least as often as it says for any size.
@@ -107,27 +109,31 @@ def within_0_and_1(found: Interval) -> Interval:
 
 
 def accuracy_interval(
-    accuracies: Sequence[float] | np.ndarray, n_test: int, strict: float = 0.999, confidence: float = 0.95
+    accuracies: Sequence[float] | np.ndarray, worth: int | float, strict: float = 0.999, confidence: float = 0.95
 ) -> Interval:
     """Where the mean accuracy of networks like these lies on examples like these; one accuracy for each seed.
 
-    Seeds share their test set, so its luck does not shrink with their number: Wilson's interval of the mean on n_test
-    examples and Student's of the seeds are `joined` at `confidence`. One seed tells nothing of others: its interval is
-    that of the examples alone, at the stricter confidence, and speaks of the network that was trained. The ends are cut
-    to 0 and 1, which Student's pass.
+    Seeds share their test set, so its luck does not shrink with their number: Wilson's interval of the mean on as many
+    examples as the test set is worth (`Tested.worth`) and Student's of the seeds are `joined` at `confidence`. One seed
+    tells nothing of others: its interval is that of the examples alone, at the stricter confidence, and speaks of the
+    network that was trained. The ends are cut to 0 and 1, which Student's pass.
     """
     array = np.asarray(accuracies, dtype=float)
     if len(array) == 1:
-        return binomial_interval(float(array[0]), n_test, strict)
+        return binomial_interval(float(array[0]), worth, strict)
     mean = float(array.mean()) if len(array) else math.nan
-    return within_0_and_1(joined(mean_interval(array, confidence), binomial_interval(mean, n_test, confidence)))
+    return within_0_and_1(joined(mean_interval(array, confidence), binomial_interval(mean, worth, confidence)))
 
 
-def interval_in_words(num_seeds: int, n_test: int, strict: float = 0.999) -> str:
-    """What an `accuracy_interval` covers: "95% interval over 3 seeds that share 360 test examples"."""
+def interval_in_words(num_seeds: int, examples: str, strict: float = 0.999) -> str:
+    """What an `accuracy_interval` covers: "95% interval over 3 seeds that share 360 test examples".
+
+    Args:
+        examples: `Tested.in_words`.
+    """
     if num_seeds == 1:
-        return f"{100 * strict:g}% interval over {n_test:,} test examples, one seed"
-    return f"95% interval over {num_seeds} seeds that share {n_test:,} test examples"
+        return f"{100 * strict:g}% interval over {examples}, one seed"
+    return f"95% interval over {num_seeds} seeds that share {examples}"
 
 
 def joined(first: Interval, second: Interval) -> Interval:

@@ -163,7 +163,7 @@ def _agreements(usable: pd.DataFrame, measure: str, factor: str) -> _Agreements:
     accuracies, gaps, values = (
         usable[name].to_numpy(float) for name in ("test_accuracy", "generalization_gap", measure)
     )
-    variances = accuracies * (1 - accuracies) / usable["n_test"].to_numpy(float)
+    variances = accuracies * (1 - accuracies) / usable["n_test_effective"].to_numpy(float)
     change = gaps[other] - gaps[one]
     real = np.abs(change) > 2 * np.sqrt(variances[one] + variances[other])
     one, other, change = one[real], other[real], change[real]

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from byrote.evidence.intervals import Interval, binomial_interval, joined, next_value, within_0_and_1
+from byrote.evidence.tested import Tested
 
 Agreement = Literal["agrees", "differs", "does not compare"]
 
@@ -104,9 +105,9 @@ def ours_of_runs(runs: pd.DataFrame, column: str, others: Sequence[str]) -> Ours
     if "test" not in column:
         interval = next_value(values)
     elif len(values) == 1:
-        interval = binomial_interval(float(values[0]), int(runs["n_test"].iloc[0]), _STRICT)
+        interval = binomial_interval(float(values[0]), Tested.on_all(runs).worth, _STRICT)
     else:
-        interval = joined(next_value(values), binomial_interval(float(values.mean()), int(runs["n_test"].iloc[0])))
+        interval = joined(next_value(values), binomial_interval(float(values.mean()), Tested.on_all(runs).worth))
     return Ours(
         in_percent(within_0_and_1(interval)),
         int(runs["n_train"].iloc[0]),

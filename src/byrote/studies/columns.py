@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from byrote.evidence.columns import Column, nullable
+from byrote.evidence.tested import EFFECTIVE
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe
 
@@ -120,10 +121,10 @@ _RUNS: Mapping[Column, _Value] = dict(
     [*_FIRST, *(_asked(name) for name, column in OF_RECIPE.items() if column not in dict(_FIRST))]
 )
 _STUDY = Column("study", "str", "The name of the study.")
-OF_RUNS: tuple[Column, ...] = (_STUDY, *_RUNS)
+OF_RUNS: tuple[Column, ...] = (_STUDY, *_RUNS, EFFECTIVE)
 """A row is a run. Accuracies are fractions."""
 
 
 def run_values(study: str, outcome: TrainOutcome) -> dict[str, Any]:
-    """The entries of OF_RUNS."""
+    """The entries of OF_RUNS, but for n_test_effective, which `tabulate` knows by the data."""
     return {_STUDY.name: study} | {column.name: value(outcome) for column, value in _RUNS.items()}

@@ -13,6 +13,7 @@ from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.evidence.columns import Column, as_declared
 from byrote.evidence.finding import Finding
+from byrote.evidence.tested import EFFECTIVE, worth
 from byrote.studies.columns import OF_RUNS, recipe_values, run_values
 from byrote.theory.calculation import Calculation, Computed
 from byrote.training.key import run_key
@@ -180,10 +181,33 @@ def noun(plan: Sequence[Planned], count: int) -> str:
 
 
 def tabulate(study: str, results: Iterable[Finished]) -> pd.DataFrame:
-    """One row per run, with the columns of results.csv, then its labels in the plan. Accuracies are fractions."""
+    """One row per run, with the columns of results.csv, then its labels in the plan. Accuracies are fractions.
+
+    What test examples are worth is known of `Results`; of a plain list, which does not say on which data its runs were
+    made, each counts as one.
+    """
     found = [(result, labels) for result, labels in _with_labels(results) if isinstance(result, TrainOutcome)]
-    table = as_declared(pd.DataFrame([run_values(study, outcome) for outcome, _ in found]), OF_RUNS)
+    worths = _worths(results) if isinstance(results, Results) else [1.0] * len(found)
+    rows = [
+        run_values(study, outcome) | {EFFECTIVE.name: outcome.n_test * of_each}
+        for (outcome, _), of_each in zip(found, worths, strict=True)
+    ]
+    table = as_declared(pd.DataFrame(rows), OF_RUNS)
     return table.assign(**pd.DataFrame([dict(labels) for _, labels in found]))
+
+
+def _worths(results: Results) -> list[float]:
+    """What a test example of each run is worth."""
+    known: dict[tuple[int, bytes], float] = {}
+    found = []
+    for planned, result in zip(results.planned, results, strict=True):
+        if isinstance(result, TrainOutcome):
+            test = (planned.data or results.study.data).test
+            case = id(test), result.test_leaked.tobytes()
+            if case not in known:
+                known[case] = worth(test.input_hashes, result.test_leaked)
+            found.append(known[case])
+    return found
 
 
 def tabulate_calculations(study: str, results: Iterable[Finished]) -> pd.DataFrame:

@@ -82,14 +82,14 @@ def unseen(test: Split, leaked: Int64[np.ndarray, " L"], num_distinct: int) -> C
     """Fails where no test example is left whose input was not trained on: accuracy on them is memory.
 
     Some duplicates are in the nature of many data, and do not block; outcomes say how many, and what the rest has.
-    Those within the test set, of which `num_distinct` inputs differ, are told: intervals take all for draws of their
-    own, which equal rows of a table may be, and copies of an image are not.
+    Those within the test set, of which `num_distinct` inputs differ, are told: they count in intervals as what they
+    are worth (`byrote.evidence.tested`).
     """
     repeated = (
         ""
         if num_distinct == len(test)
-        else f". {num_distinct} of the {len(test)} have inputs that differ: where equal ones are copies, intervals "
-        "over test examples are too narrow"
+        else f". {num_distinct} of the {len(test)} have inputs that differ: equal ones count as one in intervals over "
+        "test examples"
     )
     first = f", the first is {test.place(int(leaked[0]))}" if len(leaked) else ""
     return Check(

@@ -17,9 +17,11 @@ GOOD = {1: (0.3, 40, 100), 2: (0.4, 40, 150), 3: (0.5, 20, 200), 4: (0.6, 20, 30
 def verdict(data, make_outcome):
     """The findings where architectures are as in GOOD, except for `changes`, by depth."""
 
-    def give(changes=None, *, depths=range(1, 7), seeds=1, drop=0, n_test=1000, board=None, text=False, **options):
+    def give(
+        changes=None, *, depths=range(1, 7), seeds=1, drop=0, n_test=1000, board=None, text=False, of=data, **options
+    ):
         study = ArchitectureStudy(
-            data=data,
+            data=of,
             models=[MODELS[depth - 1] for depth in depths],
             parameters=2000,
             n_train=20,
@@ -57,7 +59,8 @@ def test_an_exemplary_set_of_architectures(verdict):
     )
     assert re.search(
         r"mlp-1x\d+ \(7 parameters\) tests at 30.0% after 800 steps on 20 true labels \(95% interval over 1,000 test "
-        r"examples, one seed: .*; chance is 10.0%\). It fits random labels of 40 examples, the most that were tried. "
+        r"examples, one seed: .*\). It has a test accuracy of 30.0% .*, where guessing has 10.0%, .*. It fits random "
+        r"labels of 40 examples, the most that were tried. "
         r"Random labels of the same 20 examples take 100 steps to fit, 2.0 times as many as true ones. "
         r"Each alone, regularisers change test accuracy: random crop by -3.0 points, dropout by \+2.0 points",
         found[0].statement,
@@ -140,3 +143,9 @@ def test_missing_runs_leave_an_architecture_out(verdict):
 def test_the_headline_counts_and_names_the_best(verdict):
     assert verdict(text=True) == "4 of 6 architectures can learn by rote; mlp-6 generalises best."
     assert verdict(text=True, drop=1000) == "No conclusion about architectures."
+
+
+def test_naming_the_largest_class_is_no_generalising(verdict, unequal):
+    finding = verdict({1: (0.95, 40, 100)}, n_test=10_000, of=unequal)[0]
+    assert finding.outcome != "supported"
+    assert "where guessing has 95.0%" in finding.statement

@@ -41,7 +41,7 @@ def found(data, make_outcome):
 
 def test_what_an_architecture_comes_to(found):
     one = found(20)
-    assert (one.parameters, one.n_test, one.num_classes) == (2017, 1000, 10)
+    assert (one.parameters, one.tested, one.num_classes) == (2017, "1,000 test examples", 10)
     assert (one.largest_fitted, one.smallest_unfitted) == (20, 40)
     assert (one.steps_true, one.steps_random, one.relative_time_to_fit.mean) == (50, 100, 2)
     assert one.test_accuracy.mean == 0.5

@@ -16,7 +16,7 @@ def table(seeds=3, *, fitted=lambda corruption, seed: True, own=lambda corruptio
         for seed in range(seeds):
             for corruption in ("true-labels", "random-labels"):
                 value = 1.0 + (corruption == "random-labels") + 0.01 * seed
-                row = {"model": model, "corruption": corruption, "seed": seed, "num_classes": 10, "failed_checks": ""}
+                row = {"model": model, "corruption": corruption, "seed": seed, "guessing": 0.1, "failed_checks": ""}
                 row |= {"train_accuracy": 1.0, "fitted": fitted(corruption, seed), "n_train": 60}
                 row |= {column(name): value for name in MEASURES} | {column_of_reason(name): "" for name in MEASURES}
                 row |= own(corruption, seed)
@@ -107,3 +107,10 @@ def test_several_models_have_findings_each():
 )
 def test_numbers_have_three_digits(value, shown):
     assert number(value) == shown
+
+
+def test_a_bound_above_the_error_of_naming_the_largest_class_says_nothing():
+    unequal = table(own=lambda corruption, seed: dict.fromkeys(map(column, BOUNDS), 0.3) | {"guessing": 0.95})
+    assert {reading.says("true-labels") for reading in readings(unequal) if reading.name in BOUNDS} == {
+        "no better than guessing"
+    }

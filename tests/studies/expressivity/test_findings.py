@@ -24,6 +24,8 @@ def built(construction="two-layer", **changes):
         "largest_error": 1e-9,
         "test_accuracy_true_labels": 0.12,
         "n_test": 500,
+        "n_test_effective": 500.0,
+        "guessing": 0.1,
     }
     return row | changes
 
@@ -131,7 +133,7 @@ def test_a_memoriser_that_generalised_would_count_against_the_claim():
     assert found(built())["capacity"].outcome == "supported"
     assert found(built(test_accuracy_true_labels=0.9))["capacity"].outcome == "not supported"
     assert found(built(test_accuracy_true_labels=0.3))["capacity"].outcome == "no conclusion"
-    assert found(built(n_test=20))["capacity"].outcome == "no conclusion"
+    assert found(built(n_test=20, n_test_effective=20.0))["capacity"].outcome == "no conclusion"
     assert found(built(test_accuracy_true_labels=float("nan")))["capacity"].outcome == "no conclusion"
 
 
@@ -166,3 +168,13 @@ def test_overriding_changes_the_chosen_ones_and_no_other(changes, outcome):
 )
 def test_more_at_every_n_supports_and_less_at_any_refutes(logarithms, outcome):
     assert outcome_of_ratios([np.array(each) for each in logarithms]) == outcome
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "guessing", "right", "outcome"),
+    [(2, 0.5, 0.52, "supported"), (2, 0.5, 0.98, "not supported"), (2, 0.95, 0.9, "no conclusion")],
+)
+def test_few_classes_do_not_make_a_good_memoriser_a_bad_one(num_classes, guessing, right, outcome):
+    """Three times the accuracy of guessing, where that is a half, would be more than all."""
+    row = built(num_classes=num_classes, guessing=guessing, test_accuracy_true_labels=right)
+    assert found(row)["capacity"].outcome == outcome

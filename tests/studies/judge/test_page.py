@@ -25,6 +25,7 @@ def make_runs(seeds=3):
                 "seed": seed,
                 "n_train": 100,
                 "n_test": 10_000,
+                "n_test_effective": 10_000.0,
                 "fitted": True,
                 "failed_checks": "",
                 "test_accuracy": 0.9 - 0.8 * rate,

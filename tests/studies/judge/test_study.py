@@ -26,6 +26,7 @@ def make_runs(seeds=3, fitted=True):
             "seed": seed,
             "n_train": 100,
             "n_test": 10_000,
+            "n_test_effective": 10_000.0,
             "fitted": fitted,
             "failed_checks": "",
             "test_accuracy": 0.9 - 0.8 * (corruption == "random-labels") - 0.05 * (model == "mlp-1x8"),

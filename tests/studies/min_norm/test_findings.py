@@ -13,7 +13,7 @@ WITH_L2 = KernelRow("random-convolutions", regularized=True)
 def fit(row, labels="true labels", **changes):
     """A function that interpolates 1,000 examples; with random labels one at chance."""
     is_true = labels == "true labels"
-    return {
+    values = {
         "calculation": "KernelInterpolation",
         "features": row.features,
         "regularized": row.regularized,
@@ -21,6 +21,10 @@ def fit(row, labels="true labels", **changes):
         "seed": 0,
         "n_train": 1000,
         "n_test": 1000,
+        "n_test_effective": 1000.0,
+        "num_test_leaked": 0,
+        "guessing": 0.1,
+        "balanced_guessing": 0.1,
         "num_classes": 10,
         "train_error": 0.0,
         "interpolated": True,
@@ -32,6 +36,7 @@ def fit(row, labels="true labels", **changes):
         "chance_deviation": 0.01,
         "paper_test_error": math.nan,
     } | changes
+    return {"test_accuracy": 1 - values["test_error"], "test_accuracy_unleaked": math.nan} | values
 
 
 def small(**changes):
@@ -91,8 +96,8 @@ def test_an_interpolant_generalises_far_from_chance_or_not_at_all(changes, expec
 
 def test_the_papers_error_stands_beside_ours():
     finding = generalises(PIXELS, 1000, table(fit(PIXELS, paper_test_error=0.012)))
-    assert "a test error of 10.00%, where guessing has 90.00%" in finding.statement
-    assert finding.statement.endswith("Norm 10. The paper: 1.20%.")
+    assert "a test error of 10.00%. It has a test accuracy of 90.0%" in finding.statement
+    assert finding.statement.endswith("Its norm is 10. The paper: 1.20%.")
 
 
 @pytest.mark.parametrize(
@@ -210,3 +215,11 @@ def test_nothing_computed_concludes_nothing():
     found = findings({PIXELS: 1000, CONVOLUTIONS: 1000, WITH_L2: 1000}, pd.DataFrame())
     assert {finding.outcome for finding in found} == {"no conclusion"}
     assert len(found) == 2 + 2 + 2 + 1 + 1 + 2
+
+
+def test_naming_the_largest_class_is_no_generalising():
+    finding = generalises(
+        PIXELS, 1000, pd.DataFrame([fit(PIXELS, test_error=0.05, guessing=0.95, balanced_test_accuracy=math.nan)])
+    )
+    assert finding.outcome != "supported"
+    assert "where guessing has 95.0%" in finding.statement

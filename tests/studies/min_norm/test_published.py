@@ -20,6 +20,7 @@ def table():
         "labels": "true labels",
         "seed": 0,
         "n_test": 10_000,
+        "n_test_effective": 10_000.0,
         "interpolated": True,
         "scaled_norm": 91.0,
     }

@@ -21,8 +21,8 @@ GOOD = {
 def verdict(data, make_outcome):
     """The findings where runs are as in GOOD, except for `changes`, by label rate."""
 
-    def give(changes=None, *, seeds=1, noise=0.0, drop=0, failed=None, n_test=20_000, **options):
-        study = OverparameterizationStudy(data=data, ratios=(0.7, 2.5, 5.0, 10.0, 20.0, 80.0), seeds=seeds, **options)
+    def give(changes=None, *, seeds=1, noise=0.0, drop=0, failed=None, n_test=20_000, of=data, **options):
+        study = OverparameterizationStudy(data=of, ratios=(0.7, 2.5, 5.0, 10.0, 20.0, 80.0), seeds=seeds, **options)
         (models,) = study.sizes.values()
         generator = np.random.default_rng(0)
         outcomes = []
@@ -143,3 +143,10 @@ def test_the_headline_says_what_is_left(verdict):
     late = {0.0: ((0.5, 0.2, 0.1, 0.2, 0.2, 0.3), 5)}
     assert headline(verdict(flat | late)) == "Test error shows no peak where networks begin to fit."
     assert headline(verdict(drop=18)) == "No conclusion about more parameters than examples."
+
+
+def test_the_gap_of_naming_the_largest_class_is_what_rote_leaves(verdict, unequal):
+    """A gap of 8 points is small on ten classes, and more than rote leaves where 95% are of one."""
+    finding = verdict(of=unequal)[SMALL_GAP]
+    assert finding.outcome == "not supported"
+    assert "leave 5.0 points" in finding.statement

@@ -23,6 +23,7 @@ def tabled(outcomes, *, guessing=0.1, diverged_at=12.0, largest_class=0.1):
         guessing=guessing,
         balanced_test_accuracy=0.1,
         balanced_half_width=0.1,
+        balanced_half_width_strict=0.2,
         balanced_guessing=0.5,
         largest_class=largest_class,
         diverged_at_step=diverged_at,

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from byrote.studies.table1.rows import Row
@@ -61,9 +62,14 @@ def judge(data, make_outcome):
         ({DECAY: 40}, f"{CROPPING} more than weight decay does", "not supported", "-50.0 points"),
         ({}, RANDOM_LABELS, "no conclusion", "which tells nothing of chance: 10.0%; 0.0% to"),
         ({RANDOM: 30}, RANDOM_LABELS, "not supported", "test accuracy 75.0%, away from chance"),
-        ({NONE: 36}, UNNECESSARY, "supported", "test accuracy of 90.0%, where chance is 10.0%"),
-        ({NONE: 2}, UNNECESSARY, "not supported", "chance is 10.0%: 0.0% to 20.5% of the errors of guessing are gone"),
-        ({NONE: 16}, UNNECESSARY, "no conclusion", "of the errors of guessing are gone"),
+        (
+            {NONE: 36},
+            UNNECESSARY,
+            "supported",
+            "where guessing has 10.0%, of whose errors 61.4% to 97.5% are gone (99.9% interval over 40 test",
+        ),
+        ({NONE: 2}, UNNECESSARY, "not supported", "where guessing has 10.0%, of whose errors 0.0% to 20.5% are gone"),
+        ({NONE: 16}, UNNECESSARY, "no conclusion", "of whose errors"),
     ],
 )
 def test_accuracies_decide(judge, right, claim, outcome, says):
@@ -173,3 +179,21 @@ def test_only_pairs_that_the_paper_has_count_as_its_orderings(judge):
     )
     assert others.statement.startswith("Held here: 0 of 5 orderings expected from the paper that")
     assert sum("paper's order" in claim for claim in judge({}, name="cifar10")) == 1
+
+
+def test_naming_the_largest_class_is_no_generalising(unequal, make_outcome):
+    """95% right where 95% are of one class; and what is right of the other shows in balanced accuracy."""
+    study = table1_study(unequal, "paper", models=["net"])
+
+    def outcome(predicted):
+        accuracy = float((predicted == unequal.test.true_labels).mean())
+        fields = {"test_predictions": predicted, "test_accuracy": accuracy, "n_test": 40, "num_classes": 2}
+        found = [make_outcome(spec, key=str(place), **fields) for place, spec in enumerate(study.tasks())]
+        return next(one for one in study.verdict(study.summarise(found)) if "not necessary" in one.claim)
+
+    constant = outcome(np.zeros(40, dtype=np.int64))
+    assert constant.outcome != "supported"
+    assert "a test accuracy of 95.0% (71.5% to 99.3%), where guessing has 95.0%, of whose errors 0.0%" in (
+        constant.statement
+    )
+    assert "and a balanced accuracy of 50.0%" in constant.statement

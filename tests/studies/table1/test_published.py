@@ -31,7 +31,7 @@ def marks(data, make_outcome):
             }
             outcomes.append(make_outcome(spec, n_test=40, **values | fields))
         # So many test examples that a difference is no luck of theirs.
-        table = study.summarise(outcomes).assign(n_test=10**6)
+        table = study.summarise(outcomes).assign(n_test_effective=1e6)
         return Counter(figure.mark for figure in published_figures(own, table) if figure.block == MODEL)
 
     return make

@@ -17,10 +17,10 @@ from byrote.evidence.attribution import (
     sentences,
     shapley_intervals,
 )
-from byrote.evidence.chance import DECISIVE
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.fitting_by_luck import chance_of_accuracies, luck_in_words
-from byrote.evidence.intervals import Interval, binomial_interval, joined
+from byrote.evidence.intervals import Interval
+from byrote.evidence.learning import beside_guessing, far_above_guessing
 from byrote.evidence.obstacles import obstacle
 from byrote.evidence.permutations import EACH_SIDE, pair_exchanges
 from byrote.evidence.rank_correlation import FEWEST, rank_correlation
@@ -89,23 +89,19 @@ def _architecture(planned: Ladder, found: Record | str, num_seeds: int, num_step
     claim = f"{family_label(planned.family)} generalises, and can learn by rote as well"
     if isinstance(found, str):
         return Finding(claim, "no conclusion", found)
-    chance = 1 / found.num_classes
-    decisive = binomial_interval(found.test_accuracy.mean, found.n_test, DECISIVE)
-    if num_seeds > 1:
-        decisive = joined(found.test_accuracy, binomial_interval(found.test_accuracy.mean, found.n_test))
     memorises = found.largest_fitted >= planned.num_examples
     luck = luck_in_words(chance_of_accuracies([FIT], planned.num_examples, found.num_classes))
     outcome: Outcome = "no conclusion"
-    if decisive.low > chance:
+    if far_above_guessing(found.standing, 0.0) == "supported":
         outcome = "supported" if memorises and not luck else "no conclusion"
-    elif decisive.high < chance + FAR_ABOVE_CHANCE * (1 - chance):
+    elif far_above_guessing(found.standing, FAR_ABOVE_CHANCE) == "not supported":
         outcome = "not supported"
-    over = count_of_seeds(num_seeds, f"{found.n_test:,} test examples, one seed")
+    over = count_of_seeds(num_seeds, f"{found.tested}, one seed")
     accuracy = found.test_accuracy
     statement = (
         f"{planned.model} ({found.parameters:,} parameters) tests at {percent(accuracy.mean)} after {num_steps:,} "
         f"steps on {planned.num_examples:,} true labels (95% interval over {over}: {percent(accuracy.low)} to "
-        f"{percent(accuracy.high)}; chance is {percent(chance)}). {_capacity(found, num_steps)}"
+        f"{percent(accuracy.high)}). It {beside_guessing(found.standing)}. {_capacity(found, num_steps)}"
     )
     if not math.isnan(found.relative_time_to_fit.mean):
         statement += (

@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from byrote.evidence.chance import DECISIVE
 from byrote.evidence.intervals import Interval, binomial_interval, mean_interval
+from byrote.evidence.learning import Yardstick, yardsticks
 from byrote.evidence.obstacles import obstacle
+from byrote.evidence.tested import Tested
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,10 @@ class Record:
     parameters: int
     test_accuracy: Interval
     """On true labels without regularisers: over seeds; over test examples with one."""
-    n_test: int
+    tested: str
+    """On how many test examples it rests, in words."""
+    standing: Sequence[Yardstick]
+    """Beside guessing, on true labels without regularisers."""
     num_classes: int
     steps_true: float
     """Steps to fit true labels, mean over seeds; NaN unless all fitted, like the next two."""
@@ -63,13 +69,16 @@ def record(planned: Ladder, table: pd.DataFrame, num_seeds: int) -> Record | str
         return reason
     fitted = random.groupby("n_train")["fitted"].all()
     reached = list(takewhile(lambda number: bool(fitted[number]), planned.numbers))
-    accuracies, n_test = bare["test_accuracy"].to_numpy(dtype=float), int(bare["n_test"].iloc[0])
+    accuracies, tested = bare["test_accuracy"].to_numpy(dtype=float), Tested.on_all(bare)
     same = random[random["ladder"] == 1]
     return Record(
         planned=planned,
         parameters=int(bare["parameters"].iloc[0]),
-        test_accuracy=mean_interval(accuracies) if num_seeds > 1 else binomial_interval(float(accuracies[0]), n_test),
-        n_test=n_test,
+        test_accuracy=mean_interval(accuracies)
+        if num_seeds > 1
+        else binomial_interval(float(accuracies[0]), tested.worth),
+        tested=tested.in_words,
+        standing=yardsticks(bare, strict=DECISIVE),
         num_classes=int(bare["num_classes"].iloc[0]),
         steps_true=float(bare["steps_to_fit"].mean(skipna=False)),
         steps_random=float(same["steps_to_fit"].mean(skipna=False)),

@@ -27,6 +27,7 @@ from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.evidence.columns import Column, as_declared
 from byrote.evidence.finding import Finding
+from byrote.evidence.learning import LEARNING, learning_columns
 from byrote.models.switchboard import SWITCHES
 from byrote.references import is_reference
 from byrote.studies.architectures.findings import findings
@@ -86,6 +87,7 @@ class ArchitectureStudy(ModelStudy):
     presented_by: ClassVar[str] = "byrote.studies.architectures.page"
     columns: ClassVar[Sequence[Column]] = (
         *OF_RUNS,
+        *LEARNING,
         Column("family", "str", "The model's family, or that of a switchboard with what is on."),
         Column("regularizer", "str", "The field of the recipe that is tried; empty for none."),
         Column("ladder", "float64", "The training examples in units of what the architecture has of true labels."),
@@ -163,7 +165,8 @@ class ArchitectureStudy(ModelStudy):
         return [planned for one in self.ladders for seed in self.seed_list for planned in self._runs(one, seed)]
 
     def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
-        table = tabulate(self.name, Results.of(self, results))
+        results = Results.of(self, results)
+        table = tabulate(self.name, results).assign(**learning_columns(results.outcomes, self.data))
         if table.empty:
             return as_declared(table, self.columns)
         plain = table["regularizer"] == ""

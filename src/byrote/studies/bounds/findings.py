@@ -35,7 +35,8 @@ class Reading:
     error_bounds: dict[str, Interval]
     """By labels, of a bound: on the 0-1 error, over the same networks; empty for other measures."""
     telling: Telling
-    num_classes: int
+    guessing: dict[str, float]
+    """By labels, the error of the best constant prediction on new examples."""
     why_not: str
     """Why it does not exist for the architecture; "" where it does."""
 
@@ -52,7 +53,7 @@ class Reading:
             return None
         if bound.mean >= 1 - _ROUNDING:
             return "vacuous"
-        return "no better than guessing" if bound.mean >= 1 - 1 / self.num_classes else "says something"
+        return "no better than guessing" if bound.mean >= self.guessing[labels] else "says something"
 
 
 def readings(table: pd.DataFrame) -> list[Reading]:
@@ -129,7 +130,7 @@ def _reading(model: str, runs: pd.DataFrame, name: str, told: Telling) -> Readin
         values=over(column(name)),
         error_bounds=over(column_of_bound(name)) if measure.kind == "bound" else {},
         telling=told,
-        num_classes=int(runs["num_classes"].iloc[0]),
+        guessing={labels: 1 - float(runs.loc[runs["corruption"] == labels, "guessing"].max()) for labels in LABELS},
         why_not=next(iter(reasons[reasons != ""]), ""),
     )
 

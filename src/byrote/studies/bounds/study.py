@@ -17,12 +17,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import pandas as pd
 
 from byrote.data.corruptions.record import Corruption
 from byrote.errors import UserError
 from byrote.evidence.columns import Column
 from byrote.evidence.finding import Finding
+from byrote.evidence.learning import top_guessing
 from byrote.studies.bounds.calculations import NetworkMeasures, column, column_of_bound, column_of_reason
 from byrote.studies.bounds.findings import findings
 from byrote.studies.columns import OF_RECIPE
@@ -63,6 +65,7 @@ class BoundsStudy(RandomLabelStudy):
         Column("pac_bayes_steps", "int64", "The steps of the optimiser of the PAC-Bayes posterior."),
         Column("pac_bayes_draws", "int64", "The draws of weights that the posterior's training error is estimated by."),
         Column("num_classes", "int64", "The number of classes."),
+        Column("guessing", "float64", "The accuracy of the best constant prediction on new examples labelled alike."),
         Column("train_accuracy", "float64", "The accuracy on the labels that were trained on, in evaluation mode."),
         Column("test_accuracy", "float64", "The accuracy on the test set, whose labels are true."),
         Column("generalization_gap", "float64", "The training accuracy minus the test accuracy."),
@@ -123,7 +126,9 @@ class BoundsStudy(RandomLabelStudy):
         """A row is a network."""
         table = super().summarise(Results.of(self, results))
         bounds = {column_of_bound(name): table[column(name)] + 1 - table["train_accuracy"] for name in BOUNDS}
-        return table.assign(**bounds)
+        of_true = top_guessing(self.data, 1)
+        guessing = np.where(table["corruption"] == "true-labels", of_true, 1 / self.data.num_classes)
+        return table.assign(**bounds, guessing=guessing)
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(table)

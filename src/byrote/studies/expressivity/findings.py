@@ -13,7 +13,9 @@ from jaxtyping import Float
 from byrote.evidence.chance import DECISIVE
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.intervals import Interval, binomial_interval, mean_interval
-from byrote.evidence.verdicts import MORE_SEEDS, THREE_SEEDS, exceeds
+from byrote.evidence.learning import UNEQUAL
+from byrote.evidence.tested import Tested
+from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, MORE_SEEDS, THREE_SEEDS, exceeds
 from byrote.studies.expressivity.calculations import STEPS_AN_OCTAVE
 from byrote.studies.expressivity.memorization_bounds import fewest_float64, theorem_1
 from byrote.studies.families import family_name
@@ -173,17 +175,27 @@ def _capacity(rows: pd.DataFrame) -> Finding:
     if rows.empty:
         return Finding(_CAPACITY, "no conclusion", "No such network has been built.")
     last = _last(rows)
-    accuracy, chance = last["test_accuracy_true_labels"], 1 / last["num_classes"]
-    tested = binomial_interval(float(accuracy), int(last["n_test"]), DECISIVE)
-    floor = fewest_float64(int(last["n"]), int(last["num_classes"]))
+    accuracy, guessing, num_classes = last["test_accuracy_true_labels"], last["guessing"], int(last["num_classes"])
+    tested = Tested.on_all(rows)
+    interval = binomial_interval(float(accuracy), tested.worth, DECISIVE)
+    floor = fewest_float64(int(last["n"]), num_classes)
+    nothing = guessing + FAR_ABOVE_CHANCE * (1 - guessing)
+    outcome = exceeds(Interval(-accuracy, -interval.high, -interval.low, interval.n), -nothing)
+    unequal = ""
+    if guessing * num_classes > UNEQUAL and outcome == "supported":
+        outcome = "no conclusion"
+        unequal = (
+            " Classes are unequal, so a low accuracy does not show that nothing is known of the rare ones: a test set "
+            "of equal classes would tell."
+        )
     return Finding(
         _CAPACITY,
-        exceeds(Interval(-accuracy, -tested.high, -tested.low, tested.n), -3 * chance),
-        f"Built on the true labels of {int(last['n']):,} examples, the same network is right on {accuracy:.1%} of the "
-        f"test set ({DECISIVE:.1%} interval over {tested.n:,} examples: {tested.low:.1%} to {tested.high:.1%}), where "
-        f"guessing has {chance:.1%}, and up to three times that counts as nothing. A bound that rests on "
-        "the number of weights alone holds for this "
-        f"network too: above {theorem_1(int(last['n']), int(last['d'])):,} weights it cannot tell learning from rote. "
+        outcome,
+        f"Built on the true labels of {int(last['n']):,} examples, the same network is right on {accuracy:.1%} of "
+        f"{tested.in_words} ({DECISIVE:.1%} interval: {interval.low:.1%} to {interval.high:.1%}), where "
+        f"guessing, which is to name the largest class always, has {guessing:.1%}, and up to {nothing:.1%} counts as "
+        f"nothing.{unequal} A bound that rests on the number of weights alone holds for this network too: above "
+        f"{theorem_1(int(last['n']), int(last['d'])):,} weights it cannot tell learning from rote. "
         f"No network of fewer than {floor:,.0f} float64 weights can hold that many random labels at all.",
     )
 

@@ -18,12 +18,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, get_args
 
+import numpy as np
 import pandas as pd
 
 from byrote.data.dataset import Dataset, require_dataset
 from byrote.errors import UserError
 from byrote.evidence.columns import Column, as_declared, nullable
 from byrote.evidence.finding import Finding
+from byrote.evidence.learning import top_guessing
+from byrote.evidence.tested import EFFECTIVE, worth
 from byrote.studies.columns import OF_RECIPE
 from byrote.studies.expressivity.calculations import FittingWidth, Manipulation
 from byrote.studies.expressivity.findings import findings
@@ -130,6 +133,8 @@ class ExpressivityStudy(Study):
         Column("failed_checks", "str", "The names of the self-checks that failed in any run."),
         Column("data", "str", "What figures call the data."),
         Column("n_test", "int64", "The number of test examples."),
+        EFFECTIVE,
+        Column("guessing", "float64", "The share of the test set that naming its largest class always has right."),
         Column("seconds", "float64", "The seconds that the calculation took."),
         Column("key", "str", "What the store has the calculation under."),
         *nullable(OF_RECIPE.values()),
@@ -216,7 +221,9 @@ class ExpressivityStudy(Study):
     def summarise(self, results: Sequence[Finished]) -> pd.DataFrame:
         """A row for each network built, width sought, set of predictions overridden, and for the worked example."""
         table = tabulate_calculations(self.name, Results.of(self, results))
-        return as_declared(table.assign(n_test=len(self.data.test)), self.columns)
+        n_test, of_each = len(self.data.test), worth(self.data.test.input_hashes, np.empty(0, dtype=np.int64))
+        tested = {"n_test": n_test, EFFECTIVE.name: n_test * of_each, "guessing": top_guessing(self.data, 1)}
+        return as_declared(table.assign(**tested), self.columns)
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(table, self.sought)

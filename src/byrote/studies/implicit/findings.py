@@ -12,6 +12,7 @@ from byrote.evidence.comparisons import Comparison, compare_accuracies, compared
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import Interval, joined, mean_interval
 from byrote.evidence.obstacles import obstacle, remedy
+from byrote.evidence.tested import Tested
 from byrote.evidence.verdicts import LEAST_EVALUATIONS, MORE_SEEDS, NO_HELP, OFTENER, SIGNIFICANCE, THREE_SEEDS, exceeds
 from byrote.evidence.words import count_of_seeds, percent
 from byrote.studies.implicit.batch_norm import LEVELS, steps_column
@@ -113,7 +114,7 @@ def _stop_early(table: pd.DataFrame, model: str, rate: float, num_seeds: int) ->
     if fewest < LEAST_EVALUATIONS:
         return _Tried(claim, None, f"Test accuracy was evaluated only {fewest} times along a run of {model}{OFTENER}")
     comparison = compare_accuracies(
-        runs["best_on_validation"].tolist(), runs["test_accuracy"].tolist(), int(runs["n_test"].iloc[0])
+        runs["best_on_validation"].tolist(), runs["test_accuracy"].tolist(), Tested.on_all(runs)
     )
     means, first = runs.select_dtypes("number").mean(), runs.iloc[0]
     optimism = f" Choosing by the test set itself would have added {100 * means['optimism']:.1f} points of optimism."

@@ -30,7 +30,7 @@ from byrote.evidence.verdicts import MORE_EXAMPLES, exceeds
 from byrote.studies.design import ModelStudy
 from byrote.studies.model_choice import chosen_models
 from byrote.studies.paper_settings import paper_recipe
-from byrote.studies.study import Planned, tabulate
+from byrote.studies.study import Planned, Results, tabulate
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe
 
@@ -89,7 +89,7 @@ class ZooStudy(ModelStudy):
         ]
 
     def summarise(self, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
-        return tabulate(self.name, outcomes)
+        return tabulate(self.name, Results.of(self, outcomes))
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         if table.empty:
@@ -97,11 +97,11 @@ class ZooStudy(ModelStudy):
         fitted = table[table["fitted"].astype(bool)]
         if len(fitted) < 2:
             return [Finding(_CLAIM, "no conclusion", f"{len(fitted)} of {len(table)} networks have fitted.")]
-        gaps, n_test = fitted["generalization_gap"].to_numpy(float), fitted["n_test"].to_numpy(float)
+        gaps, n_test = fitted["generalization_gap"].to_numpy(float), fitted["n_test_effective"].to_numpy(float)
         # Of each by Wilson's interval, with Bonferroni's correction: the two were picked among all.
         confidence = 1 - 0.05 / len(fitted)
         tested = [
-            binomial_interval(accuracy, int(number), confidence)
+            binomial_interval(accuracy, number, confidence)
             for accuracy, number in zip(fitted["test_accuracy"], n_test, strict=True)
         ]
         low = gaps - [interval.high - interval.mean for interval in tested]

@@ -9,10 +9,12 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from byrote.evidence.chance import DECISIVE, chance_of, tests_at_chance, verdict_in_words
+from byrote.evidence.chance import DECISIVE, tests_at_chance, verdict_in_words
 from byrote.evidence.comparisons import Comparison, compare
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.intervals import Interval, binomial_interval, next_value
+from byrote.evidence.learning import beside_guessing, far_above_guessing, yardsticks
+from byrote.evidence.tested import Tested
 from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, MORE_EXAMPLES, SIGNIFICANCE, exceeds
 from byrote.evidence.words import percent
 from byrote.studies.min_norm.rows import KernelRow, against
@@ -75,18 +77,15 @@ def generalises(row: KernelRow, n_train: int, table: pd.DataFrame) -> Finding:
     fits = fits_of(table, row, _TRUE, n_train)
     if reason := obstacle(row, fits):
         return Finding(claim, "no conclusion", reason)
-    fit, chance = fits.iloc[0], 1 - chance_of(fits)
-    decisive = error_interval(fits, DECISIVE)
-    least, most = 1 - decisive.high / chance, 1 - decisive.low / chance
+    fit, sticks = fits.iloc[0], yardsticks(fits, strict=DECISIVE)
     statement = (
-        f"{_trained(fits)} on {n_train:,} true labels, and a test error of "
-        f"{_percent(decisive.mean)}, where guessing has {_percent(chance)}: {_percent(max(least, 0.0))} to "
-        f"{_percent(max(most, 0.0))} of the errors of guessing are gone ({_over(fits)}; {FAR_ABOVE_CHANCE:.0%} "
-        f"count as far above chance). Norm {fit['scaled_norm']:.4g}."
+        f"{_trained(fits)} on {n_train:,} true labels, and a test error of {_percent(fit['test_error'])}. It "
+        f"{beside_guessing(sticks)} ({DECISIVE:.1%} interval over {Tested.on_unseen(fits).in_words}; "
+        f"{FAR_ABOVE_CHANCE:.0%} count as far above guessing). Its norm is {fit['scaled_norm']:.4g}."
     )
     if not math.isnan(fit["paper_test_error"]):
         statement += f" The paper: {_percent(fit['paper_test_error'])}."
-    outcome = exceeds(Interval(1 - decisive.mean / chance, least, most, decisive.n), FAR_ABOVE_CHANCE)
+    outcome = far_above_guessing(sticks, FAR_ABOVE_CHANCE)
     return Finding(claim, outcome, statement + (MORE_EXAMPLES if outcome == "no conclusion" else ""))
 
 
@@ -96,12 +95,11 @@ def fits_random_labels(row: KernelRow, n_train: int, table: pd.DataFrame) -> Fin
     fits = fits_of(table, row, _RANDOM, n_train)
     if reason := obstacle(row, fits):
         return Finding(claim, "no conclusion", reason)
-    accuracies = fits.assign(test_accuracy=1 - fits["test_error"])
     return Finding(
         claim,
-        tests_at_chance(accuracies),
+        tests_at_chance(fits),
         f"{_trained(fits)} on random labels of {n_train:,} examples; test accuracy "
-        f"{_percent(accuracies['test_accuracy'].mean())}, {verdict_in_words(accuracies)}.",
+        f"{_percent(fits['test_accuracy'].mean())}, {verdict_in_words(fits)}.",
     )
 
 
@@ -181,7 +179,7 @@ def _compared(fits: pd.DataFrame, rival: str) -> Comparison:
     """By the test examples that only one gets right."""
     fit = fits.iloc[0]
     won, lost = (float(fit[column.name]) for column in against(rival))
-    return compare([won], [lost], [won + lost], int(fit["n_test"]))
+    return compare([won], [lost], [won + lost], Tested.on_all(fits))
 
 
 def _descent(table: pd.DataFrame) -> list[Finding]:
@@ -221,7 +219,7 @@ def _descent(table: pd.DataFrame) -> list[Finding]:
 
 def error_interval(fits: pd.DataFrame, confidence: float = 0.95) -> Interval:
     """The mean test error over draws of labels, with an interval for the draw of test examples."""
-    return binomial_interval(float(fits["test_error"].mean()), int(fits["n_test"].iloc[0]), confidence)
+    return binomial_interval(float(fits["test_error"].mean()), Tested.on_all(fits).worth, confidence)
 
 
 def _named(row: KernelRow) -> str:
@@ -246,10 +244,6 @@ def _draws(number: int) -> str:
 def _range(values: pd.Series) -> str:
     low, high = f"{values.min():.4g}", f"{values.max():.4g}"
     return low if low == high else f"{low} to {high}"
-
-
-def _over(fits: pd.DataFrame) -> str:
-    return f"{DECISIVE:.1%} interval over {int(fits['n_test'].iloc[0]):,} test examples"
 
 
 def _points(difference: float) -> str:

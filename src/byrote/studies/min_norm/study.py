@@ -33,6 +33,8 @@ from byrote.errors import UserError
 from byrote.evidence.chance import CHANCE_DEVIATION, chance_deviation
 from byrote.evidence.columns import Column, as_declared
 from byrote.evidence.finding import Finding
+from byrote.evidence.learning import LEARNING, STANDING, standing
+from byrote.evidence.tested import EFFECTIVE, worth
 from byrote.studies.min_norm.findings import findings, fits_of
 from byrote.studies.min_norm.rows import RIVALS, KernelRow, against, published_rows, rows_of
 from byrote.studies.paper_settings import Scale
@@ -121,6 +123,11 @@ class MinNormStudy(Study):
         Column("num_distinct", "float64", "The distinct inputs among the training examples."),
         Column("n_validation", "float64", "The examples that width and ridge were chosen by."),
         Column("n_test", "int64", "The number of test examples."),
+        Column("test_accuracy", "float64", "1 less the test error."),
+        Column("num_test_leaked", "float64", "The test examples whose inputs are in the training set."),
+        Column("test_accuracy_unleaked", "float64", "The accuracy on the others; missing where there are none."),
+        EFFECTIVE,
+        *(column for column in LEARNING if column.name in STANDING),
         Column("num_classes", "int64", "The number of classes."),
         Column("interpolant", "str", "Which solution of the same equations it is."),
         Column("distance", "float64", "How far it is from the solution of minimum norm, as a share of that norm."),
@@ -256,6 +263,8 @@ def _laptop_sizes(data: Dataset) -> dict[Features, int]:
 def _fits(own: Mapping[Hashable, Any], arrays: Mapping[str, np.ndarray], data: Dataset) -> list[dict[Hashable, Any]]:
     """The columns of each function that a KernelInterpolation has fitted, whose row in the table is `own`."""
     labels, scale = data.test.true_labels, own["scale"]
+    unseen = ~np.isin(data.test.input_hashes, data.train.input_hashes)
+    of_each = worth(data.test.input_hashes, np.flatnonzero(~unseen))
     columns = {name.removeprefix("fit_"): array for name, array in arrays.items() if name.startswith("fit_")}
     predictions = columns.pop("test_predictions")
     rows = []
@@ -268,8 +277,12 @@ def _fits(own: Mapping[Hashable, Any], arrays: Mapping[str, np.ndarray], data: D
             "scaled_norm": row["norm"] * math.sqrt(scale),
             "rademacher_bound": row["norm"] * math.sqrt(scale / own["n_train"]),
             "chance_deviation": chance_deviation(labels, found, data.num_classes),
+            "test_accuracy": float(np.mean(found == labels)),
+            "num_test_leaked": int((~unseen).sum()),
+            "test_accuracy_unleaked": float(np.mean((found == labels)[unseen])) if unseen.any() else math.nan,
+            EFFECTIVE.name: len(labels) * of_each,
         }
-        rows.append(row)
+        rows.append(row | dict(standing(found, labels, unseen, data.test.input_hashes)))
     return rows
 
 

@@ -55,18 +55,18 @@ def highest_peak(errors: Float[np.ndarray, "S W"], parameters: Float[np.ndarray,
     return max(peaks, key=lambda peak: peak.prominence, default=None)
 
 
-def honest_difference(errors: Float[np.ndarray, "S W"], first: int, second: int, n_test: int) -> float:
+def honest_difference(errors: Float[np.ndarray, "S W"], first: int, second: int, worth: int | float) -> float:
     """By how much the mean test errors of these two out of W sizes must differ to differ beyond noise (95%).
 
     The two were picked by their errors, so the bound holds for all pairs at once. For the draw of examples, the spread
-    of two errors measured on n_test examples each (as many for all seeds, which share them; one more right and one more
-    wrong, so that it is never 0), with Bonferroni's correction. With one seed that is all, and covers no luck of seeds.
-    For several, Tukey's honestly significant difference with the seeds as blocks, from the spread of seeds that is
-    pooled over all sizes; the squares of the two add up.
+    of two errors measured on so many examples each as the test set is worth (as many for all seeds, which share them;
+    one more right and one more wrong, so that it is never 0), with Bonferroni's correction. With one seed that is all,
+    and covers no luck of seeds. For several, Tukey's honestly significant difference with the seeds as blocks, from the
+    spread of seeds that is pooled over all sizes; the squares of the two add up.
     """
     num_seeds, num_sizes = errors.shape
-    pair = (errors[:, [first, second]].mean(axis=0) * n_test + 1) / (n_test + 2)
-    of_examples = math.sqrt(float((pair * (1 - pair)).sum()) / n_test)
+    pair = (errors[:, [first, second]].mean(axis=0) * worth + 1) / (worth + 2)
+    of_examples = math.sqrt(float((pair * (1 - pair)).sum()) / worth)
     of_examples *= float(stats.norm.ppf(1 - (1 - CONFIDENCE) / (num_sizes * (num_sizes - 1))))
     if num_seeds == 1:
         return of_examples
@@ -82,10 +82,10 @@ def _studentized_range(num_sizes: int, freedom: int) -> float:
     return float(stats.studentized_range.ppf(CONFIDENCE, num_sizes, freedom))
 
 
-def stands_out(errors: Float[np.ndarray, "S W"], peak: Peak, n_test: int) -> bool:
+def stands_out(errors: Float[np.ndarray, "S W"], peak: Peak, worth: int | float) -> bool:
     """Whether the test error at a peak exceeds that on both of its sides beyond noise."""
     mean = errors.mean(axis=0)
     return all(
-        mean[peak.size] - mean[side] > honest_difference(errors, peak.size, side, n_test)
+        mean[peak.size] - mean[side] > honest_difference(errors, peak.size, side, worth)
         for side in (peak.best_below, peak.best_above)
     )

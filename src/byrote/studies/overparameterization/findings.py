@@ -12,7 +12,9 @@ from jaxtyping import Float
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.fitting_by_luck import chance_of_accuracies, luck_in_words
 from byrote.evidence.intervals import Interval, accuracy_interval, interval_in_words
+from byrote.evidence.learning import unseen_accuracies
 from byrote.evidence.obstacles import obstacle, remedy
+from byrote.evidence.tested import Tested
 from byrote.evidence.verdicts import LITTLE, MORE_EXAMPLES, exceeds
 from byrote.evidence.words import mean_of_seeds, percent
 from byrote.studies.families import family_name
@@ -80,7 +82,12 @@ class Sweep:
     test_errors: Float[np.ndarray, "S W"]
     threshold: int | None
     """The first size from which on all have fitted; None if the largest has not."""
-    n_test: int
+    unseen_errors: Float[np.ndarray, "S W"]
+    """Of the test errors, those on examples that are not in training."""
+    guessing: float
+    """Accuracy of the best constant prediction on them."""
+    tested: Tested
+    unseen: Tested
     num_classes: int
     n_train: int
     longer: str
@@ -98,6 +105,8 @@ def _sweep(sizes: Sequence[str], rate: float, runs: pd.DataFrame, num_seeds: int
     if reason:
         return reason
 
+    own = own.assign(unseen_accuracy=unseen_accuracies(own))
+
     def grid(column: str) -> np.ndarray:
         return own.pivot(index="seed", columns="model", values=column)[list(sizes)].to_numpy()
 
@@ -108,7 +117,10 @@ def _sweep(sizes: Sequence[str], rate: float, runs: pd.DataFrame, num_seeds: int
         train_errors=1 - grid("train_accuracy").astype(float),
         test_errors=1 - grid("test_accuracy").astype(float),
         threshold=interpolation_threshold(grid("fitted").astype(bool)),
-        n_test=int(own["n_test"].iloc[0]),
+        unseen_errors=1 - grid("unseen_accuracy").astype(float),
+        guessing=float(own["guessing"].iloc[0]),
+        tested=Tested.on_all(own),
+        unseen=Tested.on_unseen(own),
         num_classes=int(own["num_classes"].iloc[0]),
         n_train=int(own["n_train"].iloc[0]),
         longer=remedy(own),
@@ -129,19 +141,19 @@ def _small_gap(family: str, sweep: Sweep | str) -> Finding:
     if sweep.threshold is None:
         return Finding(claim, "no conclusion", _unfitted(sweep, "true labels"))
     seeds = len(sweep.test_errors)
-    gaps = np.maximum(sweep.test_errors - sweep.train_errors, 0)[
-        :, largest
-    ]  # one that tests better than it fits has none
-    left = accuracy_interval(1 - gaps, sweep.n_test)
-    rote = 1 - 1 / sweep.num_classes
+    # One that tests better than it fits has none.
+    gaps = np.maximum(sweep.unseen_errors - sweep.train_errors, 0)[:, largest]
+    left = accuracy_interval(1 - gaps, sweep.unseen.worth)
+    rote = 1 - sweep.guessing
     outcome = exceeds(left, 1 - SMALL_GAP * rote)
     return Finding(
         claim,
         outcome,
         f"{sweep.at(largest)} fits {sweep.n_train:,} true labels with a gap of {_points(1 - left.mean)} "
-        f"({interval_in_words(seeds, sweep.n_test)}: {100 * (1 - left.high):.1f} to {_points(1 - left.low)}) between "
-        f"training and test accuracy; having them by rote would leave {_points(rote)} (less than {SMALL_GAP:.0%} of "
-        "that counts as small). The number of parameters alone does not tell the two apart."
+        f"({interval_in_words(seeds, sweep.unseen.in_words)}: {100 * (1 - left.high):.1f} to "
+        f"{_points(1 - left.low)}) between training and test accuracy; having them by rote would leave {_points(rote)} "
+        f"(less than {SMALL_GAP:.0%} of that counts as small). The number of parameters alone does not tell the two "
+        "apart."
         f"{MORE_EXAMPLES if outcome == 'no conclusion' else ''}",
     )
 
@@ -158,7 +170,7 @@ def _no_harm(family: str, sweep: Sweep | str) -> Finding:
             claim, "no conclusion", f"Only the largest size, {sweep.at(largest)}, has fitted: add larger ones."
         )
     best = int(mean[:largest].argmin())
-    noise = honest_difference(sweep.test_errors, largest, best, sweep.n_test)
+    noise = honest_difference(sweep.test_errors, largest, best, sweep.tested.worth)
     gain = float(mean[best] - mean[largest])
     return Finding(
         claim,
@@ -182,7 +194,7 @@ def _double_descent(family: str, rate: float, sweep: Sweep | str) -> Finding:
         )
         return Finding(claim, "no conclusion", reason)
     peak = highest_peak(sweep.test_errors, sweep.parameters, sweep.threshold)
-    found = peak is not None and stands_out(sweep.test_errors, peak, sweep.n_test)
+    found = peak is not None and stands_out(sweep.test_errors, peak, sweep.tested.worth)
     if peak is None or (not found and sweep.threshold == len(sweep.models) - 1):
         reason = (
             f"Only the largest size, {sweep.at(-1)}, has fitted: a peak there would not be seen to fall again. "
@@ -190,7 +202,7 @@ def _double_descent(family: str, rate: float, sweep: Sweep | str) -> Finding:
         )
         return Finding(claim, "no conclusion", reason)
     noise = max(
-        honest_difference(sweep.test_errors, peak.size, side, sweep.n_test)
+        honest_difference(sweep.test_errors, peak.size, side, sweep.tested.worth)
         for side in (peak.best_below, peak.best_above)
     )
     shape = _course(sweep, peak)
@@ -250,7 +262,7 @@ def _unfitted(sweep: Sweep, labels: str) -> str:
 
 
 def _noise(sweep: Sweep, noise: float) -> str:
-    examples = f"the draw of {sweep.n_test:,} test examples"
+    examples = f"the draw of {sweep.tested.in_words}"
     by = f"seeds, by Tukey's test, and {examples}" if len(sweep.test_errors) > 1 else f"{examples}, not of the one seed"
     return f"Differences of up to {_points(noise)} are within noise ({by})."
 

@@ -27,6 +27,7 @@ from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.evidence.columns import Column, as_declared
 from byrote.evidence.finding import Finding
+from byrote.evidence.learning import LEARNING, learning_columns
 from byrote.studies.columns import OF_RUNS
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.families import member
@@ -68,6 +69,7 @@ class OverparameterizationStudy(ModelStudy):
     presented_by: ClassVar[str] = "byrote.studies.overparameterization.page"
     columns: ClassVar[Sequence[Column]] = (
         *OF_RUNS,
+        *LEARNING,
         Column("family", "str", "The model's family, with {width} for its width."),
         Column("parameters_per_example", "float64", "The parameters over the training examples."),
     )
@@ -121,7 +123,8 @@ class OverparameterizationStudy(ModelStudy):
         ]
 
     def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
-        table = tabulate(self.name, Results.of(self, results))
+        results = Results.of(self, results)
+        table = tabulate(self.name, results).assign(**learning_columns(results.outcomes, self.data))
         table["parameters_per_example"] = table["parameters"] / table["n_train"]
         return as_declared(table, self.columns)
 

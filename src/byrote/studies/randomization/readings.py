@@ -16,7 +16,7 @@ from byrote.evidence.chance import chance_sides, verdict_in_words
 from byrote.evidence.comparisons import compare_accuracies
 from byrote.evidence.fitting_by_luck import by_luck, by_luck_of_class
 from byrote.evidence.intervals import Interval, mean_interval
-from byrote.evidence.learning import MOST_EXAMPLES, learning, num_unseen, unseen_accuracies
+from byrote.evidence.learning import MOST_EXAMPLES, learning, unseen_accuracies
 from byrote.evidence.obstacles import remedy
 from byrote.evidence.seed_tests import (
     LEAST_SEEDS,
@@ -30,6 +30,7 @@ from byrote.evidence.seed_tests import (
     sides_of,
 )
 from byrote.evidence.slow_start import FALL, WINDOW
+from byrote.evidence.tested import Tested
 from byrote.evidence.verdicts import LITTLE
 from byrote.evidence.words import seeds_of
 
@@ -165,7 +166,7 @@ def time_grows(model: str, runs: pd.DataFrame) -> Evidence:
 
 
 def error_rises(model: str, runs: pd.DataFrame) -> Evidence:
-    n_test = num_unseen(runs)
+    tested = Tested.on_unseen(runs)
     rates = sorted(runs["label_rate"].astype(float).unique().tolist())
     levels = [(rate, runs[runs["label_rate"] == rate].sort_values("seed")) for rate in rates]
     accuracies = [unseen_accuracies(own) for _, own in levels]
@@ -173,7 +174,7 @@ def error_rises(model: str, runs: pd.DataFrame) -> Evidence:
     several = runs["seed"].nunique() >= LEAST_SEEDS
     # How much test error falls from one level to the next, against a fall that counts.
     rises = [
-        compare_accuracies(before.tolist(), after.tolist(), n_test).difference for before, after in pairwise(accuracies)
+        compare_accuracies(before.tolist(), after.tolist(), tested).difference for before, after in pairwise(accuracies)
     ]
     steps = [sides_of(rise, -LITTLE) if several else UNKNOWN for rise in rises]
     starts = sides_of(learned.accuracy, learned.guessing) if several else UNKNOWN
@@ -191,11 +192,13 @@ def error_rises(model: str, runs: pd.DataFrame) -> Evidence:
         f"({seeds_of(runs)})."
     )
     return Evidence(
-        all_of(starts, ends, *steps), statement, _error_wanted(several, learned.wanted, steps, rises, n_test)
+        all_of(starts, ends, *steps), statement, _error_wanted(several, learned.wanted, steps, rises, tested)
     )
 
 
-def _error_wanted(several: bool, learned: str, steps: Sequence[Sides], rises: Sequence[Interval], n_test: int) -> str:
+def _error_wanted(
+    several: bool, learned: str, steps: Sequence[Sides], rises: Sequence[Interval], tested: Tested
+) -> str:
     if not several:
         return seeds_in_words(LEAST_SEEDS)
     undecided = [rise for rise, found in zip(rises, steps, strict=True) if min(found) > LEVEL]
@@ -203,7 +206,7 @@ def _error_wanted(several: bool, learned: str, steps: Sequence[Sides], rises: Se
         return learned
     # Half-widths shrink with the root of the number of test examples.
     away = min(abs(rise.mean + LITTLE) / (rise.mean - rise.low) for rise in undecided)
-    number = math.ceil(n_test / away**2) if away else math.inf
+    number = math.ceil(tested.worth / away**2) if away else math.inf
     if number > MOST_EXAMPLES:
         return "More seeds, or levels further apart, would tell."
     return f"Some {number:,} test examples would tell whether it falls between levels."

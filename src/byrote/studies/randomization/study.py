@@ -111,11 +111,10 @@ class RandomizationStudy(ModelStudy):
         table["relative_time_to_fit"] = table["steps_to_fit"] / np.array(bases, dtype=float)
         for name, values in slow_start_columns(outcomes, self.data.train.true_labels, self.data.num_classes).items():
             table[name] = values
-        test, train = self.data.test.true_labels, self.data.train.true_labels
-        for name, values in learning_columns(outcomes, test, train).items():
+        for name, values in learning_columns(outcomes, self.data).items():
             table[name] = values
         table["chance_deviation"] = chance_deviations(outcomes, self.data.test.true_labels)
-        sizes = np.bincount(train, minlength=self.data.num_classes)
+        sizes = np.bincount(self.data.train.true_labels, minlength=self.data.num_classes)
         table["predictable"] = [_predictable(outcome.spec, sizes) for outcome in outcomes]
         table["diverged_at_step"] = [
             np.nan if outcome.diverged_at_step is None else float(outcome.diverged_at_step) for outcome in outcomes

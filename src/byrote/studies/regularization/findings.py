@@ -17,13 +17,14 @@ from byrote.evidence.attribution import (
     sentences,
     shapley_intervals,
 )
-from byrote.evidence.chance import chance_of
 from byrote.evidence.comparisons import compare_accuracies
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.fitting_by_luck import by_luck, luck_in_words
-from byrote.evidence.intervals import accuracy_interval, interval_in_words
+from byrote.evidence.intervals import interval_in_words
+from byrote.evidence.learning import beside_guessing, far_above_guessing, lead_in_words, lead_is_kept, yardsticks
 from byrote.evidence.obstacles import obstacle
-from byrote.evidence.verdicts import MORE_EXAMPLES, MOST_OF_THE_LEAD, THREE_SEEDS, exceeds, lead_kept
+from byrote.evidence.tested import Tested
+from byrote.evidence.verdicts import MORE_EXAMPLES, MOST_OF_THE_LEAD, THREE_SEEDS, exceeds
 from byrote.evidence.words import mean_of_seeds, percent
 
 Levels = Mapping[str, Sequence[Any]]
@@ -66,31 +67,21 @@ def _necessary(model: str, factors: Levels, true: pd.DataFrame, num_seeds: int) 
     reason = obstacle(none, num_seeds, fitted=True)
     if reason:
         return Finding(claim, "no conclusion", reason)
-    n_test, chance = int(none["n_test"].iloc[0]), chance_of(none)
-    interval = accuracy_interval(none["test_accuracy"].to_numpy(float), n_test)
+    own = yardsticks(none)
     cells = [(on, cell) for on, cell in _cells(factors, true) if obstacle(cell, num_seeds) is None]
     on, best = max(cells, key=lambda pair: pair[1]["test_accuracy"].mean())
     # Picked among all: its interval holds for each of them at once.
     sure = 1 - 0.05 / len(cells)
-    highest = accuracy_interval(best["test_accuracy"].to_numpy(float), n_test, confidence=sure)
-    lead = max(highest.mean - chance, 0.0)
-    kept = "no better than guessing"
-    if lead:
-        low, high = (f"{max(end - chance, 0.0) / lead:.0%}" for end in (interval.low, interval.high))
-        kept = (
-            f"{low} to {high} of its lead over guessing are there without any ({MOST_OF_THE_LEAD:.0%} count as far "
-            "above chance)"
-        )
-    outcome = exceeds(lead_kept(interval, highest, chance, MOST_OF_THE_LEAD) if on else interval, 0.0 if on else chance)
+    highest = yardsticks(best, confidence=sure)
+    outcome = lead_is_kept(own, highest, MOST_OF_THE_LEAD) if on else far_above_guessing(own, 0.0)
     return Finding(
         claim,
         outcome,
         f"Without any, {model} fits {int(none['n_train'].iloc[0]):,} true labels (train accuracy "
-        f"{percent(none['train_accuracy'].mean())}) and tests at {percent(interval.mean)}, where chance is "
-        f"{percent(chance)} ({interval_in_words(num_seeds, n_test)}: "
-        f"{percent(interval.low)} to {percent(interval.high)}). The best of {len(cells)} combinations, {label(on)}, "
-        f"tests at {percent(highest.mean)} ({percent(highest.low)} to {percent(highest.high)}): {kept}."
-        f"{MORE_EXAMPLES if outcome == 'no conclusion' else ''}",
+        f"{percent(none['train_accuracy'].mean())}) and {beside_guessing(own)} "
+        f"({interval_in_words(num_seeds, Tested.on_unseen(none).in_words)}). The best of {len(cells)} combinations, "
+        f"{label(on)}, {beside_guessing(highest)}: {lead_in_words(own, highest)} "
+        f"({MOST_OF_THE_LEAD:.0%} count as most of it).{MORE_EXAMPLES if outcome == 'no conclusion' else ''}",
     )
 
 
@@ -177,12 +168,12 @@ def _augmentation_or_weight_decay(model: str, runs: pd.DataFrame, num_seeds: int
         unsure = f"{statement} (one seed: no interval, so this may be chance).{THREE_SEEDS}"
         return Finding(claim, "no conclusion", unsure)
     # What they do together cancels out of the lead: each alone remains.
-    n_test = int(runs["n_test"].iloc[0])
-    lead = compare_accuracies(augmentation.tolist(), weight_decay.tolist(), n_test).difference
+    tested = Tested.on_all(runs)
+    lead = compare_accuracies(augmentation.tolist(), weight_decay.tolist(), tested).difference
     return Finding(
         claim,
         exceeds(lead, 0.0),
-        f"{statement} ({interval_in_words(num_seeds, n_test)}: {_points(lead.low)} to {_points(lead.high)}).",
+        f"{statement} ({interval_in_words(num_seeds, tested.in_words)}: {_points(lead.low)} to {_points(lead.high)}).",
     )
 
 

@@ -13,7 +13,6 @@ from byrote.charts.figure import Figure, layered, model_label, over_seeds, round
 from byrote.charts.marks import bars, by_series, dotted, estimate_tips, points, tip
 from byrote.charts.sections import Cell, PageTable, Presentation, Section, drawn
 from byrote.evidence.attribution import Attribution
-from byrote.evidence.chance import chance_of
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
 from byrote.evidence.words import percent
@@ -109,7 +108,7 @@ def grid_figure(study: RegularizationStudy, model: str, runs: pd.DataFrame) -> F
     ).sort_values("num_on", kind="stable")
     data = over_seeds(cells, ["combination", "series"], "accuracy", "accuracy")
     fitted = cells.groupby(["combination", "series"])["fitted"].all().rename("all_fitted").reset_index()
-    data = data.merge(fitted, on=["combination", "series"]).assign(chance=chance_of(runs))
+    data = data.merge(fitted, on=["combination", "series"]).assign(chance=runs["guessing"].iloc[0])
     looks = by_series("series", series)
     base = alt.Chart().encode(
         y=alt.Y("combination:N", sort=list(dict.fromkeys(data["combination"])), title=None),
@@ -127,7 +126,8 @@ def grid_figure(study: RegularizationStudy, model: str, runs: pd.DataFrame) -> F
         name=f"combinations-{_slug(model, runs)}",
         title=model,
         subtitle=f"n = {_n(runs):,}",
-        caption=f"A row is a combination: {ON} on, {OFF} off, in the order {_in_words(names)}. Dotted: guessing. "
+        caption=f"A row is a combination: {ON} on, {OFF} off, in the order {_in_words(names)}. The dotted line is "
+        "the test accuracy of always naming the largest class. "
         f"{seed_sentence(runs)}{hollow}",
         data=data,
         chart=layered(*layers, data=data, height=20 * data["combination"].nunique() + 20),

@@ -26,6 +26,7 @@ from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.evidence.columns import Column, as_declared
 from byrote.evidence.finding import Finding
+from byrote.evidence.learning import LEARNING, learning_columns
 from byrote.references import name_of
 from byrote.studies.columns import OF_RUNS
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
@@ -75,6 +76,7 @@ class RegularizationStudy(ModelStudy):
             for name in FACTORS
         ),
         Column("num_on", "int64", "The number of regularisers at their on levels."),
+        *LEARNING,
     )
 
     recipe: PerModel[Recipe] = _RECIPE
@@ -115,7 +117,9 @@ class RegularizationStudy(ModelStudy):
         ]
 
     def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
-        return as_declared(tabulate(self.name, Results.of(self, results)), self.columns)
+        results = Results.of(self, results)
+        table = tabulate(self.name, results).assign(**learning_columns(results.outcomes, self.data))
+        return as_declared(table, self.columns)
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return [

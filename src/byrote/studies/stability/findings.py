@@ -170,12 +170,12 @@ def _says_nothing(sensitivity: Sensitivity) -> Finding:
         f"{gaps[1]:.3f} on random ones."
     )
     if least >= guessing:
-        return Finding(claim, "supported", f"{figures} Guessing loses {guessing:.2f}.")
+        return Finding(claim, "supported", f"{figures} Guessing random labels loses {guessing:.2f}.")
     return Finding(
         claim,
         "no conclusion",
-        f"{figures} That is below the {guessing:.2f} of guessing; but other data may show a larger change, and so "
-        "may more replacements (`--replacements`).",
+        f"{figures} That is below the {guessing:.2f} that guessing random labels loses; but other data may show a "
+        "larger change, and so may more replacements (`--replacements`).",
     )
 
 

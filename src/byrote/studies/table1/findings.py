@@ -8,13 +8,15 @@ from typing import get_args
 
 import pandas as pd
 
-from byrote.evidence.chance import chance_of, tests_at_chance, verdict_in_words
+from byrote.evidence.chance import tests_at_chance, verdict_in_words
 from byrote.evidence.comparisons import Comparison, compared, holm
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.fitting_by_luck import by_luck, luck_in_words
-from byrote.evidence.intervals import Interval, accuracy_interval, interval_in_words
+from byrote.evidence.intervals import interval_in_words
+from byrote.evidence.learning import beside_guessing, far_above_guessing, yardsticks
 from byrote.evidence.obstacles import obstacle
-from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, SIGNIFICANCE, exceeds, sum_up
+from byrote.evidence.tested import Tested
+from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, SIGNIFICANCE, sum_up
 from byrote.evidence.words import count_of_seeds, percent
 from byrote.studies.table1.rows import Condition, Ordering, Row, orderings, published_rows
 
@@ -88,7 +90,7 @@ def _compare(ordering: Ordering, table: pd.DataFrame, num_seeds: int) -> Compari
 def _statement(ordering: Ordering, result: Comparison, p_value: float, num_tried: int, table: pd.DataFrame) -> str:
     first, second = runs_of(table, ordering.first), runs_of(table, ordering.second)
     gap = result.difference
-    over = count_of_seeds(result.num_seeds, f"{gap.n:,} test examples, one seed")
+    over = count_of_seeds(result.num_seeds, f"{Tested.on_all(first).in_words}, one seed")
     noise = "" if p_value < SIGNIFICANCE else ", which is within noise"
     statement = (
         f"{_name(ordering.first)} reaches a test accuracy of {percent(first['test_accuracy'].mean())}, "
@@ -144,25 +146,15 @@ def needs_no_regularizer(model: str, table: pd.DataFrame, num_seeds: int) -> Fin
     reason = obstacle(runs, num_seeds, fitted=True)
     if reason:
         return Finding(claim, "no conclusion", reason)
-    chance, interval = chance_of(runs), _test_interval(runs)
-    least, most = (percent(max(end - chance, 0.0) / (1 - chance)) for end in (interval.low, interval.high))
+    sticks = yardsticks(runs)
+    over = interval_in_words(runs["seed"].nunique(), Tested.on_unseen(runs).in_words)
     return Finding(
         claim,
-        exceeds(interval, chance + FAR_ABOVE_CHANCE * (1 - chance)),
+        far_above_guessing(sticks, FAR_ABOVE_CHANCE),
         f"Without them {model} fits {int(runs['n_train'].iloc[0]):,} true labels (train accuracy "
-        f"{percent(runs['train_accuracy'].mean())}) and has a test accuracy of {percent(interval.mean)}, where "
-        f"chance is {percent(chance)}: {least} to {most} of the errors of guessing are gone "
-        f"({_over(runs)}; {FAR_ABOVE_CHANCE:.0%} count as far above chance).",
+        f"{percent(runs['train_accuracy'].mean())}) and {beside_guessing(sticks)} "
+        f"({over}; {FAR_ABOVE_CHANCE:.0%} count as far above guessing).",
     )
-
-
-def _test_interval(runs: pd.DataFrame) -> Interval:
-    return accuracy_interval(runs["test_accuracy"].to_numpy(float), int(runs["n_test"].iloc[0]))
-
-
-def _over(runs: pd.DataFrame) -> str:
-    seeds = runs["seed"].nunique()
-    return interval_in_words(seeds, int(runs["n_test"].iloc[0]))
 
 
 def _name(condition: Condition) -> str:

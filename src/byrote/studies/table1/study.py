@@ -27,6 +27,7 @@ from byrote.evidence.chance import CHANCE_DEVIATION, chance_deviations
 from byrote.evidence.columns import Column, as_declared
 from byrote.evidence.comparisons import columns_against, discordant_columns
 from byrote.evidence.finding import Finding
+from byrote.evidence.learning import LEARNING, learning_columns
 from byrote.studies.columns import OF_RUNS
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.paper_numbers import is_cifar10
@@ -69,6 +70,7 @@ class Table1Study(ModelStudy):
         Column("row", "str", "The row of the table, in words."),
         Column("random_crop", "bool", "Whether it is one with random cropping."),
         CHANCE_DEVIATION,
+        *LEARNING,
         *(
             Column(
                 f"paper_{split}_accuracy",
@@ -118,6 +120,7 @@ class Table1Study(ModelStudy):
         if table.empty:
             return as_declared(table, self.columns)
         table["chance_deviation"] = chance_deviations(outcomes, self.data.test.true_labels)
+        table = table.assign(**learning_columns(outcomes, self.data))
         self._put_beside_paper(table)
         table = as_declared(table, self.columns)
         right = {o.key: o.test_predictions == self.data.test.true_labels for o in outcomes}

@@ -11,24 +11,23 @@ from byrote.evidence.chance import chance_of, tests_at_chance, verdict_in_words
 from byrote.evidence.comparisons import compare_accuracies
 from byrote.evidence.finding import Finding
 from byrote.evidence.fitting_by_luck import by_luck, luck_in_words
-from byrote.evidence.intervals import accuracy_interval, interval_in_words
+from byrote.evidence.intervals import interval_in_words
+from byrote.evidence.learning import beside_guessing, far_above_guessing, lead_in_words, lead_is_kept, yardsticks
 from byrote.evidence.obstacles import obstacle, remedy
+from byrote.evidence.tested import Tested
 from byrote.evidence.verdicts import (
     LEAST_EVALUATIONS,
     MORE_EXAMPLES,
     NO_HELP,
     OFTENER,
     SIGNIFICANCE,
-    exceeds,
-    lead_kept,
 )
 from byrote.evidence.words import percent, seeds_of
-from byrote.studies.table2.rows import Row, most_regularized, paper_accuracy
+from byrote.studies.table2.rows import TOP, Row, most_regularized, paper_accuracy
 
 HALF = 0.5
 """Random labels are fitted far above chance, and a network generalises without regularisers, from half of the way
 between guessing and all, or the most regularised row, on. The paper's go 87% and 77% of it."""
-_TOP = 5
 
 
 def findings(
@@ -116,30 +115,26 @@ def _needs_none(model: str, none: pd.DataFrame, most: pd.DataFrame | None, num_s
     reason = obstacle(none, num_seeds, fitted=True) or (most is not None and obstacle(most, num_seeds)) or None
     if reason:
         return Finding(claim, "no conclusion", reason)
-    chance, top = chance_of(none), _top(none)
-    n_test = int(none["n_test"].iloc[0])
-    test = accuracy_interval(none["test_accuracy"].to_numpy(float), n_test)
+    top, sticks = _top(none), yardsticks(none)
     statement = (
-        f"Without them {model} fits its {none['n_train'].iloc[0]:,} true labels and tests at {_percent(test.mean)} "
-        f"top-1 ({interval_in_words(num_seeds, n_test)}: {_percent(test.low)} to {_percent(test.high)}) "
-        f"and {_percent(none['test_top5_accuracy'].mean())} top-{top}, where guessing gives {_percent(chance)} and "
-        f"{_percent(top * chance)}"
+        f"Without them {model} fits its {none['n_train'].iloc[0]:,} true labels and {beside_guessing(sticks)} "
+        f"({interval_in_words(num_seeds, Tested.on_unseen(none).in_words)}); its top-{top} accuracy is "
+        f"{_percent(none['test_top5_accuracy'].mean())}, where guessing has "
+        f"{_percent(float(none['top5_guessing'].iloc[0]))}"
     )
     if most is None:
-        return Finding(claim, exceeds(test, chance), f"{statement} ({seeds_of(none)}).")
-    best = accuracy_interval(most["test_accuracy"].to_numpy(float), n_test)
-    if best.mean <= chance:
+        return Finding(claim, far_above_guessing(sticks, 0.0), f"{statement} ({seeds_of(none)}).")
+    best = yardsticks(most)
+    if not any(stick.interval.mean > stick.guessing for stick in best):
         unsure = f"{statement}; with {_regularizers(most)} it has learned nothing to compare that with"
         return Finding(claim, "no conclusion", f"{unsure} ({seeds_of(none)}).")
-    low, high = (_share(max(end, chance), chance) / _share(best.mean, chance) for end in (test.low, test.high))
-    outcome = exceeds(lead_kept(test, best, chance, HALF), 0.0)
+    outcome = lead_is_kept(sticks, best, HALF)
     return Finding(
         claim,
         outcome,
-        f"{statement}. With {_regularizers(most)}, the most regularised row, it tests at {_percent(best.mean)} top-1 "
-        f"({_percent(best.low)} to {_percent(best.high)}) and {_percent(most['test_top5_accuracy'].mean())} top-{top}: "
-        f"without any it has {low:.0%} to {high:.0%} of that lead over guessing ({HALF:.0%} are enough; top-1; "
-        f"{seeds_of(none)}).{MORE_EXAMPLES if outcome == 'no conclusion' else ''}",
+        f"{statement}. With {_regularizers(most)}, the most regularised row, it {beside_guessing(best)}: "
+        f"{lead_in_words(sticks, best)} ({HALF:.0%} are enough; {seeds_of(none)})."
+        f"{MORE_EXAMPLES if outcome == 'no conclusion' else ''}",
     )
 
 
@@ -153,15 +148,15 @@ def _could_stop_early(model: str, row: Row, runs: pd.DataFrame, num_seeds: int, 
     if fewest < LEAST_EVALUATIONS:
         return Finding(claim, "no conclusion", f"Test accuracy was evaluated only {fewest} times along a run{OFTENER}")
     best, last = runs["best_on_test"].mean(), runs["test_accuracy"].mean()
-    n_test = int(runs["n_test"].iloc[0])
-    comparison = compare_accuracies(runs["best_on_test"].tolist(), runs["test_accuracy"].tolist(), n_test)
+    tested = Tested.on_all(runs)
+    comparison = compare_accuracies(runs["best_on_test"].tolist(), runs["test_accuracy"].tolist(), tested)
     gap = comparison.difference
     # The best was picked among so many, in each of the rows.
     p_value = min(comparison.p_value * most * num_rows, 1.0)
     steps = f"after {runs['steps_to_best_on_test'].mean():,.0f} of {runs['steps_run'].iloc[0]:,} steps"
     statement = (
         f"{model} tests at {_percent(best)} at its best along training ({steps}) and at {_percent(last)} at the end: "
-        f"{100 * gap.mean:+.1f} points ({interval_in_words(num_seeds, n_test, 0.95)}: {100 * gap.low:+.1f} to "
+        f"{100 * gap.mean:+.1f} points ({interval_in_words(num_seeds, tested.in_words, 0.95)}: {100 * gap.low:+.1f} to "
         f"{100 * gap.high:+.1f}; p = {p_value:.2g} by Bonferroni over {most} evaluations in {num_rows} rows; "
         f"{seeds_of(runs)}). This is an upper bound, since the best is chosen by the test set itself; "
         "`byrote reproduce figure2` chooses by validation examples."
@@ -179,7 +174,7 @@ def _share(accuracy: float, chance: float) -> float:
 
 
 def _top(runs: pd.DataFrame) -> int:
-    return min(_TOP, int(runs["num_classes"].iloc[0]))
+    return min(TOP, int(runs["num_classes"].iloc[0]))
 
 
 def _regularizers(runs: pd.DataFrame) -> str:

@@ -13,11 +13,12 @@ from byrote.charts.figure import model_label
 from byrote.charts.sections import Cell, PageTable, Presentation, Section, drawn
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
+from byrote.evidence.learning import top_guessing
 from byrote.evidence.words import percent
 from byrote.models.catalog import takes_dropout
 from byrote.studies.paper_numbers import PAPER, is_imagenet
 from byrote.studies.study import Results, Study
-from byrote.studies.table2.rows import MEASURES, Row, published_rows
+from byrote.studies.table2.rows import MEASURES, TOP, Row, published_rows
 from byrote.training.outcome import TrainOutcome
 
 _HEADINGS = ("train top-1", "train top-5", "test top-1", "test top-5", "best test top-1")
@@ -34,8 +35,11 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
     for outcome in results.outcomes:
         if outcome.spec.label_rate == 0:
             true.setdefault((outcome.spec.model, outcome.n_train), []).append(outcome)
-    num_classes = study.data.num_classes
-    guess = f"Guessing gives {_short(1 / num_classes)} top-1 and {_short(min(5 / num_classes, 1.0))} top-5."
+    guess = (
+        "Always naming the largest class, or the five largest, gives "
+        f"{_short(top_guessing(study.data, 1))} top-1 and {_short(top_guessing(study.data, TOP))} top-5 on the test "
+        "set."
+    )
     sections = [
         Section(
             id="table-2",

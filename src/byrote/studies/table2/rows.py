@@ -12,6 +12,8 @@ from byrote.data.dataset import Dataset
 from byrote.models.catalog import takes_dropout
 from byrote.studies.paper_numbers import published
 
+TOP = 5
+"""How many classes a top-5 accuracy may name."""
 MEASURES = {
     "train_accuracy": "top1_train",
     "train_top5_accuracy": "top5_train",

@@ -34,6 +34,7 @@ from byrote.evidence.chance import CHANCE_DEVIATION, chance_deviations
 from byrote.evidence.columns import Column, as_declared
 from byrote.evidence.early_stopping import EARLY_STOPPING, early_stopping_columns
 from byrote.evidence.finding import Finding
+from byrote.evidence.learning import LEARNING, learning_columns, top_guessing
 from byrote.studies.columns import OF_RUNS
 from byrote.studies.design import NO_REGULARIZERS, ModelStudy, PerModel, label_corruptions
 from byrote.studies.paper_numbers import is_imagenet
@@ -48,7 +49,7 @@ from byrote.studies.paper_settings import (
 )
 from byrote.studies.study import Planned, Results, tabulate
 from byrote.studies.table2.findings import findings
-from byrote.studies.table2.rows import MEASURES, Row, published_rows, rows_for
+from byrote.studies.table2.rows import MEASURES, TOP, Row, published_rows, rows_for
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import Recipe, TrainSpec
 
@@ -87,6 +88,8 @@ class Table2Study(ModelStudy):
         Column("row", "str", "The row of the table, in words."),
         *EARLY_STOPPING,
         CHANCE_DEVIATION,
+        *LEARNING,
+        Column("top5_guessing", "float64", "The share of the test set that the five largest classes have."),
         *(
             Column(
                 f"paper_{measure}",
@@ -136,6 +139,7 @@ class Table2Study(ModelStudy):
             return as_declared(table, self.columns)
         table = table.assign(**early_stopping_columns(outcomes))
         table["chance_deviation"] = chance_deviations(outcomes, self.data.test.true_labels)
+        table = table.assign(**learning_columns(outcomes, self.data), top5_guessing=top_guessing(self.data, TOP))
         paper = {row.label: figures for row, figures in published_rows().items()} if is_imagenet(self.data) else {}
         for measure in MEASURES:
             table[f"paper_{measure}"] = [paper.get(row, {}).get(measure, math.nan) for row in table["row"]]
