@@ -21,6 +21,7 @@ from byrote.references import (
     short_name,
     short_names,
     source_digest,
+    users_code,
 )
 
 
@@ -209,3 +210,54 @@ def test_a_module_of_a_package_goes_by_name(tmp_path: Path, monkeypatch: pytest.
     assert load_object("parcel.net:make") is make
     write(tmp_path / "parcel" / "layers.py", "one = 2\n")
     assert source_digest("parcel.net:make") != before
+
+
+def package_in(folder: Path, *, size: int = 8, name: str = "pk") -> Path:
+    """Writes a package whose model lies in a folder within and imports from above and from beside."""
+    (folder / name / "sub").mkdir(parents=True)
+    (folder / name / "__init__.py").write_text("SCALE = 2\n")
+    (folder / name / "layers.py").write_text(f"from . import SCALE\n\nSIZE = {size} * SCALE\n")
+    (folder / name / "sub" / "__init__.py").write_text("")
+    (folder / name / "sub" / "beside.py").write_text("HERE = 1\n")
+    net = folder / name / "sub" / "net.py"
+    net.write_text(
+        "from ..layers import SIZE\nfrom . import beside\nfrom .beside import HERE\n\n"
+        "def net():\n    from ..layers import SIZE as late\n    return SIZE, late, HERE + beside.HERE\n"
+    )
+    return net
+
+
+def test_a_file_in_a_package_imports_by_relative_names(tmp_path: Path) -> None:
+    first, second = package_in(tmp_path / "one"), package_in(tmp_path / "two", size=5)
+    for net, expected in ((first, (16, 16, 2)), (second, (10, 10, 2)), (first, (16, 16, 2))):
+        with users_code(f"{net}:net", "building"):
+            assert load_object(f"{net}:net")() == expected
+
+
+def test_a_package_is_part_of_the_source(tmp_path: Path) -> None:
+    net = package_in(tmp_path)
+    digests = {source_digest(f"{net}:net")}
+    for file in ("layers.py", "__init__.py", "sub/beside.py", "sub/__init__.py"):
+        changed = tmp_path / "pk" / file
+        changed.write_text(changed.read_text() + "OTHER = 1\n")
+        digests.add(source_digest(f"{net}:net"))
+    assert len(digests) == 5
+    (tmp_path / "pk" / "layers.py").write_text("SIZE = 77\n")
+    assert load_object(f"{net}:net")()[0] == 77
+
+
+def test_a_relative_import_without_a_package_says_what_is_missing(tmp_path: Path) -> None:
+    net = package_in(tmp_path)
+    (tmp_path / "pk" / "sub" / "__init__.py").unlink()
+    with pytest.raises(UserError, match=r"net.py, which imports from a package .* put an __init__.py there"):
+        load_object(f"{net}:net")
+    deep = package_in(tmp_path, name="deep")
+    (tmp_path / "deep" / "__init__.py").unlink()
+    with pytest.raises(UserError, match=r"put an __init__.py there, and into each folder above"):
+        load_object(f"{deep}:net")
+
+
+def test_a_package_called_as_an_installed_one_is_refused(tmp_path: Path) -> None:
+    net = package_in(tmp_path, name="torch")
+    with pytest.raises(UserError, match=r"another package of that name is imported already .*: rename one"):
+        load_object(f"{net}:net")

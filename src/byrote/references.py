@@ -28,7 +28,7 @@ import cloudpickle
 from byrote.errors import UserError
 from byrote.isolation import first_on_path, forget_modules, undisturbed
 from byrote.live_code import defining_file, is_stale, object_digest
-from byrote.source_files import file_digest, is_installed, local_files, module_digest
+from byrote.source_files import enclosing_packages, file_digest, is_installed, local_files, module_digest
 
 # Objects that were handed over directly: importing their file again would run a user's script twice.
 _live: dict[str, Any] = {}
@@ -143,7 +143,7 @@ def users_code(name: str, doing: str) -> Iterator[None]:
     origin = name.rpartition(":")[0]
     is_file = origin.endswith(".py") and name not in _live
     try:
-        with first_on_path(Path(origin).resolve().parent) if is_file else nullcontext():
+        with _imports_of(Path(origin).resolve()) if is_file else nullcontext():
             yield
     except UserError:
         raise
@@ -154,6 +154,14 @@ def users_code(name: str, doing: str) -> Iterator[None]:
         ) from error
     except Exception as error:
         raise UserError(f"{doing} failed: {said(error)}{_place(error)}") from error
+
+
+@contextmanager
+def _imports_of(path: Path) -> Iterator[None]:
+    """What lies beside the file can be imported, and so can the package that it is a module of."""
+    packages = enclosing_packages(path)
+    with first_on_path(path.parent), first_on_path(packages[0].parent) if packages else nullcontext():
+        yield
 
 
 def said(error: BaseException) -> str:
@@ -283,19 +291,46 @@ def _import_file(path: Path) -> ModuleType:
         if earlier.stamps == _stamps(resolved):
             return earlier.module
         forget_modules({file for file, *_ in earlier.stamps})
-    module_name = f"_byrote_user_{hashlib.sha256(str(resolved).encode()).hexdigest()[:12]}"
-    spec = importlib.util.spec_from_file_location(module_name, resolved)
+    stamps = _stamps(resolved)
+    try:
+        module = _import_from_package(resolved) if enclosing_packages(resolved) else _import_alone(resolved)
+    except ImportError as error:
+        if "relative import" not in str(error):
+            raise
+        raise UserError(
+            f"got {path}, which imports from a package ({error}), but its folder is none: put an __init__.py there, "
+            "and into each folder above that the import reaches"
+        ) from error
+    _imported[resolved] = _Imported(module, stamps)
+    return module
+
+
+def _import_from_package(path: Path) -> ModuleType:
+    """As a program does that lies beside the outermost package: its modules may import each other by relative names."""
+    packages = enclosing_packages(path)
+    names = [package.name for package in packages] + ([] if path.stem == "__init__" else [path.stem])
+    with first_on_path(packages[0].parent):
+        other = sys.modules.get(names[0])
+        if other is not None and packages[0] not in [Path(place).resolve() for place in getattr(other, "__path__", [])]:
+            raise UserError(
+                f"got {path}, a module of the package {names[0]!r}, but another package of that name is imported "
+                f"already ({getattr(other, '__file__', None) or 'built in'}): rename one of the two"
+            )
+        return importlib.import_module(".".join(names))
+
+
+def _import_alone(path: Path) -> ModuleType:
+    name = f"_byrote_user_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise UserError(f"got {path}, which Python cannot import; give a .py file")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
+    sys.modules[name] = module
     try:
-        stamps = _stamps(resolved)
         spec.loader.exec_module(module)
     except BaseException:
-        del sys.modules[module_name]
+        del sys.modules[name]
         raise
-    _imported[resolved] = _Imported(module, stamps)
     return module
 
 

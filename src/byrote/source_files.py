@@ -38,6 +38,16 @@ def local_files(path: Path) -> set[Path]:
     return found
 
 
+def enclosing_packages(path: Path) -> list[Path]:
+    """The folders, outermost first, of the packages that a file is a module of; none where its own is no package."""
+    found: list[Path] = []
+    for folder in path.parents:
+        if not (folder / "__init__.py").is_file():
+            break
+        found.insert(0, folder)
+    return found
+
+
 def is_installed(path: Path) -> bool:
     return "site-packages" in path.parts or "dist-packages" in path.parts
 
@@ -49,6 +59,8 @@ def _parts(path: Path, seen: set[Path]) -> Iterator[str]:
     seen.add(path)
     content = path.read_bytes()
     yield f"{path.name} {hashlib.sha256(content).hexdigest()}"
+    for package in enclosing_packages(path):  # importing a module runs all packages that it lies in
+        yield from _parts(package / "__init__.py", seen)
     for name, level in _imports(ast.parse(content, str(path))):
         package = name.partition(".")[0]
         if file := _local_file(name, level, path):

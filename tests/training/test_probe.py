@@ -9,7 +9,7 @@ from torch import nn
 from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
 from byrote.references import name_of
-from byrote.training.probe import probe_models, refuse_without_batch_norm
+from byrote.training.probe import probe_models, refuse_batches_of_one, refuse_without_batch_norm
 from byrote.training.spec import TrainSpec
 
 BUILT: list[str] = []
@@ -46,3 +46,27 @@ def test_constants_of_batch_norm_want_a_model_that_has_it(tiny: Dataset) -> None
         refuse_without_batch_norm([plain, plain], tiny)
     refuse_without_batch_norm([plain, TrainSpec(model="resnet-1x4", batch_norm_epsilon=1e-4)], tiny)
     refuse_without_batch_norm([TrainSpec(model="mlp-1x4")], tiny)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"n_train": 1}, "as a training set of one example makes it"),
+        ({"n_train": 2, "validation": 0.5}, "as a training set of one example makes it"),
+        ({"batch_size": 1}, "as batch_size=1 makes it"),
+    ],
+)
+def test_batch_norm_on_one_example_is_refused(tiny: Dataset, fields: dict, words: str) -> None:
+    with pytest.raises(UserError, match=f"batch norm is undefined on a batch of one example, {words}"):
+        refuse_batches_of_one([TrainSpec(model=name_of(_normed), **fields)], tiny, "cpu")
+    refuse_batches_of_one([TrainSpec(model="mlp-1x4", **fields)], tiny, "cpu")
+
+
+def test_batch_norm_on_two_examples_or_three_is_not(tiny: Dataset) -> None:
+    specs = [TrainSpec(model=name_of(_normed), n_train=n, batch_size=2) for n in (2, 3)]
+    refuse_batches_of_one(specs, tiny, "cpu")
+
+
+def _normed(input_shape, num_classes):
+    size = int(np.prod(input_shape))
+    return nn.Sequential(nn.Flatten(), nn.Linear(size, 4), nn.BatchNorm1d(4), nn.Linear(4, num_classes))

@@ -31,7 +31,7 @@ from byrote.training.engine import train
 from byrote.training.key import run_key
 from byrote.training.outcome import Progress, TrainOutcome
 from byrote.training.planner import Compile, nominal_seconds, plan_groups, resolve_device
-from byrote.training.probe import probe_models
+from byrote.training.probe import probe_models, refuse_batches_of_one
 from byrote.training.spec import TrainSpec
 from byrote.training.threads import limited_threads, most_threads
 
@@ -211,6 +211,8 @@ def _probe(plan: Iterable[Planned], data: Dataset, device: str) -> list[str]:
         own = planned.data or data
         specs = [planned.task] if isinstance(planned.task, TrainSpec) else planned.task.tried
         by_data.setdefault(own.fingerprint, (own, []))[1].extend(specs)
+    for own, specs in by_data.values():
+        refuse_batches_of_one(specs, own, device)
     return list(dict.fromkeys(note for own, specs in by_data.values() for note in probe_models(specs, own, device)))
 
 

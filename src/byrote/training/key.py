@@ -37,8 +37,7 @@ def run_key(spec: TrainSpec, data: Dataset) -> str:
             "give one of your own that begins with nn.Embedding, or load the data with kind='vectors'"
         )
     find_augmentation(spec.augmentation, data.input_shape)
-    num_examples = len(data.train) if spec.n_train is None else spec.n_train
-    verify_schedule(spec, most_steps(spec, num_examples - num_held_out(num_examples, spec.validation)))
+    verify_schedule(spec, most_steps(spec, num_trained(spec, data)))
     shapes = _parameter_shapes(spec.model, shape, data.num_classes, spec.dropout, _source_of(spec.model))
     fields = {name: getattr(spec, name) for name in FIELDS_OF_OPTIMIZERS}
     _verify_optimizer(TrainSpec(model="", **fields), frozenset(len(s) for _, s in shapes), _source_of(spec.optimizer))
@@ -50,6 +49,12 @@ def run_key(spec: TrainSpec, data: Dataset) -> str:
         *(source_digest(name) for name in spec.references if is_reference(name)),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def num_trained(spec: TrainSpec, data: Dataset) -> int:
+    """How many examples a run is trained on: without those held out for validation."""
+    num_examples = len(data.train) if spec.n_train is None else spec.n_train
+    return num_examples - num_held_out(num_examples, spec.validation)
 
 
 def network_input_shape(spec: TrainSpec, data: Dataset) -> tuple[int, ...]:

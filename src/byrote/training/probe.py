@@ -11,11 +11,15 @@ from torch import Tensor
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
+from byrote.isolation import undisturbed
 from byrote.models.catalog import build_model
+from byrote.models.number_types import input_type
 from byrote.models.probe import probe
 from byrote.references import is_reference, source_digest
-from byrote.training.key import network_input_shape
+from byrote.training.key import network_input_shape, num_trained
+from byrote.training.precision import weights_dtype
 from byrote.training.spec import TrainSpec
+from byrote.training.trial import verify
 
 
 def probe_models(specs: Iterable[TrainSpec], data: Dataset, device: str, num_classes: int | None = None) -> list[str]:
@@ -52,6 +56,23 @@ def _has_batch_norm(spec: TrainSpec, data: Dataset, num_classes: int) -> bool:
     shape = network_input_shape(spec, data)
     network = build_model(spec.model, input_shape=shape, num_classes=num_classes, dropout=spec.dropout)
     return any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in network.modules())
+
+
+def refuse_batches_of_one(specs: Iterable[TrainSpec], data: Dataset, device: str) -> None:
+    """Raises UserError for a model that cannot be trained on one example at a time, as batch norm cannot, where the
+    batch size or the number of training examples asks for that."""
+    tried = {
+        (spec.model, network_input_shape(spec, data), spec.dropout, spec.batch_size == 1): spec
+        for spec in specs
+        if spec.batch_size == 1 or num_trained(spec, data) == 1
+    }
+    for (model, shape, dropout, _), spec in tried.items():
+        network = build_model(model, input_shape=shape, num_classes=data.num_classes, dropout=dropout).to(device)
+        inputs = _Examples(data).inputs(shape)[:1].to(device)
+        if inputs.is_floating_point():
+            inputs = inputs.to(input_type(network, weights_dtype(spec.precision)))
+        with undisturbed(0), torch.enable_grad():
+            verify(network, inputs, spec=spec, data=data, smallest_batch=1)
 
 
 class _Examples:
