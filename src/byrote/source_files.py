@@ -59,8 +59,8 @@ def _parts(path: Path, seen: set[Path]) -> Iterator[str]:
     seen.add(path)
     content = path.read_bytes()
     yield f"{path.name} {hashlib.sha256(content).hexdigest()}"
-    for package in enclosing_packages(path):  # importing a module runs all packages that it lies in
-        yield from _parts(package / "__init__.py", seen)
+    for folder in enclosing_packages(path):  # importing a module runs all packages that it lies in
+        yield from _parts(folder / "__init__.py", seen)
     for name, level in _imports(ast.parse(content, str(path))):
         package = name.partition(".")[0]
         if file := _local_file(name, level, path):
