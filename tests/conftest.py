@@ -1,10 +1,11 @@
-"""Shape and type annotations of the package are checked at run time in all tests."""
+"""The package's annotations of axes and number types are checked at run time in all tests."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,15 @@ os.environ["OMP_NUM_THREADS"] = "1"
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
-hook = install_import_hook("byrote", "beartype.beartype")
+
+def _modules_with_shapes() -> list[str]:
+    """Those that annotate axes. What is checked at each call doubles the time of tests; other types are mypy's."""
+    (folder,) = find_spec("byrote").submodule_search_locations
+    files = [path for path in Path(folder).rglob("*.py") if "from jaxtyping import" in path.read_text()]
+    return [".".join(("byrote", *path.relative_to(folder).with_suffix("").parts)) for path in files]
+
+
+hook = install_import_hook(_modules_with_shapes(), "beartype.beartype")
 
 # In the background of a script Ctrl-C is ignored, under nohup a closed terminal too, and so they would be by the
 # processes that the tests start.

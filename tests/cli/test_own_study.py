@@ -57,7 +57,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_example_goes_from_nothing_to_a_page(tmp_path, capsys):
-    arguments = ["run", f"{EXAMPLE}:WidthStudy", "--data", "digits", "--seeds", "2", "--out", str(tmp_path)]
+    fewer = tmp_path / "own_study.py"
+    fewer.write_text(EXAMPLE.read_text().replace('"n_train": 300', '"n_train": 60'))
+    arguments = ["run", f"{fewer}:WidthStudy", "--data", "digits", "--seeds", "2", "--out", str(tmp_path)]
     assert main(arguments) == 0
     assert "Wider networks fit random labels in fewer steps: " in capsys.readouterr().out
     table = pd.read_csv(tmp_path / "results.csv")

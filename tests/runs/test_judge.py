@@ -60,6 +60,7 @@ def zoo(tiny):
     return ZooStudy(
         data=tiny,
         models=[f"mlp-1x{width}" for width in (16, 20, 24, 28, 32)],
+        n_train=60,
         seeds=3,
         recipe=Recipe(epochs=200, learning_rate=0.05, batch_size=16, preprocessing="standardize"),
         conditions=CONDITIONS[:3],
@@ -72,6 +73,20 @@ def trained(zoo, tmp_path_factory):
     store = Store(tmp_path_factory.mktemp("zoo") / "runs.db")
     run(zoo, store, keep_weights=True)
     return store
+
+
+@pytest.fixture(scope="module")
+def few(zoo):
+    """Two of the networks that `trained` holds."""
+    return ZooStudy(
+        data=zoo.data,
+        models=list(zoo.models[:1]),
+        seeds=1,
+        n_train=60,
+        recipe=zoo.recipe,
+        conditions=CONDITIONS[:2],
+        grid={},
+    )
 
 
 def test_functions_and_names_are_judged_by_the_same_code(zoo, trained):
@@ -101,22 +116,22 @@ def test_wrong_measures_are_named(zoo, trained):
 
 
 @pytest.mark.parametrize("value", [True, np.float32(1), np.array([[1]]), torch.ones(1, requires_grad=True)], ids=repr)
-def test_a_number_may_come_in_an_array(value, zoo, trained):
-    assert judge(one(value), zoo, trained).iloc[0]["num_missing"] == 0
+def test_a_number_may_come_in_an_array(value, few, trained):
+    assert judge(one(value), few, trained).iloc[0]["num_missing"] == 0
 
 
 @pytest.mark.parametrize(
     "value", [None, "3.5", 1j, np.complex64(1), torch.ones(2), torch.tensor(1j), 10**400], ids=repr
 )
-def test_what_is_no_real_number_is_refused(value, zoo, trained):
+def test_what_is_no_real_number_is_refused(value, few, trained):
     with pytest.raises(RunsFailed, match=r"gave .* for mlp-1x16 on true-labels, seed 0, expected a real number"):
-        judge(one(value), zoo, trained)
+        judge(one(value), few, trained)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_networks_without_a_finite_value_are_counted(value, zoo, trained):
-    row = judge(one(value), zoo, trained).iloc[0]
-    assert (row["num_missing"], row["missing"]) == (len(zoo.tasks()), f"mlp-1x16: it gave {value}")
+def test_networks_without_a_finite_value_are_counted(value, few, trained):
+    row = judge(one(value), few, trained).iloc[0]
+    assert (row["num_missing"], row["missing"]) == (len(few.tasks()), f"mlp-1x16: it gave {value}")
 
 
 def test_a_measure_that_writes_to_what_it_gets_harms_nobody(zoo, trained):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -56,13 +57,12 @@ def any_data(request: pytest.FixtureRequest, tiny: Dataset) -> Dataset:
     return DATA[request.param] or tiny
 
 
-@pytest.mark.parametrize("rate", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("name", NAMES)
-def test_sound_corruptions_pass(any_data: Dataset, name: str, rate: float) -> None:
-    corruption = Corruption.model_validate({"name": name, "rate": 1.0 if name == "random-labels" else rate})
-    for seed in range(6):
+def test_sound_corruptions_pass(any_data: Dataset, name: str) -> None:
+    for rate, seed in product([1.0] if name == "random-labels" else [0.0, 0.3, 1.0], range(6)):
+        corruption = Corruption.model_validate({"name": name, "rate": rate})
         corrupted = apply_corruptions(any_data, (corruption,), seed)
-        assert failed(any_data, corrupted, corruption) == []
+        assert failed(any_data, corrupted, corruption) == [], (rate, seed)
 
 
 def test_clean_data_pass(any_data: Dataset) -> None:

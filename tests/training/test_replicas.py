@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
 import torch
@@ -142,13 +142,15 @@ LEAVES: dict[str, dict[int, tuple[int, ...]]] = {
 """After how many steps which replicas leave."""
 
 
-def _slow_but_for(name: str) -> object:
-    return name if name in {"conv-small", "resnet-1x4"} else pytest.param(name, marks=pytest.mark.slow)
+def _pairs() -> Iterator[object]:
+    """Each network with each optimiser and with each way to leave; over the networks, each optimiser with each way."""
+    for shift, model in enumerate(NETWORKS):
+        marks = () if model in {"conv-small", "resnet-1x4"} else (pytest.mark.slow,)
+        for number, optimizer in enumerate(OPTIMIZERS):
+            yield pytest.param(model, optimizer, list(LEAVES)[(number + shift) % len(LEAVES)], marks=marks)
 
 
-@pytest.mark.parametrize("leaves", LEAVES)
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("model", [_slow_but_for(name) for name in NETWORKS])
+@pytest.mark.parametrize(("model", "optimizer", "leaves"), _pairs())
 def test_those_that_stay_train_as_if_alone(model: str, optimizer: str, leaves: str) -> None:
     """In float64, against plain loops, unfused, with weights in rows."""
     num, num_steps, shape = 4, 8, (3, 8, 8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from byrote.errors import UserError, suggestion
@@ -19,6 +20,13 @@ from byrote.references import is_reference, load_object, users_code
 if TYPE_CHECKING:
     from torch import nn
 
+FIXED: dict[str, tuple[str, str]] = {
+    "conv-small": (
+        "byrote.models.conv_small:conv_small",
+        "two 3x3 convolutions and two dense layers, for small images",
+    ),
+}
+"""Models of one size: the factory of each, which is imported when it is built, and what it is."""
 MODELS: dict[str, str] = {
     "mlp-DxW": "D fully connected hidden layers of W units with ReLU; the paper's are mlp-1x512 and mlp-3x512",
     "alexnet": "the paper's small AlexNet: two 5x5 convolutions with local response normalisation, three dense layers",
@@ -26,7 +34,7 @@ MODELS: dict[str, str] = {
     "inception-no-batchnorm": "the same without batch norm",
     "alexnet-wF": "F times as many filters and units as the paper's: alexnet-w0.5",
     "inception-wF": "F times as many filters as the paper's; inception-wF-no-batchnorm without batch norm",
-    "conv-small": "two 3x3 convolutions and two dense layers, for small images",
+    **{name: description for name, (_, description) in FIXED.items()},
     "resnet": "a residual network for small images: resnet-3x16, which is ResNet-20",
     "resnet-no-batchnorm": "the same without batch norm",
     "resnet-DxW": "three stages of D blocks with W, 2W and 4W filters; resnet-DxW-no-batchnorm without batch norm",
@@ -41,9 +49,9 @@ MODELS: dict[str, str] = {
 
 # What a misspelt name is compared with.
 _EXAMPLES = [
+    *FIXED,
     "alexnet",
     "alexnet-w0.5",
-    "conv-small",
     "inception",
     "inception-no-batchnorm",
     "inception-w0.5",
@@ -150,10 +158,9 @@ def _built_in(name: str) -> Callable[..., nn.Module] | None:
         from byrote.models.inception import inception
 
         return partial(inception, width=float(match[1] or 1), batch_norm=match[2] is None)
-    if name == "conv-small":
-        from byrote.models.conv_small import conv_small
-
-        return conv_small
+    if name in FIXED:
+        module, _, function = FIXED[name][0].partition(":")
+        return getattr(import_module(module), function)
     if match := re.fullmatch(f"{_RESNET}(-no-batchnorm)?", name):
         from byrote.models.resnet import resnet
 

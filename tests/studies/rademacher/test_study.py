@@ -69,7 +69,7 @@ def test_exhaustive_asks_for_all_labelings(tiny):
 
 
 def test_a_small_network_from_training_to_verdict(tiny, tmp_path):
-    analysis = RademacherStudy(tiny, "mlp-1x{width}", RECIPE, n_train=24, draws=10)
+    analysis = RademacherStudy(tiny, "mlp-1x{width}", RECIPE, n_train=24, draws=6)
     results = run(analysis, tmp_path / "runs.db", device="cpu", quiet=True)
     table = analysis.summarise(results)
     assert len(table) == 5 * (1 + len(analysis.models))
@@ -87,7 +87,7 @@ def test_a_small_network_from_training_to_verdict(tiny, tmp_path):
     wide = analysis.models[-1]
     near = found[f"{wide} fits coin flips: its Rademacher complexity is near 1"]
     assert near.outcome == "no conclusion"
-    assert near.statement.endswith("More draws (`--draws 20`), or more examples, would tell.")
+    assert near.statement.endswith("More draws (`--draws 12`), or more examples, would tell.")
     assert found["What training reaches grows with width"].outcome == "supported"
     assert analysis.summarise(results[:1])["model"].tolist() == [STUMPS]
 
