@@ -55,7 +55,7 @@ def test_notebook_has_no_output(notebook: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*WITH_IMAGES, "stacking", "corruptions", "image_cache", "against_jax"])
+@pytest.mark.parametrize("name", [*WITH_IMAGES, "stacking", "corruptions", "image_cache", "against_jax", "processes"])
 def test_benchmark_runs_at_tiny_sizes(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     if name == "against_jax":
         pytest.importorskip("jax")
