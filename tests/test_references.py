@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 import importlib
+import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ import torch
 
 from byrote.errors import UserError
 from byrote.references import (
+    OwnCode,
     digest_in,
     is_reference,
     load_object,
@@ -261,3 +265,18 @@ def test_a_package_called_as_an_installed_one_is_refused(tmp_path: Path) -> None
     net = package_in(tmp_path, name="torch")
     with pytest.raises(UserError, match=r"another package of that name is imported already .*: rename one"):
         load_object(f"{net}:net")
+
+
+def test_own_code_reaches_another_process_with_its_files_its_values_and_their_digests(tmp_path):
+    (tmp_path / "net.py").write_text("import beside\n\n\ndef scaled(x):\n    return beside.SCALE * x\n")
+    (tmp_path / "beside.py").write_text("SCALE = 3\n")
+    in_file, live = f"{tmp_path / 'net.py'}:scaled", name_of(lambda x: x + 1)
+    assert load_object(in_file)(2) == 6
+    program = (
+        "import pickle, sys; own = pickle.load(sys.stdin.buffer); "
+        "from byrote.references import load_object, source_digest; "
+        f"print(load_object({in_file!r})(2), load_object({live!r})(2), source_digest({live!r}))"
+    )
+    sent = pickle.dumps(OwnCode([in_file, live]))
+    done = subprocess.run([sys.executable, "-c", program], input=sent, capture_output=True, check=True)
+    assert done.stdout.decode().split() == ["6", "3", source_digest(live)]
