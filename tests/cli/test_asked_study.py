@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from byrote.cli.asked_study import judged_measures, load_data, make_study
+from byrote.cli.asked_study import judged_measures, load_data, make_study, said_of_scale
 from byrote.cli.parsing import parse
 from byrote.errors import UserError
 from byrote.theory.measures.catalog import MEASURES
@@ -52,3 +52,22 @@ def test_all_measures_but_the_slow_ones_are_judged_unless_some_are_named():
 def test_data_are_those_of_the_flags(tmp_path):
     data = load_data(parse(["reproduce", "table1", "--data", "digits", "--title", "Numerals"]), tmp_path)
     assert data.label == "Numerals"
+
+
+@pytest.mark.parametrize(
+    ("words", "n_train", "said"),
+    [
+        ("measure rademacher --data digits", 200, "200 training examples, 32 draws."),
+        ("measure rademacher --data digits --draws 8", 200, "200 training examples, 8 draws."),
+        ("measure rademacher --data digits --exhaustive --n-train 3", 3, ""),
+        ("measure bounds --data digits --n-train 100", 100, "100 training examples, 300 pac bayes steps"),
+        ("judge --data digits", 200, "mlp-1x64 and mlp-3x64, 200 training examples, 2 seeds."),
+    ],
+)
+def test_the_quick_scale_is_what_no_flag_says(words, n_train, said):
+    command = parse([*words.split(), "--scale", "quick"])
+    study = make_study(command, "float32", None)
+    sizes = {task.n_train for task in study.tasks() if getattr(task, "n_train", None)}
+    assert max(sizes) == n_train
+    assert said in said_of_scale(command)
+    assert bool(said) == bool(said_of_scale(command))

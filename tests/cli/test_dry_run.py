@@ -16,7 +16,9 @@ def test_a_dry_run_shows_the_plan_and_leaves_nothing_behind(command, tmp_path, m
     monkeypatch.chdir(tmp_path)
     assert main([*command, "--dry-run"]) == 0
     out = capsys.readouterr().out
-    assert all(word in out for word in ("conditions", "runs", "calculations", "stored", "time", "memory", "disk"))
+    assert all(
+        word in out for word in ("conditions", "runs", "calculations", "already there", "time", "memory", "disk")
+    )
     assert "Nothing was made or written." in out
     assert list(tmp_path.iterdir()) == []
 

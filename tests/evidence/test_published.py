@@ -81,3 +81,11 @@ def test_a_failed_check_blocks():
 
 def test_in_percent():
     assert in_percent(Interval(0.5, 0.25, 0.75, 3)) == Interval(50.0, 25.0, 75.0, 3)
+
+
+def test_another_recipe_is_marked_where_it_matters():
+    assert figure("89.05", ours(89.05)).of_another_recipe().mark == "other recipe"
+    assert figure("89.05", None).of_another_recipe().mark == "not run"
+    assert (
+        figure("1,649,402".replace(",", ""), ours(1649402.0), in_percent=False).of_another_recipe().mark == "the same"
+    )

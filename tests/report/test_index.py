@@ -107,3 +107,10 @@ def test_a_number_that_is_counted_is_no_percentage():
 
 def test_the_headline_says_where_nothing_compares():
     assert headline(FIGURES[2:3]) == "None of the paper's 1 numbers compares with ours."
+
+
+def test_remarks_stand_below_the_headline(tmp_path):
+    remarks = ["The recipe is not the paper's: `--steps 50`."]
+    write_index(tmp_path / "index.html", "Digits", ENTRIES, FIGURES, command="byrote", remarks=remarks)
+    html = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "<code>--steps 50</code>" in html.split("</header>")[0]

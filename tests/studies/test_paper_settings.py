@@ -7,10 +7,12 @@ from byrote.data.dataset import Dataset, Split
 from byrote.studies.paper_settings import (
     LAPTOP,
     PAPER_MODELS,
+    QUICK,
     WHOLE,
     num_examples,
     paper_recipe,
     sized,
+    sizes_at,
 )
 from byrote.studies.registry import reproductions
 from byrote.training.key import run_key
@@ -97,3 +99,25 @@ def test_every_preset_takes_a_table(name, scale):
     assert {(spec.preprocessing, spec.crop, spec.augmentation) for spec in specs} == {("standardize", None, "none")}
     assert all(model.startswith("mlp-") for model in study.model_names)
     run_key(specs[0], data)
+
+
+@pytest.mark.parametrize("scale", ["quick", "laptop"])
+def test_fewer_examples_take_fewer_steps_but_at_paper_scale(scale):
+    def steps(n):
+        return {name: own["steps"] for name, (_, own) in sizes_at(scale, images(8, n), LAPTOP).items()}
+
+    few, many = steps(100), steps(50_000)
+    assert many == {name: own["steps"] for name, (_, own) in (LAPTOP if scale == "laptop" else QUICK).items()}
+    assert all(few[name] < many[name] for name in many)
+    assert sizes_at("paper", images(8, 100), LAPTOP) == WHOLE
+
+
+@pytest.mark.parametrize("name", reproductions())
+def test_the_quick_scale_has_less_to_do_and_says_what(name):
+    data, reproduction = images(32), reproductions()[name]
+    seeds = reproduction.least_seeds
+    quick, laptop = (reproduction.build(data, scale, seeds, None) for scale in ("quick", "laptop"))
+    assert reproduction.quick
+    assert 0 < len(quick.plan()) <= len(laptop.plan()) + 1
+    sizes = [task.n_train for task in quick.tasks() if getattr(task, "n_train", None)]
+    assert max(sizes) < len(data.train) or name in ("expressivity", "min-norm")

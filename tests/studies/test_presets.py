@@ -63,8 +63,8 @@ def test_vectors_have_nothing_to_crop():
 def test_laptop_scale_leaves_noise_to_the_cheap_model():
     plan = figure2_study(images(32), "laptop").tasks()
     assert [(spec.model, spec.label_rate, spec.n_train, spec.steps, spec.learning_rate) for spec in plan] == [
-        ("mlp-3x512", 0.0, None, 23_460, 0.01),
-        ("mlp-3x512", 0.4, None, 23_460, 0.01),
+        ("mlp-3x512", 0.0, None, 5_747, 0.01),
+        ("mlp-3x512", 0.4, None, 5_747, 0.01),
         ("inception", 0.0, 1000, 320, 0.1),
         ("inception-no-batchnorm", 0.0, 1000, 320, 0.1),
     ]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from byrote.cli.flags import DataFlags, Demo, Judge, Quantity, Reproduce, Run
 from byrote.cli.own_study import own_study
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.studies.registry import measurements, reproductions
+
+C = TypeVar("C", Quantity, Judge)
 
 
 def make_study(command: Demo | Reproduce | Quantity | Judge | Run, precision: str, out: Path | None) -> Any:
@@ -26,6 +28,7 @@ def make_study(command: Demo | Reproduce | Quantity | Judge | Run, precision: st
     match command:
         case Quantity():
             data = load_data(command, out)
+            command = _at_scale(command, data)
             measurement = measurements()[command.name]
             recipe = measurement.make_recipe(command.models, data, precision, command.recipe)
             sizes = {"seeds": command.seeds, "n_train": command.n_train}
@@ -74,11 +77,62 @@ def _under(study: Any, command: Reproduce) -> Any:
     return study.under([name for word in command.corruptions or () for name in word.split(",") if name])
 
 
+def said_of_scale(command: object, name: str = "") -> str:
+    """A sentence for the page of what a small scale leaves out; "" where nothing is left out.
+
+    Args:
+        name: of the study, where the command asks for all.
+    """
+    if getattr(command, "scale", "") != "quick" or getattr(command, "exhaustive", False):
+        return ""
+    if isinstance(command, Reproduce):
+        said = reproductions()[name or command.name].quick if command.models is None else "few examples are trained on."
+    else:
+        own = [_said(name, value, getattr(command, name), command) for name, value in _quick_flags(command).items()]
+        said = f"{', '.join(own)}."
+    return f"The scale is quick: {said} Give `--scale laptop` for more."
+
+
+def _quick_flags(command: Any) -> Mapping[str, Any]:
+    """What flags that have their defaults are at the scale quick."""
+    if getattr(command, "exhaustive", False):  # of so few examples that there is nothing to leave out
+        return {}
+    return QUICK_ZOO if isinstance(command, Judge) else measurements()[command.name].quick
+
+
+QUICK_ZOO: Mapping[str, Any] = {"models": ("mlp-1x64", "mlp-3x64"), "n_train": 200, "seeds": 2}
+"""Flags of judge at the scale quick, where they are not given."""
+
+
+def _said(name: str, quick: Any, given: Any, command: Any) -> str:
+    value = given if given != _default(command, name) else quick
+    if name == "models":
+        return " and ".join(value)
+    return f"{value:,} {'training examples' if name == 'n_train' else name.replace('_', ' ')}"
+
+
+def _default(command: Any, name: str) -> Any:
+    return next(field.default for field in fields(command) if field.name == name)
+
+
+def _at_scale(command: C, data: Dataset) -> C:
+    """With the flags of the scale quick, if that is asked for, in place of those that have their defaults."""
+    if getattr(command, "scale", "") != "quick":
+        return command
+    flags = _quick_flags(command)
+    own = {name: value for name, value in flags.items() if getattr(command, name) == _default(command, name)}
+    if "n_train" in own:
+        own["n_train"] = min(own["n_train"], len(data.train))
+    return replace(command, **own)
+
+
 def _judge(command: Judge, precision: str, out: Path | None) -> Any:
     from byrote.studies.judge.study import JudgeStudy
     from byrote.studies.judge.zoo import zoo_study
 
-    zoo = zoo_study(load_data(command, out), command.seeds, command.models, command.n_train)
+    data = load_data(command, out)
+    command = _at_scale(command, data)
+    zoo = zoo_study(data, command.seeds, command.models, command.n_train)
     return JudgeStudy(zoo.with_recipe(precision=precision, **command.recipe), judged_measures(command))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from byrote import __version__
-from byrote.cli.asked_study import make_study
+from byrote.cli.asked_study import make_study, said_of_scale
 from byrote.cli.everything import Everything
 from byrote.cli.flags import EVERYTHING, Demo, Judge, List, Quantity, Report, Reproduce, Run, TrainingFlags
 from byrote.cli.interruption import shown, told_how_to_go_on
@@ -65,7 +65,8 @@ def make(command: Demo | Reproduce | Quantity | Judge | Run, arguments: Sequence
             on_progress=None if live is None else live.update,
         )
         if results:
-            write(study, results, out, arguments, failures, command.style, command.formats)
+            note = said_of_scale(command)
+            write(study, results, out, arguments, failures, command.style, command.formats, note)
         num_all = len(results) + len(failures)
         called = noun([*results.planned, *(Planned(failure.task) for failure in failures)], num_all)
         print(f"{len(results)} of {num_all} {called}, {time.monotonic() - started:.0f} s in all.")
@@ -134,7 +135,7 @@ def report(command: Report) -> int:
     if not results:
         raise UserError(f"the store has none of the {num_all} runs: run {shown(arguments)} first")
     style, formats = command.style or earlier.style, command.formats or earlier.formats
-    write(study, results, command.folder, arguments, (), style, formats)
+    write(study, results, command.folder, arguments, (), style, formats, said_of_scale(earlier))
     if len(results) < num_all:
         print(f"{num_all - len(results)} of {num_all} runs are missing: {shown(arguments)} trains them")
     return 0

@@ -14,7 +14,7 @@ from byrote.references import short_name
 if TYPE_CHECKING:
     from byrote.runs.forecast import Forecast
 
-_HEADER = ("", "conditions", "runs", "calculations", "stored", "time")
+_HEADER = ("", "conditions", "runs", "calculations", "already there", "time")
 _WIDTH = 110
 
 

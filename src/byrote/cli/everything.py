@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from byrote.cli.asked_study import changed, load_data
+from byrote.cli.asked_study import changed, load_data, said_of_scale
 from byrote.cli.flags import Reproduce
 from byrote.cli.interruption import shown
 from byrote.cli.writing import write
@@ -196,11 +196,12 @@ class _Index:
     def figures(self) -> list[PublishedFigure]:
         import pandas as pd
 
-        return [
-            figure
-            for name, reproduction in reproductions().items()
-            for figure in reproduction.published_figures(self._everything.data, self._tables.get(name, pd.DataFrame()))
-        ]
+        everything, found = self._everything, []
+        for name, reproduction in reproductions().items():
+            own = reproduction.published_figures(everything.data, self._tables.get(name, pd.DataFrame()))
+            is_changed = everything.command.recipe and hasattr(everything.studies[name], "with_recipe")
+            found += [figure.of_another_recipe() for figure in own] if is_changed else own
+        return found
 
     @property
     def headline(self) -> str:
@@ -224,7 +225,8 @@ class _Index:
             return
         folder = everything.out / name
         make_folder(folder)
-        written = write(study, results, folder, everything.arguments, failures, style, formats)
+        note = said_of_scale(everything.command, name)
+        written = write(study, results, folder, everything.arguments, failures, style, formats, note)
         self._tables[name] = written.table
         self.entries[name] = IndexEntry(
             name,
@@ -245,5 +247,20 @@ class _Index:
             list(self.entries.values()),
             self.figures,
             command=shown(everything.arguments),
+            remarks=_remarks(everything.command),
             style=style,
         )
+
+
+def _remarks(command: Reproduce) -> list[str]:
+    """What makes these runs others than the paper's, at first sight."""
+    remarks = []
+    if command.scale == "quick":
+        remarks.append(
+            "The scale is quick: small models on few examples; each study's page says what it leaves out. Give "
+            "`--scale laptop` for more."
+        )
+    if command.recipe:
+        changes = ", ".join(f"`--{name.replace('_', '-')} {value}`" for name, value in command.recipe.items())
+        remarks.append(f"The recipe is not the paper's: {changes}.")
+    return remarks

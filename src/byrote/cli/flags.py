@@ -174,8 +174,9 @@ class Reproduce(TrainingFlags, DataFlags):
     name: tyro.conf.Positional[ReproductionName]
     """What to reproduce: see `byrote list studies`. With all, models, corruptions and the recipe go to the studies that
     have any use for them."""
-    scale: Literal["laptop", "paper"] = "laptop"
-    """How much is trained: laptop takes subsets, minutes on two cores; paper takes everything, for a GPU."""
+    scale: Literal["quick", "laptop", "paper"] = "laptop"
+    """How much is trained: quick takes small models on few examples, a minute or few for each study; laptop takes
+    subsets, up to an hour on two cores; paper takes everything, for a GPU."""
     models: Annotated[tuple[str, ...] | None, _shown("STR [STR ...]", "the study's own, at this scale")] = None
     """The models to train: see `byrote list models`."""
     corruptions: Annotated[tuple[str, ...] | None, _shown("STR [STR ...]", "the study's own, at this scale")] = None
@@ -191,6 +192,8 @@ class Quantity(TrainingFlags, DataFlags):
 
     name: ClassVar[str]
     """As on the command line."""
+    scale: Literal["quick", "laptop"] = "laptop"
+    """How much is trained where no flag says it: quick takes few examples and draws, a minute or two on two cores."""
     models: Annotated[str | None, _shown("STR", "mlp-1x512")] = None
     """A model, or a family named with {width} for its width ("mlp-1x{width}"): see `byrote list models`."""
 
@@ -274,6 +277,8 @@ class Judge(TrainingFlags, DataFlags):
     measures: Annotated[tyro.conf.Positional[tuple[str, ...]], _shown("[STR ...]", "all that take seconds")] = ()
     """The measures: names as `byrote list measures` has them, or FILE.py:NAME or package.module:NAME of functions
     (model, initial_state, data, outcome) -> float."""
+    scale: Literal["quick", "laptop"] = "laptop"
+    """How large the zoo is where no flag says it: quick has two models, two seeds and 200 examples."""
     models: Annotated[tuple[str, ...] | None, _shown("STR [STR ...]", "a choice by the size of the inputs")] = None
     """The zoo's models: see `byrote list models`."""
     n_train: Annotated[int | None, _shown("INT", "500, or all where there are fewer")] = None

@@ -20,13 +20,18 @@ def write(
     failures: Sequence[Any],
     style: Any,
     formats: Sequence[Any],
+    note: str = "",
 ) -> Written:
-    """Writes the report of a study into `out`, and prints its verdict."""
+    """Writes the report of a study into `out`, and prints its verdict.
+
+    Args:
+        note: said below the page's headline.
+    """
     from byrote.report.page import write_page
 
     path = out / "report.html"
     written = write_page(
-        path, study, results, command=shown(arguments), failures=failures, style=style, formats=formats
+        path, study, results, command=shown(arguments), failures=failures, style=style, formats=formats, note=note
     )
     for finding in written.findings:
         print(f"{finding.claim}: {finding.outcome}\n    {finding.statement}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -29,7 +29,7 @@ class Ours:
     n_train: int
     num_seeds: int
     others: tuple[str, ...] = ()
-    """What is not the paper's beside the number of examples: "data", "model"."""
+    """What is not the paper's beside the number of examples: "data", "model", "recipe"."""
     blocked: str = ""
     """Why it supports nothing: "a check failed", "not interpolated"."""
     words: str = ""
@@ -51,6 +51,12 @@ class PublishedFigure:
     n_train: int
     ours: Ours | None
     in_percent: bool = True
+
+    def of_another_recipe(self) -> PublishedFigure:
+        """With a mark where ours depends on how networks were trained, as their number of parameters does not."""
+        if self.ours is None or not self.in_percent:
+            return self
+        return replace(self, ours=replace(self.ours, others=(*self.ours.others, "recipe")))
 
     @property
     def value(self) -> float:
@@ -74,7 +80,7 @@ class PublishedFigure:
     @property
     def mark(self) -> str:
         """ "the same" (to its last digit), "within the interval", "off by +0.12 points"; or why they do not compare:
-        "not run", "other data", "other size", or what blocks ours."""
+        "not run", "other data", "other size", "other recipe", or what blocks ours."""
         ours = self.ours
         if ours is None:
             return "not run"

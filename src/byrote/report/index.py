@@ -33,8 +33,9 @@ _NOTES = (
         "fewer steps than the paper's, that may be all; the study's own page has the recipe."
     ),
     (
-        "`other data`, `other size`, `other model`: ours are of data, a number of training examples or a network that "
-        "the paper's number is not of, so that nothing follows from their difference."
+        "`other data`, `other size`, `other model`, `other recipe`: ours are of data, a number of training examples, a "
+        "network or, by a flag of the command, a recipe that the paper's number is not of: nothing follows from "
+        "their difference."
     ),
     "`not run`: no run of ours has this number; see the study.",
     "All of it is in paper.csv beside this page.",
@@ -70,6 +71,7 @@ def write_index(
     figures: Sequence[PublishedFigure],
     *,
     command: str,
+    remarks: Sequence[str] = (),
     style: Style = "screen",
 ) -> None:
     """Writes `path`, and paper.csv beside it; each entry has its page there as NAME/report.html.
@@ -78,6 +80,7 @@ def write_index(
         data: what the page calls the data.
         figures: the paper's, those of one place together.
         command: what the user typed, shown as it is.
+        remarks: sentences below the headline.
     """
     make_folder(path.parent)
     html = (
@@ -87,6 +90,7 @@ def write_index(
             style=style,
             data=data,
             headline=headline(figures),
+            remarks=remarks,
             studies=entries,
             tables=tables(figures),
             notes=_NOTES,

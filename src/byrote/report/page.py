@@ -101,8 +101,13 @@ def write_page(
     failures: Sequence[Failure],
     style: Style,
     formats: Sequence[Format],
+    note: str = "",
 ) -> Written:
-    """As `write_report`, and gives all that an index of pages says again."""
+    """As `write_report`, and gives all that an index of pages says again.
+
+    Args:
+        note: said below the headline.
+    """
     if not results:
         raise UserError("got no finished run, expected at least one to report: run the study first")
     results = Results.of(study, results)
@@ -114,7 +119,7 @@ def write_page(
     findings = study.verdict(table)
     names = names_on_page(study, results)
     shown = with_short_names(study.page(results, table, findings), names)
-    html = _page(study, results, table, findings, shown, names, masked(command), failures, style)
+    html = _page(study, results, table, findings, shown, names, masked(command), failures, style, note)
     write_table(path.with_name("results.csv"), table)
     for figure in shown.figures:
         write_figure(path.parent / "figures", figure, style, formats)
@@ -132,6 +137,7 @@ def _page(
     command: str,
     failures: Sequence[Failure],
     style: Style,
+    note: str,
 ) -> str:
     outcomes = results.outcomes
     # Of runs on other data than the study's, the page shows no examples: their labels are not those of its classes.
@@ -142,6 +148,7 @@ def _page(
         .render(
             study=study,
             style=style,
+            note=note,
             theme=theme(style),
             shown=shown,
             chart_of=lambda figure: chart(figure, style),

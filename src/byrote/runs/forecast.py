@@ -172,12 +172,14 @@ def together(forecasts: Sequence[Forecast]) -> Forecast:
         return forecasts[0]
     plan = {key: planned for each in forecasts for key, planned in each.plan.items()}
     seconds = {task: own for each in forecasts for task, own in each.seconds.items()}
+    unknown = [task for each in forecasts for task in each.unknown]
+    made = {*seconds, *unknown}
     return Forecast(
         plan,
-        set().union(*(each.stored for each in forecasts)),
+        {key for key, planned in plan.items() if planned.task not in made},
         seconds,
         set().union(*(each.at_most for each in forecasts)),
-        [task for each in forecasts for task in each.unknown],
+        unknown,
         max((each.num_bytes for each in forecasts), default=0.0),
         sum(each.disk_bytes for each in forecasts),
     )

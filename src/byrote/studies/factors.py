@@ -7,13 +7,14 @@ from typing import Any, TypeAlias
 
 from byrote.data.dataset import Dataset
 from byrote.models.catalog import takes_dropout, without_batch_norm
-from byrote.studies.paper_settings import WEIGHT_DECAY, Scale
+from byrote.studies.paper_settings import QUICK_MODELS, WEIGHT_DECAY, Scale
 
 Factors: TypeAlias = Mapping[str, Sequence[Any]]
 """Of each its two levels, (off, on); those of batch_norm are two models."""
 MODELS_OF_SCALE: Mapping[Scale, Sequence[str]] = {
     "paper": ("mlp-3x512", "alexnet", "inception"),
     "laptop": ("mlp-1x512", "conv-small"),
+    "quick": QUICK_MODELS,
 }
 
 

@@ -47,6 +47,8 @@ class Reproduction(Registered):
     takes_models: bool = True
     least_seeds: int = 1
     """Of more than one."""
+    quick: str = ""
+    """What is there at the scale quick, in a sentence for the page."""
 
     @property
     def build(self) -> Callable[..., Study]:
@@ -84,6 +86,8 @@ class Measurement(Registered):
     told: str = "How networks are trained."
     """What it says of the flags of the recipe."""
     flags: Mapping[str, Flag] = field(default_factory=dict)
+    quick: Mapping[str, Any] = field(default_factory=dict)
+    """Its flags at the scale quick, where they are not given."""
 
     @property
     def build(self) -> Callable[..., Study]:
@@ -112,54 +116,64 @@ STUDIES: dict[str, Registered] = {
         "Figure 1: learning curves under each randomisation, time to fit and test error against label corruption",
         "byrote.studies.randomization.study:RandomizationStudy",
         "byrote.studies.presets:figure1_study",
+        quick="small models on up to 500 examples stand in for the paper's.",
     ),
     "table1": Reproduction(
         "Table 1: crops, weight decay and batch norm on true labels, beside random labels",
         "byrote.studies.table1.study:Table1Study",
         "byrote.studies.table1.study:table1_study",
         "byrote.studies.table1.published:published_figures",
+        quick="small models on up to 500 examples, for at most 600 steps, stand in for the paper's five.",
     ),
     "table2": Reproduction(
         "Table 2: the same at the scale of ImageNet, top-1 and top-5, on images of yours",
         "byrote.studies.table2.study:Table2Study",
         "byrote.studies.table2.study:table2_study",
         "byrote.studies.table2.published:published_figures",
+        quick="a small network on up to 500 images stands in for one of the size of ImageNet's.",
     ),
     "table4": Reproduction(
         "Table 4: whether regularisers keep networks from fitting random labels, by the strength of weight decay",
         "byrote.studies.table4.study:Table4Study",
         "byrote.studies.table4.study:table4_study",
         "byrote.studies.table4.published:published_figures",
+        quick="small models on up to 500 examples stand in for the paper's four, with three weight decays.",
     ),
     "figure2": Reproduction(
         "Figure 2: early stopping and batch norm along training",
         "byrote.studies.implicit.study:ImplicitStudy",
         "byrote.studies.presets:figure2_study",
+        quick="small models on up to 500 examples, for at most 600 steps, stand in for the paper's.",
     ),
     "regularization": Reproduction(
         "the full grid of regularisers: which of them make it generalise, and by how much",
         "byrote.studies.regularization.study:RegularizationStudy",
         "byrote.studies.regularization.study:regularization_study",
+        quick="small models are trained on up to 500 examples, for at most 600 steps.",
     ),
     "strengths": Reproduction(
         "regularisers as tuning parameters: test accuracy and capacity against strength, and their worth in data",
         "byrote.studies.strengths.study:StrengthStudy",
         "byrote.studies.strengths.study:strengths_study",
+        quick="one model is trained on up to 500 examples, with one or two strengths of each regulariser.",
     ),
     "architectures": Reproduction(
         "architectures of equal size: capacity to memorise against generalization, and what each of their parts does",
         "byrote.studies.architectures.study:ArchitectureStudy",
         "byrote.studies.architectures.study:architectures_study",
+        quick="three or four architectures of 10,000 parameters learn up to 250 true and 500 random labels.",
     ),
     "overparameterization": Reproduction(
         "train and test error from fewer parameters than examples to many more",
         "byrote.studies.overparameterization.study:OverparameterizationStudy",
         "byrote.studies.overparameterization.study:overparameterization_study",
+        quick="eight sizes of network instead of fourteen are trained on up to 500 examples.",
     ),
     "expressivity": Reproduction(
         "Theorem 1: weights needed to represent any labels, by construction and by training; worked at n = 8",
         "byrote.studies.expressivity.study:ExpressivityStudy",
         "byrote.studies.expressivity.study:expressivity_study",
+        quick="networks are built for up to 8,192 examples, and trained on up to 256.",
     ),
     "min-norm": Reproduction(
         "section 5: minimum-norm linear and kernel interpolation on pixels, Gabor wavelets and random convolutional "
@@ -169,6 +183,7 @@ STUDIES: dict[str, Registered] = {
         "byrote.studies.min_norm.published:published_figures",
         takes_models=False,
         least_seeds=3,
+        quick="up to 4,000 examples are interpolated, and fewer where features are many.",
     ),
     "rademacher": Measurement(
         "Empirical Rademacher complexity of what training can reach: how well it fits coin flips.",
@@ -182,6 +197,7 @@ STUDIES: dict[str, Registered] = {
                 bool, False, "Train all 2^n labelings instead of draws, for n up to 12: shattering, shown."
             ),
         },
+        quick={"n_train": 200, "draws": 32},
     ),
     "shattering": Registered(
         "every labeling of a few examples: byrote measure rademacher --exhaustive",
@@ -193,6 +209,7 @@ STUDIES: dict[str, Registered] = {
         recipe=_MEMORIZING,
         used={"learning_rate": _SMALL, "epochs": "500"},
         flags={"draws": Flag(int, 4, "Draws of random labels at each n, trained side by side.")},
+        quick={"n_train": 500, "draws": 2},
     ),
     "stability": Measurement(
         "Uniform stability, from below: how much one replaced example changes, on true and on random labels.",
@@ -209,6 +226,7 @@ STUDIES: dict[str, Registered] = {
                 "Networks with one training example replaced, for each labels and seed, trained side by side.",
             )
         },
+        quick={"n_train": 200, "replacements": 32},
     ),
     "bounds": Measurement(
         "Bounds and other measures of a network, on true and on random labels: vacuous or not, and whether they "
@@ -228,6 +246,7 @@ STUDIES: dict[str, Registered] = {
                 "Draws of weights, by which the training error of the PAC-Bayes posterior is estimated.",
             ),
         },
+        quick={"n_train": 200, "pac_bayes_steps": 300, "pac_bayes_draws": 300},
     ),
     "judge": Registered("measures of complexity, judged by a zoo of networks", "byrote.studies.judge.study:JudgeStudy"),
     "zoo": Registered("the networks that measures are judged on", "byrote.studies.judge.zoo:ZooStudy"),

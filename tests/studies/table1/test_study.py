@@ -42,8 +42,8 @@ def test_rows_of_a_model_differ_in_nothing_but_what_is_compared(scale):
 def test_laptop_scale_shares_the_work_between_models():
     plan = table1_study(images(), "laptop").tasks()
     assert {spec.model: (spec.n_train, spec.steps, spec.learning_rate) for spec in plan} == {
-        "mlp-1x512": (None, 23_460, 0.01),
-        "mlp-3x512": (None, 23_460, 0.01),
+        "mlp-1x512": (None, 5_747, 0.01),
+        "mlp-3x512": (None, 5_747, 0.01),
         "alexnet": (2000, 1280, 0.01),
         "inception": (1000, 320, 0.1),
         "inception-no-batchnorm": (1000, 320, 0.1),

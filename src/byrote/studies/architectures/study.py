@@ -238,6 +238,8 @@ def switchboards(switches: Sequence[str]) -> dict[str, dict[str, bool]]:
     }
 
 
+_QUICK_ARCHITECTURES = ("mlp-3x{width}", "resnet-1x{width}", "vit-2x{width}")
+_QUICK_STEPS = 300
 _SMALL = 28
 """Pixels on a side, below which images are small."""
 _PAPER_PARAMETERS = 1_649_402
@@ -259,15 +261,17 @@ def architectures_study(
 
     Args:
         scale: "paper" is 1,649,402 parameters, all true labels, and up to as many random ones. "laptop" is 100,000
-            parameters, 1,000 true labels and up to 2,000 random ones; on small images 30,000, 500 and 1,000.
+            parameters, 1,000 true labels and up to 2,000 random ones; on small images 30,000, 500 and 1,000. "quick" is
+            three architectures and two switches, 10,000 parameters, 250 true labels and up to 500 random ones.
         models: other families than ARCHITECTURES, or models of a size of their own; without switchboards.
     """
     small = not data.is_images or max(data.input_shape[1:]) < _SMALL
-    laptop = scale == "laptop"
-    switches = SWITCHED if data.is_images and models is None else ()
-    defaults = ARCHITECTURES if data.is_images else FOR_VECTORS
+    quick = scale == "quick"
+    switches = (SWITCHED[:2] if quick else SWITCHED) if data.is_images and models is None else ()
+    defaults = (_QUICK_ARCHITECTURES if quick else ARCHITECTURES) if data.is_images else FOR_VECTORS
     families = chosen_models(models, data, defaults)
-    wanted = 500 if small else 1000
+    wanted = 250 if quick else 500 if small else 1000
+    parameters = 10_000 if quick else 30_000 if small else 100_000
     return ArchitectureStudy(
         data=data,
         models=models,
@@ -279,13 +283,13 @@ def architectures_study(
                 data,
                 learning_rate=_rate(family, small=small),
                 stop="at_steps",
-                steps=STEPS if laptop else PAPER_STEPS,
+                steps={"quick": _QUICK_STEPS, "laptop": STEPS}.get(scale, PAPER_STEPS),
                 dense_steps=0,
             )
             for family in (*families, *switchboards(switches))
         },
-        n_train=wanted if laptop and len(data.train) > wanted else None,
-        parameters=_PAPER_PARAMETERS if not laptop else 30_000 if small else 100_000,
+        n_train=wanted if scale != "paper" and len(data.train) > wanted else None,
+        parameters=_PAPER_PARAMETERS if scale == "paper" else parameters,
         switches=switches,
     )
 

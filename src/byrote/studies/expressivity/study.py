@@ -244,6 +244,7 @@ class ExpressivityStudy(Study):
 _MANY_INPUTS = 1000
 _FEWEST_STEPS = 1500
 _STEPS_AN_EXAMPLE = 4
+_QUICK_EXAMPLES = 8192
 
 
 def expressivity_study(
@@ -252,8 +253,10 @@ def expressivity_study(
     """Constructions at n = 8, 32, 128 ... up to all examples, and the smallest perceptrons that fit by SGD.
 
     Args:
-        scale: "paper" trains networks at all n, "laptop" up to n = 2,048.
+        scale: "paper" trains networks at all n, "laptop" up to n = 2,048, "quick" up to 256; and "quick" builds them up
+            to 8,192.
         models: other families ("mlp-3x{width}") in place of perceptrons with one and with two hidden layers.
     """
-    most = 2048 if scale == "laptop" else None
-    return ExpressivityStudy(data=data, families=models, seeds=seeds, most_trained=most)
+    most = {"quick": 256, "laptop": 2048}.get(scale)
+    largest = _QUICK_EXAMPLES if scale == "quick" and len(data.train) > _QUICK_EXAMPLES else None
+    return ExpressivityStudy(data=data, families=models, seeds=seeds, n_train=largest, most_trained=most)

@@ -53,6 +53,7 @@ SMALL = 300
 """Examples of the calculation on descent and other interpolants, which holds all of their space in float64."""
 LAPTOP: dict[Features, int] = {"inputs": 60_000, "gabor": 60_000, "random-convolutions": 8_000}
 """Examples at most that take 7 to 25 minutes on two cores; with random convolutions on images like CIFAR-10's."""
+QUICK: dict[Features, int] = {"inputs": 4_000, "gabor": 2_000, "random-convolutions": 300}
 _CIFAR10_IMAGE = 3 * 32 * 32
 _SHARE_OF_MEMORY = 0.75
 """Of the machine's, for the kernel matrix."""
@@ -234,7 +235,8 @@ def min_norm_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence
     Args:
         scale: "paper" is all of the training set. "laptop" is up to 60,000 of it, or what three quarters of this
             machine's memory hold the kernel matrix of (24 GiB do for all 60,000); with random convolutions 8,000, and
-            fewer in proportion to the size of larger images than CIFAR-10's.
+            fewer in proportion to the size of larger images than CIFAR-10's. "quick" is 4,000, with Gabor wavelets
+            2,000, and with random convolutions 300.
         seeds: draws of random labels, three at least. Nothing else is drawn but the filters, of which there are many.
 
     Raises:
@@ -249,14 +251,14 @@ def min_norm_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence
         raise UserError(
             f"got models {', '.join(models)}, which min-norm has no use for: it fits kernel machines; leave them out"
         )
-    sizes = _laptop_sizes(data) if scale == "laptop" else None
+    sizes = None if scale == "paper" else _sizes(data, LAPTOP if scale == "laptop" else QUICK)
     return MinNormStudy(data=data, n_train=sizes, label_draws=max(seeds, LABEL_DRAWS))
 
 
-def _laptop_sizes(data: Dataset) -> dict[Features, int]:
+def _sizes(data: Dataset, wanted: Mapping[Features, int]) -> dict[Features, int]:
     held = math.isqrt(int(_SHARE_OF_MEMORY * total_memory()) // np.dtype(np.float32).itemsize)
-    sizes: dict[Features, int] = {features: min(len(data.train), held, most) for features, most in LAPTOP.items()}
-    affordable = LAPTOP["random-convolutions"] * _CIFAR10_IMAGE // max(_CIFAR10_IMAGE, math.prod(data.input_shape))
+    sizes: dict[Features, int] = {features: min(len(data.train), held, most) for features, most in wanted.items()}
+    affordable = wanted["random-convolutions"] * _CIFAR10_IMAGE // max(_CIFAR10_IMAGE, math.prod(data.input_shape))
     return sizes | {"random-convolutions": min(sizes["inputs"], max(affordable, 2 * data.num_classes))}
 
 

@@ -143,6 +143,8 @@ class OverparameterizationStudy(ModelStudy):
 
 
 _LAPTOP_EXAMPLES = 4000
+_QUICK_EXAMPLES = 500
+_QUICK_RATIOS = (0.1, 0.4, 0.7, 1.0, 1.4, 2.0, 4.0, 20.0)
 _EPOCHS = 300
 """Enough for the peak to show on digits."""
 _MANY_INPUTS = 1000
@@ -157,10 +159,11 @@ def overparameterization_study(
     CIFAR-10 (width 16, n = 4,000, 2,000 steps), 0.05 on digits (width 24, n = 1,437, 4,000 steps), either on MNIST.
 
     Args:
-        scale: "paper" takes all examples, "laptop" 4,000, or all where there are fewer.
+        scale: "paper" takes all examples, "laptop" 4,000, or all where there are fewer, "quick" 500 and eight sizes.
         models: other families ("resnet-1x{width}"), trained at the paper's rates.
     """
-    n_train = _LAPTOP_EXAMPLES if scale == "laptop" and len(data.train) > _LAPTOP_EXAMPLES else None
+    most = {"quick": _QUICK_EXAMPLES, "laptop": _LAPTOP_EXAMPLES}.get(scale, len(data.train))
+    n_train = most if most < len(data.train) else None
     families = chosen_models(models, data, _FAMILIES)
     perceptron = {"learning_rate": 0.02 if math.prod(data.input_shape) > _MANY_INPUTS else 0.05}
     return OverparameterizationStudy(
@@ -181,4 +184,5 @@ def overparameterization_study(
             for family in families
         },
         n_train=n_train,
+        ratios=_QUICK_RATIOS if scale == "quick" else RATIOS,
     )

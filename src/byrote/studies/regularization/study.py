@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import pandas as pd
 
@@ -31,7 +31,7 @@ from byrote.references import name_of
 from byrote.studies.columns import OF_RUNS
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.factors import MODELS_OF_SCALE, Factors, default_factors
-from byrote.studies.paper_settings import PAPER_STEPS, WHOLE, Scale, Sizes, sized
+from byrote.studies.paper_settings import PAPER_STEPS, QUICK, Scale, Sizes, sized, sizes_at
 from byrote.studies.regularization.findings import findings
 from byrote.studies.study import Planned, Results, tabulate
 from byrote.training.outcome import TrainOutcome
@@ -171,6 +171,7 @@ _LAPTOP: Sizes = {
 """Training examples, so few that a grid of 32 runs takes seven minutes on one core, and steps, so many that random
 labels of CIFAR-10 are fitted under every regulariser. conv-small has the rate of the demonstration, at which it fits
 sooner than at 0.01."""
+_QUICK_CONV: tuple[int, dict[str, Any]] = (256, {"steps": 180, "learning_rate": 0.05})
 
 
 def regularization_study(
@@ -180,8 +181,9 @@ def regularization_study(
 
     Args:
         scale: "paper" is mlp-3x512, alexnet and inception on the whole training set, for as many steps as Table 1
-            takes, whose runs are among these. "laptop" is mlp-1x512 and conv-small on 500 examples.
+            takes, whose runs are among these. "laptop" is mlp-1x512 and conv-small on 500 examples, "quick" on as many,
+            and 256, for fewer steps.
         models: others than these.
     """
-    sizes = _LAPTOP if scale == "laptop" else WHOLE
+    sizes = sizes_at(scale, data, _LAPTOP, {**QUICK, "conv": _QUICK_CONV})
     return RegularizationStudy(**sized(data, models, MODELS_OF_SCALE[scale], sizes), seeds=seeds)

@@ -31,7 +31,7 @@ from byrote.models.catalog import takes_dropout
 from byrote.studies.columns import OF_RUNS
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.factors import MODELS_OF_SCALE
-from byrote.studies.paper_settings import PAPER_STEPS, WHOLE, Scale, Sizes, sized
+from byrote.studies.paper_settings import PAPER_STEPS, QUICK_MODELS, Scale, Sizes, sized, sizes_at
 from byrote.studies.strengths.findings import findings
 from byrote.studies.strengths.readings import Ladders
 from byrote.studies.study import Planned, Results, tabulate
@@ -45,6 +45,11 @@ STRENGTHS: Strengths = {
     "weight_decay": (0.0, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1),
     "dropout": (0.0, 0.2, 0.5, 0.8),
     "augmentation": ("none", "random-crop", "crop-flip-color"),
+}
+_QUICK_STRENGTHS: Strengths = {
+    "weight_decay": (0.0, 1e-3, 1e-1),
+    "dropout": (0.0, 0.5),
+    "augmentation": ("none", "random-crop"),
 }
 _RECIPE = Recipe(stop="at_steps", steps=PAPER_STEPS)
 
@@ -184,10 +189,10 @@ class StrengthStudy(ModelStudy):
                 )
 
 
-def default_strengths(model: str, data: Dataset) -> Strengths:
-    """STRENGTHS, without dropout where the model takes no rate, and without augmentations where there are no images."""
+def default_strengths(model: str, data: Dataset, strengths: Strengths = STRENGTHS) -> Strengths:
+    """`strengths`, without dropout where the model takes no rate, nor augmentations where there are no images."""
     left_out = {"dropout": not takes_dropout(model), "augmentation": not data.is_images}
-    return {name: levels for name, levels in STRENGTHS.items() if not left_out.get(name)}
+    return {name: levels for name, levels in strengths.items() if not left_out.get(name)}
 
 
 _LAPTOP: Sizes = {
@@ -205,8 +210,12 @@ def strengths_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequenc
 
     Args:
         scale: "paper" is mlp-3x512, alexnet and inception up to the whole training set, for as many steps as Table 1
-            takes. "laptop" is mlp-1x512 up to 8,000 and conv-small up to 2,000 examples.
+            takes. "laptop" is mlp-1x512 up to 8,000 and conv-small up to 2,000 examples. "quick" is mlp-1x512 alone, up
+            to 500 examples, with half of the strengths.
         models: others than these.
     """
-    sizes = _LAPTOP if scale == "laptop" else WHOLE
-    return StrengthStudy(**sized(data, models, MODELS_OF_SCALE[scale], sizes), seeds=seeds)
+    quick = scale == "quick"
+    defaults = QUICK_MODELS[:1] if quick else MODELS_OF_SCALE[scale]
+    own = sized(data, models, defaults, sizes_at(scale, data, _LAPTOP))
+    strengths = {model: default_strengths(model, data, _QUICK_STRENGTHS) for model in own["recipe"]} if quick else None
+    return StrengthStudy(**own, seeds=seeds, sizes=4 if quick else 5, strengths=strengths)

@@ -35,10 +35,11 @@ from byrote.studies.paper_settings import (
     LAPTOP,
     PAPER_MODELS,
     PAPER_STEPS,
+    QUICK_MODELS,
     WEIGHT_DECAY,
-    WHOLE,
     Scale,
     sized,
+    sizes_at,
 )
 from byrote.studies.study import Planned, Results, tabulate
 from byrote.studies.table1.findings import findings, runs_of
@@ -164,10 +165,11 @@ def table1_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[s
 
     Args:
         scale: "paper" is every row on the whole training set for 100 epochs. "laptop" is the MLPs' rows on the whole
-            set for 60, alexnet's on 2,000 and inception's on 1,000 examples.
+            set for 60, alexnet's on 2,000 and inception's on 1,000 examples; "quick" those of mlp-1x512 and conv-small
+            on 500.
         models: others than the paper's five; those that it does not have get the five rows that Inception has.
     """
     # conv-small takes as few steps here as the others: with more, the runs that stores have would not count.
-    sizes = {**LAPTOP, "conv": LAPTOP[""]} if scale == "laptop" else WHOLE
-    own = sized(data, models, PAPER_MODELS, sizes, weight_decay=WEIGHT_DECAY)
+    sizes = sizes_at(scale, data, {**LAPTOP, "conv": LAPTOP[""]})
+    own = sized(data, models, QUICK_MODELS if scale == "quick" else PAPER_MODELS, sizes, weight_decay=WEIGHT_DECAY)
     return Table1Study(**own, seeds=seeds, rows={model: rows_of(model, data) for model in own["recipe"]})

@@ -38,15 +38,7 @@ from byrote.evidence.learning import LEARNING, learning_columns, top_guessing
 from byrote.studies.columns import OF_RUNS
 from byrote.studies.design import NO_REGULARIZERS, ModelStudy, PerModel, label_corruptions
 from byrote.studies.paper_numbers import is_imagenet
-from byrote.studies.paper_settings import (
-    LAPTOP,
-    PAPER_STEPS,
-    WEIGHT_DECAY,
-    Scale,
-    Sizes,
-    paper_recipe,
-    sized,
-)
+from byrote.studies.paper_settings import LAPTOP, PAPER_STEPS, WEIGHT_DECAY, Scale, Sizes, paper_recipe, sized, sizes_at
 from byrote.studies.study import Planned, Results, tabulate
 from byrote.studies.table2.findings import findings
 from byrote.studies.table2.rows import MEASURES, TOP, Row, published_rows, rows_for
@@ -162,18 +154,19 @@ def table2_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[s
 
     Args:
         scale: "paper" is a small residual network on the whole training set for 100 epochs (of CIFAR-10, where that has
-            more steps). "laptop" is conv-small on 1,000 examples, or all where there are no more, for 2,000 steps.
+            more steps). "laptop" is conv-small on 1,000 examples, or all where there are no more, for 2,000 steps;
+            "quick" is that on 500 for 300.
         models: others than these.
     """
-    laptop = scale == "laptop"
-    defaults = ("conv-small",) if laptop else ("resnet",)
+    defaults = ("resnet",) if scale == "paper" else ("conv-small",)
     # Where an epoch is longer than one of CIFAR-10, the rate falls once in each; ImageNet's has 10,000 steps.
     epoch = max(TABLE2_RECIPE.decay_steps, math.ceil(len(data.train) / TABLE2_RECIPE.batch_size))
     whole: Sizes = {"": (None, {"steps": _EPOCHS * epoch, "decay_steps": epoch})}
     changes = TABLE2_RECIPE.model_dump(exclude_unset=True) | {"crop": _crop(data)}
     if not data.is_images:
         changes["augmentation"] = "none"
-    return Table2Study(**sized(data, models, defaults, LAPTOP if laptop else whole, **changes), seeds=seeds)
+    sizes = whole if scale == "paper" else sizes_at(scale, data, LAPTOP)
+    return Table2Study(**sized(data, models, defaults, sizes, **changes), seeds=seeds)
 
 
 def _crop(data: Dataset) -> int | None:

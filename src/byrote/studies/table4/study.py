@@ -28,7 +28,7 @@ from byrote.evidence.finding import Finding
 from byrote.studies.columns import OF_RUNS
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.paper_numbers import is_cifar10
-from byrote.studies.paper_settings import PAPER_STEPS, WEIGHT_DECAY, WHOLE, Scale, Sizes, sized
+from byrote.studies.paper_settings import PAPER_STEPS, QUICK_MODELS, WEIGHT_DECAY, Scale, Sizes, sized, sizes_at
 from byrote.studies.study import Planned, Results, tabulate
 from byrote.studies.table4.convergence import CONVERGENCE, convergence_columns
 from byrote.studies.table4.findings import findings
@@ -38,6 +38,7 @@ from byrote.training.spec import Recipe
 
 MODELS = ("mlp-1x512", "mlp-3x512", "alexnet", "inception")
 WEIGHT_DECAYS = (0.0, 1e-5, 1e-4, WEIGHT_DECAY, 1e-3, 1e-2)
+_QUICK_WEIGHT_DECAYS = (0.0, WEIGHT_DECAY, 1e-2)
 AUGMENTATIONS = ("random-crop", "crop-flip-color")
 _LAPTOP: Sizes = {"mlp": (2000, {"steps": 1600}), "alexnet": (1000, {"steps": 800}), "": (500, {"steps": 400})}
 """Examples and steps: 100 epochs each, as at paper scale. In 50, inception with full augmentation was still on its way
@@ -140,11 +141,13 @@ def table4_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence[s
 
     Args:
         scale: "paper" is the whole training set for 100 epochs, "laptop" 2,000 examples for the MLPs, 1,000 for alexnet
-            and 500 for inception.
+            and 500 for inception; "quick" mlp-1x512 and conv-small on 500, at half of the weight decays.
         models: others than the paper's four; those that it does not have are augmented as inception is.
     """
-    own = sized(data, models, MODELS, _LAPTOP if scale == "laptop" else WHOLE)
+    quick = scale == "quick"
+    own = sized(data, models, QUICK_MODELS if quick else MODELS, sizes_at(scale, data, _LAPTOP))
     names = own["recipe"]
     not_augmented = {"mlp-1x512", "mlp-3x512", "alexnet"} if data.is_images else set(names)
     augmentations = {model: () if model in not_augmented else AUGMENTATIONS for model in names}
-    return Table4Study(**own, seeds=seeds, augmentations=augmentations)
+    weight_decays = _QUICK_WEIGHT_DECAYS if quick else WEIGHT_DECAYS
+    return Table4Study(**own, seeds=seeds, augmentations=augmentations, weight_decays=weight_decays)
