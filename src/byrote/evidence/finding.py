@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
 
 Outcome: TypeAlias = Literal["supported", "not supported", "no conclusion"]
 
@@ -15,3 +15,5 @@ class Finding:
     claim: str
     outcome: Outcome
     statement: str
+    reading: Any = field(default=None, compare=False, repr=False)
+    """What it was decided by, of a type of the study's own: its page sums that up, and decides nothing anew."""

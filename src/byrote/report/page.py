@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -124,7 +125,8 @@ def write_page(
     for figure in shown.figures:
         write_figure(path.parent / "figures", figure, style, formats)
     write_file(path, html)
-    return Written(shown.headline, with_short_names(findings, names), table)
+    told = [replace(finding, reading=None) for finding in findings]
+    return Written(shown.headline, with_short_names(told, names), table)
 
 
 def _page(

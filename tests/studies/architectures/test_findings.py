@@ -42,8 +42,8 @@ def verdict(data, make_outcome):
             gained = 0.02 * bool(spec.dropout) - 0.03 * (spec.augmentation != "none")
             outcomes.append(make_outcome(spec, steps_to_fit=time, test_accuracy=accuracy + gained, n_test=n_test))
         table = study.summarise(outcomes[drop:])
-        tried = [one for one in study.ladders if one.family in study.architectures]
-        return headline(tried, table, seeds) if text else study.verdict(table)
+        found = study.verdict(table)
+        return headline(found) if text else found
 
     return give
 

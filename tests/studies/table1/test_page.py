@@ -165,7 +165,7 @@ def test_without_evaluations_nothing_is_drawn(shown) -> None:
 )
 def test_the_headline_counts_networks(shown, wrong, expected) -> None:
     study, _, table = shown(own=lambda spec: {"steps_to_fit": None} if wrong(spec) else {})
-    assert headline(study, table) == expected
+    assert headline(study.verdict(table)) == expected
 
 
 def test_every_row_has_a_name() -> None:

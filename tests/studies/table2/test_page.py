@@ -4,7 +4,7 @@ import pytest
 from made_up_runs import data, evaluated  # noqa: F401  (fixtures)
 from presented import is_whole, page_of, rows
 
-from byrote.studies.table2.page import headline, our_table, paper_table
+from byrote.studies.table2.page import our_table, paper_table
 from byrote.studies.table2.rows import Row
 from byrote.studies.table2.study import Table2Study
 
@@ -84,8 +84,8 @@ def test_what_did_not_fit_says_so(shown, own, words) -> None:
 
 
 def test_the_headline_is_what_is_fitted_without_regularisers(shown) -> None:
-    assert headline(shown(own={"train_accuracy": 0.952})[2]) == "net fits 95.2% of random labels."
-    assert headline(shown(rows=(Row(),))[2]) == "No conclusion about random labels."
+    assert page_of(*shown(own={"train_accuracy": 0.952})).headline == "net fits 95.2% of random labels."
+    assert page_of(*shown(rows=(Row(),))).headline == "No conclusion about random labels."
 
 
 def without_dropout(*, input_shape: tuple[int, ...], num_classes: int) -> None:

@@ -26,7 +26,7 @@ from byrote.evidence.permutations import EACH_SIDE, pair_exchanges
 from byrote.evidence.rank_correlation import FEWEST, rank_correlation
 from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, MORE_SEEDS, THREE_SEEDS, exceeds
 from byrote.evidence.words import count_of_seeds, percent
-from byrote.studies.architectures.record import Ladder, Record, record
+from byrote.studies.architectures.record import Ladder, Record, Unrecorded, record
 from byrote.studies.families import family_label
 from byrote.training.course import FIT
 
@@ -53,9 +53,9 @@ def findings(
     return found
 
 
-def headline(planned: Sequence[Ladder], table: pd.DataFrame, num_seeds: int) -> str:
-    """All findings in one line."""
-    known = [one for each in planned if isinstance(one := record(each, table, num_seeds), Record)]
+def headline(findings: Sequence[Finding]) -> str:
+    """All of them in one line."""
+    known = [finding.reading for finding in findings if isinstance(finding.reading, Record)]
     if not known:
         return "No conclusion about architectures."
     best = max(known, key=lambda one: one.test_accuracy.mean)
@@ -88,7 +88,7 @@ def attribution_of(switches: Switches, table: pd.DataFrame, num_seeds: int, resp
 def _architecture(planned: Ladder, found: Record | str, num_seeds: int, num_steps: int) -> Finding:
     claim = f"{family_label(planned.family)} generalises, and can learn by rote as well"
     if isinstance(found, str):
-        return Finding(claim, "no conclusion", found)
+        return Finding(claim, "no conclusion", found, Unrecorded(planned, found))
     memorises = found.largest_fitted >= planned.num_examples
     luck = luck_in_words(chance_of_accuracies([FIT], planned.num_examples, found.num_classes))
     outcome: Outcome = "no conclusion"
@@ -111,7 +111,7 @@ def _architecture(planned: Ladder, found: Record | str, num_seeds: int, num_step
     told = [f"{_WORDS[name]} by {_points(gain)}" for name, gain in found.gains.items() if not math.isnan(gain.mean)]
     if told:
         statement += f" Each alone, regularisers change test accuracy: {_and(told)}."
-    return Finding(claim, outcome, statement + luck)
+    return Finding(claim, outcome, statement + luck, found)
 
 
 def _capacity(found: Record, num_steps: int) -> str:

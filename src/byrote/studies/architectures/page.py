@@ -20,7 +20,7 @@ from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import Interval, mean_interval
 from byrote.evidence.words import count_of_seeds
 from byrote.studies.architectures.findings import RESPONSES, attribution_of, headline, regularizer_label
-from byrote.studies.architectures.record import Record, record
+from byrote.studies.architectures.record import Record, Unrecorded
 from byrote.studies.architectures.study import ArchitectureStudy
 from byrote.studies.families import family_label
 from byrote.studies.study import Results
@@ -35,14 +35,9 @@ def present(
 ) -> Presentation:
     """Architectures and switches, as far as the runs tell of them."""
     num_seeds = len(study.seed_list)
-    tried = [one for one in study.ladders if one.family in study.architectures]
-    found = [record(one, table, num_seeds) for one in tried]
-    records = [one for one in found if isinstance(one, Record)]
-    reasons = [
-        f"{family_label(one.family)}: {reason}"
-        for one, reason in zip(tried, found, strict=True)
-        if isinstance(reason, str)
-    ]
+    records = [finding.reading for finding in findings if isinstance(finding.reading, Record)]
+    missing = [finding.reading for finding in findings if isinstance(finding.reading, Unrecorded)]
+    reasons = [f"{family_label(one.planned.family)}: {one.reason}" for one in missing]
     bars = " Bars: the draw of test examples." if num_seeds == 1 else ""
     seeds = f"{seed_sentence(table)}{bars}"
     sections = [
@@ -57,7 +52,7 @@ def present(
         ),
         *_switches(study, table, num_seeds),
     ]
-    return Presentation(headline=headline(tried, table, num_seeds), sections=sections)
+    return Presentation(headline=headline(findings), sections=sections)
 
 
 def _limits(study: ArchitectureStudy) -> str:

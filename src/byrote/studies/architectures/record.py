@@ -56,6 +56,14 @@ class Record:
     """What each regulariser adds to test accuracy; NaN where its runs do not tell."""
 
 
+@dataclass(frozen=True)
+class Unrecorded:
+    """That there is none of an architecture, and why."""
+
+    planned: Ladder
+    reason: str
+
+
 def record(planned: Ladder, table: pd.DataFrame, num_seeds: int) -> Record | str:
     """The reason where the runs without regularisers do not make one."""
     num_planned = num_seeds * (1 + len(planned.numbers))

@@ -143,7 +143,7 @@ def _findings(found: Sequence[Reading], *, of_several: bool) -> Iterator[Finding
         title = reading.measure.title
         claim = f"{title[:1].upper()}{title[1:]} tells true labels from random ones"
         prefix = f"{reading.model}: " if of_several else ""
-        yield Finding(prefix + claim, _OUTCOMES[reading.badge], " ".join(_sentences(reading)))
+        yield Finding(prefix + claim, _OUTCOMES[reading.badge], " ".join(_sentences(reading)), reading)
 
 
 def _sentences(reading: Reading) -> Iterator[str]:

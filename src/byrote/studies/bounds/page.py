@@ -17,7 +17,7 @@ from byrote.evidence.intervals import mean_interval
 from byrote.evidence.telling import TOGETHER
 from byrote.evidence.words import percent
 from byrote.studies.bounds.calculations import column, column_of_reason
-from byrote.studies.bounds.findings import LABELS, Badge, Reading, Says, headline, number, readings
+from byrote.studies.bounds.findings import LABELS, Badge, Reading, Says, headline, number
 from byrote.studies.bounds.study import BoundsStudy
 from byrote.studies.study import Results
 from byrote.theory.measures.catalog import MEASURES
@@ -55,7 +55,7 @@ _NOTES = (
 
 def present(study: BoundsStudy, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
     """A section for each model: its scoreboard, and a row for each measure."""
-    found = readings(table)
+    found = [finding.reading for finding in findings]
     return Presentation(
         headline=headline(found),
         sections=[

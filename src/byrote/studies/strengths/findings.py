@@ -6,6 +6,7 @@ Strengths are compared on test data, so the one that tests best is shown and nev
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -27,16 +28,24 @@ from byrote.studies.strengths.readings import (
 )
 
 
+@dataclass(frozen=True)
+class Shrinks:
+    """What a finding is about: whether a regulariser shrinks what the model memorises before it costs accuracy."""
+
+    model: str
+    regularizer: str
+
+
 def findings(ladders: Ladders, runs: pd.DataFrame) -> list[Finding]:
     """The claims about one model, decided by its rows of the study's table."""
     return [
-        *(shrinks(ladders, runs, name) for name in ladders.strengths),
+        *(_shrinks(ladders, runs, name) for name in ladders.strengths),
         _fits_at_its_best(ladders, runs),
         *(_worth(ladders, runs, name) for name in ladders.strengths),
     ]
 
 
-def shrinks(ladders: Ladders, runs: pd.DataFrame, name: str) -> Finding:
+def _shrinks(ladders: Ladders, runs: pd.DataFrame, name: str) -> Finding:
     """A capacity that shrinks is one within so many steps: a network that stopped may fit more if it goes on."""
     claim = (
         f"Within {ladders.steps:,} steps, stronger {_words(name)} shrinks what {ladders.model} memorises "
@@ -48,7 +57,7 @@ def shrinks(ladders: Ladders, runs: pd.DataFrame, name: str) -> Finding:
     gains = [read_gain(ladders, runs, name, strength, ladders.sizes[-1]) for strength in strengths]
     reasons = [reading for reading in (none, *capacities, *gains) if isinstance(reading, str)]
     if reasons or isinstance(none, str):
-        return Finding(claim, "no conclusion", reasons[0])
+        return Finding(claim, "no conclusion", reasons[0], Shrinks(ladders.model, name))
     read = [capacity for capacity in capacities if isinstance(capacity, Capacity)]
     compared = [gain for gain in gains if isinstance(gain, Comparison)]
     shrinkages = [read_shrinkage(ladders, runs, name, strength) for strength in strengths]
@@ -92,6 +101,7 @@ def shrinks(ladders: Ladders, runs: pd.DataFrame, name: str) -> Finding:
         outcome,
         f"{why}. Largest n whose random labels are fitted: none: {none}; {each} "
         f"({_over(compared[0])}; tested on true labels of n = {ladders.sizes[-1]:,}).",
+        Shrinks(ladders.model, name),
     )
 
 

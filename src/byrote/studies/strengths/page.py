@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import altair as alt
@@ -17,7 +17,7 @@ from byrote.evidence.data_worth import Worth
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
 from byrote.evidence.words import percent
-from byrote.studies.strengths.findings import shrinks
+from byrote.studies.strengths.findings import Shrinks
 from byrote.studies.strengths.readings import Capacity, Ladders, read_capacity, runs_of, worths
 from byrote.studies.strengths.study import StrengthStudy
 from byrote.studies.study import Results
@@ -54,15 +54,14 @@ def present(study: StrengthStudy, results: Results, table: pd.DataFrame, finding
             ),
         ]
     return Presentation(
-        headline=headline(study, runs),
+        headline=headline(findings),
         sections=[section for section in sections if section.figures or section.table],
     )
 
 
-def headline(study: StrengthStudy, runs: Mapping[str, pd.DataFrame]) -> str:
+def headline(findings: Sequence[Finding]) -> str:
     """Whether any regulariser keeps the models from memorising before it costs them test accuracy."""
-    ladders = {model: study.ladders(model) for model in runs}
-    asked = [shrinks(own, runs[model], name).outcome for model, own in ladders.items() for name in own.strengths]
+    asked = [finding.outcome for finding in findings if isinstance(finding.reading, Shrinks)]
     if set(asked) == {"not supported"}:
         return "No strength keeps a network from memorising before it costs accuracy."
     if supported := asked.count("supported"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import get_args
 
 import pandas as pd
@@ -21,6 +22,22 @@ from byrote.evidence.words import count_of_seeds, percent
 from byrote.studies.table1.rows import Condition, Ordering, Row, orderings, published_rows
 
 
+@dataclass(frozen=True)
+class Unregularized:
+    """What a finding is about: whether the model generalises without regularisers."""
+
+    model: str
+
+
+@dataclass(frozen=True)
+class OnRandomLabels:
+    """What a finding is about: whether the model fits random labels, and tests at chance."""
+
+    model: str
+    fitted: bool
+    """By all runs, none of which failed a check."""
+
+
 def findings(
     rows: Mapping[str, Sequence[Row]], table: pd.DataFrame, num_seeds: int, *, on_cifar10: bool
 ) -> list[Finding]:
@@ -31,8 +48,8 @@ def findings(
     """
     return [
         *_orderings(orderings(rows, as_published=on_cifar10), table, num_seeds, on_cifar10),
-        *(fits_random_labels(model, table, num_seeds) for model, own in rows.items() if _RANDOM in own),
-        *(needs_no_regularizer(model, table, num_seeds) for model, own in rows.items() if Row() in own),
+        *(_fits_random_labels(model, table, num_seeds) for model, own in rows.items() if _RANDOM in own),
+        *(_needs_no_regularizer(model, table, num_seeds) for model, own in rows.items() if Row() in own),
     ]
 
 
@@ -122,13 +139,13 @@ def _count(found: Sequence[Finding], elsewhere: str) -> list[Finding]:
     ]
 
 
-def fits_random_labels(model: str, table: pd.DataFrame, num_seeds: int) -> Finding:
+def _fits_random_labels(model: str, table: pd.DataFrame, num_seeds: int) -> Finding:
     """Whether it does, and then tests at chance; nothing follows from runs that have not fitted."""
     claim = f"{model} fits random labels without regularisers, and tests at chance"
     runs = runs_of(table, (model, _RANDOM))
     reason = obstacle(runs, num_seeds, fitted=True)
     if reason:
-        return Finding(claim, "no conclusion", reason)
+        return Finding(claim, "no conclusion", reason, OnRandomLabels(model, fitted=False))
     luck = luck_in_words(by_luck(runs))
     return Finding(
         claim,
@@ -136,16 +153,17 @@ def fits_random_labels(model: str, table: pd.DataFrame, num_seeds: int) -> Findi
         f"Train accuracy {percent(runs['train_accuracy'].mean())} on random labels of "
         f"{int(runs['n_train'].iloc[0]):,} examples; test accuracy {percent(runs['test_accuracy'].mean())}, "
         f"{verdict_in_words(runs)}.{luck}",
+        OnRandomLabels(model, fitted=True),
     )
 
 
-def needs_no_regularizer(model: str, table: pd.DataFrame, num_seeds: int) -> Finding:
+def _needs_no_regularizer(model: str, table: pd.DataFrame, num_seeds: int) -> Finding:
     """Whether the unregularised network, once it fits true labels, tests far above chance."""
     claim = f"{model} generalises without explicit regularisers: they are not necessary"
     runs = runs_of(table, (model, Row()))
     reason = obstacle(runs, num_seeds, fitted=True)
     if reason:
-        return Finding(claim, "no conclusion", reason)
+        return Finding(claim, "no conclusion", reason, Unregularized(model))
     sticks = yardsticks(runs)
     over = interval_in_words(runs["seed"].nunique(), Tested.on_unseen(runs).in_words)
     return Finding(
@@ -154,6 +172,7 @@ def needs_no_regularizer(model: str, table: pd.DataFrame, num_seeds: int) -> Fin
         f"Without them {model} fits {int(runs['n_train'].iloc[0]):,} true labels (train accuracy "
         f"{percent(runs['train_accuracy'].mean())}) and {beside_guessing(sticks)} "
         f"({over}; {FAR_ABOVE_CHANCE:.0%} count as far above guessing).",
+        Unregularized(model),
     )
 
 

@@ -26,11 +26,10 @@ from byrote.charts.marks import bands, bars, by_series, estimate_tips, points, t
 from byrote.charts.sections import Cell, PageTable, Presentation, Section, drawn
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
-from byrote.evidence.obstacles import obstacle
 from byrote.evidence.words import count_of_seeds, percent
 from byrote.studies.paper_numbers import CIFAR10_TRAIN, PAPER, is_cifar10
 from byrote.studies.study import Results
-from byrote.studies.table1.findings import needs_no_regularizer, runs_of
+from byrote.studies.table1.findings import OnRandomLabels, Unregularized, runs_of
 from byrote.studies.table1.rows import Condition, Row, published_rows
 from byrote.studies.table1.study import Table1Study
 from byrote.training.outcome import TrainOutcome
@@ -56,7 +55,7 @@ def present(study: Table1Study, results: Results, table: pd.DataFrame, findings:
     beside = is_cifar10(study.data)
     by_model = [[o for o in results.outcomes if o.spec.model == model] for model in study.rows_by_model]
     return Presentation(
-        headline=headline(study, table),
+        headline=headline(findings),
         sections=[
             Section(
                 id="table-1",
@@ -86,17 +85,10 @@ def present(study: Table1Study, results: Results, table: pd.DataFrame, findings:
     )
 
 
-def headline(study: Table1Study, table: pd.DataFrame) -> str:
+def headline(findings: Sequence[Finding]) -> str:
     """Of how many networks it is shown that regularisers are not necessary, and that they fit random labels."""
-    seeds = len(study.seed_list)
-    models = study.rows_by_model
-    free = [needs_no_regularizer(model, table, seeds) for model in models if Row() in models[model]]
-    random = Row(random_labels=True)
-    rote = [
-        obstacle(runs_of(table, (model, random)), seeds, fitted=True) is None
-        for model in models
-        if random in models[model]
-    ]
+    free = [finding for finding in findings if isinstance(finding.reading, Unregularized)]
+    rote = [finding.reading.fitted for finding in findings if isinstance(finding.reading, OnRandomLabels)]
     counts = [sum(finding.outcome == "supported" for finding in free), sum(rote)]
     if counts == [len(free), len(rote)]:
         return "Networks generalise without regularisers, and fit random labels as well."

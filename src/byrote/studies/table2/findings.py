@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -28,6 +29,14 @@ from byrote.studies.table2.rows import TOP, Row, most_regularized, paper_accurac
 HALF = 0.5
 """Random labels are fitted far above chance, and a network generalises without regularisers, from half of the way
 between guessing and all, or the most regularised row, on. The paper's go 87% and 77% of it."""
+
+
+@dataclass(frozen=True)
+class OnRandomLabels:
+    """What a finding is about: how much of its random labels the model fits without regularisers."""
+
+    model: str
+    train_accuracy: float
 
 
 def findings(
@@ -74,6 +83,7 @@ def _fits_random_labels(model: str, runs: pd.DataFrame, num_seeds: int) -> Findi
     if reason:
         return Finding(claim, "no conclusion", reason)
     chance, train = chance_of(runs), runs["train_accuracy"].mean()
+    reading = OnRandomLabels(model, float(train))
     statement = (
         f"After {runs['steps_run'].iloc[0]:,} steps {'all' if runs['fitted'].all() else 'not all'} random labels of "
         f"{runs['n_train'].iloc[0]:,} examples are fitted: train accuracy {_percent(train)} top-1, "
@@ -82,13 +92,17 @@ def _fits_random_labels(model: str, runs: pd.DataFrame, num_seeds: int) -> Findi
     )
     if _share(runs["train_accuracy"].min(), chance) < HALF:
         return Finding(
-            claim, "no conclusion", f"{statement} ({seeds_of(runs)}). More steps may fit more: {remedy(runs)}."
+            claim,
+            "no conclusion",
+            f"{statement} ({seeds_of(runs)}). More steps may fit more: {remedy(runs)}.",
+            reading,
         )
     luck = luck_in_words(by_luck(runs))
     return Finding(
         claim,
         "no conclusion" if luck else tests_at_chance(runs),
         f"{statement}. Test accuracy is {_percent(runs['test_accuracy'].mean())}, {verdict_in_words(runs)}.{luck}",
+        reading,
     )
 
 

@@ -18,6 +18,7 @@ from byrote.evidence.words import percent
 from byrote.models.catalog import takes_dropout
 from byrote.studies.paper_numbers import PAPER, is_imagenet
 from byrote.studies.study import Results, Study
+from byrote.studies.table2.findings import OnRandomLabels
 from byrote.studies.table2.rows import MEASURES, TOP, Row, published_rows
 from byrote.training.outcome import TrainOutcome
 
@@ -74,7 +75,7 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
             )
         )
     return Presentation(
-        headline=headline(table),
+        headline=headline(findings),
         sections=[section for section in sections if section.figures or section.table],
         notes=[
             f"{model} takes no rate of dropout: the rows that have it are left out, and the most regularised of the "
@@ -88,14 +89,12 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
 _PAPER_NOTE = f"{PAPER}, Table 2: Inception V3 on the 1.28 million images and 1,000 classes of ImageNet."
 
 
-def headline(table: pd.DataFrame) -> str:
+def headline(findings: Sequence[Finding]) -> str:
     """How many of the random labels are fitted without regularisers; only unblemished runs say."""
-    random = table[(table["corruption"] == "random-labels") & (table["failed_checks"] == "")]
-    plain = random[(random["dropout"] == 0) & (random["weight_decay"] == 0) & (random["augmentation"] == "none")]
-    means = plain.groupby("model", sort=False)["train_accuracy"].mean()
-    if means.empty:
+    found = [finding.reading for finding in findings if isinstance(finding.reading, OnRandomLabels)]
+    if not found:
         return "No conclusion about random labels."
-    return "; ".join(f"{model} fits {percent(accuracy)} of random labels" for model, accuracy in means.items()) + "."
+    return "; ".join(f"{each.model} fits {percent(each.train_accuracy)} of random labels" for each in found) + "."
 
 
 def our_table(table: pd.DataFrame, *, beside: bool) -> PageTable:
