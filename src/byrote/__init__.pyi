@@ -1,5 +1,9 @@
 __version__: str
 
+# audits
+from .audits.audit import Audit as Audit
+from .audits.audit import audit as audit
+
 # charts
 from .charts.figure import Figure as Figure
 from .charts.sections import PageTable as PageTable

@@ -11,7 +11,7 @@ from byrote.errors import UserError
     ("words", "sentence"),
     [
         ("demoo", "got the command 'demoo', expected one of demo, .*; did you mean 'demo'?"),
-        ("memorise", "got the command 'memorise', expected one of demo, reproduce, measure, judge, run, report, list"),
+        ("memorise", "got the command 'memorise', expected one of demo, reproduce, measure, judge, audit, run, .*"),
         ("reproduce figur1 --data digits", "got the study 'figur1', expected one of .*; did you mean 'figure1'?"),
         ("measure bound --data digits", "got the quantity 'bound', expected one of .*; did you mean 'bounds'?"),
         ("reproduce figure1 --data digits --model a", "got --model, which .* does not know; did you mean --models?"),

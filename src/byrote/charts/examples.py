@@ -81,6 +81,11 @@ def painter(data: Dataset) -> Callable[[Shaped[np.ndarray, ...]], str]:
     return lambda values: _data_uri(draw(values))
 
 
+def picture_of(pixels: Shaped[np.ndarray, "C H W"], pixel_max: float) -> str:
+    """An image as `Example.picture` is."""
+    return _data_uri(_image(pixels, pixel_max))
+
+
 def _one_of_each_class(labels: Int64[np.ndarray, " N"]) -> Int64[np.ndarray, " M"]:
     """The first example of each class, then the second of each, until there are eight."""
     occurrence = np.zeros(len(labels), dtype=np.int64)

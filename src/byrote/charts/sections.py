@@ -36,6 +36,21 @@ class PageTable:
     """A line above the header: headings with the number of columns each covers, from the first column on."""
 
 
+@dataclass(frozen=True)
+class Picture:
+    image: str
+    """A PNG as a data URI."""
+    caption: str
+    place: str = ""
+    """Where the example came from, in words."""
+
+
+@dataclass(frozen=True)
+class PictureRow:
+    title: str
+    pictures: Sequence[Picture]
+
+
 @dataclass(frozen=True, eq=False)
 class Section:
     id: str
@@ -48,6 +63,8 @@ class Section:
     table: PageTable | None = None
     note: str = ""
     """Beneath: what limits it."""
+    pictures: Sequence[PictureRow] = ()
+    """Examples, in rows under a heading each."""
     beside_next: bool = False
     """Whether it shares its row with the section that follows, on a screen wide enough."""
 

@@ -1,4 +1,4 @@
-"""The command line: `byrote demo | reproduce | measure | judge | run | report | list`."""
+"""The command line: `byrote audit | demo | reproduce | measure | judge | run | report | list`."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ from byrote.masking import masked
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code.
 
-    0 done, 2 wrong input (one sentence on stderr), 3 some run failed and the rest is kept, 130 interrupted (by Ctrl-C,
-    SIGTERM or SIGHUP).
-    """
+    0 done, 2 wrong input (one sentence on stderr), 3 some run failed and the rest is kept, 4 an audit found what
+    --fail-on asks about, 130 interrupted (by Ctrl-C, SIGTERM or SIGHUP)."""
     with ending_like_ctrl_c():
         return _run(argv)
 
 
 def _run(argv: Sequence[str] | None) -> int:
     from byrote.cli import commands
-    from byrote.cli.flags import Demo, Judge, List, Quantity, Report, Reproduce, Run
+    from byrote.cli.flags import Audit, Demo, Judge, List, Quantity, Report, Reproduce, Run
     from byrote.cli.parsing import parse
 
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
@@ -41,6 +40,10 @@ def _run(argv: Sequence[str] | None) -> int:
         match command:
             case Demo() | Reproduce() | Quantity() | Judge() | Run():
                 return commands.make(command, arguments)
+            case Audit():
+                from byrote.cli.auditing import make_audit
+
+                return make_audit(command, arguments)
             case Report():
                 return commands.report(command)
             case List():

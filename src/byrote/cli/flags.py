@@ -78,10 +78,12 @@ if TYPE_CHECKING:
     DemoChanges = dict[str, Any]
     ReproduceChanges = dict[str, Any]
     JudgeChanges = dict[str, Any]
+    AuditChanges = dict[str, Any]
 else:
     Changes = _changes()
     DemoChanges = _changes(crop="none", learning_rate="0.05")
     ReproduceChanges = _changes("the study's own, or else {}")
+    AuditChanges = _changes(epochs="as many as have 4,000 steps, 30 to 200 of them")
     JudgeChanges = _changes(
         learning_rate="both 0.01 and 0.05, which cannot be changed",
         batch_size="both 32 and 128 for inputs below 1,000 values, where it cannot be changed, else 128",
@@ -289,6 +291,53 @@ class Judge(TrainingFlags, DataFlags):
     """How networks are trained."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Audit(DataFlags):
+    """What you run before you believe a score: the score without leaks, and whether it beats chance. Stages that there
+    are so far: data, signal."""
+
+    name: ClassVar[str] = "audit"
+    model: Annotated[tyro.conf.Positional[str | None], _shown("MODEL", "none, with --predictions")] = None
+    """A network, a classifier or pipeline of scikit-learn, or a function pipeline(table, labels, seed) -> score:
+    FILE.py:NAME, package.module:NAME, or a name as `byrote list models` has them."""
+    groups: Annotated[str | None, _shown("STR", "none")] = None
+    """The column of what belongs together, as all rows of a patient do."""
+    time: Annotated[str | None, _shown("STR", "none")] = None
+    """The column of times, by which training must lie before test."""
+    metric: str = "accuracy"
+    """The name of a scorer of scikit-learn, such as roc_auc, balanced_accuracy or f1_macro."""
+    predictions: Annotated[Path | None, _shown("PATH", "none")] = None
+    """A csv file of predictions on the test rows, in place of a model: a column prediction, or one for each class."""
+    train: Annotated[str | None, _shown("STR", "byrote's own engine")] = None
+    """A function train_fn(model, train_dataset) -> predict that trains the model: FILE.py:NAME or
+    package.module:NAME."""
+    stages: Annotated[tuple[str, ...] | None, _shown("STR [STR ...]", "all")] = None
+    """The stages to make."""
+    budget: Annotated[str | None, _shown("TIME", "none")] = None
+    """The most time for all of it, such as 90s, 10min or 2h: stages take smaller versions, and say which."""
+    fail_on: Annotated[str, _shown("STR", "nothing")] = ""
+    """Alarms, joined by commas, that end the command with code 4: leakage, label-conflicts, no-signal,
+    leaking-pipeline; NAME>2% sets how much is allowed."""
+    dry_run: bool = False
+    """Print the stages with their time, memory and disk, and what the budget leaves out; fits the model on some
+    rows."""
+    retrain: int = 0
+    """Fits on exchanged labels, beside exchanging test labels against fixed predictions; of a pipeline, its runs
+    (99)."""
+    seeds: int = 1
+    """Fits of the model, over which the score is averaged."""
+    out: Annotated[Path | None, _shown("PATH", "byrote-audit")] = None
+    """The folder for report.html, audit.json, duplicates.csv, clean_split.csv, runs.db and figures/."""
+    store: Annotated[str | None, _shown("STR", "OUT/runs.db")] = None
+    """The file or database URL of the finished runs of networks."""
+    device: str = "auto"
+    """The device to train networks on: auto, cpu, cuda or mps; auto takes a GPU where there is one."""
+    precision: Precision = "auto"
+    """The precision of matrix products: auto is bfloat16 where the hardware multiplies it natively, else float32."""
+    recipe: tyro.conf.OmitArgPrefixes[AuditChanges] = field(default_factory=dict)
+    """How networks are trained."""
+
+
 QUANTITIES: Mapping[str, type[Quantity]] = {
     name: _quantity(name, measurement) for name, measurement in measurements().items()
 }
@@ -310,6 +359,7 @@ Command = (
     | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
     | Annotated[QuantityChoice, tyro.conf.subcommand("measure")]
     | Annotated[Judge, tyro.conf.subcommand("judge")]
+    | Annotated[Audit, tyro.conf.subcommand("audit")]
     | Annotated[Run, tyro.conf.subcommand("run")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[List, tyro.conf.subcommand("list")]
@@ -320,6 +370,7 @@ COMMANDS: Mapping[str, type] = {
     "reproduce": Reproduce,
     "measure": Quantity,
     "judge": Judge,
+    "audit": Audit,
     "run": Run,
     "report": Report,
     "list": List,

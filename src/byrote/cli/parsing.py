@@ -16,6 +16,7 @@ from byrote.cli.flags import (
     COMMANDS,
     EVERYTHING,
     QUANTITIES,
+    Audit,
     Command,
     Demo,
     Judge,
@@ -50,12 +51,12 @@ _EXPECTED: Mapping[str, str] = {
 }
 """By a part of tyro's word for what a flag takes; the first that is there."""
 _METAVAR = r"^(\{.*?\}|--[\w-]+ \w+|[A-Z]+) (.*)$"
-_SEVERAL = ("--models", "--corruptions", "--formats", "--optimizer-options")
+_SEVERAL = ("--models", "--corruptions", "--formats", "--optimizer-options", "--stages")
 """Flags with any number of values, none of which would be taken for having left the flag out."""
 _HELP = ("-h", "--help")
 
 
-def parse(arguments: Sequence[str]) -> Demo | Reproduce | Quantity | Judge | Run | Report | List:
+def parse(arguments: Sequence[str]) -> Demo | Reproduce | Quantity | Judge | Audit | Run | Report | List:
     """The command that these words ask for.
 
     Raises:
@@ -89,7 +90,7 @@ def _spelt(arguments: Sequence[str]) -> list[str]:
             flag, equals, value = word.partition("=")
             word = flag.replace("_", "-") + equals + value
         words.append(word)
-    if words[:1] != ["reproduce"]:
+    if words[:1] not in (["reproduce"], ["audit"]):
         words = [re.sub(r"^--model(?==|$)", "--models", word) for word in words]
     return words
 

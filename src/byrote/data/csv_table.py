@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -43,20 +43,35 @@ class _Layout:
 
 def read_csv(path: Path, label: str | None) -> Reading:
     """A column of labels; all others are features, except `split` where it holds only "train", "test" and the like."""
+    found = read_columns(path, label)
+    left_out, index_notes = without_row_numbers(found.table, str(path))
+    everything = Examples(features(found.table.drop(columns=left_out), str(path)), found.labels)
+    return Reading(
+        (everything,) if len(found.splits) < 2 else tuple(everything.take(rows) for rows in found.splits),
+        notes=(*found.notes, *index_notes),
+    )
+
+
+class Columns(NamedTuple):
+    """What a csv file holds, before any of it is taken for features."""
+
+    table: pd.DataFrame
+    """Numbers, text and missing values as they came, without labels and `split`."""
+    labels: Column
+    splits: list[np.ndarray]
+    """The rows to train and to test on, where the file says so; else empty."""
+    notes: tuple[str, ...]
+
+
+def read_columns(path: Path, label: str | None) -> Columns:
+    """The columns of a file as they came; decimal commas become points."""
     text, notes = _text(path)
     layout = _layout(path, text, label)
     table = _table(path, text, layout, label)
     labels = table.pop(_label(path, layout, label))
     splits, split_notes = _splits(path, table)
     table, decimals = parse_decimals(table, str(path), lambda column: _raw(text, layout, column))
-    left_out, index_notes = without_row_numbers(table, str(path))
-    everything = Examples(
-        features(table.drop(columns=left_out), str(path)), Column(_numbers_or_names(labels), str(path))
-    )
-    return Reading(
-        (everything,) if len(splits) < 2 else tuple(everything.take(rows) for rows in splits),
-        notes=(*notes, *split_notes, *decimals, *index_notes),
-    )
+    return Columns(table, Column(_numbers_or_names(labels), str(path)), splits, (*notes, *split_notes, *decimals))
 
 
 def _text(path: Path) -> tuple[str, list[str]]:

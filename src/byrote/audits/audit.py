@@ -1,0 +1,445 @@
+"""One audit: what it is about, its stages one after another, and all that they say together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import sys
+import tempfile
+import time as clock
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from statsmodels.stats.multitest import multipletests
+
+from byrote import __version__
+from byrote.audits.metric import Metric
+from byrote.audits.reading import read_material
+from byrote.audits.stage import Case, Estimate, Stage, StageResult
+from byrote.audits.stages import STAGES, chosen_stages
+from byrote.audits.subject import SubjectFailed
+from byrote.audits.subjects import make_subject
+from byrote.errors import UserError, suggestion
+from byrote.evidence.finding import Finding
+from byrote.evidence.verdicts import SIGNIFICANCE
+from byrote.files import make_folder, write_file, write_table
+from byrote.masking import masked
+from byrote.runs.store import Store
+
+SCHEMA = 1
+"""Of audit.json: raised when a reader of it would have to change."""
+_UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
+_DEFAULT_METRIC = "accuracy"
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """What an audit found.
+
+    >>> import byrote
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> audit = byrote.audit(GaussianNB(), byrote.load("digits"), quiet=True)
+    >>> [finding.outcome for finding in audit.findings if "beats chance" in finding.claim]
+    ['supported']
+    """
+
+    case: Case
+    results: Mapping[str, StageResult]
+    """By the names of stages, in their order."""
+    command: str = ""
+    _kept: list[Any] = field(default_factory=list)
+
+    @property
+    def significant(self) -> dict[str, dict[str, bool]]:
+        """Of each stage, its p-values that stay below 5% among all of this audit's (Holm, 1979)."""
+        names = [(stage, flag) for stage, result in self.results.items() for flag in result.p_values]
+        values = [self.results[stage].p_values[flag] for stage, flag in names]
+        rejected = multipletests(values, SIGNIFICANCE, method="holm")[0] if values else []
+        found: dict[str, dict[str, bool]] = {stage: {} for stage in self.results}
+        for (stage, flag), yes in zip(names, rejected, strict=True):
+            found[stage][flag] = bool(yes)
+        return found
+
+    def findings_of(self, stage: str) -> list[Finding]:
+        """What one stage found."""
+        result = self.results[stage]
+        if not result.figures:
+            return [Finding(STAGES[stage].title, "no conclusion", result.statement)]
+        return STAGES[stage].findings(self.case, result, self.significant[stage])
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Of all stages, in their order."""
+        return [finding for stage in self.results for finding in self.findings_of(stage)]
+
+    @property
+    def alarms(self) -> dict[str, float]:
+        """What `--fail-on` can ask for, where it is known: 1 or 0, or a share."""
+        found: dict[str, float] = {}
+        for name, result in self.results.items():
+            if result.figures:
+                found |= STAGES[name].alarms(self.case, result, self.significant[name])
+        return found
+
+    @property
+    def traces(self) -> dict[str, str]:
+        """Of stages in which the user's code raised, its traceback."""
+        return {name: result.trace for name, result in self.results.items() if result.trace}
+
+    def json(self) -> dict[str, Any]:
+        """What audit.json holds; `docs/audit.md` has the schema."""
+        case, significant = self.case, self.significant
+        material = case.material
+        return {
+            "schema": SCHEMA,
+            "byrote": __version__,
+            "model": {"name": case.subject.name, "identity": case.subject.identity, "seeds": case.seeds},
+            "data": {
+                "name": material.name,
+                "title": material.title,
+                "kind": material.kind,
+                "num_train": len(material.train),
+                "num_test": len(material.test),
+                "class_names": list(material.class_names),
+                "fingerprint": material.fingerprint,
+            },
+            "metric": case.metric.name,
+            "alarms": self.alarms,
+            "stages": {
+                name: {
+                    "status": result.status,
+                    "statement": result.statement,
+                    "findings": [vars(finding) for finding in self.findings_of(name)],
+                    "figures": dict(result.figures),
+                    "p_values": {
+                        flag: {"p": p, "significant": significant[name][flag]} for flag, p in result.p_values.items()
+                    },
+                }
+                for name, result in self.results.items()
+            },
+        }
+
+    def report(self, path: str | Path) -> None:
+        """Writes the page, with its figures beside it."""
+        from byrote.audits.page import write_page
+
+        write_page(Path(path), self)
+
+    def write(self, out: str | Path) -> None:
+        """Writes report.html, figures/, audit.json and the tables of all stages into the folder `out`."""
+        folder = Path(out)
+        make_folder(folder)
+        for result in self.results.values():
+            for name, table in result.tables.items():
+                write_table(folder / name, table)
+        write_file(folder / "audit.json", json.dumps(self.json(), indent=1, allow_nan=False) + "\n")
+        self.report(folder / "report.html")
+
+    def __repr__(self) -> str:
+        words = ", ".join(f"{name}: {result.status}" for name, result in self.results.items())
+        return f"<Audit of {self.case.subject.name} on {self.case.material.title}; {words}>"
+
+    def _repr_html_(self) -> str:
+        from byrote.audits.page import notebook_html
+
+        return notebook_html(self)
+
+
+def audit(
+    model: Any = None,
+    data: Any = None,
+    *,
+    test: Any = None,
+    label: str | None = None,
+    groups: Any = None,
+    time: Any = None,
+    metric: str = _DEFAULT_METRIC,
+    train_fn: Any = None,
+    predictions: Any = None,
+    stages: Sequence[str] | None = None,
+    budget: str | float | int | None = None,
+    seeds: int = 1,
+    retrain: int = 0,
+    out: str | Path | None = None,
+    store: str | None = None,
+    device: str = "auto",
+    title: str | None = None,
+    command: str = "",
+    quiet: bool = False,
+    loading: Mapping[str, Any] | None = None,
+    **recipe: Any,
+) -> Audit:
+    """Audits a model on data: the score without leaks, and whether it beats chance.
+
+    >>> import byrote
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> found = byrote.audit(DecisionTreeClassifier(), byrote.load("digits"), stages=["signal"], quiet=True)
+    >>> found.results["signal"].status
+    'done'
+
+    Args:
+        model: a network (class, factory, instance, name), a classifier or pipeline of scikit-learn, or a function
+            `pipeline(table, labels, seed) -> score`; see `make_subject`.
+        data, test, label, groups, time: see `read_material`.
+        metric: a scorer of scikit-learn, by its name.
+        train_fn: what trains `model`: `train_fn(model, train_dataset) -> predict`.
+        predictions: of the test examples, in place of a model: a csv file, a DataFrame, an array.
+        stages: which; None takes all.
+        budget: seconds, or "10min", for all stages together.
+        seeds: fits of the model.
+        retrain: so many fits on permuted labels, beside permuting test labels against fixed predictions.
+        out: a folder; what is stored there is not made again, and nothing is written elsewhere.
+        loading: further arguments of `byrote.load`.
+        recipe: fields of a network's recipe.
+
+    Raises:
+        UserError: what cannot be audited, found before anything is trained wherever it can be.
+    """
+    started = clock.monotonic()
+    chosen, seconds = chosen_stages(stages), parse_budget(budget)
+    setting = _Setting(
+        model, data, test, label, groups, time, metric, train_fn, predictions, seeds, retrain, out, store, device, title
+    )
+    with _case(setting, loading or {}, recipe, quiet) as (case, kept):
+        for stage in chosen:
+            left = math.inf if seconds is None else max(seconds - (clock.monotonic() - started), 0.0)
+            case.results[stage.name] = _result(stage, case, left)
+    return Audit(case, case.results, masked(command), kept)
+
+
+def estimated(
+    model: Any = None,
+    data: Any = None,
+    *,
+    test: Any = None,
+    label: str | None = None,
+    groups: Any = None,
+    time: Any = None,
+    metric: str = _DEFAULT_METRIC,
+    train_fn: Any = None,
+    predictions: Any = None,
+    stages: Sequence[str] | None = None,
+    budget: str | float | int | None = None,
+    seeds: int = 1,
+    retrain: int = 0,
+    store: str | None = None,
+    device: str = "auto",
+    title: str | None = None,
+    command: str = "",  # noqa: ARG001
+    loading: Mapping[str, Any] | None = None,
+    **recipe: Any,
+) -> dict[str, Estimate]:
+    """What each stage of such an audit would cost, with what those before it leave of the budget; fits the model on
+    some rows to tell, and writes nothing. Arguments are those of `audit`."""
+    chosen, left = chosen_stages(stages), parse_budget(budget)
+    setting = _Setting(
+        model,
+        data,
+        test,
+        label,
+        groups,
+        time,
+        metric,
+        train_fn,
+        predictions,
+        seeds,
+        retrain,
+        None,
+        store,
+        device,
+        title,
+    )
+    found: dict[str, Estimate] = {}
+    rest = math.inf if left is None else left
+    with _case(setting, loading or {}, recipe, True) as (case, _):
+        for stage in chosen:
+            found[stage.name] = stage.estimate(case, rest)
+            rest = max(rest - found[stage.name].seconds, 0.0)
+            case.assume_fitted()
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Setting:
+    """What an audit is asked for."""
+
+    model: Any
+    data: Any
+    test: Any
+    label: str | None
+    groups: Any
+    time: Any
+    metric: str
+    train_fn: Any
+    predictions: Any
+    seeds: int
+    retrain: int
+    out: str | Path | None
+    store: str | None
+    device: str
+    title: str | None
+
+
+@contextmanager
+def _case(
+    setting: _Setting, loading: Mapping[str, Any], recipe: Mapping[str, Any], quiet: bool
+) -> Iterator[tuple[Case, list[Any]]]:
+    """The case, and what has to live as long as it: a temporary folder, where no folder is given."""
+    if setting.data is None:
+        raise UserError("got no data to audit the model on: give a source, arrays, a table or a byrote.Dataset")
+    if isinstance(setting.seeds, bool) or setting.seeds < 1:
+        raise UserError(f"got seeds={setting.seeds}, expected a whole number of at least 1")
+    if setting.retrain < 0:
+        raise UserError(f"got retrain={setting.retrain}, expected a number of fits, 0 for none")
+    given = {name: getattr(setting, name) for name in ("test", "label", "groups", "time", "title")}
+    material = read_material(setting.data, **given, **loading)
+    metric = Metric(setting.metric, material.num_classes)
+    kept: list[Any] = []
+    if setting.out is None:
+        folder = tempfile.TemporaryDirectory(prefix="byrote-audit-")
+        kept.append(folder)
+        database = Path(folder.name) / "runs.db"
+    else:
+        make_folder(Path(setting.out))
+        database = Path(setting.out) / "runs.db"
+    with Store(setting.store or database) as store:
+        subject = make_subject(
+            setting.model,
+            material,
+            store,
+            train_fn=setting.train_fn,
+            predictions=setting.predictions,
+            device=setting.device,
+            **recipe,
+        )
+        yield (
+            Case(
+                subject,
+                material,
+                metric,
+                setting.seeds,
+                None if setting.out is None else Path(setting.out),
+                {"retrain": setting.retrain},
+                (lambda _: None) if quiet else _say,
+            ),
+            kept,
+        )
+
+
+def parse_budget(budget: str | float | int | None) -> float | None:
+    """Seconds; None of None.
+
+    Raises:
+        UserError: no time above 0.
+    """
+    if budget is None:
+        return None
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", str(budget).lower())
+    if match is None or match[2] not in _UNITS or not float(match[1]):
+        raise UserError(f"got budget={budget!r}, expected a time such as 90s, 10min or 2h")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A condition of `--fail-on`."""
+
+    alarm: str
+    most: float
+
+    def is_passed(self, alarms: Mapping[str, float]) -> bool:
+        return alarms.get(self.alarm, 0.0) > self.most
+
+
+def parse_limits(text: str) -> list[Limit]:
+    """ "leakage,wrong-labels>2%" -> limits.
+
+    Raises:
+        UserError: an alarm that no stage gives, or a limit that is no number.
+    """
+    known = [name for stage in STAGES.values() for name in stage.alarm_names]
+    limits = []
+    for part in filter(None, (word.strip() for word in text.split(","))):
+        name, above, most = part.partition(">")
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)", most.strip())
+        if name.strip() not in known:
+            raise UserError(
+                f"got --fail-on {part}, expected one of {', '.join(known)}{suggestion(name.strip(), known)}"
+            )
+        if above and match is None:
+            raise UserError(f"got --fail-on {part}, expected a number or a percentage after >, such as {name}>2%")
+        limits.append(Limit(name.strip(), float(match[1]) / (100 if match[2] else 1) if match else 0.0))
+    return limits
+
+
+def _result(stage: Stage, case: Case, budget_s: float) -> StageResult:
+    key = _key(stage, case)
+    stored = _stored(stage, case, key)
+    if stored is not None:
+        case.log(f"{stage.name}: kept from an earlier audit")
+        return stored
+    if budget_s <= 0:
+        return StageResult("skipped", "The budget was used up by the stages before it.")
+    case.log(f"{stage.name}: {stage.title}")
+    try:
+        result = stage.run(case, budget_s)
+    except SubjectFailed as failed:
+        return StageResult("no conclusion", f"{failed}.", trace=failed.trace)
+    _keep(stage, case, key, result)
+    return result
+
+
+def _key(stage: Stage, case: Case) -> str:
+    parts = [
+        *(stage.name, stage.version, case.subject.identity, case.material.fingerprint),
+        *(case.metric.name, case.seeds, json.dumps(case.options, sort_keys=True), __version__, *case.results),
+    ]
+    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
+
+
+def _place(stage: Stage, case: Case) -> Path | None:
+    return None if case.out is None else case.out / "stages" / f"{stage.name}.json"
+
+
+def _keep(stage: Stage, case: Case, key: str, result: StageResult) -> None:
+    place = _place(stage, case)
+    if place is None or case.out is None or result.status == "skipped" or result.trace:
+        return
+    make_folder(place.parent)
+    for name, table in result.tables.items():
+        write_table(case.out / name, table)
+    fields = {
+        "key": key,
+        "status": result.status,
+        "statement": result.statement,
+        "figures": dict(result.figures),
+        "p_values": dict(result.p_values),
+        "tables": list(result.tables),
+    }
+    write_file(place, json.dumps(fields))
+
+
+def _stored(stage: Stage, case: Case, key: str) -> StageResult | None:
+    """What an earlier audit of the same left in OUT, unless it took a smaller version for want of time."""
+    place = _place(stage, case)
+    if place is None or case.out is None or not place.is_file():
+        return None
+    try:
+        fields = json.loads(place.read_text())
+    except (OSError, ValueError):
+        return None
+    names = fields.get("tables", [])
+    if fields.get("key") != key or fields["figures"].get("smaller") or not all((case.out / n).is_file() for n in names):
+        return None
+    tables = {name: pd.read_csv(case.out / name, keep_default_na=False) for name in names}
+    return StageResult(fields["status"], fields["statement"], fields["figures"], fields["p_values"], tables)
+
+
+def _say(line: str) -> None:
+    print(f"byrote: {line}", file=sys.stderr, flush=True)

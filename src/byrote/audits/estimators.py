@@ -1,0 +1,167 @@
+"""A classifier or pipeline of scikit-learn as a subject."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sklearn
+from jaxtyping import Float, Int64
+from scipy.special import expit, softmax
+from sklearn.base import BaseEstimator, TransformerMixin, clone, is_classifier
+from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from byrote.audits.columns import is_number, seconds_of
+from byrote.audits.material import Material, Rows
+from byrote.audits.metric import Prediction
+from byrote.audits.subject import Predictor, Subject, SubjectFailed
+from byrote.errors import UserError
+from byrote.isolation import undisturbed
+from byrote.randomness import stream_seed
+from byrote.references import is_reference, name_of, short_name, source_digest
+
+_MOST_CATEGORIES = 50
+"""Of a column of text, each of the commonest becomes a column of its own; all others share one."""
+
+
+def is_estimator(found: Any) -> bool:
+    """Whether this is a classifier of scikit-learn, or its class."""
+    made = _instance(found) if isinstance(found, type) and issubclass(found, BaseEstimator) else found
+    return isinstance(made, BaseEstimator) and hasattr(made, "fit")
+
+
+def _instance(found: Any) -> Any:
+    if not isinstance(found, type):
+        return found
+    try:
+        return found()
+    except TypeError as error:
+        raise UserError(
+            f"got {found.__name__}, which cannot be made without arguments ({error}): give an instance, or a name that "
+            "leads to one"
+        ) from error
+
+
+class EstimatorSubject(Subject):
+    """Cloned for each fit, with every `random_state` set from the seed. A pipeline gets a table as it came; a bare
+    classifier gets one of numbers (`encoder`) where a column holds anything else."""
+
+    def __init__(self, found: Any, material: Material, name: str = "") -> None:
+        self._estimator = _instance(found)
+        self._material = material
+        self.name = short_name(name) if name else type(self._estimator).__name__
+        if not is_classifier(self._estimator):
+            raise UserError(
+                f"got {self.name}, which is no classifier by scikit-learn's is_classifier: audits are of classes; give "
+                "a classifier or a pipeline that ends in one"
+            )
+        self._encodes = material.kind == "table" and not _is_pipeline(self._estimator) and _needs_numbers(material)
+        self.in_words = _ENCODED if self._encodes else ""
+        parts = [repr(sorted(self._estimator.get_params().items(), key=lambda pair: pair[0])), sklearn.__version__]
+        reference = name or name_of(type(self._estimator))
+        parts += [reference, source_digest(reference) if is_reference(reference) else ""]
+        self.identity = hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
+
+    def fit(self, train: Rows, seed: int) -> Predictor:
+        made = clone(self._estimator)
+        own = stream_seed(seed, "audit", "estimator") % 2**32
+        states = {name: own for name in made.get_params() if name.split("__")[-1] == "random_state"}
+        made.set_params(**states)
+        if self._encodes:
+            made = make_pipeline(encoder(self._material.features(pd.DataFrame(train.inputs))), made)
+        with undisturbed(own):
+            try:
+                made.fit(self._given(train), train.labels)
+            except Exception as error:
+                raise SubjectFailed.of(self.name, error) from error
+        return lambda rows: self._predicted(made, rows, own)
+
+    def _given(self, rows: Rows) -> Any:
+        if isinstance(rows.inputs, pd.DataFrame):
+            is_pipeline = _is_pipeline(self._estimator)
+            return rows.inputs if is_pipeline else self._material.features(rows.inputs)
+        return rows.inputs.reshape(len(rows), -1)
+
+    def _predicted(self, made: Any, rows: Rows, seed: int) -> Prediction:
+        with undisturbed(seed):
+            try:
+                given = self._given(rows)
+                labels = np.asarray(made.predict(given)).astype(np.int64)
+                return Prediction(labels, _probabilities(made, given, self._material.num_classes))
+            except Exception as error:
+                raise SubjectFailed.of(self.name, error) from error
+
+
+def _probabilities(made: Any, given: Any, num_classes: int) -> Float[np.ndarray, "N K"] | None:
+    classes: Int64[np.ndarray, " C"] = np.asarray(made.classes_).astype(np.int64)
+    if hasattr(made, "predict_proba"):
+        found = np.asarray(made.predict_proba(given), dtype=np.float64)
+    elif hasattr(made, "decision_function"):
+        scores = np.asarray(made.decision_function(given), dtype=np.float64)
+        found = np.stack([expit(-scores), expit(scores)], axis=1) if scores.ndim == 1 else softmax(scores, axis=1)
+    else:
+        return None
+    probabilities = np.zeros((len(found), num_classes))
+    probabilities[:, classes] = found
+    return probabilities
+
+
+def _is_pipeline(estimator: Any) -> bool:
+    inner = getattr(estimator, "estimator", None)  # of a search or a calibration
+    return isinstance(estimator, Pipeline) or (inner is not None and _is_pipeline(inner))
+
+
+def _needs_numbers(material: Material) -> bool:
+    tables = [material.features(pd.DataFrame(rows.inputs)) for rows in (material.train, material.test)]
+    return any(not is_number(table[name]) or bool(table[name].isna().any()) for table in tables for name in table)
+
+
+_ENCODED = (
+    "The classifier takes numbers alone: columns of dates become seconds, other text one column for each of its 50 "
+    "commonest values, what is missing the median of its column with a column that says so; all of it learnt from the "
+    "rows that are fitted. A pipeline of your own gets the table as it came."
+)
+
+
+def encoder(table: pd.DataFrame) -> Any:
+    """A transformer of this table into numbers."""
+    numbers = [name for name in table if is_number(table[name])]
+    dates = [name for name in table if name not in numbers and seconds_of(table[name]) is not None]
+    texts = [name for name in table if name not in numbers and name not in dates]
+    filled = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+    names = OneHotEncoder(
+        handle_unknown="infrequent_if_exist", max_categories=_MOST_CATEGORIES, sparse_output=False, dtype=np.float64
+    )
+    return make_column_transformer(
+        (make_pipeline(filled, StandardScaler()), numbers),
+        (make_pipeline(_Dates(), clone(filled), StandardScaler()), dates),
+        (make_pipeline(_Texts(), names), texts),
+    )
+
+
+class _Dates(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Columns of dates as seconds; NaN of what is none."""
+
+    def fit(self, table: pd.DataFrame, labels: Any = None) -> _Dates:  # noqa: ARG002
+        self.fitted_ = True
+        return self
+
+    def transform(self, table: pd.DataFrame) -> Float[np.ndarray, "N D"]:
+        columns = [seconds_of(table[name], always=True) for name in table]
+        return np.stack([column for column in columns if column is not None], axis=1)
+
+
+class _Texts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Columns as text; what is missing is a text of its own."""
+
+    def fit(self, table: pd.DataFrame, labels: Any = None) -> _Texts:  # noqa: ARG002
+        self.fitted_ = True
+        return self
+
+    def transform(self, table: pd.DataFrame) -> Any:
+        return table.astype(object).where(table.notna(), "").astype(str).to_numpy(object)

@@ -1,0 +1,110 @@
+"""The user's own training function as a subject: `train_fn(model, train_dataset) -> predict`."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.special import softmax
+from torch.utils.data import TensorDataset
+
+from byrote.audits.material import Material, Rows
+from byrote.audits.metric import Prediction
+from byrote.audits.subject import Predictor, Subject, SubjectFailed
+from byrote.errors import UserError
+from byrote.isolation import undisturbed
+from byrote.models.catalog import build_model
+from byrote.randomness import stream_seed
+from byrote.references import is_reference, name_of, short_name, source_digest
+
+_BATCH = 1024
+
+
+class TrainingFunctionSubject(Subject):
+    """Calls `train_fn(model, train_dataset)` for each fit; `predict(inputs)`, which it gives, is asked about batches.
+
+    `train_dataset` is a torch data set of pairs (input, label): images as float32 `[C, H, W]` between 0 and 1, vectors
+    as float32, token ids as int64. `predict` is given a tensor of such inputs `[B, ...]`, and gives scores or
+    probabilities `[B, K]`, or classes `[B]`. All global random streams are opened with the seed.
+    """
+
+    def __init__(self, train_fn: Any, model: Any, material: Material) -> None:
+        reference = name_of(train_fn)
+        self._train_fn: Callable[..., Any] = _loaded(train_fn)
+        self._model = model
+        self._material = material
+        self.name = short_name(name_of(model)) if model is not None else short_name(reference)
+        named = [each for each in (reference, None if model is None else name_of(model)) if each]
+        sources = [source_digest(each) if is_reference(each) else each for each in named]
+        self.identity = hashlib.sha256("\n".join([*named, *sources]).encode()).hexdigest()
+        self.in_words = f"It is trained by {short_name(reference)}, a function of the user's."
+
+    def fit(self, train: Rows, seed: int) -> Predictor:
+        own = stream_seed(seed, "audit", "training function")
+        inputs = self._tensor(train)
+        with undisturbed(own):
+            try:
+                model = self._made(seed, tuple(inputs.shape[1:]))
+                predict = self._train_fn(model, TensorDataset(inputs, torch.from_numpy(train.labels)))
+            except UserError:
+                raise
+            except Exception as error:
+                raise SubjectFailed.of(self.name, error) from error
+        if not callable(predict):
+            raise UserError(
+                f"got {type(predict).__name__} from the training function of {self.name}, expected a function "
+                "predict(inputs) -> scores [B, K] or classes [B]: return one"
+            )
+        return lambda rows: self._predicted(predict, rows)
+
+    def _made(self, seed: int, input_shape: tuple[int, ...]) -> Any:
+        model = self._model
+        if isinstance(model, str) or (isinstance(model, type) and issubclass(model, torch.nn.Module)):
+            classes = self._material.num_classes
+            return build_model(name_of(model), input_shape=input_shape, num_classes=classes, seed=seed)
+        return copy.deepcopy(model)
+
+    def _tensor(self, rows: Rows) -> torch.Tensor:
+        inputs = self._material.network_inputs(rows)
+        if self._material.kind == "tokens":
+            return torch.from_numpy(np.array(inputs))
+        scale = self._material.pixel_max if self._material.kind == "images" else 1.0
+        return torch.from_numpy(np.array(inputs, dtype=np.float32)) / scale
+
+    def _predicted(self, predict: Callable[[torch.Tensor], Any], rows: Rows) -> Prediction:
+        num_classes = self._material.num_classes
+        try:
+            with torch.no_grad():
+                parts = [_array(predict(part)) for part in self._tensor(rows).split(_BATCH)]
+        except Exception as error:
+            raise SubjectFailed.of(self.name, error) from error
+        found = np.concatenate(parts) if parts else np.zeros((0, num_classes))
+        if found.shape == (len(rows),):
+            return Prediction(found.astype(np.int64))
+        if found.shape != (len(rows), num_classes):
+            raise UserError(
+                f"got an array of shape {found.shape} from predict of {self.name}, expected ({len(rows)}, "
+                f"{num_classes}) scores or ({len(rows)},) classes"
+            )
+        is_law = bool((found >= 0).all() and np.allclose(found.sum(axis=1), 1, atol=1e-3))
+        scores = found.astype(np.float64)
+        return Prediction(scores.argmax(axis=1), scores if is_law else softmax(scores, axis=1))
+
+
+def _loaded(train_fn: Any) -> Any:
+    if not isinstance(train_fn, str):
+        return train_fn
+    from byrote.references import load_object
+
+    return load_object(train_fn)
+
+
+def _array(found: Any) -> np.ndarray:
+    if isinstance(found, torch.Tensor):
+        return found.detach().cpu().numpy()
+    return found.to_numpy() if isinstance(found, pd.DataFrame) else np.asarray(found)

@@ -1,0 +1,107 @@
+"""The page of an audit, and what a notebook shows of it."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from byrote.audits.stages import STAGES
+from byrote.charts.sections import Section
+from byrote.files import make_folder, write_file
+from byrote.report.rendering import chart, distinct, environment, theme, write_figure
+
+if TYPE_CHECKING:
+    from byrote.audits.audit import Audit
+
+
+_CORRECTION = (
+    "All p-values of this page together are held to 5% by Holm's correction: on data and a model with nothing to find, "
+    "the chance that any of them is called significant is at most 5%."
+)
+
+
+def write_page(path: Path, audit: Audit) -> None:
+    """Writes the page, and its figures into a folder beside it."""
+    make_folder(path.parent)
+    parts = sections(audit)
+    for part in parts:
+        for figure in part.figures:
+            write_figure(path.parent / "figures", figure, "screen", ("svg",))
+    write_file(path, render(audit, parts))
+
+
+def sections(audit: Audit) -> list[Section]:
+    """Of all stages that were made."""
+    return [
+        section
+        for name, result in audit.results.items()
+        if result.figures
+        for section in STAGES[name].sections(audit.case, result, audit.findings_of(name))
+    ]
+
+
+def render(audit: Audit, parts: list[Section]) -> str:
+    """The page as HTML, which asks the browser for nothing else."""
+    case = audit.case
+    stages = [
+        {"name": name, "title": STAGES[name].title, "result": result, "findings": audit.findings_of(name)}
+        for name, result in audit.results.items()
+    ]
+    return (
+        environment()
+        .get_template("audit.html.jinja")
+        .render(
+            headline=headline(audit),
+            title=case.material.title,
+            model=case.subject.name,
+            stages=stages,
+            sections=parts,
+            style="screen",
+            theme=theme("screen"),
+            chart_of=lambda figure: chart(figure, "screen"),
+            notes=notes(audit),
+            command=audit.command,
+            environments=distinct([{"byrote": _version()}]),
+        )
+    )
+
+
+def headline(audit: Audit) -> str:
+    """The first sentence: what the data stage says of the score, else the first finding."""
+    findings = audit.findings
+    return findings[0].statement.split(". ")[0].rstrip(".") + "." if findings else "Nothing was audited."
+
+
+def notes(audit: Audit) -> list[str]:
+    """How to read the page."""
+    case, material = audit.case, audit.case.material
+    chance = case.metric.in_words(case.metric.chance(material.test.labels))
+    split = f" Data came without a test split: {material.split_in_words}." if material.split_in_words else ""
+    about = (
+        f"Data: {material.title}, {material.num_classes} classes, {len(material.train):,} training and "
+        f"{len(material.test):,} test rows.{split}"
+    )
+    found = [
+        about,
+        f"The metric is {case.metric.title}. Chance is the best constant prediction on the test labels: {chance}.",
+        _CORRECTION,
+        "Nothing left this machine, and nothing was written outside of the folder of this audit.",
+    ]
+    return [*found, *([case.subject.in_words] if case.subject.in_words else [])]
+
+
+def notebook_html(audit: Audit) -> str:
+    """Findings as a table."""
+    rows = "".join(
+        f'<tr><td style="text-align: left">{html.escape(each.claim)}</td><td>{html.escape(each.outcome)}</td>'
+        f'<td style="text-align: left">{html.escape(each.statement)}</td></tr>'
+        for each in audit.findings
+    )
+    return f"<p><b>{html.escape(headline(audit))}</b></p><table>{rows}</table>"
+
+
+def _version() -> str:
+    from byrote import __version__
+
+    return __version__

@@ -1,0 +1,296 @@
+"""Stage 2: does it beat chance? Test labels exchanged against fixed predictions, with a valid p-value; a whole
+pipeline, or fits, on exchanged labels where asked."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float64, Int64
+from scipy import stats
+
+from byrote.audits.honest_score import honest_score
+from byrote.audits.metric import Metric, Prediction
+from byrote.audits.stage import Case, Estimate, Stage, StageResult, interval_figure, rows_in_words
+from byrote.audits.subject import Fit
+from byrote.audits.whole_pipelines import WholePipeline
+from byrote.charts.figure import Figure, layered, rounded
+from byrote.charts.sections import Section
+from byrote.evidence.finding import Finding, Outcome
+from byrote.evidence.label_permutations import exchange_of, exchanged_values, share_as_large
+from byrote.evidence.verdicts import LITTLE
+from byrote.randomness import stream
+
+EXCHANGES = 9999
+PIPELINE_EXCHANGES = 99
+_FEWEST = 199
+_BINS = 40
+
+
+class SignalStage(Stage):
+    """Needs predictions on the test rows, or a pipeline that gives a score."""
+
+    name: ClassVar[str] = "signal"
+    title: ClassVar[str] = "Does it beat chance?"
+    alarm_names: ClassVar[tuple[str, ...]] = ("no-signal", "leaking-pipeline")
+
+    def estimate(self, case: Case, budget_s: float = math.inf) -> Estimate:
+        if isinstance(case.subject, WholePipeline):
+            return self._of_pipeline(case, budget_s)
+        fits = case.seconds_of_fits()
+        a_fit = fits / case.seeds if fits else 0.0
+        retrain = int(case.options.get("retrain", 0))
+        num = _num_exchanges(case, budget_s - fits)
+        smaller = "" if num == EXCHANGES else f"Labels are exchanged {num:,} instead of {EXCHANGES:,} times"
+        return Estimate(fits + num * _seconds_of_value(case) + retrain * a_fit, 2.0**25, smaller=smaller)
+
+    def run(self, case: Case, budget_s: float = math.inf) -> StageResult:
+        if isinstance(case.subject, WholePipeline):
+            return self._run_pipeline(case, case.subject, budget_s)
+        predictions = case.predictions()
+        test, metric = case.material.test, case.metric
+        clean = case.clean_test_rows()
+        rows = test.take(clean)
+        kept = [each.take(clean) for each in predictions]
+        observed = _mean_value(metric, rows.labels, kept)
+        num_classes = len(np.unique(rows.labels))
+        if len(rows) < 2 or num_classes < 2 or math.isnan(observed):
+            why = "no test row is left that training does not know" if len(rows) < 2 else "they are of one class"
+            if math.isnan(observed) and num_classes > 1:
+                why = f"scikit-learn does not compute {metric.name} of these predictions"
+            return StageResult("no conclusion", f"The test rows tell nothing of chance: {why}.", {"smaller": ""})
+        exchange = exchange_of(rows.labels, rows.groups, rows.times)
+        num = _num_exchanges(case, budget_s)
+        drawn = exchanged_values(
+            exchange, lambda labels: _mean_values(metric, labels, kept), num, len(rows), stream(0, "exchanged labels")
+        )
+        everywhere = np.ones(len(rows), dtype=bool)
+        score = honest_score(metric, rows.labels, kept, everywhere, rows.groups).everything
+        figures: dict[str, Any] = {
+            "score": interval_figure(score.mean, score.low, score.high, score.n),
+            "chance": metric.chance(rows.labels),
+            "p": share_as_large(drawn, observed),
+            "num_exchanges": num,
+            "exchange": exchange.words,
+            "num_units": exchange.num_units,
+            "least_p": 1 / (num + 1),
+            "num_left_out": int((~clean).sum()),
+            "exchanged": _histogram(drawn),
+            "smaller": "" if num == EXCHANGES else f"Labels were exchanged {num:,} instead of {EXCHANGES:,} times",
+        }
+        p_values = {"signal": figures["p"]}
+        if retrain := int(case.options.get("retrain", 0)):
+            figures["retrained"] = self._retrained(case, clean, observed, retrain)
+            p_values["retrained"] = figures["retrained"]["p"]
+        statement = f"{figures['smaller']}, for want of time." if figures["smaller"] else ""
+        return StageResult("done", statement, figures, p_values)
+
+    def _retrained(self, case: Case, clean: Bool[np.ndarray, " T"], observed: float, num: int) -> dict[str, Any]:
+        """Fits on exchanged training labels, each scored on exchanged test labels."""
+        if not case.subject.can_fit:
+            return {"p": 1.0, "num_exchanges": 0, "exchanged": []}
+        train, test = case.material.train, case.material.test.take(clean)
+        draw = stream(0, "retrained labels")
+        labels = exchange_of(train.labels, train.groups, train.times).draw(draw, num)
+        tested = exchange_of(test.labels, test.groups, test.times).draw(draw, num)
+        values = np.empty(num)
+        for place in range(num):
+            case.log(f"fit {place + 1} of {num} on exchanged labels")
+            (predict,) = case.subject.fit_all([Fit(train.relabelled(labels[place]), 0)])
+            values[place] = case.metric.value(tested[place], predict(test))
+        return {
+            "p": share_as_large(values, observed),
+            "num_exchanges": num,
+            "mean": float(np.nanmean(values)),
+            "exchanged": _histogram(values),
+        }
+
+    def _of_pipeline(self, case: Case, budget_s: float) -> Estimate:
+        subject: Any = case.subject
+        started = time.perf_counter()
+        subject.score(subject.rows.labels, 0)
+        seconds = time.perf_counter() - started
+        wanted = int(case.options.get("retrain", 0)) or PIPELINE_EXCHANGES
+        num = wanted if math.isinf(budget_s) else max(min(wanted, int(budget_s / max(seconds, 1e-6)) - 1), 19)
+        smaller = "" if num == wanted else f"The pipeline is run on {num} instead of {wanted} exchanged labellings"
+        return Estimate((num + 1) * seconds, 2.0**25, smaller=smaller)
+
+    def _run_pipeline(self, case: Case, subject: WholePipeline, budget_s: float) -> StageResult:
+        rows = subject.rows
+        started = time.perf_counter()
+        observed = subject.score(rows.labels, 0)
+        seconds = time.perf_counter() - started
+        wanted = int(case.options.get("retrain", 0)) or PIPELINE_EXCHANGES
+        num = wanted if math.isinf(budget_s) else max(min(wanted, int(budget_s / max(seconds, 1e-6)) - 1), 19)
+        exchange = exchange_of(rows.labels, rows.groups, rows.times)
+        labellings = exchange.draw(stream(0, "exchanged labels"), num)
+        drawn = np.empty(num)
+        for place in range(num):
+            if place % 10 == 0:
+                case.log(f"the pipeline on exchanged labels, {place} of {num}")
+            drawn[place] = subject.score(labellings[place], place + 1)
+        chance = case.metric.chance(rows.labels)
+        mean, error = float(drawn.mean()), float(drawn.std(ddof=1) / math.sqrt(num)) if num > 1 else math.nan
+        half = float(stats.t.ppf(0.975, num - 1)) * error
+        smaller = "" if num == wanted else f"The pipeline was run on {num} instead of {wanted} exchanged labellings"
+        figures: dict[str, Any] = {
+            "score": interval_figure(observed, math.nan, math.nan, len(rows)),
+            "chance": chance,
+            "p": share_as_large(drawn, observed),
+            "num_exchanges": num,
+            "exchange": exchange.words,
+            "num_units": exchange.num_units,
+            "least_p": 1 / (num + 1),
+            "num_left_out": 0,
+            "on_exchanged_labels": interval_figure(mean, mean - half, mean + half, num),
+            "exchanged": _histogram(drawn),
+            "smaller": smaller,
+        }
+        above = float(stats.t.sf((mean - chance) / error, num - 1)) if error > 0 else float(mean <= chance)
+        statement = f"{smaller}, for want of time." if smaller else ""
+        return StageResult("done", statement, figures, {"signal": figures["p"], "pipeline": above})
+
+    def findings(self, case: Case, result: StageResult, found: Mapping[str, bool]) -> list[Finding]:
+        if result.status == "no conclusion":
+            return [Finding(self._claim(case), "no conclusion", result.statement)]
+        figures = result.figures
+        findings = [Finding(self._claim(case), *_verdict(case, figures, found["signal"]))]
+        if "pipeline" in result.p_values:
+            findings.append(_pipeline_finding(case, figures, found["pipeline"]))
+        if "retrained" in result.p_values:
+            findings.append(_retrained_finding(case, figures, found["retrained"]))
+        return findings
+
+    def _claim(self, case: Case) -> str:
+        return f"{case.subject.name} beats chance"
+
+    def alarms(self, case: Case, result: StageResult, found: Mapping[str, bool]) -> Mapping[str, float]:
+        if result.status == "no conclusion":
+            return {"no-signal": 1.0}
+        outcome, _ = _verdict(case, result.figures, found["signal"])
+        alarms = {"no-signal": float(outcome != "supported")}
+        return alarms | ({"leaking-pipeline": float(found["pipeline"])} if "pipeline" in found else {})
+
+    def sections(self, case: Case, result: StageResult, findings: Sequence[Finding]) -> list[Section]:  # noqa: ARG002
+        if result.status == "no conclusion":
+            return []
+        figures, metric = result.figures, case.metric
+        lead = (
+            f"The {metric.title} under {figures['num_exchanges']:,} labellings in which labels have changed places "
+            f"{figures['exchange']}, and that of the true labels, as a line."
+        )
+        return [Section("signal", "Chance and the score", lead, figures=[_figure(case, figures)])]
+
+
+def _seconds_of_value(case: Case) -> float:
+    return 2e-9 * len(case.material.test) * case.seeds + 1e-6 if case.metric.values_are_fast else 3e-3 * case.seeds
+
+
+def _num_exchanges(case: Case, seconds: float) -> int:
+    if math.isinf(seconds):
+        return EXCHANGES
+    return int(min(max(seconds / _seconds_of_value(case), _FEWEST), EXCHANGES))
+
+
+def _mean_value(metric: Metric, labels: Int64[np.ndarray, " N"], predictions: Sequence[Prediction]) -> float:
+    return float(np.mean([metric.value(labels, each) for each in predictions]))
+
+
+def _mean_values(
+    metric: Metric, labels: Int64[np.ndarray, "B N"], predictions: Sequence[Prediction]
+) -> Float64[np.ndarray, " B"]:
+    return np.mean([metric.values(labels, each) for each in predictions], axis=0)
+
+
+def _histogram(values: Float64[np.ndarray, " B"]) -> list[dict[str, float | int]]:
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return []
+    counts, edges = np.histogram(known, min(_BINS, max(len(np.unique(known)), 1)))
+    return [
+        {"from": float(edges[place]), "to": float(edges[place + 1]), "count": int(count)}
+        for place, count in enumerate(counts)
+    ]
+
+
+def _verdict(case: Case, figures: Mapping[str, Any], is_significant: bool) -> tuple[Outcome, str]:
+    metric, score = case.metric, {k: math.nan if v is None else v for k, v in figures["score"].items()}
+    chance = figures["chance"]
+    left_out = figures["num_left_out"]
+    words = (
+        f"Its {metric.title} is {metric.in_words(score['mean'])}"
+        + ("" if math.isnan(score["low"]) else f" ({metric.range_in_words(score['low'], score['high'])})")
+        + f" on {rows_in_words(int(score['n']), case.material.test)}"
+        + (f", {left_out:,} known from training being left out" if left_out else "")
+        + f"; the best constant has {metric.in_words(chance)}. With labels exchanged {figures['exchange']}, "
+        f"as much comes out with p = {_p(figures['p'])} ({figures['num_exchanges']:,} exchanges)."
+    )
+    if is_significant and score["mean"] > chance:
+        return "supported", words
+    if is_significant:
+        return "not supported", f"{words} It knows something of the labels, but a constant scores as well."
+    if score["high"] < chance + (LITTLE if metric.is_share else 0.0):
+        return "not supported", words
+    if figures["num_units"] < 5:
+        return "no conclusion", f"{words} {figures['num_units']} units that can change places cannot tell: more would."
+    return "no conclusion", f"{words} More test rows would tell."
+
+
+def _p(value: float) -> str:
+    return f"{value:.4f}" if value < 0.01 else f"{value:.2f}"
+
+
+def _pipeline_finding(case: Case, figures: Mapping[str, Any], is_significant: bool) -> Finding:
+    found, metric = figures["on_exchanged_labels"], case.metric
+    low, high = (math.nan if found[end] is None else found[end] for end in ("low", "high"))
+    words = (
+        f"On {found['n']} labellings that say nothing, it scores {metric.in_words(found['mean'])} on average "
+        f"({metric.range_in_words(low, high)}), where guessing gives {metric.in_words(figures['chance'])}."
+    )
+    if is_significant:
+        words += (
+            " It sees the labels that it is tested on: look for what is selected, scaled or tuned on all rows "
+            "before they "
+            "are split, and for copies among them."
+        )
+    return Finding(
+        "On labels that say nothing, the pipeline only guesses",
+        "not supported" if is_significant else "supported",
+        words,
+    )
+
+
+def _retrained_finding(case: Case, figures: Mapping[str, Any], is_significant: bool) -> Finding:
+    found, claim = figures["retrained"], "It beats what fits on exchanged labels reach"
+    if not found["num_exchanges"]:
+        return Finding(claim, "no conclusion", "Predictions that were given cannot be made anew.")
+    mean = case.metric.in_words(found["mean"])
+    words = f"{found['num_exchanges']} fits on exchanged labels score {mean} on average; p = {_p(found['p'])}."
+    return Finding(claim, "supported" if is_significant else "no conclusion", words)
+
+
+def _figure(case: Case, figures: Mapping[str, Any]) -> Figure:
+    data = pd.DataFrame(figures["exchanged"]).rename(columns={"from": "low", "to": "high"})
+    data = rounded(data.assign(score=figures["score"]["mean"], chance=figures["chance"]))
+    base = alt.Chart()
+    x = alt.X("low:Q", title=case.metric.title, scale=alt.Scale(zero=False))
+    bars = base.mark_bar().encode(x=x, x2="high:Q", y=alt.Y("count:Q", title="labellings"))
+    line = base.mark_rule(strokeWidth=2).encode(x=alt.X("score:Q"))
+    guess = base.mark_rule(strokeDash=[4, 3]).encode(x=alt.X("chance:Q"))
+    caption = (
+        f"Bars: {figures['num_exchanges']:,} exchanged labellings. Line: the true labels. Dashes: the best constant. "
+        f"p = {_p(figures['p'])}."
+    )
+    return Figure(
+        "signal",
+        "Chance and the score",
+        case.material.title,
+        caption,
+        data,
+        layered(bars, line, guess, data=data, height=240),
+    )

@@ -1,0 +1,43 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from byrote.audits.material import Material, Rows
+from byrote.errors import UserError
+
+
+def rows_of(inputs, labels=None):
+    labels = np.arange(len(inputs)) % 2 if labels is None else labels
+    return Rows(inputs, labels, np.arange(len(inputs)), "row {} of t.csv", groups=np.arange(len(inputs)) // 2)
+
+
+def table_material(table):
+    return Material("t", "T", "table", rows_of(table), rows_of(table), ("no", "yes"), 1.0, group_column="who")
+
+
+def test_rows_are_taken_with_all_that_belongs_to_them():
+    rows = rows_of(pd.DataFrame({"a": [1, 2, 3, 4]})).take(np.array([3, 1]))
+    assert rows.inputs["a"].tolist() == [4, 2]
+    assert rows.groups.tolist() == [1, 0]
+    assert rows.place(0) == "row 3 of t.csv"
+    assert rows.relabelled(np.array([1, 1])).labels.tolist() == [1, 1]
+
+
+def test_networks_get_numbers_without_the_groups():
+    material = table_material(pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.5], "who": list("abcd")}))
+    data = material.dataset(material.train, material.test)
+    assert data.kind == "vectors"
+    assert data.train.inputs.tolist() == [[1.0], [2.0], [3.0], [4.5]]
+
+
+def test_networks_take_no_text():
+    material = table_material(pd.DataFrame({"a": ["x", "y", "x", "y"]}))
+    with pytest.raises(UserError, match="column 'a': got 'x', expected a number"):
+        material.dataset(material.train, material.test)
+
+
+def test_the_fingerprint_is_of_everything():
+    first = table_material(pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0]}))
+    same = table_material(pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0]}))
+    other = table_material(pd.DataFrame({"a": [1.0, 2.0, 3.0, 5.0]}))
+    assert first.fingerprint == same.fingerprint != other.fingerprint

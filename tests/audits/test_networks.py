@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+
+from byrote.audits.networks import NetworkSubject
+from byrote.audits.reading import read_material
+from byrote.audits.subject import Fit
+from byrote.runs.store import Store
+
+
+@pytest.fixture(scope="module")
+def subject(tiny, tmp_path_factory):
+    store = Store(tmp_path_factory.mktemp("audit") / "runs.db")
+    return NetworkSubject("mlp-1x32", read_material(tiny), store, steps=150, learning_rate=0.05)
+
+
+def test_fits_are_stored_runs(subject):
+    material = subject._material
+    first, second = subject.fit_all([Fit(material.train, 0), Fit(material.train, 1)])
+    found = first(material.test)
+    assert (found.labels == material.test.labels).mean() > 0.8
+    assert found.probabilities.sum(axis=1) == pytest.approx(1)
+    assert (found.probabilities != second(material.test).probabilities).any()
+    again = subject.fit(material.train, 0)(material.test)
+    assert (again.probabilities == found.probabilities).all()
+
+
+def test_other_rows_and_other_labels(subject):
+    material = subject._material
+    part = material.train.take(np.arange(40)).relabelled(np.zeros(40, np.int64))
+    assert (subject.fit(part, 0)(material.test).labels == 0).all()
+
+
+def test_its_cost_is_estimated(subject):
+    assert 0 < subject.seconds_of_fit(subject._material.train) < 60
+    assert "stops after 150 steps" in subject.in_words

@@ -1,0 +1,14 @@
+import pytest
+
+from byrote.audits.stages import STAGES, chosen_stages
+from byrote.errors import UserError
+
+
+def test_stages_are_in_their_order():
+    assert [stage.name for stage in chosen_stages(["signal", "data"])] == ["data", "signal"]
+    assert [stage.name for stage in chosen_stages(None)] == list(STAGES)
+
+
+def test_an_unknown_stage():
+    with pytest.raises(UserError, match="got the stage 'signall', expected one of data, signal; did you mean 'signal'"):
+        chosen_stages(["signall"])

@@ -1,0 +1,84 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from byrote.cli import main
+from byrote.cli.auditing import make_audit
+from byrote.cli.parsing import parse
+
+FILE = """
+from sklearn.tree import DecisionTreeClassifier
+
+
+class Broken(DecisionTreeClassifier):
+    def fit(self, x, y):
+        raise ValueError("too hot")
+"""
+
+
+@pytest.fixture
+def table(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    draw = np.random.default_rng(0)
+    given = pd.DataFrame(draw.standard_normal((150, 5)), columns=list("abcde"))
+    given["y"] = np.where(given["a"] > 0, "yes", "no")
+    given["split"] = ["train"] * 100 + ["test"] * 50
+    given.iloc[100:120, :6] = given.iloc[:20, :6].to_numpy()
+    given.to_csv("t.csv", index=False)
+    (tmp_path / "own.py").write_text(FILE)
+    return tmp_path
+
+
+TREE = "audit sklearn.tree:DecisionTreeClassifier --data csv:t.csv --label y"
+
+
+def test_an_audit_writes_its_folder_and_nothing_else(table, capsys):
+    assert main(f"{TREE} --out found".split()) == 0
+    assert sorted(path.name for path in table.iterdir()) == ["found", "own.py", "t.csv"]
+    said = capsys.readouterr().out
+    assert "without 20 rows known from training" in said
+    assert json.loads((table / "found" / "audit.json").read_text())["alarms"]["leakage"] == 1.0
+
+
+def test_fail_on(table, capsys):
+    assert main(f"{TREE} --fail-on leakage,no-signal".split()) == 4
+    assert "--fail-on leakage: found" in capsys.readouterr().err
+    assert main(f"{TREE} --fail-on no-signal".split()) == 0
+
+
+def test_a_crash_shows_the_users_trace(table, capsys):
+    assert main(["audit", "own.py:Broken", "--data", "csv:t.csv", "--label", "y"]) == 3
+    assert 'raise ValueError("too hot")' in capsys.readouterr().err
+
+
+def test_a_dry_run_writes_nothing(table, capsys):
+    assert main(f"{TREE} --dry-run --budget 10min".split()) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:3]] == ["data", "signal"]
+    assert not (table / "byrote-audit").exists()
+
+
+def test_predictions_need_no_model(table):
+    pd.DataFrame({"prediction": ["yes"] * 50}).to_csv("p.csv", index=False)
+    assert main(["audit", "--predictions", "p.csv", "--data", "csv:t.csv", "--label", "y", "--stages", "signal"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ("--metric acuracy", "got metric='acuracy'"),
+        ("--stages sgnal", "got the stage 'sgnal'"),
+        ("--fail-on leeks", "got --fail-on leeks"),
+        ("--groups z", "got groups='z', which is no column"),
+        ("--learning-rate 0.1", "got learning_rate, which a classifier of scikit-learn has no use for"),
+    ],
+)
+def test_wrong_input_is_one_sentence(table, capsys, more, sentence):
+    assert main(f"{TREE} {more}".split()) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_the_command_is_parsed():
+    assert parse(["audit", "net.py:Net", "--data", "digits", "--steps", "5"]).recipe == {"steps": 5}
+    assert callable(make_audit)
