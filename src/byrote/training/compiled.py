@@ -23,6 +23,7 @@ from torch.overrides import TorchFunctionMode
 
 from byrote.training.optimizers import ReplicaOptimizer
 from byrote.training.own_draws import draws_noted, globals_of
+from byrote.training.planner import is_convolutional
 from byrote.training.replicas import Replicas
 from byrote.training.step import Look, Step, TakeStep
 from byrote.training.trial import left_as_they_were
@@ -135,6 +136,8 @@ def compiled(
 
     if labels.device.type != "cpu":
         raise CannotCompile(f"steps on {labels.device.type} are not")
+    if is_convolutional(replicas.network):
+        raise CannotCompile("convolutions gain nothing by it, and take many minutes to compile")
     if any(isinstance(value, int | float) for each in optimizer.state for value in each.values()):
         raise CannotCompile("its optimiser counts in Python")
     try:
