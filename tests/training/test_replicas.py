@@ -150,7 +150,7 @@ def _pairs() -> Iterator[object]:
             yield pytest.param(model, optimizer, list(LEAVES)[(number + shift) % len(LEAVES)], marks=marks)
 
 
-@pytest.mark.parametrize(("model", "optimizer", "leaves"), _pairs())
+@pytest.mark.parametrize(("model", "optimizer", "leaves"), list(_pairs()))
 def test_those_that_stay_train_as_if_alone(model: str, optimizer: str, leaves: str) -> None:
     """In float64, against plain loops, unfused, with weights in rows."""
     num, num_steps, shape = 4, 8, (3, 8, 8)
