@@ -56,7 +56,7 @@ def test_the_same_on_both_does_not_tell():
         (table(1), "Three seeds would tell."),
         (
             table(fitted=lambda corruption, seed: corruption == "true-labels"),
-            "Pairs that had not both fitted, and decide nothing: 3.",
+            "3 pairs had not both fitted, and decide nothing.",
         ),
         (
             table(own=lambda corruption, seed: {"path_norm": math.nan, "path_norm_why_not": "got a Tanh"}),

@@ -137,7 +137,7 @@ def test_missing_runs_decide_nothing(verdict):
 
 def test_the_papers_pair_stands_beside_ours_on_its_data_alone(verdict):
     pair = ("inception", "inception-no-batchnorm")
-    assert "The paper, at n = 50,000: 85.75% and 82.00%, +3.75 points." in (
+    assert "The paper has, at n = 50,000, 85.75% and 82.00%, +3.75 points." in (
         verdict(name="cifar10:DIR", models=pair)[TEST].statement
     )
     assert "The paper" not in verdict(models=pair)[TEST].statement

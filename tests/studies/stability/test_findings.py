@@ -92,7 +92,7 @@ def test_a_seed_is_an_algorithm_of_its_own():
     [
         (
             {"num_fitted": 21},
-            "Networks that had not fitted when their steps were up: 1 of 22 with true labels",
+            "When their steps were up, these networks had not fitted: 1 of 22 with true labels",
         ),
         ({"failed_checks": "labels"}, "A self-check failed (labels)"),
     ],

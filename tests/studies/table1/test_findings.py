@@ -144,7 +144,7 @@ def test_on_cifar10_the_papers_own_order_is_expected(judge):
     found = judge({NONE: 40}, sizes, models=["mlp-1x512"], name="cifar10")
     lower = found["Weight decay lowers the test accuracy of mlp-1x512"]
     assert lower.outcome == "supported"
-    assert lower.statement.endswith("The paper, at n = 50,000: 50.39% and 50.51%, -0.12 points.")
+    assert lower.statement.endswith("The paper has, at n = 50,000, 50.39% and 50.51%, -0.12 points.")
     elsewhere = judge({NONE: 40}, sizes, models=["mlp-1x512"])
     assert elsewhere["Weight decay raises the test accuracy of mlp-1x512"].outcome == "not supported"
 
@@ -155,12 +155,12 @@ def test_on_cifar10_the_papers_own_order_is_expected(judge):
         (
             {CROP: 40, BOTH: 40},
             "no conclusion",
-            "Held here: 3 of 5 orderings expected from the paper that these rows can try",
+            "Of 5 orderings expected from the paper that these rows can try, 3 hold here",
         ),
-        ({DECAY: 4, BOTH: 40}, "not supported", "Contradicted: 1"),
-        ({BOTH: 40}, "no conclusion", "Held here: 2 of 5 orderings"),
-        ({CROP: 4}, "not supported", "Contradicted: 2. Undecided: 2."),
-        ({}, "no conclusion", "Contradicted: 0. Undecided: 5."),
+        ({DECAY: 4, BOTH: 40}, "not supported", "1 are contradicted"),
+        ({BOTH: 40}, "no conclusion", "2 hold here"),
+        ({CROP: 4}, "not supported", "2 are contradicted and 2 undecided."),
+        ({}, "no conclusion", "0 are contradicted and 5 undecided."),
     ],
 )
 def test_orderings_are_counted(judge, right, outcome, says):
@@ -175,9 +175,9 @@ def test_only_pairs_that_the_paper_has_count_as_its_orderings(judge):
         found[f"Test accuracies are in the paper's order{more}"] for more in ("", ", though of other networks")
     )
     assert own.statement == (
-        "Held here: 0 of the paper's 5 orderings that these rows can try. Contradicted: 0. Undecided: 5."
+        "Of the paper's 5 orderings that these rows can try, 0 hold here, 0 are contradicted and 5 undecided."
     )
-    assert others.statement.startswith("Held here: 0 of 5 orderings expected from the paper that")
+    assert others.statement.startswith("Of 5 orderings expected from the paper that")
     assert sum("paper's order" in claim for claim in judge({}, name="cifar10")) == 1
 
 

@@ -154,7 +154,7 @@ def _sentences(reading: Reading) -> Iterator[str]:
     counts = f"networks that have fitted: {true.n} and {random.n}"
     yield f"{number(true.mean)} on true labels, {number(random.mean)} on random ones (means; {counts})."
     if told.num_unfitted:
-        yield f"Pairs that had not both fitted, and decide nothing: {told.num_unfitted}."
+        yield f"{told.num_unfitted} pairs had not both fitted, and decide nothing."
     difference = told.difference
     if not math.isnan(difference.low):
         yield (

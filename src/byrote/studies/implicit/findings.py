@@ -146,7 +146,7 @@ def _batch_norm(table: pd.DataFrame, model: str, twin: str, rate: float, num_see
     paper, context = paper_pair(model, twin), ""
     if on_cifar10 and rate == 0 and paper is not None:
         with_it, without = (100 * accuracy for accuracy in paper)
-        context = f" The paper, at n = 50,000: {with_it:.2f}% and {without:.2f}%, {with_it - without:+.2f} points."
+        context = f" The paper has, at n = 50,000, {with_it:.2f}% and {without:.2f}%, {with_it - without:+.2f} points."
     return _Tried(
         claim,
         compared(own, "twin"),

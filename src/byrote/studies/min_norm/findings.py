@@ -168,7 +168,7 @@ def _l2_helps(row: KernelRow, n_train: int, table: pd.DataFrame) -> Finding:
     if generalised == "not supported":
         return Finding(claim, "not supported", f"Without l2 they do not generalise. {statement}")
     if gain.p_value >= SIGNIFICANCE:
-        return Finding(claim, "no conclusion", f"Within noise. {statement}{MORE_EXAMPLES}")
+        return Finding(claim, "no conclusion", f"The difference is within noise. {statement}{MORE_EXAMPLES}")
     if difference.mean < 0:
         return Finding(claim, "not supported", statement)
     unsure = "" if generalised == "supported" else f" Whether they generalise without it is open.{MORE_EXAMPLES}"

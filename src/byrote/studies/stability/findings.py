@@ -129,8 +129,8 @@ def _why_not(rows: pd.DataFrame, num_seeds: int) -> str:
             counts.append(f"{num_runs - num_fitted} of {num_runs} with {labels.replace('-', ' ')}")
     if counts:
         return (
-            f"Networks that had not fitted when their steps were up: {', '.join(counts)}. Twice as many epochs may fit "
-            "them (`--epochs`)."
+            f"When their steps were up, these networks had not fitted: {', '.join(counts)}. Twice as many epochs may "
+            "fit them (`--epochs`)."
         )
     return ""
 

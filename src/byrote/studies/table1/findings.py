@@ -119,7 +119,7 @@ def _statement(ordering: Ordering, result: Comparison, p_value: float, num_tried
     )
     ours, theirs = (100 * float(runs["paper_test_accuracy"].iloc[0]) for runs in (first, second))
     if not math.isnan(ours + theirs):
-        statement += f" The paper, at n = 50,000: {ours:.2f}% and {theirs:.2f}%, {ours - theirs:+.2f} points."
+        statement += f" The paper has, at n = 50,000, {ours:.2f}% and {theirs:.2f}%, {ours - theirs:+.2f} points."
     return statement
 
 
@@ -134,7 +134,8 @@ def _count(found: Sequence[Finding], elsewhere: str) -> list[Finding]:
         Finding(
             f"Test accuracies are in the paper's order{elsewhere and f', though {elsewhere}'}",
             sum_up(outcomes),
-            f"Held here: {held} of {tried} that these rows can try. Contradicted: {against}. Undecided: {undecided}.",
+            f"Of {tried} that these rows can try, {held} hold here, {against} are contradicted and {undecided} "
+            "undecided.",
         )
     ]
 
