@@ -163,7 +163,9 @@ def _agreements(usable: pd.DataFrame, measure: str, factor: str) -> _Agreements:
     accuracies, gaps, values = (
         usable[name].to_numpy(float) for name in ("test_accuracy", "generalization_gap", measure)
     )
-    variances = accuracies * (1 - accuracies) / usable["n_test_effective"].to_numpy(float)
+    # A table of before this column says only how many there are.
+    tested = usable["n_test_effective" if "n_test_effective" in usable else "n_test"].to_numpy(float)
+    variances = accuracies * (1 - accuracies) / tested
     change = gaps[other] - gaps[one]
     real = np.abs(change) > 2 * np.sqrt(variances[one] + variances[other])
     one, other, change = one[real], other[real], change[real]
