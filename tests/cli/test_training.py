@@ -21,7 +21,7 @@ def zoo(tiny, **recipe):
 
 
 def shown(study, store, **options):
-    return run_shown(study, store, Local(), **({"device": "cpu", "keep_weights": False} | options))
+    return run_shown(study, store, Local(), **({"device": "cpu", "compile": "off", "keep_weights": False} | options))
 
 
 def test_runs_are_shown_and_kept(tiny, tmp_path, capsys):

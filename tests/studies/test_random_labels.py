@@ -63,7 +63,8 @@ def test_no_draws_are_refused():
 
 def test_the_recipe_has_columns_of_its_own(tiny):
     analysis = LargestNStudy(tiny, "mlp-1x4", Recipe(learning_rate=0.5))
-    results = [Computed("k", calculation, "tiny", {"bits": 3.0}, {}, 1.0, {}) for calculation in analysis.tasks()]
+    values = {"bits": 3.0, "bits_n": 3, "num_probes": 1, "parameters": 10}
+    results = [Computed("k", calculation, "tiny", values, {}, 1.0, {}) for calculation in analysis.tasks()]
     table = analysis.summarise(results)
     assert table.iloc[0][["bits", "learning_rate", "model"]].tolist() == [3.0, 0.5, "mlp-1x4"]
     assert "recipe" not in table

@@ -115,7 +115,10 @@ class Audit:
                 name: {
                     "status": result.status,
                     "statement": result.statement,
-                    "findings": [vars(finding) for finding in self.findings_of(name)],
+                    "findings": [
+                        {"claim": finding.claim, "outcome": finding.outcome, "statement": finding.statement}
+                        for finding in self.findings_of(name)
+                    ],
                     "figures": dict(result.figures),
                     "p_values": {
                         flag: {"p": p, "significant": significant[name][flag]} for flag, p in result.p_values.items()

@@ -39,13 +39,13 @@ class Shrinks:
 def findings(ladders: Ladders, runs: pd.DataFrame) -> list[Finding]:
     """The claims about one model, decided by its rows of the study's table."""
     return [
-        *(_shrinks(ladders, runs, name) for name in ladders.strengths),
+        *(shrinks(ladders, runs, name) for name in ladders.strengths),
         _fits_at_its_best(ladders, runs),
         *(_worth(ladders, runs, name) for name in ladders.strengths),
     ]
 
 
-def _shrinks(ladders: Ladders, runs: pd.DataFrame, name: str) -> Finding:
+def shrinks(ladders: Ladders, runs: pd.DataFrame, name: str) -> Finding:
     """A capacity that shrinks is one within so many steps: a network that stopped may fit more if it goes on."""
     claim = (
         f"Within {ladders.steps:,} steps, stronger {_words(name)} shrinks what {ladders.model} memorises "
