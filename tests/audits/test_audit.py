@@ -103,13 +103,15 @@ def test_what_cannot_be_audited():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_nulls_raise_few_flags():
+    """At 5% more than eight of sixty are flagged in three of a thousand draws."""
     raised = 0
-    for seed in range(200):
+    for seed in range(60):
         draw = np.random.default_rng(seed)
         data = draw.standard_normal((120, 5)), draw.integers(0, 2, 120)
         audit = byrote.audit(DecisionTreeClassifier(), data, quiet=True)
         raised += (
             audit.alarms["leakage"] > 0 or any(audit.significant["data"].values()) or audit.alarms["no-signal"] == 0
         )
-    assert raised <= 18
+    assert raised <= 8
