@@ -95,5 +95,5 @@ from .theory.memorizers.override import override as override
 from .training.engine import train as train
 from .training.outcome import Progress as Progress
 from .training.outcome import TrainOutcome as TrainOutcome
-from .training.spec import Recipe as Recipe
+from .training.recipe import Recipe as Recipe
 from .training.spec import TrainSpec as TrainSpec

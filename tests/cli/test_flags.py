@@ -7,7 +7,7 @@ from byrote.cli.parsing import parse
 from byrote.data.sources import load
 from byrote.errors import UserError
 from byrote.studies.registry import measurements
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 
 @pytest.mark.parametrize("name", [name for name in Recipe.model_fields if name != "precision"])

@@ -7,7 +7,7 @@ from byrote.cli.writing import write
 from byrote.runs.local import Local
 from byrote.runs.store import Store
 from byrote.studies.judge.zoo import ZooStudy
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 
 @pytest.fixture(autouse=True)

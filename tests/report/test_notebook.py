@@ -4,7 +4,7 @@ import pytest
 
 import byrote
 from byrote.models.catalog import build_model
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 
 @pytest.fixture(scope="module")

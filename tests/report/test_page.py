@@ -20,7 +20,8 @@ from byrote.evidence.finding import Finding
 from byrote.report.page import write_report
 from byrote.studies.study import Planned, Study, tabulate_calculations
 from byrote.theory.calculation import Calculation, Computed, Result
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.training.recipe import Recipe
+from byrote.training.spec import TrainSpec
 
 EVIL = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>"
 

@@ -12,7 +12,7 @@ from byrote.report.page import write_report
 from byrote.report.short_names import Verbatim, with_short_names
 from byrote.runs.run import run
 from byrote.studies.randomization.study import RandomizationStudy
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 
 def net(num_classes: int) -> nn.Module:

@@ -24,13 +24,12 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     import fake_engine
 
     import byrote.runs.run
-    import byrote.studies.study
+    from byrote.training.spec import TrainSpec
 
     def install(**functions: Callable[..., object]) -> None:
         for name, function in (fake_engine.FAKES | functions).items():
             monkeypatch.setattr(byrote.runs.run, name, function)
-            if name == "run_key":
-                monkeypatch.setattr(byrote.studies.study, name, function)
+        monkeypatch.setattr(TrainSpec, "key", fake_engine.fake_key)
 
     install()
     return install

@@ -152,4 +152,4 @@ def fake_train(
         yield make_outcome(spec, len(specs), keep_weights=keep_weights)
 
 
-FAKES = {"run_key": fake_key, "plan_groups": fake_plan, "train": fake_train}
+FAKES = {"plan_groups": fake_plan, "train": fake_train}

@@ -14,7 +14,7 @@ from byrote.runs.judge import judge
 from byrote.runs.run import RunsFailed, run
 from byrote.runs.store import Store
 from byrote.studies.judge.zoo import CONDITIONS, ZooStudy
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 calls: list[str] = []
 

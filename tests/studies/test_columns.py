@@ -16,7 +16,7 @@ from byrote.studies.min_norm.rows import KernelRow
 from byrote.studies.registry import STUDIES
 from byrote.studies.study import Study
 from byrote.theory.kernels.implicit_bias import ImplicitBias
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 STEPS = Recipe(steps=2, dense_steps=0)
 EPOCHS = Recipe(epochs=2, learning_rate=0.1, dense_steps=0)

@@ -5,7 +5,7 @@ import pytest
 from byrote.errors import UserError
 from byrote.studies.design import ModelStudy, label_corruptions
 from byrote.studies.study import Planned, tabulate
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 
 @dataclass(frozen=True, eq=False)

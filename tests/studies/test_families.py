@@ -6,7 +6,7 @@ from byrote.errors import UserError
 from byrote.models.matching import num_parameters
 from byrote.studies.families import family_label, family_name, is_family, member
 from byrote.studies.randomization.study import RandomizationStudy
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from byrote.studies.paper_settings import (
     sizes_at,
 )
 from byrote.studies.registry import reproductions
-from byrote.training.key import run_key
 
 
 def images(side: int, n: int = 3000) -> Dataset:
@@ -98,7 +97,7 @@ def test_every_preset_takes_a_table(name, scale):
     assert specs
     assert {(spec.preprocessing, spec.crop, spec.augmentation) for spec in specs} == {("standardize", None, "none")}
     assert all(model.startswith("mlp-") for model in study.model_names)
-    run_key(specs[0], data)
+    specs[0].key(data)
 
 
 @pytest.mark.parametrize("scale", ["quick", "laptop"])

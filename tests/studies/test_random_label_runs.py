@@ -14,7 +14,8 @@ from byrote.studies.random_label_runs import (
     with_steps_of,
 )
 from byrote.training.engine import train
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.training.recipe import Recipe
+from byrote.training.spec import TrainSpec
 
 RECIPE = Recipe(preprocessing="standardize", learning_rate=0.1, batch_size=16, epochs=40)
 

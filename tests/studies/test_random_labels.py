@@ -7,7 +7,7 @@ from byrote.models.matching import num_parameters
 from byrote.studies.largest_n.study import LargestNStudy
 from byrote.studies.random_labels import RATIOS, memorizing_recipe, refuse_draws
 from byrote.theory.calculation import Computed
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 
 def test_a_family_has_members_with_growing_numbers_of_parameters_per_example(tiny):

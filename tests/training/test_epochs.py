@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from byrote.training.epochs import batch_bounds, most_steps
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from byrote.training.evaluation_schedule import EvaluationSchedule, sample_strides
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 
 def epochs_due(recipe: Recipe, num_evaluated: int, until: int, num_trained: int = 100) -> list[int]:

@@ -10,7 +10,7 @@ from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
 from byrote.training import key
-from byrote.training.key import network_input_shape, run_key
+from byrote.training.key import network_input_shape
 from byrote.training.spec import TrainSpec
 
 SPEC = TrainSpec(model="mlp-1x4")
@@ -24,7 +24,7 @@ def made_up() -> Dataset:
 
 def test_the_key_is_pinned() -> None:
     """A changed key makes a stranger of every stored run: so does a new field of the spec; change it knowingly."""
-    assert run_key(SPEC, made_up()) == "fefb2ee6795f3a2146daaeea63ddb146fc5fcad6f75f54c0e4d51789f26a79cd"
+    assert SPEC.key(made_up()) == "fefb2ee6795f3a2146daaeea63ddb146fc5fcad6f75f54c0e4d51789f26a79cd"
 
 
 @pytest.mark.parametrize(
@@ -52,17 +52,17 @@ def test_the_key_is_pinned() -> None:
     ids=str,
 )
 def test_every_field_of_the_spec_counts(changes: dict[str, object]) -> None:
-    assert run_key(SPEC.model_copy(update=changes), made_up()) != run_key(SPEC, made_up())
+    assert SPEC.model_copy(update=changes).key(made_up()) != SPEC.key(made_up())
 
 
 def test_the_data_count_and_their_name_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     data = made_up()
     other = replace(data, test=data.test.take(np.arange(3)))
-    assert run_key(SPEC, other) != run_key(SPEC, data)
-    assert run_key(SPEC, replace(data, name="other", title="Other")) == run_key(SPEC, data)
-    before = run_key(SPEC, data)
+    assert SPEC.key(other) != SPEC.key(data)
+    assert SPEC.key(replace(data, name="other", title="Other")) == SPEC.key(data)
+    before = SPEC.key(data)
     monkeypatch.setattr(key, "SEMANTICS", key.SEMANTICS + 1)
-    assert run_key(SPEC, data) != before
+    assert SPEC.key(data) != before
 
 
 def test_the_users_source_counts(tmp_path: Path) -> None:
@@ -79,25 +79,25 @@ def test_the_users_source_counts(tmp_path: Path) -> None:
     own["schedule"] = "myrate.py:half"
     noise = (Corruption(name=f"{tmp_path}/mynoise.py:Same"),)
     spec = TrainSpec(**{field: f"{tmp_path}/{name}" for field, name in own.items()}, corruptions=noise)
-    keys = {run_key(spec, made_up())}
+    keys = {spec.key(made_up())}
     for name in ("mynet.py", "sizes.py", "myopt.py", "myaug.py", "myrate.py", "mynoise.py"):
         with (tmp_path / name).open("a") as file:
             file.write("\n# changed\n")
-        keys.add(run_key(spec, made_up()))
+        keys.add(spec.key(made_up()))
     assert len(keys) == 7
 
 
 def test_a_warm_up_as_long_as_the_run_has_no_key() -> None:
     # Two of the four examples, one batch an epoch.
     spec = SPEC.model_copy(update={"epochs": 3, "validation": 0.5})
-    run_key(spec.model_copy(update={"warmup_steps": 2}), made_up())
+    spec.model_copy(update={"warmup_steps": 2}).key(made_up())
     with pytest.raises(UserError, match="got warmup_steps=3 for runs of at most 3 steps: give fewer, or more epochs"):
-        run_key(spec.model_copy(update={"warmup_steps": 3}), made_up())
+        spec.model_copy(update={"warmup_steps": 3}).key(made_up())
 
 
 def test_an_augmentation_that_is_not_there_has_no_key() -> None:
     with pytest.raises(UserError, match="got augmentation 'random-corp'"):
-        run_key(SPEC.model_copy(update={"augmentation": "random-corp"}), made_up())
+        SPEC.model_copy(update={"augmentation": "random-corp"}).key(made_up())
 
 
 def test_the_input_of_the_network(tiny: Dataset) -> None:
@@ -110,10 +110,10 @@ def test_the_input_of_the_network(tiny: Dataset) -> None:
 def test_an_optimizer_that_cannot_be_used_has_no_key() -> None:
     for name in ("LBFGS", "SparseAdam", "Muon"):
         with pytest.raises(UserError, match=f"got optimizer '{name}', which cannot"):
-            run_key(SPEC.model_copy(update={"optimizer": name}), made_up())
+            SPEC.model_copy(update={"optimizer": name}).key(made_up())
 
 
 @pytest.mark.parametrize(("n_train", "share"), [(20, 0.999), (20, 0.001), (None, 0.9999)])
 def test_a_share_that_leaves_nothing_on_one_side_has_no_key(tiny, n_train, share):
     with pytest.raises(UserError, match="choose a share that leaves examples on both sides"):
-        run_key(TrainSpec(model="mlp-1x4", n_train=n_train, validation=share), tiny)
+        TrainSpec(model="mlp-1x4", n_train=n_train, validation=share).key(tiny)

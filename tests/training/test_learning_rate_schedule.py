@@ -12,7 +12,7 @@ from torch.optim import lr_scheduler
 from byrote.errors import UserError
 from byrote.references import name_of
 from byrote.training.learning_rate_schedule import find_schedule, learning_rate_factors, verify_schedule
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 WARMUP = 6
 

@@ -12,7 +12,6 @@ from byrote.data.dataset import Dataset
 from byrote.references import name_of
 from byrote.training.course import Course
 from byrote.training.evaluation import Evaluation
-from byrote.training.key import run_key
 from byrote.training.replica_run import Origin, ReplicaRun, build_network, environment
 from byrote.training.spec import TrainSpec
 
@@ -37,7 +36,7 @@ def origin_of(data: Dataset, **fields: object) -> Origin:
 def test_a_network_is_built_from_its_spec(tiny: Dataset) -> None:
     origin, same, other = origin_of(tiny), origin_of(tiny, learning_rate=1.0), origin_of(tiny, seed=1)
     assert origin.initial_weights == same.initial_weights != other.initial_weights
-    assert origin.key == run_key(origin.spec, tiny) != same.key
+    assert origin.key == origin.spec.key(tiny) != same.key
     assert (origin.num_trained_weights, origin.num_frozen_weights, origin.batch_norm) == (64 * 4 + 4 + 50, 0, False)
     assert origin_of(tiny, model="inception").batch_norm
     network, _ = build_network(TrainSpec(model="mlp-1x4", precision="float64"), tiny, "cpu", None)

@@ -97,8 +97,8 @@ class NetworkSubject(Subject):
                 datasets[id(each.train)] = self.dataset(each.train)
         planned: dict[str, Planned] = {}
         for each in fits:
-            plan = Planned(self.spec(each.seed), {}, datasets[id(each.train)])
-            planned.setdefault(plan.key(plan.data), plan)  # type: ignore[arg-type]
+            spec, data = self.spec(each.seed), datasets[id(each.train)]
+            planned.setdefault(spec.key(data), Planned(spec, {}, data))
         study = _Fits(self.dataset(self._material.train), tuple(planned.values()))
         try:
             results = run(study, self.store, device=self.device, keep_weights=True, quiet=True, on_log=lambda _: None)
@@ -106,10 +106,8 @@ class NetworkSubject(Subject):
             raise SubjectFailed(self.name, failed.failures[0].trace) from failed
         outcomes = {outcome.key: outcome for outcome in results.outcomes}
         return [
-            self.predictor(
-                outcomes[Planned(self.spec(each.seed)).key(datasets[id(each.train)])], datasets[id(each.train)]
-            )
-            for each in fits
+            self.predictor(outcomes[self.spec(each.seed).key(data)], data)
+            for each, data in ((each, datasets[id(each.train)]) for each in fits)
         ]
 
     def predictor(self, outcome: TrainOutcome, data: Dataset) -> Predictor:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypedDict, 
 import tyro
 
 from byrote.studies.registry import Flag, Measurement, measurements, reproductions
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 EVERYTHING = "all"
 """What stands for all that `byrote reproduce` knows."""

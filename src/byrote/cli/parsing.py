@@ -29,7 +29,7 @@ from byrote.cli.flags import (
 )
 from byrote.errors import UserError, suggestion
 from byrote.studies.registry import reproductions
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 _MEANT: Mapping[str, str] = {
     "bs": "batch-size",

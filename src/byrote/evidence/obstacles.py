@@ -9,7 +9,7 @@ import pandas as pd
 
 from byrote.data.corruptions.record import corruption_words
 from byrote.evidence.words import regularizers
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 _MOST_NAMED = 3
 _USUAL_RATE = Recipe().learning_rate

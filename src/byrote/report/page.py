@@ -32,7 +32,8 @@ from byrote.studies.study import Finished, Planned, Results, Study, Task, noun, 
 from byrote.training.outcome import TrainOutcome
 from byrote.training.planner import resolve_device
 from byrote.training.probe import probe_models
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.training.recipe import Recipe
+from byrote.training.spec import TrainSpec
 
 MOST_LISTED = 20
 """Of more runs than this that are alike, a page lists this many and tells the number of the others."""

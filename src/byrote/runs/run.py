@@ -28,7 +28,6 @@ from byrote.studies.study import Finished, Planned, Results, Study, Task, noun, 
 from byrote.theory.calculation import Calculation, Context, compute
 from byrote.training.cost import Work
 from byrote.training.engine import train
-from byrote.training.key import run_key
 from byrote.training.outcome import Progress, TrainOutcome
 from byrote.training.planner import Compile, nominal_seconds, plan_groups, resolve_device
 from byrote.training.probe import probe_models, refuse_batches_of_one
@@ -221,7 +220,7 @@ def _keys_read(planned: Planned, data: Dataset) -> list[str]:
     if isinstance(planned.task, TrainSpec):
         return []
     own = planned.data or data
-    return [run_key(spec, own) for spec in planned.task.reads]
+    return [spec.key(own) for spec in planned.task.reads]
 
 
 def _with_weights(plan: Mapping[str, Planned], data: Dataset, *, keep_weights: bool) -> set[str]:
@@ -449,7 +448,7 @@ def _context(
     def runs(
         specs: Sequence[TrainSpec], data: Dataset, *, weights: bool = False, stage: str = "training"
     ) -> Iterator[TrainOutcome]:
-        plan = {run_key(spec, data): Planned(spec) for spec in specs}
+        plan = {spec.key(data): Planned(spec) for spec in specs}
         groups = _groups(plan, data, device, set(plan) if weights else set(), cores=torch.get_num_threads())
         done = 0
 

@@ -11,7 +11,7 @@ import numpy as np
 from byrote.evidence.columns import Column, nullable
 from byrote.evidence.tested import EFFECTIVE
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 _DTYPES = {"integer": "int64", "number": "float64", "string": "str", "array": "str"}
 _SCHEMA = Recipe.model_json_schema()["properties"]

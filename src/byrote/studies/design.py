@@ -15,7 +15,8 @@ from byrote.references import name_of
 from byrote.studies.model_choice import DEFAULT_MODEL, choice_in_words, chosen_models
 from byrote.studies.seeds import seed_list
 from byrote.studies.study import Study
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.training.recipe import Recipe
+from byrote.training.spec import TrainSpec
 
 T = TypeVar("T")
 S = TypeVar("S", bound="ModelStudy")

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 from byrote.data.dataset import Dataset
 from byrote.studies.model_choice import architecture, chosen_models
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 Scale = Literal["quick", "laptop", "paper"]
 

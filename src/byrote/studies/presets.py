@@ -19,7 +19,7 @@ from byrote.studies.paper_settings import (
     sizes_at,
 )
 from byrote.studies.randomization.study import RATES, RandomizationStudy, settings_of
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 _FIGURE_2_RATES = (0.0, 0.4)
 """True labels, as the paper has them; and noise, under which stopping early is known to matter more: another claim."""

@@ -15,7 +15,7 @@ from byrote.data.subsets import subset
 from byrote.training.checks import UNSEEN
 from byrote.training.epochs import batch_bounds
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 RANDOM_LABELS = (Corruption(name="random-labels"),)
 

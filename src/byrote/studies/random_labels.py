@@ -15,6 +15,7 @@ from byrote.data.dataset import Dataset, require_dataset
 from byrote.errors import UserError
 from byrote.evidence.columns import as_declared
 from byrote.models.matching import matched_width, num_parameters
+from byrote.records import Count, Seed
 from byrote.references import name_of
 from byrote.studies.design import PAPER_RECIPE
 from byrote.studies.families import is_family
@@ -25,7 +26,8 @@ from byrote.studies.seeds import at_most
 from byrote.studies.study import Finished, Study, tabulate_calculations
 from byrote.theory.calculation import Calculation
 from byrote.training.key import SEMANTICS, network_input_shape
-from byrote.training.spec import Count, Recipe, Seed, TrainSpec
+from byrote.training.recipe import Recipe
+from byrote.training.spec import TrainSpec
 
 _FEW_FEATURES = 1000
 RATIOS = (0.25, 1.0, 4.0, 16.0)
@@ -92,7 +94,7 @@ class RandomLabelStudy(Study):
     def models(self) -> list[str]:
         """The model, or the members of the family from the narrowest on."""
         model = self.chosen
-        shape = network_input_shape(TrainSpec.model_validate(self.recipe.model_dump() | {"model": model}), self.data)
+        shape = network_input_shape(self.recipe, self.data)
         if not is_family(model):
             num_parameters(model, input_shape=shape, num_classes=self.num_classes)  # there must be such a model
             return [model]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from byrote.evidence.columns import Column
     from byrote.evidence.published import PublishedFigure
     from byrote.studies.study import Study
-    from byrote.training.spec import Recipe
+    from byrote.training.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from byrote.evidence.finding import Finding
 from byrote.evidence.tested import EFFECTIVE, worth
 from byrote.studies.columns import OF_RUNS, recipe_values, run_values
 from byrote.theory.calculation import Calculation, Computed
-from byrote.training.key import run_key
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.training.recipe import Recipe
+from byrote.training.spec import TrainSpec
 
 if TYPE_CHECKING:
     from byrote.charts.sections import Presentation
@@ -47,8 +47,7 @@ class Planned(NamedTuple):
         Raises:
             UserError: a recipe that cannot be trained on the data.
         """
-        own = self.data or data
-        return run_key(self.task, own) if isinstance(self.task, TrainSpec) else self.task.key(own)
+        return self.task.key(self.data or data)
 
 
 class Results(list[Any]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 
 def batch_bounds(num_examples: int, batch_size: int) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ that reaches 0.99 with a chance below 0.002: the next is found then.
 
 from __future__ import annotations
 
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 _PASSES_A_STEP = 3
 """A step costs about three forward passes: one forward, two backward."""

@@ -17,7 +17,7 @@ from typing import TypeAlias
 from byrote.errors import UserError, suggestion
 from byrote.isolation import undisturbed
 from byrote.references import is_reference, load_object, users_code
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 SCHEDULES: dict[str, str] = {
     "constant": "the learning rate stays what it is",

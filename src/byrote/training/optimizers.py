@@ -14,7 +14,7 @@ from torch import Tensor
 from byrote.errors import UserError, suggestion
 from byrote.isolation import undisturbed
 from byrote.references import is_reference, load_object, said
-from byrote.training.spec import TrainSpec
+from byrote.training.recipe import Recipe
 
 # Each weight's step depends on that weight's gradients alone, so a stack of replicas is one tensor to them.
 ELEMENTWISE = frozenset(
@@ -49,7 +49,7 @@ def _names_of_torch() -> list[str]:
     return [name for name, found in vars(torch.optim).items() if isinstance(found, type) and name != "Optimizer"]
 
 
-def verify_optimizer(spec: TrainSpec, axes: Iterable[int]) -> None:
+def verify_optimizer(spec: Recipe, axes: Iterable[int]) -> None:
     """Tries one step on small weights, of each of `axes` many axes, as the network's weights have them.
 
     Raises:
@@ -72,7 +72,7 @@ def verify_optimizer(spec: TrainSpec, axes: Iterable[int]) -> None:
                 raise _unusable(spec, f"cannot step on one gradient a step ({said(error)})") from error
 
 
-def _unusable(spec: TrainSpec, why: str) -> UserError:
+def _unusable(spec: Recipe, why: str) -> UserError:
     return UserError(f"got optimizer {spec.optimizer!r}, which {why}; use another, such as sgd, Adam or AdamW")
 
 
@@ -90,7 +90,7 @@ class ReplicaOptimizer:
     optimisers that treat matrices and vectors differently see.
     """
 
-    def __init__(self, specs: Sequence[TrainSpec], parameters: dict[str, Tensor]) -> None:
+    def __init__(self, specs: Sequence[Recipe], parameters: dict[str, Tensor]) -> None:
         self._alone = len(specs) == 1
         self._sliced = _sliced(specs, parameters, self._alone)
 
@@ -163,7 +163,7 @@ class ReplicaOptimizer:
 class _Sliced(NamedTuple):
     """Parameters in slices, and the optimiser of these."""
 
-    specs: Sequence[TrainSpec]
+    specs: Sequence[Recipe]
     """[R]"""
     parameters: dict[str, Tensor]
     segments: list[tuple[int, int]]
@@ -175,7 +175,7 @@ class _Sliced(NamedTuple):
     optimizer: torch.optim.Optimizer
 
 
-def _sliced(specs: Sequence[TrainSpec], parameters: dict[str, Tensor], alone: bool, *, plain: bool = False) -> _Sliced:
+def _sliced(specs: Sequence[Recipe], parameters: dict[str, Tensor], alone: bool, *, plain: bool = False) -> _Sliced:
     segments: list[tuple[int, int]] = []
     first = 0
     for _, run in groupby(specs, key=lambda spec: (spec.learning_rate, spec.weight_decay)):
@@ -201,7 +201,7 @@ def _sliced(specs: Sequence[TrainSpec], parameters: dict[str, Tensor], alone: bo
 
 
 def _made(
-    spec: TrainSpec, groups: list[dict[str, Any]], *, is_fusible: bool, plain: bool = False
+    spec: Recipe, groups: list[dict[str, Any]], *, is_fusible: bool, plain: bool = False
 ) -> torch.optim.Optimizer:
     found = optimizer_class(spec.optimizer)
     options: dict[str, Any] = dict(spec.optimizer_options)
@@ -253,7 +253,7 @@ def _laid_out_like(parameter: Tensor, values: Tensor) -> Tensor:
     return torch.empty_like(parameter, dtype=values.dtype).copy_(values)
 
 
-def _refuse_type(spec: TrainSpec, name: str, value: object, default: object) -> None:
+def _refuse_type(spec: Recipe, name: str, value: object, default: object) -> None:
     kind = "True or False" if isinstance(default, bool) else "a number" if isinstance(default, int | float) else ""
     if kind and isinstance(value, str | bool) != (kind == "True or False" and isinstance(value, bool)):
         raise UserError(f"got {name}={value!r} for optimizer {spec.optimizer!r}, expected {kind}")

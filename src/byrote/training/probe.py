@@ -16,7 +16,7 @@ from byrote.models.catalog import build_model
 from byrote.models.number_types import input_type
 from byrote.models.probe import probe
 from byrote.references import is_reference, source_digest
-from byrote.training.key import network_input_shape, num_trained
+from byrote.training.key import network_input_shape
 from byrote.training.precision import weights_dtype
 from byrote.training.spec import TrainSpec
 from byrote.training.trial import verify
@@ -64,7 +64,7 @@ def refuse_batches_of_one(specs: Iterable[TrainSpec], data: Dataset, device: str
     tried = {
         (spec.model, network_input_shape(spec, data), spec.dropout, spec.batch_size == 1): spec
         for spec in specs
-        if spec.batch_size == 1 or num_trained(spec, data) == 1
+        if spec.batch_size == 1 or spec.num_trained(data) == 1
     }
     for (model, shape, dropout, _), spec in tried.items():
         network = build_model(model, input_shape=shape, num_classes=data.num_classes, dropout=dropout).to(device)

@@ -18,7 +18,7 @@ from byrote.data.dataset import Dataset
 from byrote.models.catalog import build_model
 from byrote.training.checks import digest, fresh_weights, same_labels
 from byrote.training.course import Course
-from byrote.training.key import network_input_shape, run_key
+from byrote.training.key import network_input_shape
 from byrote.training.planner import hardware
 from byrote.training.precision import said_of_precision, with_precision
 from byrote.training.replicas import prepare
@@ -109,7 +109,7 @@ def build_network(
     """A fresh network of `spec` on the device, ready for the engine, and what there is to say of it.
 
     Raises:
-        UserError: as of `run_key`.
+        UserError: as of its key.
     """
 
     def fresh(seed: int) -> torch.nn.Module:
@@ -140,7 +140,7 @@ def build_network(
     origin = Origin(
         spec=spec,
         # Now, not when the run ends: the user may have edited the source by then.
-        key=run_key(spec, data),
+        key=spec.key(data),
         initial_weights=first,
         batch_norm=any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in network.modules()),
         num_trained_weights=sum(weight.numel() for weight in network.parameters() if weight.requires_grad),

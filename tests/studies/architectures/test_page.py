@@ -9,7 +9,7 @@ from byrote.report.page import write_report
 from byrote.studies.architectures.page import capacity_figure, time_figure
 from byrote.studies.architectures.record import Record, record
 from byrote.studies.architectures.study import ArchitectureStudy
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 MODELS = ("mlp-1x{width}", "mlp-2x{width}", "mlp-3x{width}", "mlp-4x{width}")
 

@@ -16,7 +16,7 @@ from byrote.studies.architectures.study import (
     switchboards,
 )
 from byrote.studies.paper_settings import PAPER_STEPS
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 MLP = "mlp-3x{width}"
 

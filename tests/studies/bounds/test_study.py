@@ -8,7 +8,8 @@ from byrote.runs.run import run
 from byrote.studies.bounds.calculations import column
 from byrote.studies.bounds.study import BoundsStudy
 from byrote.theory.measures.catalog import MEASURES
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.training.recipe import Recipe
+from byrote.training.spec import TrainSpec
 
 RECIPE = Recipe(learning_rate=0.1, batch_size=20, epochs=100)
 FAST = {"pac_bayes_steps": 2, "pac_bayes_draws": 2}

@@ -10,7 +10,8 @@ from byrote.models.matching import num_parameters
 from byrote.studies.expressivity.calculations import NUM_SHOWN, FittingWidth, Manipulation
 from byrote.theory.calculation import Context, compute
 from byrote.training.engine import train
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.training.recipe import Recipe
+from byrote.training.spec import TrainSpec
 
 RECIPE = Recipe(preprocessing="standardize", learning_rate=0.1, decay=1.0, batch_size=20, epochs=60)
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from byrote.errors import UserError
 from byrote.studies.implicit.study import IMPLICIT_RECIPE, ImplicitStudy
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 
 @given(

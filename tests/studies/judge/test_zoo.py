@@ -4,7 +4,7 @@ from byrote.data.sources import load
 from byrote.errors import UserError
 from byrote.runs.run import run
 from byrote.studies.judge.zoo import ZooStudy, zoo_study
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ from byrote.studies.largest_n.calculations import LargestN, Probe, geometric_gri
 from byrote.theory.calculation import Context, compute
 from byrote.theory.complexity.bits import memorised_bits
 from byrote.training.engine import train
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.training.recipe import Recipe
+from byrote.training.spec import TrainSpec
 
 
 @pytest.mark.parametrize(("least", "most"), [(10, 1437), (2, 12), (10, 10), (10, 7), (1, 2)])

@@ -7,7 +7,7 @@ import pytest
 from byrote.errors import UserError
 from byrote.runs.run import run
 from byrote.studies.largest_n.study import LargestNStudy
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 RECIPE = Recipe(preprocessing="standardize", learning_rate=0.1, batch_size=64, epochs=40)
 

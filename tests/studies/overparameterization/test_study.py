@@ -14,7 +14,7 @@ from byrote.studies.overparameterization.study import (
     OverparameterizationStudy,
     overparameterization_study,
 )
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 FAMILY = "mlp-1x{width}"
 

@@ -8,7 +8,7 @@ from byrote.studies.rademacher.calculations import Shattering, seeds_of_labeling
 from byrote.studies.random_label_runs import coin_flips
 from byrote.theory.calculation import compute
 from byrote.theory.complexity.rademacher import all_signs
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 RECIPE = Recipe(preprocessing="standardize", learning_rate=0.1, epochs=100)
 

@@ -17,7 +17,8 @@ from byrote.studies.study import Results
 from byrote.theory.complexity.rademacher import generalization_bound
 from byrote.theory.complexity.stumps import Stumps
 from byrote.training.engine import train
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.training.recipe import Recipe
+from byrote.training.spec import TrainSpec
 
 NORM = 0.01
 

@@ -5,7 +5,7 @@ from trained_at_once import training_context
 from byrote.errors import UserError
 from byrote.studies.rademacher.shattering import ShatteringStudy
 from byrote.theory.calculation import Computed, compute
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 RECIPE = Recipe(preprocessing="standardize", learning_rate=0.1, epochs=5)
 

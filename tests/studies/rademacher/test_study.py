@@ -8,7 +8,8 @@ from byrote.studies.rademacher.shattering import ShatteringStudy
 from byrote.studies.rademacher.study import RademacherStudy, rademacher_study
 from byrote.theory.complexity.rademacher import generalization_bound
 from byrote.theory.complexity.stumps import StumpComplexity
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.training.recipe import Recipe
+from byrote.training.spec import TrainSpec
 
 RECIPE = Recipe(preprocessing="standardize", learning_rate=0.1, batch_size=32, epochs=60)
 

@@ -11,7 +11,7 @@ from byrote.errors import UserError
 from byrote.report.page import write_report
 from byrote.runs.run import run
 from byrote.studies.randomization.study import SETTINGS, RandomizationStudy
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 settings = st.lists(st.sampled_from(SETTINGS), max_size=8)
 rates = st.lists(st.floats(0, 1), max_size=5)

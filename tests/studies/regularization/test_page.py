@@ -7,7 +7,7 @@ from presented import assert_draws_its_data, is_whole, page_of, rows
 
 from byrote.report.page import write_report
 from byrote.studies.regularization.study import RegularizationStudy
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 
 @pytest.fixture

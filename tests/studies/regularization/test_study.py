@@ -11,7 +11,7 @@ from byrote.runs.run import run
 from byrote.studies.paper_settings import WEIGHT_DECAY
 from byrote.studies.regularization.study import RegularizationStudy, regularization_study
 from byrote.studies.table1.study import table1_study
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 AT_STEPS = Recipe(stop="at_steps", steps=8)
 BOTH = {"dropout": (0.0, 0.5), "weight_decay": (0.0, 0.1)}

@@ -9,7 +9,7 @@ from byrote.studies.stability.calculations import LOSSES, POINTS, SHARES, Replac
 from byrote.theory.calculation import compute
 from byrote.theory.measures.trained import trained_network, training_set
 from byrote.training.engine import train
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 RECIPE = Recipe(learning_rate=0.1, batch_size=20, stop="at_steps", steps=80)
 

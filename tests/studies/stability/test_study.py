@@ -11,7 +11,8 @@ from byrote.studies.stability.study import StabilityStudy
 from byrote.theory.calculation import Calculation
 from byrote.theory.complexity.convex_stability import RidgeStability, SgdStability
 from byrote.training.outcome import Progress
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.training.recipe import Recipe
+from byrote.training.spec import TrainSpec
 
 RECIPE = Recipe(learning_rate=0.1, batch_size=20, epochs=40)
 

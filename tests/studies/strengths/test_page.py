@@ -11,7 +11,7 @@ from byrote.evidence.data_worth import worth
 from byrote.report.page import write_report
 from byrote.studies.strengths.page import times
 from byrote.studies.strengths.study import StrengthStudy
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 STRENGTHS = {"weight_decay": (0.0, 0.01, 0.1), "augmentation": ("none", "random-crop")}
 

@@ -7,7 +7,7 @@ from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
 from byrote.runs.run import run
 from byrote.studies.strengths.study import STRENGTHS, StrengthStudy, default_strengths, strengths_study
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 AT_STEPS = Recipe(stop="at_steps", steps=100, batch_size=8)
 DROPOUT = {"dropout": (0.0, 0.5)}

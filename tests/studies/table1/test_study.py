@@ -8,7 +8,7 @@ from byrote.errors import UserError
 from byrote.studies.paper_settings import PAPER_MODELS
 from byrote.studies.table1.rows import Row, published_rows
 from byrote.studies.table1.study import Table1Study, table1_study
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 
 def images(side: int = 32, n: int = 3000, name: str = "made up") -> Dataset:

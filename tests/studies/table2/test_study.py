@@ -11,7 +11,7 @@ from byrote.references import name_of
 from byrote.studies.table2.rows import Row, published_rows
 from byrote.studies.table2.study import TABLE2_RECIPE, Table2Study, table2_study
 from byrote.training.engine import train
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 
 def images(side: int, n: int = 3000) -> Dataset:

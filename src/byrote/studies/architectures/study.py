@@ -40,7 +40,7 @@ from byrote.studies.model_choice import chosen_models
 from byrote.studies.paper_settings import PAPER_STEPS, Scale, paper_recipe
 from byrote.studies.study import Planned, Results, tabulate
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 ARCHITECTURES = (
     "mlp-3x{width}",

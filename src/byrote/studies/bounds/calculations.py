@@ -7,6 +7,7 @@ from functools import partial
 from typing import ClassVar
 
 from byrote.data.dataset import Dataset
+from byrote.records import Count
 from byrote.theory.calculation import Calculation, Context, Result, Value
 from byrote.theory.measures.catalog import MEASURES
 from byrote.theory.measures.measure import VERSION, MeasureFunction, why_not
@@ -14,7 +15,7 @@ from byrote.theory.measures.pac_bayes import NUM_DRAWS, NUM_STEPS, pac_bayes_bou
 from byrote.theory.measures.trained import trained_network, training_set
 from byrote.training.cost import Work, step_work
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import Count, TrainSpec
+from byrote.training.spec import TrainSpec
 
 
 class NetworkMeasures(Calculation):

@@ -19,6 +19,7 @@ from byrote.data.subsets import subset
 from byrote.errors import UserError
 from byrote.models.matching import matched_width
 from byrote.randomness import permutation, stream
+from byrote.records import Count
 from byrote.studies.random_label_runs import best_accuracy, failed_checks
 from byrote.studies.random_labels import RandomLabelSearch
 from byrote.theory.calculation import Calculation, Context, Result
@@ -28,7 +29,7 @@ from byrote.training.cost import Work, work_of
 from byrote.training.key import network_input_shape
 from byrote.training.outcome import TrainOutcome
 from byrote.training.precision import weights_dtype
-from byrote.training.spec import Count, TrainSpec
+from byrote.training.spec import TrainSpec
 
 STEPS_AN_OCTAVE = 4
 """The grid of sizes: neighbours differ by a fifth, 2^(1/4), as far as whole widths allow."""

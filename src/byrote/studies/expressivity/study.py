@@ -37,7 +37,8 @@ from byrote.studies.seeds import at_most
 from byrote.studies.study import Finished, Planned, Results, Study, tabulate_calculations
 from byrote.theory.memorizers.built_network import BuiltNetwork, ConstructionName
 from byrote.theory.memorizers.worked_example import WorkedExample
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.training.recipe import Recipe
+from byrote.training.spec import TrainSpec
 
 WORKED = 8
 FAMILIES = ("mlp-1x{width}", "mlp-2x{width}")

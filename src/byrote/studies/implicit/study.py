@@ -37,7 +37,7 @@ from byrote.studies.paper_numbers import is_cifar10
 from byrote.studies.paper_settings import PAPER_STEPS
 from byrote.studies.study import Planned, Results, tabulate
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 VALIDATION = 0.1
 """The share of the training set that chooses when to stop: a usual one."""

@@ -32,7 +32,7 @@ from byrote.studies.model_choice import chosen_models
 from byrote.studies.paper_settings import paper_recipe
 from byrote.studies.study import Planned, Results, tabulate
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 CONDITIONS: tuple[tuple[Corruption, ...], ...] = (
     (),

@@ -15,6 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from byrote.data.dataset import Dataset
+from byrote.records import Count
 from byrote.studies.random_label_runs import failed_checks, with_steps_of
 from byrote.studies.random_labels import RandomLabelSearch
 from byrote.theory.calculation import Context, Result
@@ -22,7 +23,7 @@ from byrote.theory.complexity.bits import memorised_bits
 from byrote.training.cost import Work, work_of
 from byrote.training.course import FIT
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import Count, TrainSpec
+from byrote.training.spec import TrainSpec
 
 STEPS_AN_OCTAVE = 4
 """The grid of n: neighbours differ by a fifth, 2^(1/4)."""

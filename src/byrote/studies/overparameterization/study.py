@@ -36,7 +36,7 @@ from byrote.studies.overparameterization.findings import findings
 from byrote.studies.paper_settings import Scale, paper_recipe
 from byrote.studies.study import Planned, Results, tabulate
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 RATES = (0.0, 0.2, 1.0)
 """True labels; the label noise at which Nakkiran et al. show double descent most; random labels."""

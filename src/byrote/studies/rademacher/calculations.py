@@ -17,12 +17,12 @@ from jaxtyping import Int64
 from byrote.data.corruptions.application import apply_corruptions
 from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset, Split
+from byrote.records import Count, Seed
 from byrote.studies.random_label_runs import best_accuracy, coin_flips, failed_checks, num_interrupted
 from byrote.studies.random_labels import RandomLabelSearch
 from byrote.theory.calculation import Context, Result
 from byrote.training.cost import Work, work_of
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import Count, Seed
 
 MOST_POINTS = 12
 BLOCK = 256

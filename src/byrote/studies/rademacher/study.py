@@ -29,7 +29,8 @@ from byrote.studies.random_label_runs import RANDOM_LABELS, coin_flips, with_ste
 from byrote.studies.random_labels import RandomLabelStudy, refuse_draws
 from byrote.studies.study import Finished, Planned, Results
 from byrote.theory.complexity.stumps import StumpComplexity
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.training.recipe import Recipe
+from byrote.training.spec import TrainSpec
 
 _NUM_SIZES = 5
 _MOST_EXAMPLES = 1500

@@ -35,7 +35,8 @@ from byrote.studies.paper_settings import PAPER_STEPS, QUICK, Scale, Sizes, size
 from byrote.studies.regularization.findings import findings
 from byrote.studies.study import Planned, Results, tabulate
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.training.recipe import Recipe
+from byrote.training.spec import TrainSpec
 
 FACTORS = ("augmentation", "dropout", "weight_decay", "batch_norm")
 """What a grid may vary: three fields of the recipe, and the model itself."""

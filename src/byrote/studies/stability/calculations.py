@@ -29,6 +29,7 @@ from jaxtyping import Float64, Int64
 from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset
 from byrote.randomness import permutation, stream
+from byrote.records import Count, Seed
 from byrote.studies.random_label_runs import failed_checks
 from byrote.theory.calculation import Calculation, Context, Result, Value
 from byrote.theory.measures.trained import trained_network
@@ -36,7 +37,8 @@ from byrote.training.conditions import SplitTensors, make_conditions
 from byrote.training.cost import Work, step_work
 from byrote.training.outcome import TrainOutcome
 from byrote.training.precision import weights_dtype
-from byrote.training.spec import Count, Recipe, Seed, TrainSpec
+from byrote.training.recipe import Recipe
+from byrote.training.spec import TrainSpec
 
 Labels = Literal["true-labels", "random-labels"]
 Loss = Literal["probability", "zero_one"]

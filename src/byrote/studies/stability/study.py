@@ -34,7 +34,7 @@ from byrote.studies.stability.rows import COLUMNS, rows
 from byrote.studies.study import Finished, Planned
 from byrote.theory.complexity.convex_stability import RidgeStability, SgdStability
 from byrote.training.epochs import batch_bounds
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 _MOST_EXAMPLES = 1500
 """Unless told otherwise: 144 networks on so many are trained in minutes."""

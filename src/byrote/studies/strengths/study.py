@@ -36,7 +36,8 @@ from byrote.studies.strengths.findings import findings
 from byrote.studies.strengths.readings import Ladders
 from byrote.studies.study import Planned, Results, tabulate
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.training.recipe import Recipe
+from byrote.training.spec import TrainSpec
 
 Strengths: TypeAlias = Mapping[str, Sequence[Any]]
 """Fields of the recipe, each with its levels from none to the strongest."""

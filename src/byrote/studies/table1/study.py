@@ -45,7 +45,8 @@ from byrote.studies.study import Planned, Results, tabulate
 from byrote.studies.table1.findings import findings, runs_of
 from byrote.studies.table1.rows import RIVALS, ROWS, Condition, Row, orderings, published_rows, rows_of
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.training.recipe import Recipe
+from byrote.training.spec import TrainSpec
 
 _RECIPE = Recipe(stop="at_steps", steps=PAPER_STEPS, weight_decay=WEIGHT_DECAY)
 

@@ -43,7 +43,8 @@ from byrote.studies.study import Planned, Results, tabulate
 from byrote.studies.table2.findings import findings
 from byrote.studies.table2.rows import MEASURES, TOP, Row, published_rows, rows_for
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import Recipe, TrainSpec
+from byrote.training.recipe import Recipe
+from byrote.training.spec import TrainSpec
 
 TABLE2_RECIPE = Recipe(
     stop="at_steps",

@@ -34,7 +34,7 @@ from byrote.studies.table4.convergence import CONVERGENCE, convergence_columns
 from byrote.studies.table4.findings import findings
 from byrote.studies.table4.rows import Condition, published_rows, words
 from byrote.training.outcome import TrainOutcome
-from byrote.training.spec import Recipe
+from byrote.training.recipe import Recipe
 
 MODELS = ("mlp-1x512", "mlp-3x512", "alexnet", "inception")
 WEIGHT_DECAYS = (0.0, 1e-5, 1e-4, WEIGHT_DECAY, 1e-3, 1e-2)

@@ -31,11 +31,11 @@ from byrote.data.dataset import Dataset, Split
 from byrote.data.subsets import subset
 from byrote.errors import UserError
 from byrote.randomness import permutation, stream
+from byrote.records import Count, Positive, Seed
 from byrote.theory.calculation import Calculation, Context, Result
 from byrote.theory.kernels.kernel import Linear
 from byrote.theory.kernels.ridge import KernelRidge, largest_ridge_error, ridge_stability
 from byrote.training.cost import Work
-from byrote.training.spec import Count, Positive, Seed
 
 LIPSCHITZ = 1.0
 SMOOTHNESS = 0.25

@@ -18,10 +18,10 @@ from jaxtyping import Bool, Float64, Int64, Shaped
 from byrote.data.dataset import Dataset
 from byrote.data.subsets import subset
 from byrote.randomness import stream
+from byrote.records import Count, Seed
 from byrote.theory.calculation import Calculation, Context, Result
 from byrote.theory.complexity.rademacher import HypothesisClass, massart_bound, rademacher_complexity
 from byrote.training.cost import Work
-from byrote.training.spec import Count, Seed
 
 
 @dataclass(frozen=True, eq=False)

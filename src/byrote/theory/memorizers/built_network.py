@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from byrote.data.dataset import Dataset, Split
 from byrote.data.subsets import subset
 from byrote.errors import UserError
+from byrote.records import Count, Seed
 from byrote.theory.calculation import Calculation, Context, OnStage, Result, Value
 from byrote.theory.memorizers.hyperplane_memorizer import hyperplane_memorizer
 from byrote.theory.memorizers.labelled_points import randomly_labelled
 from byrote.theory.memorizers.memorizer import deep_memorizer, memorizer
 from byrote.training.cost import Work
-from byrote.training.spec import Count, Seed
 
 ConstructionName = Literal["two-layer", "deep", "hyperplanes"]
 

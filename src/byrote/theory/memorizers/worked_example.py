@@ -9,11 +9,11 @@ import torch
 from scipy.linalg import solve_triangular
 
 from byrote.data.dataset import Dataset
+from byrote.records import Count, Seed
 from byrote.theory.calculation import Calculation, Context, Result
 from byrote.theory.memorizers.labelled_points import randomly_labelled
 from byrote.theory.memorizers.memorizer import memorizer
 from byrote.training.cost import Work
-from byrote.training.spec import Count, Seed
 
 _GRID = 401
 """Places at which the function is drawn."""
