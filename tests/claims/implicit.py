@@ -28,7 +28,7 @@ def draw(generator: np.random.Generator, seeds: int, n_test: int, effect: float)
         parts.append(pd.DataFrame(part))
     table = pd.concat(parts, ignore_index=True).assign(
         label_rate=0.0, fitted=True, failed_checks="", stop_reason="steps", n_train=1000, n_test=n_test, optimism=0.01,
-        n_test_effective=float(n_test),
+        n_test_effective=float(n_test), num_test_leaked=0, test_accuracy_unleaked=np.nan,
         num_validation=100, num_evaluations=50, steps_to_best_on_validation=500.0, steps_run=10_000, epochs_run=1000,
         evaluation_lag=0.0, **{name: [*values, *[np.nan] * seeds] for name, values in columns.items()},
     )  # fmt: skip

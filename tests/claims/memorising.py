@@ -103,6 +103,7 @@ def _strengths(generator: np.random.Generator, seeds: int, n_test: int, rungs: f
         stop_reason="steps",
         n_test=n_test,
         n_test_effective=float(n_test),
+        num_test_leaked=0,
         train_accuracy=0.9,
         stop="at_steps",
     )

@@ -1,11 +1,21 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-from byrote.evidence.comparisons import compare, compare_accuracies, compared, discordant_columns, holm
+from byrote.evidence.comparisons import (
+    compare,
+    compare_accuracies,
+    compared,
+    discordant_columns,
+    holm,
+    right_where_unseen,
+)
 from byrote.evidence.intervals import mean_interval
 from byrote.evidence.tested import Tested
+from byrote.training.spec import TrainSpec
 
 REPEATS = 300
 MOST = stats.binom.ppf(0.999, REPEATS, 0.05)
@@ -15,7 +25,9 @@ def of_predictions(first, second):
     """The comparison of two conditions by which examples [S, T] they get right."""
     num_seeds, n_test = first.shape
     columns = discordant_columns("other", list(first), list(second), [0] * num_seeds)
-    return compared(pd.DataFrame(columns).assign(n_test=n_test, n_test_effective=float(n_test)), "other")
+    return compared(
+        pd.DataFrame(columns).assign(n_test=n_test, n_test_effective=float(n_test), num_test_leaked=0), "other"
+    )
 
 
 def test_columns_count_by_seed_and_say_how_far_seeds_agree():
@@ -29,6 +41,23 @@ def test_columns_count_by_seed_and_say_how_far_seeds_agree():
     np.testing.assert_array_equal(columns["agreed_against_x"], [1.5, 1, np.nan])
     apart = discordant_columns("x", runs[:2], list(others), ["a", "b"])
     assert apart["agreed_against_x"] == [2, 1]
+
+
+def test_what_was_trained_on_decides_nothing(make_outcome):
+    """One condition alone knows the 60 of 100 test examples that are in training; on the others it does no better."""
+    labels, leaked = np.zeros(100, dtype=np.int64), np.arange(60)
+    made = make_outcome(TrainSpec(model="m"))
+    knows = np.where(np.arange(100) < 75, 0, 1)
+    not_ = np.where((np.arange(100) >= 60) & (np.arange(100) < 74), 0, 1)
+    right = [
+        right_where_unseen(replace(made, test_predictions=own, test_leaked=leaked), labels) for own in (knows, not_)
+    ]
+    assert np.isnan(right[0]).sum() == 60
+    counts = discordant_columns("x", right[:1], right[1:], [0])
+    assert counts == {"won_against_x": [1], "lost_against_x": [0], "agreed_against_x": [1]}
+    runs = pd.DataFrame(counts).assign(n_test=100, n_test_effective=100.0, num_test_leaked=60)
+    found = compared(runs, "x")
+    assert (found.difference.mean, found.difference.n, found.p_value) == (pytest.approx(1 / 40), 40, 1.0)
 
 
 def test_one_seed_is_decided_by_the_examples_that_only_one_gets_right():

@@ -5,16 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from scipy import stats
 from scipy.special import betainc
 
 from byrote.evidence.columns import Column
 from byrote.evidence.intervals import Interval, binomial_interval, joined, joined_p, mean_interval, mean_p
 from byrote.evidence.tested import Tested
+from byrote.training.outcome import TrainOutcome
+
+Right: TypeAlias = Bool[np.ndarray, " T"] | Float[np.ndarray, " T"]
+"""Which of T test examples a run gets right; NaN of those that do not count."""
 
 
 @dataclass(frozen=True)
@@ -29,24 +34,32 @@ class Comparison:
 
 
 def columns_against(rival: str, told: str) -> tuple[Column, ...]:
-    """Of a study's table; `told` says what the run is that each is compared with."""
+    """Of a study's table; `told` says what the run is that each is compared with. They count test examples that are
+    not in training."""
     beside = f"{told}; missing without such a run."
     return (
-        Column(f"won_against_{rival}", "float64", f"The test examples that it gets right, and not {beside}"),
-        Column(f"lost_against_{rival}", "float64", f"The test examples that it gets wrong, and not {beside}"),
+        Column(f"won_against_{rival}", "float64", f"The unseen test examples that it gets right, and not {beside}"),
+        Column(f"lost_against_{rival}", "float64", f"The unseen test examples that it gets wrong, and not {beside}"),
         Column(
             f"agreed_against_{rival}",
             "float64",
-            "How far the seeds agree on both, as the sum over test examples of this seed's difference (1, 0 or -1) "
+            "How far the seeds agree on both, as the sum over those examples of this seed's difference (1, 0 or -1) "
             f"times the mean difference over seeds, against {beside}",
         ),
     )
 
 
+def right_where_unseen(outcome: TrainOutcome, labels: Int64[np.ndarray, " T"]) -> Float[np.ndarray, " T"]:
+    """Which test examples a run gets right, 1 or 0; NaN of those that it was trained on."""
+    right = (outcome.test_predictions == labels).astype(float)
+    right[outcome.test_leaked] = np.nan
+    return right
+
+
 def discordant_columns(
     rival: str,
-    right: Sequence[Bool[np.ndarray, " T"]],
-    others: Sequence[Bool[np.ndarray, " T"] | None],
+    right: Sequence[Right],
+    others: Sequence[Right | None],
     conditions: Sequence[Hashable],
 ) -> dict[str, list[float]]:
     """The entries of `columns_against`, in which each run is compared with another of the same seed, on T examples.
@@ -56,12 +69,13 @@ def discordant_columns(
 
     Args:
         rival: the other's name in the columns.
-        right: which examples each run gets right.
+        right: which examples each run gets right, as `right_where_unseen` has it.
         others: the same of the run that it is compared with; None where there is none, which gives NaN.
         conditions: equal in runs that are one another's seeds.
     """
     differences = [
-        None if other is None else own.astype(float) - other for own, other in zip(right, others, strict=True)
+        None if other is None else np.nan_to_num(own.astype(float) - other)
+        for own, other in zip(right, others, strict=True)
     ]
     seeds: dict[Hashable, list[np.ndarray]] = {}
     for condition, difference in zip(conditions, differences, strict=True):
@@ -81,7 +95,7 @@ def discordant_columns(
 def compared(runs: pd.DataFrame, rival: str) -> Comparison:
     """What the `discordant_columns` of these runs, the seeds of one condition, come to."""
     won, lost, agreed = (runs[f"{side}_against_{rival}"].astype(float).tolist() for side in ("won", "lost", "agreed"))
-    return compare(won, lost, agreed, Tested.on_all(runs))
+    return compare(won, lost, agreed, Tested.on_unseen(runs))
 
 
 def compare(

@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Int64
 
 from byrote.evidence.columns import Column
-from byrote.evidence.comparisons import columns_against, discordant_columns
+from byrote.evidence.comparisons import columns_against, discordant_columns, right_where_unseen
 from byrote.references import place_of, short_name
 from byrote.training.outcome import TrainOutcome
 
@@ -68,7 +68,7 @@ def twin_columns(
     outcomes: Sequence[TrainOutcome], test_labels: Int64[np.ndarray, " T"], pairs: Sequence[tuple[str, str]]
 ) -> dict[str, list[float]]:
     """The entries of AGAINST_TWIN for each run, in the order of `outcomes`."""
-    right = {_identity(outcome): outcome.test_predictions == test_labels for outcome in outcomes}
+    right = {_identity(outcome): right_where_unseen(outcome, test_labels) for outcome in outcomes}
     twins = dict(pairs)
     return discordant_columns(
         "twin",

@@ -11,6 +11,7 @@ import pandas as pd
 from byrote.evidence.comparisons import Comparison, compare_accuracies, compared, holm
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import Interval, joined, mean_interval
+from byrote.evidence.learning import unseen_accuracies
 from byrote.evidence.obstacles import obstacle, remedy
 from byrote.evidence.tested import Tested
 from byrote.evidence.verdicts import LEAST_EVALUATIONS, MORE_SEEDS, NO_HELP, OFTENER, SIGNIFICANCE, THREE_SEEDS, exceeds
@@ -136,8 +137,8 @@ def _batch_norm(table: pd.DataFrame, model: str, twin: str, rate: float, num_see
     if reason:
         return _Tried(claim, None, reason)
     accuracies = (
-        f"{model} tests at {percent(own['test_accuracy'].mean())} and {twin} at "
-        f"{percent(other['test_accuracy'].mean())} after {int(own['steps_run'].iloc[0]):,} steps "
+        f"{model} tests at {percent(unseen_accuracies(own).mean())} and {twin} at "
+        f"{percent(unseen_accuracies(other).mean())} after {int(own['steps_run'].iloc[0]):,} steps "
         f"(n = {int(own['n_train'].iloc[0]):,})"
     )
     unfitted = obstacle(both, 2 * num_seeds, fitted=True)

@@ -62,12 +62,14 @@ def against(rival: str) -> tuple[Column, Column]:
         Column(
             f"won_against_{name}",
             "float64",
-            f"The test examples that it gets right on true labels, and not {beside} with as many training examples.",
+            f"The unseen test examples that it gets right on true labels, and not {beside} with as many training "
+            "examples.",
         ),
         Column(
             f"lost_against_{name}",
             "float64",
-            f"The test examples that it gets wrong on true labels, and not {beside} with as many training examples.",
+            f"The unseen test examples that it gets wrong on true labels, and not {beside} with as many training "
+            "examples.",
         ),
     )
 

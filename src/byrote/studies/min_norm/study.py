@@ -26,6 +26,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Bool
 
 from byrote.data.dataset import Dataset, require_dataset
 from byrote.data.memory import total_memory
@@ -265,7 +266,7 @@ def _sizes(data: Dataset, wanted: Mapping[Features, int]) -> dict[Features, int]
 def _fits(own: Mapping[Hashable, Any], arrays: Mapping[str, np.ndarray], data: Dataset) -> list[dict[Hashable, Any]]:
     """The columns of each function that a KernelInterpolation has fitted, whose row in the table is `own`."""
     labels, scale = data.test.true_labels, own["scale"]
-    unseen = ~np.isin(data.test.input_hashes, data.train.input_hashes)
+    unseen = _unseen(data)
     of_each = worth(data.test.input_hashes, np.flatnonzero(~unseen))
     columns = {name.removeprefix("fit_"): array for name, array in arrays.items() if name.startswith("fit_")}
     predictions = columns.pop("test_predictions")
@@ -288,6 +289,10 @@ def _fits(own: Mapping[Hashable, Any], arrays: Mapping[str, np.ndarray], data: D
     return rows
 
 
+def _unseen(data: Dataset) -> Bool[np.ndarray, " T"]:
+    return ~np.isin(data.test.input_hashes, data.train.input_hashes)
+
+
 def _interpolants(arrays: Mapping[str, np.ndarray]) -> list[dict[Hashable, Any]]:
     """The columns of each solution that an ImplicitBias has found."""
     names = ("norm", "distance", "residual", "train_error", "test_error")
@@ -305,7 +310,7 @@ def _interpolants(arrays: Mapping[str, np.ndarray]) -> list[dict[Hashable, Any]]
 
 def _compared(table: pd.DataFrame, results: Sequence[Computed], data: Dataset) -> pd.DataFrame:
     """With what is won and lost against each of RIVALS."""
-    right = {}
+    right, unseen = {}, _unseen(data)
     for result in results:
         if isinstance(result.calculation, KernelInterpolation):
             own = result.arrays["fit_test_predictions"][result.arrays["fit_seed"] < 0] == data.test.true_labels
@@ -316,7 +321,7 @@ def _compared(table: pd.DataFrame, results: Sequence[Computed], data: Dataset) -
         rivals = {other.features: theirs for (other, m), theirs in right.items() if m == n and not other.regularized}
         own = {"no_l2": rivals[row.features]} if row.regularized else rivals
         for name, theirs in own.items():
-            counts = [float((correct & ~theirs).sum()), float((theirs & ~correct).sum())]
+            counts = [float((only & unseen).sum()) for only in (correct & ~theirs, theirs & ~correct)]
             fits = fits_of(table, row, "true labels", n)
             table.loc[fits.index, [column.name for column in against(name)]] = counts
     return table

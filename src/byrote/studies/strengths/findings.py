@@ -15,6 +15,7 @@ from byrote.evidence.comparisons import Comparison, holm
 from byrote.evidence.data_worth import Worth, sentence
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.fitting_by_luck import by_luck, luck_in_words
+from byrote.evidence.learning import unseen_accuracies
 from byrote.evidence.seed_tests import LEAST_SEEDS
 from byrote.evidence.verdicts import LITTLE, SIGNIFICANCE, exceeds
 from byrote.studies.strengths.readings import (
@@ -113,7 +114,7 @@ def _fits_at_its_best(ladders: Ladders, runs: pd.DataFrame) -> Finding:
         gain = read_gain(ladders, runs, *condition, largest)
         if isinstance(gain, str):
             return Finding(claim, "no conclusion", gain)
-        tested[condition] = float(runs_of(runs, *condition, "true-labels", largest)["test_accuracy"].mean())
+        tested[condition] = float(unseen_accuracies(runs_of(runs, *condition, "true-labels", largest)).mean())
     best = max(tested, key=lambda condition: tested[condition])
     capacity, without = (read_capacity(ladders, runs, *condition) for condition in (best, ("", 0)))
     for reading in (capacity, without):

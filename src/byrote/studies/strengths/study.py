@@ -25,7 +25,7 @@ import pandas as pd
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.evidence.columns import Column, as_declared
-from byrote.evidence.comparisons import columns_against, discordant_columns
+from byrote.evidence.comparisons import columns_against, discordant_columns, right_where_unseen
 from byrote.evidence.finding import Finding
 from byrote.models.catalog import takes_dropout
 from byrote.studies.columns import OF_RUNS
@@ -133,7 +133,7 @@ class StrengthStudy(ModelStudy):
         table, outcomes = tabulate(self.name, results), results.outcomes
         if table.empty:
             return as_declared(table, self.columns)
-        right = [outcome.test_predictions == self.data.test.true_labels for outcome in outcomes]
+        right = [right_where_unseen(outcome, self.data.test.true_labels) for outcome in outcomes]
         identity = list(zip(table["model"], table["n_train"], table["seed"], table["corruption"], strict=True))
         bases: dict[Hashable, np.ndarray] = {
             own: correct

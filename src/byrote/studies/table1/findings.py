@@ -14,7 +14,7 @@ from byrote.evidence.comparisons import Comparison, compared, holm
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.fitting_by_luck import by_luck, luck_in_words
 from byrote.evidence.intervals import interval_in_words
-from byrote.evidence.learning import beside_guessing, far_above_guessing, yardsticks
+from byrote.evidence.learning import beside_guessing, far_above_guessing, unseen_accuracies, yardsticks
 from byrote.evidence.obstacles import obstacle
 from byrote.evidence.tested import Tested
 from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, SIGNIFICANCE, sum_up
@@ -107,11 +107,11 @@ def _compare(ordering: Ordering, table: pd.DataFrame, num_seeds: int) -> Compari
 def _statement(ordering: Ordering, result: Comparison, p_value: float, num_tried: int, table: pd.DataFrame) -> str:
     first, second = runs_of(table, ordering.first), runs_of(table, ordering.second)
     gap = result.difference
-    over = count_of_seeds(result.num_seeds, f"{Tested.on_all(first).in_words}, one seed")
+    over = count_of_seeds(result.num_seeds, f"{Tested.on_unseen(first).in_words}, one seed")
     noise = "" if p_value < SIGNIFICANCE else ", which is within noise"
     statement = (
-        f"{_name(ordering.first)} reaches a test accuracy of {percent(first['test_accuracy'].mean())}, "
-        f"{_name(ordering.second)} {percent(second['test_accuracy'].mean())}: "
+        f"{_name(ordering.first)} reaches a test accuracy of {percent(unseen_accuracies(first).mean())}, "
+        f"{_name(ordering.second)} {percent(unseen_accuracies(second).mean())}: "
         f"{100 * gap.mean:+.1f} points (95% interval over {over}: {100 * gap.low:+.1f} to {100 * gap.high:+.1f}; "
         f"p = {p_value:.2g} by Holm over {num_tried} orderings){noise}. "
         f"Train accuracy {percent(first['train_accuracy'].mean())} and {percent(second['train_accuracy'].mean())}, "

@@ -25,7 +25,7 @@ from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.evidence.chance import CHANCE_DEVIATION, chance_deviations
 from byrote.evidence.columns import Column, as_declared
-from byrote.evidence.comparisons import columns_against, discordant_columns
+from byrote.evidence.comparisons import columns_against, discordant_columns, right_where_unseen
 from byrote.evidence.finding import Finding
 from byrote.evidence.learning import LEARNING, learning_columns
 from byrote.studies.columns import OF_RUNS
@@ -125,7 +125,7 @@ class Table1Study(ModelStudy):
         table = table.assign(**learning_columns(outcomes, self.data))
         self._put_beside_paper(table)
         table = as_declared(table, self.columns)
-        right = {o.key: o.test_predictions == self.data.test.true_labels for o in outcomes}
+        right = {o.key: right_where_unseen(o, self.data.test.true_labels) for o in outcomes}
         for ordering in orderings(self.rows_by_model, as_published=False):
             first, second = (
                 runs_of(table, c).reset_index().set_index("seed") for c in (ordering.first, ordering.second)
