@@ -1,0 +1,230 @@
+"""What the data stage found, in claims: of its figures alone, and of which p-values stay significant."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from byrote.audits.stage import Case, rows_in_words
+from byrote.evidence.finding import Finding
+
+_MOST_FEW = 0.2
+"""A class is rare where it has less than a fifth of what equal classes would have."""
+
+
+def findings_of_data(case: Case, figures: Mapping[str, Any], found: Mapping[str, bool]) -> list[Finding]:
+    """All claims about the data, in the order of the page."""
+    return [
+        _score_finding(case, figures, found),
+        _copies_finding(case, figures, found),
+        *_conflict_findings(case, figures, found),
+        *_group_findings(case, figures),
+        *_time_findings(figures),
+        *_column_findings(figures, found),
+        _class_finding(figures),
+        *_order_findings(figures),
+    ]
+
+
+def copies_count(figures: Mapping[str, Any], found: Mapping[str, bool], kind: str) -> bool:
+    """Whether copies of a kind are more than chance gives."""
+    copies = figures["copies"]
+    if kind == "identical":
+        return copies["num_identical_pairs"] > 0 and (
+            not copies["expected_identical_pairs"] or found.get("identical", False)
+        )
+    return copies["near"] is not None and copies["near"]["num_pairs"] > 0 and found.get("near", False)
+
+
+def num_leaked(figures: Mapping[str, Any], found: Mapping[str, bool]) -> int:
+    counted = any(copies_count(figures, found, kind) for kind in ("identical", "near"))
+    return figures["num_test_leaked"] if counted else figures["num_test_with_group_in_train"] or 0
+
+
+def _score_finding(case: Case, figures: Mapping[str, Any], found: Mapping[str, bool]) -> Finding:
+    claim, metric, model = "The score is that of rows which training does not know", case.metric, case.subject.name
+    leaked = num_leaked(figures, found)
+    what = rows_in_words(leaked, case.material.test)
+    if "score" not in figures:
+        words = (
+            f"{what} of {figures['num_test']:,} in the test split {'is' if leaked == 1 else 'are'} known from training"
+        )
+        return Finding(
+            claim, "not supported" if leaked else "supported", f"{words}; there are no predictions to score."
+        )
+    score = figures["score"]
+    everything, honest, difference = (
+        {k: math.nan if v is None else v for k, v in score[name].items()} for name in ("all", "honest", "difference")
+    )
+    first = f"{model} has {_article(metric.title)} {metric.title} of {metric.in_words(everything['mean'])}"
+    if not leaked:
+        interval = metric.range_in_words(everything["low"], everything["high"])
+        return Finding(
+            claim,
+            "supported",
+            f"{first} ({interval}) on {rows_in_words(figures['num_test'], case.material.test)}, none of which is "
+            f"known to be in "
+            f"training. Guessing gives {metric.in_words(math.nan if score['chance'] is None else score['chance'])}.",
+        )
+    if math.isnan(honest["mean"]):
+        return Finding(
+            claim,
+            "not supported",
+            f"{first}, but all test rows on which it could be taken are known from training: it says nothing of "
+            f"new ones.",
+        )
+    return Finding(
+        claim,
+        "not supported",
+        f"{first}; without {what} known from training it is {metric.in_words(honest['mean'])} "
+        f"({metric.range_in_words(honest['low'], honest['high'])}), on {honest['n']:,} rows. The leak is worth "
+        f"{metric.in_words(difference['mean'], signed=True)} "
+        f"({metric.range_in_words(difference['low'], difference['high'])}).",
+    )
+
+
+def _article(word: str) -> str:
+    return "an" if word[:1].lower() in "aeiou" else "a"
+
+
+def _copies_finding(case: Case, figures: Mapping[str, Any], found: Mapping[str, bool]) -> Finding:
+    copies, claim = figures["copies"], "No example has a copy"
+    test = case.material.test
+    near = copies["near"]
+    parts = []
+    if copies["num_identical_pairs"]:
+        parts.append(
+            f"{rows_in_words(copies['num_identical_test_in_train'], test)} of the test split "
+            f"{'is' if copies['num_identical_test_in_train'] == 1 else 'are'} identical to one of training; "
+            f"{copies['num_identical_within_train']:,} repeat another within training, "
+            f"{copies['num_identical_within_test']:,} within the test split"
+        )
+        if copies["expected_identical_pairs"]:
+            chance = copies["expected_identical_pairs"]
+            parts.append(
+                f"columns with few values explain up to {chance:,.0f} of the {copies['num_identical_pairs']:,} "
+                f"identical pairs"
+            )
+    else:
+        parts.append("no two examples are identical")
+    if near is None:
+        kind = "token ids have no distances" if case.material.kind == "tokens" else "there are too few rows"
+        parts.append(f"near copies were not looked for, since {kind}")
+    elif copies_count(figures, found, "near"):
+        parts.append(
+            f"{near['num_pairs']:,} pairs are near-duplicates, {near['num_across']:,} of them across the split, "
+            f"{near['num_within_train']:,} within training, {near['num_within_test']:,} within the test split "
+            "(at most some 1% of them by chance)"
+        )
+    else:
+        parts.append("no pair is more alike than neighbours here are by chance")
+    if near is not None:
+        recall = near["recall_of_planted_copies"]
+        least = min(recall, key=lambda way: recall[way]["mean"])
+        shares = ", ".join(f"{way} {100 * each['mean']:.0f}%" for way, each in recall.items())
+        parts.append(
+            f"of copies planted to see what is found, {shares} were (the least, {least}, with n = {recall[least]['n']})"
+        )
+    any_found = any(copies_count(figures, found, kind) for kind in ("identical", "near"))
+    outcome: Any = "not supported" if any_found else "supported"
+    if (
+        not any_found
+        and near is not None
+        and min(each["mean"] for each in near["recall_of_planted_copies"].values()) < 0.5
+    ):
+        outcome = "no conclusion"
+        parts.append("copies would hardly stand out here")
+    text = "; ".join(parts)
+    return Finding(claim, outcome, f"{text[0].upper()}{text[1:]}. `duplicates.csv` lists all.")
+
+
+def _conflict_findings(case: Case, figures: Mapping[str, Any], found: Mapping[str, bool]) -> list[Finding]:
+    copies = figures["copies"]
+    if not copies_count(figures, found, "identical"):
+        return []
+    num = copies["num_disagreeing"]
+    words = (
+        f"{rows_in_words(num, case.material.test)} {'has' if num == 1 else 'have'} another label than an identical one."
+    )
+    return [Finding("Identical inputs have one label", "not supported" if num else "supported", words)]
+
+
+def _group_findings(case: Case, figures: Mapping[str, Any]) -> list[Finding]:
+    num = figures["num_test_with_group_in_train"]
+    if num is None:
+        return []
+    words = f"{num:,} of {figures['num_test']:,} test rows belong to a group that is in training too."
+    if case.material.split_in_words and not num:
+        words += " byrote has split whole groups."
+    return [Finding("No group is on both sides of the split", "not supported" if num else "supported", words)]
+
+
+def _time_findings(figures: Mapping[str, Any]) -> list[Finding]:
+    times = figures["times"]
+    if times is None:
+        return []
+    num = times["num_train_after_first_test"]
+    words = (
+        f"{num:,} of {figures['num_train']:,} training rows are later than the first test row: what is learnt "
+        f"from them may "
+        "be the future of what it is tested on."
+        if num
+        else "All training rows are earlier than the test rows."
+    )
+    return [Finding("Training knows nothing of the future", "not supported" if num else "supported", words)]
+
+
+def _column_findings(figures: Mapping[str, Any], found: Mapping[str, bool]) -> list[Finding]:
+    column = figures["column"]
+    if column is None:
+        return []
+    bad = column["gives_away"] and found.get("column", False)
+    words = (
+        f"Of {column['num_columns']:,} columns, {column['column']} tells the label best: a small tree on it alone "
+        f"is right on "
+        f"{100 * column['accuracy']:.1f}% of training rows that it was not fitted on, which removes "
+        f"{100 * max(column['removed'], 0):.0f}% of the "
+        f"errors of guessing."
+    )
+    if bad:
+        words += " If it is only known once the label is, leave it out."
+    return [Finding("No single column gives the label away", "not supported" if bad else "supported", words)]
+
+
+def _class_finding(figures: Mapping[str, Any]) -> Finding:
+    classes = figures["classes"]
+    missing = [each["class"] for each in classes if not each["num_test"] or not each["num_train"]]
+    fair = figures["num_train"] / len(classes)
+    rare = [each["class"] for each in classes if 0 < each["num_train"] < _MOST_FEW * fair]
+    words = []
+    if missing:
+        words.append(f"{_listed(missing)} {'is' if len(missing) == 1 else 'are'} missing on one side of the split")
+    if rare:
+        words.append(
+            f"{_listed(rare)} {'has' if len(rare) == 1 else 'have'} less than a fifth of what equal classes would have"
+        )
+    largest = max(classes, key=lambda each: each["num_train"])
+    words.append(
+        f"the largest class, {largest['class']}, has {100 * largest['num_train'] / figures['num_train']:.1f}% of "
+        f"training rows"
+    )
+    text = "; ".join(words)
+    outcome: Any = "not supported" if missing or rare else "supported"
+    return Finding("Every class has its share on both sides", outcome, f"{text[0].upper()}{text[1:]}.")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _order_findings(figures: Mapping[str, Any]) -> list[Finding]:
+    order = figures["order"]
+    own, expected = order["followed_by_own_class"], order["expected"]
+    if own < (1 + expected) / 2:
+        return []
+    words = (
+        f"{100 * own:.0f}% of training rows are followed by one of their own class, where a random order gives "
+        f"{100 * expected:.0f}%: shuffle before you split, and while you train."
+    )
+    return [Finding("Rows are in no order of their classes", "not supported", words)]
