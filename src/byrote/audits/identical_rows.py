@@ -17,6 +17,7 @@ from jaxtyping import Int64, Shaped
 from scipy import stats
 
 from byrote.audits.material import Kind
+from byrote.data.distinct_inputs import DistinctInputs
 
 _SIGNIFICANT_DIGITS = 6
 _MOST_COLUMNS = 256
@@ -79,12 +80,9 @@ def _codes(column: pd.Series) -> Int64[np.ndarray, " N"]:
 
 
 def _ids(values: Shaped[np.ndarray, "N ..."]) -> Int64[np.ndarray, " N"]:
-    """Equal for rows of equal bytes."""
-    found: dict[bytes, int] = {}
-    ids = np.empty(len(values), np.int64)
-    for row, value in enumerate(values):
-        ids[row] = found.setdefault(np.ascontiguousarray(value).tobytes(), row)
-    return ids
+    """Of each row, the first that is equal to it."""
+    distinct = DistinctInputs.of(values)
+    return distinct.rows[distinct.places]
 
 
 def _expected_pairs(codes: Int64[np.ndarray, "N D"], pairs: int) -> float:
