@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from byrote.audits.stage import Case, rows_in_words
-from byrote.evidence.finding import Finding
+from byrote.evidence.finding import Finding, Outcome
 
 _MOST_FEW = 0.2
 """A class is rare where it has less than a fifth of what equal classes would have."""
+
+_LEAST_RECALL = 0.5
+"""Where fewer of some kind of planted copies are found, that none is found says little."""
 
 
 def findings_of_data(case: Case, figures: Mapping[str, Any], found: Mapping[str, bool]) -> list[Finding]:
@@ -37,6 +40,18 @@ def copies_count(figures: Mapping[str, Any], found: Mapping[str, bool], kind: st
     return copies["near"] is not None and copies["near"]["num_pairs"] > 0 and found.get("near", False)
 
 
+def why_unseen(case: Case, figures: Mapping[str, Any]) -> str:
+    """Why copies may be there that were not found, in words; "" where most would have been."""
+    near = figures["copies"]["near"]
+    if near is None and case.material.kind == "tokens":
+        return "near copies were not looked for, since token ids have no distances"
+    if near is None:
+        return "near copies were not looked for, since rows that differ are too few or all as far apart"
+    if min(each["mean"] for each in near["recall_of_planted_copies"].values()) < _LEAST_RECALL:
+        return "copies would hardly stand out here"
+    return "they were looked for among a part of the rows alone" if figures["smaller"] else ""
+
+
 def num_leaked(figures: Mapping[str, Any], found: Mapping[str, bool]) -> int:
     counted = any(copies_count(figures, found, kind) for kind in ("identical", "near"))
     return figures["num_test_leaked"] if counted else figures["num_test_with_group_in_train"] or 0
@@ -46,13 +61,13 @@ def _score_finding(case: Case, figures: Mapping[str, Any], found: Mapping[str, b
     claim, metric, model = "The score is that of rows which training does not know", case.metric, case.subject.name
     leaked = num_leaked(figures, found)
     what = rows_in_words(leaked, case.material.test)
+    unseen = why_unseen(case, figures)
     if "score" not in figures:
         words = (
             f"{what} of {figures['num_test']:,} in the test split {'is' if leaked == 1 else 'are'} known from training"
         )
-        return Finding(
-            claim, "not supported" if leaked else "supported", f"{words}; there are no predictions to score."
-        )
+        outcome: Outcome = "not supported" if leaked else "no conclusion" if unseen else "supported"
+        return Finding(claim, outcome, f"{words}{f'; {unseen}' if unseen else ''}; there are no predictions to score.")
     score = figures["score"]
     everything, honest, difference = (
         {k: math.nan if v is None else v for k, v in score[name].items()} for name in ("all", "honest", "difference")
@@ -62,10 +77,10 @@ def _score_finding(case: Case, figures: Mapping[str, Any], found: Mapping[str, b
         interval = metric.range_in_words(everything["low"], everything["high"])
         return Finding(
             claim,
-            "supported",
+            "no conclusion" if unseen else "supported",
             f"{first} ({interval}) on {rows_in_words(figures['num_test'], case.material.test)}, none of which is "
-            f"known to be in "
-            f"training. Guessing gives {metric.in_words(math.nan if score['chance'] is None else score['chance'])}.",
+            f"known to be in training{f', but {unseen}' if unseen else ''}. "
+            f"Guessing gives {metric.in_words(math.nan if score['chance'] is None else score['chance'])}.",
         )
     if math.isnan(honest["mean"]):
         return Finding(
@@ -108,16 +123,13 @@ def _copies_finding(case: Case, figures: Mapping[str, Any], found: Mapping[str, 
             )
     else:
         parts.append("no two examples are identical")
-    if near is None:
-        kind = "token ids have no distances" if case.material.kind == "tokens" else "there are too few rows"
-        parts.append(f"near copies were not looked for, since {kind}")
-    elif copies_count(figures, found, "near"):
+    if near is not None and copies_count(figures, found, "near"):
         parts.append(
             f"{near['num_pairs']:,} pairs are near-duplicates, {near['num_across']:,} of them across the split, "
             f"{near['num_within_train']:,} within training, {near['num_within_test']:,} within the test split "
             "(at most some 1% of them by chance)"
         )
-    else:
+    elif near is not None:
         parts.append("no pair is more alike than neighbours here are by chance")
     if near is not None:
         recall = near["recall_of_planted_copies"]
@@ -127,14 +139,9 @@ def _copies_finding(case: Case, figures: Mapping[str, Any], found: Mapping[str, 
             f"of copies planted to see what is found, {shares} were (the least, {least}, with n = {recall[least]['n']})"
         )
     any_found = any(copies_count(figures, found, kind) for kind in ("identical", "near"))
-    outcome: Any = "not supported" if any_found else "supported"
-    if (
-        not any_found
-        and near is not None
-        and min(each["mean"] for each in near["recall_of_planted_copies"].values()) < 0.5
-    ):
-        outcome = "no conclusion"
-        parts.append("copies would hardly stand out here")
+    unseen = why_unseen(case, figures)
+    outcome: Outcome = "not supported" if any_found else "no conclusion" if unseen else "supported"
+    parts += [unseen] if unseen else []
     text = "; ".join(parts)
     return Finding(claim, outcome, f"{text[0].upper()}{text[1:]}. `duplicates.csv` lists all.")
 
@@ -210,7 +217,7 @@ def _class_finding(figures: Mapping[str, Any]) -> Finding:
         f"training rows"
     )
     text = "; ".join(words)
-    outcome: Any = "not supported" if missing or rare else "supported"
+    outcome: Outcome = "not supported" if missing or rare else "supported"
     return Finding("Every class has its share on both sides", outcome, f"{text[0].upper()}{text[1:]}.")
 
 
