@@ -4,7 +4,7 @@ from byrote.audits.material import Material, Rows
 from byrote.audits.split_checks import (
     class_counts,
     disagreeing,
-    share_followed_by_own_class,
+    order_by_class,
     shared_groups,
     times_in_order,
 )
@@ -33,9 +33,13 @@ def test_the_future_in_training():
 def test_classes_and_their_order():
     both = material(rows([0, 0, 1, 1]), rows([0, 0]))
     assert class_counts(both)[1] == {"class": "b", "num_train": 2, "num_test": 0}
-    own, expected = share_followed_by_own_class(both.train)
-    assert own == 2 / 3
-    assert expected == 1 / 3
+    order = order_by_class(both.train)
+    assert (order.followed_by_own_class, order.expected) == (2 / 3, 1 / 3)
+    # Two of the six orders of aabb are in blocks.
+    assert 0.2 < order.p_value < 0.5
+    assert order_by_class(rows(np.repeat([0, 1], 50))).p_value == 1 / 200
+    assert order_by_class(rows([0] * 9)).p_value == 1
+    assert order_by_class(rows(np.arange(100) % 2)).p_value == 1
 
 
 def test_identical_rows_with_other_labels():

@@ -26,7 +26,7 @@ def findings_of_data(case: Case, figures: Mapping[str, Any], found: Mapping[str,
         *_time_findings(figures),
         *_column_findings(figures, found),
         _class_finding(figures),
-        *_order_findings(figures),
+        *_order_findings(figures, found),
     ]
 
 
@@ -225,13 +225,12 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def _order_findings(figures: Mapping[str, Any]) -> list[Finding]:
-    order = figures["order"]
-    own, expected = order["followed_by_own_class"], order["expected"]
-    if own < (1 + expected) / 2:
+def _order_findings(figures: Mapping[str, Any], found: Mapping[str, bool]) -> list[Finding]:
+    if not found.get("order", False):
         return []
+    order = figures["order"]
     words = (
-        f"{100 * own:.0f}% of training rows are followed by one of their own class, where a random order gives "
-        f"{100 * expected:.0f}%: shuffle before you split, and while you train."
+        f"{100 * order['followed_by_own_class']:.0f}% of training rows are followed by one of their own class, where a "
+        f"random order gives {100 * order['expected']:.0f}%: shuffle before you split, and while you train."
     )
     return [Finding("Rows are in no order of their classes", "not supported", words)]

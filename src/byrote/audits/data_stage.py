@@ -24,7 +24,7 @@ from byrote.audits.near_duplicates import NearDuplicates, linked, near_duplicate
 from byrote.audits.split_checks import (
     class_counts,
     disagreeing,
-    share_followed_by_own_class,
+    order_by_class,
     shared_groups,
     times_in_order,
 )
@@ -50,6 +50,7 @@ class DataStage(Stage):
     name: ClassVar[str] = "data"
     title: ClassVar[str] = "Is the score honest, or are test rows known from training?"
     alarm_names: ClassVar[tuple[str, ...]] = ("leakage", "label-conflicts")
+    version: ClassVar[int] = 2
 
     def estimate(self, case: Case, budget_s: float = math.inf) -> Estimate:
         fits = case.seconds_of_fits()
@@ -73,6 +74,7 @@ class DataStage(Stage):
         groups = shared_groups(material)
         leaked = in_train if groups is None else in_train | groups
         found_column = best_column(material)
+        order = order_by_class(material.train)
         listed = _duplicate_table(material, whole, scanned, identical, near)
         figures: dict[str, Any] = {
             "num_train": num_train,
@@ -83,15 +85,15 @@ class DataStage(Stage):
             "num_test_leaked": int(leaked.sum()),
             "times": times_in_order(material),
             "classes": class_counts(material),
-            "order": dict(
-                zip(("followed_by_own_class", "expected"), share_followed_by_own_class(material.train), strict=True)
-            ),
+            "order": vars(order),
             "column": None if found_column is None else vars(found_column),
             "smaller": plan.smaller,
         }
         p_values = {"identical": identical.p_value} if identical.num_pairs and identical.expected_pairs else {}
         if near is not None:
             p_values["near"] = near.p_value
+        if order.p_value < 1:
+            p_values["order"] = order.p_value
         if found_column is not None:
             p_values["column"] = found_column.p_value
         if predictions:

@@ -234,11 +234,16 @@ def _verdict(case: Case, figures: Mapping[str, Any], is_significant: bool) -> tu
         return "supported", words
     if is_significant:
         return "not supported", f"{words} It knows something of the labels, but a constant scores as well."
-    if score["high"] < chance + (LITTLE if metric.is_share else 0.0):
+    if score["high"] < chance + _margin(metric):
         return "not supported", words
     if figures["num_units"] < 5:
         return "no conclusion", f"{words} {figures['num_units']} units that can change places cannot tell: more would."
     return "no conclusion", f"{words} More test rows would tell."
+
+
+def _margin(metric: Metric) -> float:
+    """What is still called no better than chance; of scores that are no shares nobody knows how much is little."""
+    return LITTLE if metric.is_share else 0.0
 
 
 def _p(value: float) -> str:
@@ -252,17 +257,17 @@ def _pipeline_finding(case: Case, figures: Mapping[str, Any], is_significant: bo
         f"On {found['n']} labellings that say nothing, it scores {metric.in_words(found['mean'])} on average "
         f"({metric.range_in_words(low, high)}), where guessing gives {metric.in_words(figures['chance'])}."
     )
+    claim = "On labels that say nothing, the pipeline only guesses"
     if is_significant:
-        words += (
-            " It sees the labels that it is tested on: look for what is selected, scaled or tuned on all rows "
-            "before they "
-            "are split, and for copies among them."
+        return Finding(
+            claim,
+            "not supported",
+            f"{words} It sees the labels that it is tested on: look for what is selected, scaled or tuned on all rows "
+            "before they are split, and for copies among them.",
         )
-    return Finding(
-        "On labels that say nothing, the pipeline only guesses",
-        "not supported" if is_significant else "supported",
-        words,
-    )
+    if high < figures["chance"] + _margin(metric):
+        return Finding(claim, "supported", words)
+    return Finding(claim, "no conclusion", f"{words} More labellings (`--retrain`) would tell.")
 
 
 def _retrained_finding(case: Case, figures: Mapping[str, Any], is_significant: bool) -> Finding:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float64, Int64
 
 from byrote.audits.material import Material, Rows
+from byrote.evidence.label_permutations import exchange_of, exchanged_values, share_as_large
+from byrote.randomness import stream
+
+_SHUFFLES = 199
 
 
 def shared_groups(material: Material) -> Bool[np.ndarray, " T"] | None:
@@ -41,14 +46,32 @@ def class_counts(material: Material) -> list[dict[str, Any]]:
     ]
 
 
-def share_followed_by_own_class(rows: Rows) -> tuple[float, float]:
-    """Of rows, how many are followed by one of their class, and how many would be in a random order."""
+@dataclass(frozen=True)
+class Order:
+    followed_by_own_class: float
+    """The share of rows that are followed by one of their class."""
+    expected: float
+    """That share in a random order."""
+    p_value: float
+    """That a random order gives as much; 1 where the share is nearer to what is expected than to 1."""
+
+
+def order_by_class(rows: Rows) -> Order:
+    """Whether rows of one class follow one another."""
     labels = rows.labels
     if len(labels) < 2:
-        return 0.0, 1.0
+        return Order(0.0, 1.0, 1.0)
     counts = np.bincount(labels)
     expected = float((counts * (counts - 1.0)).sum() / (len(labels) * (len(labels) - 1.0)))
-    return float((labels[1:] == labels[:-1]).mean()), expected
+    followed = float((labels[1:] == labels[:-1]).mean())
+    if expected == 1.0 or followed < (1 + expected) / 2:
+        return Order(followed, expected, 1.0)
+
+    def shares(labellings: Int64[np.ndarray, "B N"]) -> Float64[np.ndarray, " B"]:
+        return (labellings[:, 1:] == labellings[:, :-1]).mean(axis=1)
+
+    drawn = exchanged_values(exchange_of(labels), shares, _SHUFFLES, len(labels), stream(0, "order of the rows"))
+    return Order(followed, expected, share_as_large(drawn, followed))
 
 
 def disagreeing(ids: Int64[np.ndarray, " N"], labels: Int64[np.ndarray, " N"]) -> Bool[np.ndarray, " N"]:
