@@ -76,7 +76,8 @@ def test_limits():
     assert limits == [Limit("leakage", 0.0), Limit("label-conflicts", 0.02)]
     assert limits[1].is_passed({"label-conflicts": 0.03})
     assert not limits[1].is_passed({"label-conflicts": 0.02})
-    assert not limits[0].is_passed({})
+    assert limits[0].is_passed({})
+    assert not limits[0].is_passed({"leakage": 0.0})
     with pytest.raises(UserError, match=r"got --fail-on leaks, expected one of .*; did you mean 'leakage'"):
         parse_limits("leaks")
     with pytest.raises(UserError, match="expected a number or a percentage"):

@@ -46,6 +46,9 @@ def test_fail_on(table, capsys):
     assert main(f"{TREE} --fail-on leakage,no-signal".split()) == 4
     assert "--fail-on leakage: found" in capsys.readouterr().err
     assert main(f"{TREE} --fail-on no-signal".split()) == 0
+    capsys.readouterr()
+    assert main(f"{TREE} --stages data --fail-on no-signal".split()) == 4
+    assert "--fail-on no-signal: not known" in capsys.readouterr().err
 
 
 def test_a_crash_shows_the_users_trace(table, capsys):

@@ -11,7 +11,7 @@ import tempfile
 import time as clock
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -220,44 +220,17 @@ def estimated(
     model: Any = None,
     data: Any = None,
     *,
-    test: Any = None,
-    label: str | None = None,
-    groups: Any = None,
-    time: Any = None,
-    metric: str = _DEFAULT_METRIC,
-    train_fn: Any = None,
-    predictions: Any = None,
     stages: Sequence[str] | None = None,
     budget: str | float | int | None = None,
-    seeds: int = 1,
-    retrain: int = 0,
-    store: str | None = None,
-    device: str = "auto",
-    title: str | None = None,
-    command: str = "",  # noqa: ARG001
     loading: Mapping[str, Any] | None = None,
-    **recipe: Any,
+    **asked: Any,
 ) -> dict[str, Estimate]:
     """What each stage of such an audit would cost, with what those before it leave of the budget; fits the model on
     some rows to tell, and writes nothing. Arguments are those of `audit`."""
     chosen, left = chosen_stages(stages), parse_budget(budget)
-    setting = _Setting(
-        model,
-        data,
-        test,
-        label,
-        groups,
-        time,
-        metric,
-        train_fn,
-        predictions,
-        seeds,
-        retrain,
-        None,
-        store,
-        device,
-        title,
-    )
+    known = {each.name for each in fields(_Setting)}
+    setting = _Setting(model, data, **{name: value for name, value in asked.items() if name in known})
+    recipe = {name: value for name, value in asked.items() if name not in known}
     found: dict[str, Estimate] = {}
     rest = math.inf if left is None else left
     with _case(setting, loading or {}, recipe, True) as (case, _):
@@ -274,19 +247,19 @@ class _Setting:
 
     model: Any
     data: Any
-    test: Any
-    label: str | None
-    groups: Any
-    time: Any
-    metric: str
-    train_fn: Any
-    predictions: Any
-    seeds: int
-    retrain: int
-    out: str | Path | None
-    store: str | None
-    device: str
-    title: str | None
+    test: Any = None
+    label: str | None = None
+    groups: Any = None
+    time: Any = None
+    metric: str = _DEFAULT_METRIC
+    train_fn: Any = None
+    predictions: Any = None
+    seeds: int = 1
+    retrain: int = 0
+    out: str | Path | None = None
+    store: str | None = None
+    device: str = "auto"
+    title: str | None = None
 
 
 @contextmanager
@@ -357,7 +330,8 @@ class Limit:
     most: float
 
     def is_passed(self, alarms: Mapping[str, float]) -> bool:
-        return alarms.get(self.alarm, 0.0) > self.most
+        """Also where nothing is known of it: what was not looked at is not found to be well."""
+        return alarms.get(self.alarm, math.inf) > self.most
 
 
 def parse_limits(text: str) -> list[Limit]:
@@ -417,7 +391,7 @@ def _keep(stage: Stage, case: Case, key: str, result: StageResult) -> None:
     make_folder(place.parent)
     for name, table in result.tables.items():
         write_table(case.out / name, table)
-    fields = {
+    kept = {
         "key": key,
         "status": result.status,
         "statement": result.statement,
@@ -425,7 +399,7 @@ def _keep(stage: Stage, case: Case, key: str, result: StageResult) -> None:
         "p_values": dict(result.p_values),
         "tables": list(result.tables),
     }
-    write_file(place, json.dumps(fields))
+    write_file(place, json.dumps(kept))
 
 
 def _stored(stage: Stage, case: Case, key: str) -> StageResult | None:
@@ -434,14 +408,16 @@ def _stored(stage: Stage, case: Case, key: str) -> StageResult | None:
     if place is None or case.out is None or not place.is_file():
         return None
     try:
-        fields = json.loads(place.read_text())
+        kept = json.loads(place.read_text())
     except (OSError, ValueError):
         return None
-    names = fields.get("tables", [])
-    if fields.get("key") != key or fields["figures"].get("smaller") or not all((case.out / n).is_file() for n in names):
+    if not isinstance(kept, dict) or kept.get("key") != key or kept["figures"].get("smaller"):
+        return None
+    names = kept["tables"]
+    if not all((case.out / name).is_file() for name in names):
         return None
     tables = {name: pd.read_csv(case.out / name, keep_default_na=False) for name in names}
-    return StageResult(fields["status"], fields["statement"], fields["figures"], fields["p_values"], tables)
+    return StageResult(kept["status"], kept["statement"], kept["figures"], kept["p_values"], tables)
 
 
 def _say(line: str) -> None:

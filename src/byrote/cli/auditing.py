@@ -24,14 +24,14 @@ def make_audit(command: Audit, arguments: Sequence[str]) -> int:
 
     limits = parse_limits(command.fail_on)
     out = command.out or Path("byrote-audit")
-    given = _given(command, arguments)
+    given = _given(command)
     if command.dry_run:
         _show_estimates(command, given)
         return 0
     make_folder(out)
     store = command.store or str(out / "runs.db")
     with told_how_to_go_on(store, out, arguments):
-        made = audit(command.model, command.data, out=out, store=command.store, **given)
+        made = audit(command.model, command.data, out=out, store=command.store, command=shown(arguments), **given)
         made.write(out)
     for finding in made.findings:
         print(f"{finding.claim}: {finding.outcome}\n    {finding.statement}")
@@ -44,7 +44,7 @@ def make_audit(command: Audit, arguments: Sequence[str]) -> int:
     return 3 if made.traces else 4 if passed else 0
 
 
-def _given(command: Audit, arguments: Sequence[str]) -> dict[str, Any]:
+def _given(command: Audit) -> dict[str, Any]:
     from byrote.training.planner import resolve_device, resolve_precision
 
     precision = {}
@@ -64,7 +64,6 @@ def _given(command: Audit, arguments: Sequence[str]) -> dict[str, Any]:
         "retrain": command.retrain,
         "device": command.device,
         "title": command.title,
-        "command": shown(arguments),
         "loading": {name: value for name, value in loading.items() if value is not None},
         **precision,
         **command.recipe,
@@ -90,8 +89,10 @@ def _time(seconds: float) -> str:
 
 def _passed(limits: Sequence[Limit], alarms: dict[str, float]) -> list[str]:
     """A line for each limit that is passed."""
-    return [
-        f"--fail-on {limit.alarm}: {'found' if limit.most == 0 else f'{100 * alarms[limit.alarm]:.1f}%'}"
-        for limit in limits
-        if limit.is_passed(alarms)
-    ]
+
+    def found(limit: Limit) -> str:
+        if limit.alarm not in alarms:
+            return "not known, since no stage of this audit came to tell"
+        return "found" if limit.most == 0 else f"{100 * alarms[limit.alarm]:.1f}%"
+
+    return [f"--fail-on {limit.alarm}: {found(limit)}" for limit in limits if limit.is_passed(alarms)]

@@ -317,7 +317,8 @@ class Audit(DataFlags):
     """The most time for all of it, such as 90s, 10min or 2h: stages take smaller versions, and say which."""
     fail_on: Annotated[str, _shown("STR", "nothing")] = ""
     """Alarms, joined by commas, that end the command with code 4: leakage, label-conflicts, no-signal,
-    leaking-pipeline; NAME>2% sets how much is allowed."""
+    leaking-pipeline; NAME>2% sets how much is allowed. An alarm of which nothing is known, since its stage was not
+    made, ends with 4 too."""
     dry_run: bool = False
     """Print the stages with their time, memory and disk, and what the budget leaves out; fits the model on some
     rows."""
