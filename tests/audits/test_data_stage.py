@@ -5,7 +5,6 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 import byrote
-from byrote.audits.data_findings import findings_of_data
 from byrote.audits.data_stage import DataStage, both_in_order
 
 
@@ -40,26 +39,6 @@ def test_clean_data_raise_no_alarm():
     assert audit.alarms == {"leakage": 0.0, "label-conflicts": 0.0}
     assert outcome(audit, "rows which training does not know") == "supported"
     assert outcome(audit, "No example has a copy") == "supported"
-    part = audit.results["data"].figures | {"smaller": "Copies are looked for among 100 of 400 rows"}
-    found = findings_of_data(audit.case, part, audit.significant["data"])
-    assert {finding.outcome for finding in found[:2]} == {"no conclusion"}
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (None, "copies would hardly stand out here"),
-        ((np.arange(80.0).reshape(20, 4), np.arange(20) % 2), "rows that differ are too few or all as far apart"),
-        ((np.arange(400) % 2 ** np.arange(1, 6)[:, None] > 0).T.astype(float), None),
-    ],
-    ids=["images that resemble one another", "few rows", "columns of two values"],
-)
-def test_copies_that_nobody_would_find_leave_no_conclusion(tiny, data, words):
-    given = tiny if data is None else data if isinstance(data, tuple) else (data, np.arange(400) % 2)
-    audit = audited(DecisionTreeClassifier(), given)
-    assert outcome(audit, "No example has a copy") != "supported"
-    assert outcome(audit, "rows which training does not know") != "supported"
-    assert words is None or all(words in finding.statement for finding in audit.findings[:2])
 
 
 def test_groups_times_and_columns():
