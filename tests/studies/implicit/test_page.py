@@ -123,7 +123,8 @@ def test_one_seed_has_no_band(shown) -> None:
     ],
 )
 def test_the_headline_counts_points_of_runs_that_fitted(shown, own, expected) -> None:
-    assert headline(shown(own=own)[2]) == expected
+    study, _, table = shown(own=own)
+    assert headline(study.verdict(table)) == expected
 
 
 def test_runs_without_evaluations_are_reported_all_the_same(shown) -> None:

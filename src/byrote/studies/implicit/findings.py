@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from byrote.evidence.comparisons import Comparison, compare_accuracies, compared, holm
-from byrote.evidence.finding import Finding
+from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.intervals import Interval, joined, mean_interval
 from byrote.evidence.learning import unseen_accuracies
 from byrote.evidence.obstacles import obstacle, remedy
@@ -24,11 +25,25 @@ SPEED_LEVEL = 0.9
 NOTEWORTHY_LAG = 0.02
 
 
+Regularizer: TypeAlias = Literal["batch norm", "early stopping"]
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What a finding is about: the test accuracy that an implicit regulariser gives."""
+
+    regularizer: Regularizer
+    label_rate: float
+    mean: float | None = None
+    """Over seeds; None where runs have not fitted, or say nothing."""
+
+
 @dataclass(frozen=True)
 class _Tried:
     """A claim that one accuracy is above another."""
 
     claim: str
+    reading: Gain
     comparison: Comparison | None
     """None where the runs decide nothing."""
     statement: str
@@ -81,7 +96,7 @@ def paper_pair(model: str, twin: str) -> tuple[float, float] | None:
 
 def _decide(trial: _Tried, p_value: float, num_tried: int) -> Finding:
     if trial.comparison is None:
-        return Finding(trial.claim, "no conclusion", trial.statement)
+        return Finding(trial.claim, "no conclusion", trial.statement, trial.reading)
     gap = trial.comparison.difference
     over = count_of_seeds(trial.comparison.num_seeds, f"{gap.n:,} test examples, one seed")
     statement = (
@@ -98,22 +113,26 @@ def _decide(trial: _Tried, p_value: float, num_tried: int) -> Finding:
             trial.claim,
             "no conclusion",
             f"{unsure}test examples{' and seeds' * (trial.comparison.num_seeds > 1)} would tell.{trial.context}",
+            trial.reading,
         )
-    return Finding(trial.claim, "supported" if holds else "not supported", f"{statement}: {word}.{trial.context}")
+    outcome: Outcome = "supported" if holds else "not supported"
+    return Finding(trial.claim, outcome, f"{statement}: {word}.{trial.context}", trial.reading)
 
 
 def _stop_early(table: pd.DataFrame, model: str, rate: float, num_seeds: int) -> _Tried:
     claim = f"Stopping early, when validation examples say so, raises the test accuracy of {model}{_under(rate)}"
-    runs = runs_of(table, model, rate)
+    runs, gain = runs_of(table, model, rate), Gain("early stopping", rate)
     reason = obstacle(runs, num_seeds, fitted=True)
     if reason:
-        return _Tried(claim, None, reason)
+        return _Tried(claim, gain, None, reason)
     if not (runs["num_validation"] > 0).all():
         reason = "No examples were held out for validation, and a moment chosen on the test set shows nothing."
-        return _Tried(claim, None, reason)
+        return _Tried(claim, gain, None, reason)
+    gain = replace(gain, mean=float(runs["early_stopping_gain"].mean()))
     fewest = int(runs["num_evaluations"].min())
     if fewest < LEAST_EVALUATIONS:
-        return _Tried(claim, None, f"Test accuracy was evaluated only {fewest} times along a run of {model}{OFTENER}")
+        seldom = f"Test accuracy was evaluated only {fewest} times along a run of {model}{OFTENER}"
+        return _Tried(claim, gain, None, seldom)
     comparison = compare_accuracies(
         runs["best_on_validation"].tolist(), runs["test_accuracy"].tolist(), Tested.on_all(runs)
     )
@@ -121,6 +140,7 @@ def _stop_early(table: pd.DataFrame, model: str, rate: float, num_seeds: int) ->
     optimism = f" Choosing by the test set itself would have added {100 * means['optimism']:.1f} points of optimism."
     return _Tried(
         claim,
+        gain,
         comparison,
         f"{model} tests at {percent(means['best_on_validation'])} when best on {first['num_validation']:,} validation "
         f"examples (after {means['steps_to_best_on_validation']:,.0f} of {first['steps_run']:,} steps; evaluated after "
@@ -132,10 +152,10 @@ def _stop_early(table: pd.DataFrame, model: str, rate: float, num_seeds: int) ->
 def _batch_norm(table: pd.DataFrame, model: str, twin: str, rate: float, num_seeds: int, *, on_cifar10: bool) -> _Tried:
     claim = f"Batch norm raises the test accuracy of {model}{_under(rate)}"
     own, other = runs_of(table, model, rate), runs_of(table, twin, rate)
-    both = pd.concat([own, other])
+    both, gain = pd.concat([own, other]), Gain("batch norm", rate)
     reason = obstacle(both, 2 * num_seeds) or _unequal(own, other)
     if reason:
-        return _Tried(claim, None, reason)
+        return _Tried(claim, gain, None, reason)
     accuracies = (
         f"{model} tests at {percent(unseen_accuracies(own).mean())} and {twin} at "
         f"{percent(unseen_accuracies(other).mean())} after {int(own['steps_run'].iloc[0]):,} steps "
@@ -143,13 +163,14 @@ def _batch_norm(table: pd.DataFrame, model: str, twin: str, rate: float, num_see
     )
     unfitted = obstacle(both, 2 * num_seeds, fitted=True)
     if unfitted:
-        return _Tried(claim, None, f"{unfitted} {accuracies}, which may be a difference of speed alone.")
+        return _Tried(claim, gain, None, f"{unfitted} {accuracies}, which may be a difference of speed alone.")
     paper, context = paper_pair(model, twin), ""
     if on_cifar10 and rate == 0 and paper is not None:
         with_it, without = (100 * accuracy for accuracy in paper)
         context = f" The paper has, at n = 50,000, {with_it:.2f}% and {without:.2f}%, {with_it - without:+.2f} points."
     return _Tried(
         claim,
+        replace(gain, mean=float(own["test_accuracy"].mean() - other["test_accuracy"].mean())),
         compared(own, "twin"),
         accuracies,
         context,

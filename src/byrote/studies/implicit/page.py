@@ -31,7 +31,7 @@ from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import Interval, mean_interval
 from byrote.evidence.words import percent
 from byrote.studies.implicit.batch_norm import LEVELS, batch_norm_pairs, steps_column
-from byrote.studies.implicit.findings import paper_pair, runs_of
+from byrote.studies.implicit.findings import Gain, Regularizer, paper_pair, runs_of
 from byrote.studies.paper_numbers import is_cifar10
 from byrote.studies.study import Results, Study
 from byrote.training.outcome import TrainOutcome
@@ -80,21 +80,18 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
                 "weights, and training accuracy is then lower than in train mode.",
             )
         )
-    return Presentation(headline=headline(table), sections=sections)
+    return Presentation(headline=headline(findings), sections=sections)
 
 
-def headline(table: pd.DataFrame) -> str:
+def headline(findings: Sequence[Finding]) -> str:
     """What both give on the cleanest labels, in points, from runs that fitted and failed no check."""
-    sound = table[table["fitted"].astype(bool) & (table["failed_checks"] == "")]
-    sound = sound[sound["label_rate"] == table["label_rate"].min()]
-    gains = sound.groupby("model", sort=False)["early_stopping_gain"].mean().dropna()
-    tests = sound.groupby("model", sort=False)["test_accuracy"].mean()
-    norms = [tests[first] - tests[second] for first, second in batch_norm_pairs(list(tests.index))]
-    parts = [
-        f"{name} {_points_between(values)}"
-        for name, values in (("batch norm", norms), ("early stopping", gains.tolist()))
-        if len(values)
-    ]
+    gains = [finding.reading for finding in findings if isinstance(finding.reading, Gain)]
+    cleanest = min((gain.label_rate for gain in gains), default=0.0)
+    known: dict[Regularizer, list[float]] = {"batch norm": [], "early stopping": []}
+    for gain in gains:
+        if gain.label_rate == cleanest and gain.mean is not None:
+            known[gain.regularizer].append(gain.mean)
+    parts = [f"{name} {_points_between(values)}" for name, values in known.items() if values]
     return f"Points of test accuracy: {', '.join(parts)}." if parts else "No conclusion about implicit regularisers."
 
 
