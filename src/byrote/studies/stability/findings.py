@@ -161,7 +161,7 @@ def _differs(sensitivity: Sensitivity) -> Finding:
 def _says_nothing(sensitivity: Sensitivity) -> Finding:
     claim = f"{sensitivity.model}: the bound by uniform stability says nothing, on these data"
     if sensitivity.why_not:
-        return Finding(claim, "no conclusion", sensitivity.why_not)
+        return Finding(claim, "no conclusion", sensitivity.why_not, sensitivity)
     least, guessing = sensitivity.uniform("probability"), 1 - 1 / sensitivity.num_classes
     gaps = [sensitivity.gaps[labels, "probability"] for labels in BOTH_LABELS]
     figures = (
@@ -170,12 +170,13 @@ def _says_nothing(sensitivity: Sensitivity) -> Finding:
         f"{gaps[1]:.3f} on random ones."
     )
     if least >= guessing:
-        return Finding(claim, "supported", f"{figures} Guessing random labels loses {guessing:.2f}.")
+        return Finding(claim, "supported", f"{figures} Guessing random labels loses {guessing:.2f}.", sensitivity)
     return Finding(
         claim,
         "no conclusion",
         f"{figures} That is below the {guessing:.2f} that guessing random labels loses; but other data may show a "
         "larger change, and so may more replacements (`--replacements`).",
+        sensitivity,
     )
 
 

@@ -14,7 +14,7 @@ from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.evidence.finding import Finding
 from byrote.evidence.words import count_of_seeds
 from byrote.studies.stability.calculations import LOSSES, SHARES, Loss, Point, ReplacementStability
-from byrote.studies.stability.findings import BOTH_LABELS, Change, Sensitivity, known, networks, sensitivities
+from byrote.studies.stability.findings import BOTH_LABELS, Change, Sensitivity, known, networks
 from byrote.studies.stability.study import StabilityStudy
 from byrote.studies.study import Results
 from byrote.theory.calculation import Computed
@@ -61,9 +61,9 @@ _NOTES = (
 
 def present(study: StabilityStudy, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
     """A section for each model, and one for what theory knows."""
-    found = [sensitivity for sensitivity in sensitivities(study.models, table, study.seeds) if sensitivity.changes]
+    read = [finding.reading for finding in findings if isinstance(finding.reading, Sensitivity)]
     sections = []
-    for sensitivity in found:
+    for sensitivity in (one for one in read if one.changes):
         own = [result for result in results.computed if _is_of(result, sensitivity.model)]
         runs = networks(table)
         runs = runs[runs["model"] == sensitivity.model]
@@ -89,18 +89,18 @@ def present(study: StabilityStudy, results: Results, table: pd.DataFrame, findin
                 table=known_table(cases),
             )
         )
-    return Presentation(headline=headline(found), sections=sections, notes=_NOTES)
+    return Presentation(headline=headline(findings), sections=sections, notes=_NOTES)
 
 
-def headline(found: Sequence[Sensitivity]) -> str:
+def headline(findings: Sequence[Finding]) -> str:
     """Of the last model, the widest where there are several."""
-    decided = [sensitivity for sensitivity in found if not sensitivity.why_not]
+    of_bounds = [finding for finding in findings if isinstance(finding.reading, Sensitivity)]
+    decided = [finding for finding in of_bounds if not finding.reading.why_not]
     if not decided:
         return "No conclusion about stability."
-    last = decided[-1]
-    least = last.uniform("probability")
-    bound = "uniform stability bounds nothing" if least >= 1 - 1 / last.num_classes else "a lower bound"
-    return f"One example changes a loss of {last.model} by up to {least:.2f}: {bound}."
+    last = decided[-1].reading
+    bound = "uniform stability bounds nothing" if decided[-1].outcome == "supported" else "a lower bound"
+    return f"One example changes a loss of {last.model} by up to {last.uniform('probability'):.2f}: {bound}."
 
 
 def changes_figure(sensitivity: Sensitivity, results: Sequence[Computed]) -> Figure:
