@@ -88,7 +88,7 @@ def test_what_does_not_interpolate_is_marked(digits):
     (row, *_) = rows(page_table(analysis, table))["True labels"]
     assert row[4] == "20.00% not interpolated"
     assert norm_figure(analysis, table) is None
-    assert headline(analysis, table) == "No conclusion about interpolation without regularisation."
+    assert headline(analysis.verdict(table)) == "No conclusion about interpolation without regularisation."
 
 
 def test_error_against_norm_has_every_interpolant_and_the_papers_points(mnist):
@@ -139,8 +139,8 @@ def test_a_width_passed_over_is_told(digits):
 
 def test_the_headline_counts_what_is_supported(digits):
     analysis, _, table, shown = digits
-    assert shown.headline == headline(analysis, table)
-    assert headline(analysis, pd.DataFrame()) == "No conclusion about interpolation without regularisation."
+    assert shown.headline == headline(analysis.verdict(table))
+    assert headline(analysis.verdict(pd.DataFrame())) == "No conclusion about interpolation without regularisation."
 
 
 @pytest.mark.parametrize("kept", [slice(0, 1), slice(-1, None)])

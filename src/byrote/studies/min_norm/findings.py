@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -30,15 +31,37 @@ _EQUAL = 1e-9
 _RANDOM, _TRUE = "random labels", "true labels"
 
 
+@dataclass(frozen=True)
+class Generalises:
+    """What a finding is about: whether the interpolant of true labels generalises without regularisation."""
+
+    row: KernelRow
+
+
+@dataclass(frozen=True)
+class OnRandomLabels:
+    """What a finding is about: whether the same kernel interpolates random labels, and tests at chance."""
+
+    row: KernelRow
+    fitted: bool
+    """By all draws."""
+
+
 def findings(sizes: Mapping[KernelRow, int], table: pd.DataFrame) -> list[Finding]:
     """The claims that these rows, each on so many examples, bear on, decided by the fits in `table`."""
     plain = [row for row in sizes if not row.regularized]
+    free = {KernelRow(row.features): n for row, n in sizes.items()}
+    generalised = {row: generalises(row, n, table) for row, n in free.items()}
     return [
-        *(generalises(row, sizes[row], table) for row in plain),
+        *(generalised[row] for row in plain),
         *(fits_random_labels(row, sizes[row], table) for row in plain),
         *(_norm_tells_labels(row, sizes[row], table) for row in plain),
         *(_norm_orders(pair, sizes, table) for pair in combinations(plain, 2)),
-        *(_l2_helps(row, sizes[row], table) for row in sizes if row.regularized),
+        *(
+            _l2_helps(row, sizes[row], table, generalised[KernelRow(row.features)].outcome)
+            for row in sizes
+            if row.regularized
+        ),
         *_descent(table),
     ]
 
@@ -76,7 +99,7 @@ def generalises(row: KernelRow, n_train: int, table: pd.DataFrame) -> Finding:
     claim = f"{_named(row)}: minimum-norm interpolation generalises without regularisation"
     fits = fits_of(table, row, _TRUE, n_train)
     if reason := obstacle(row, fits):
-        return Finding(claim, "no conclusion", reason)
+        return Finding(claim, "no conclusion", reason, Generalises(row))
     fit, sticks = fits.iloc[0], yardsticks(fits, strict=DECISIVE)
     statement = (
         f"{_trained(fits)} on {n_train:,} true labels, and a test error of {_percent(fit['test_error'])}. It "
@@ -86,7 +109,8 @@ def generalises(row: KernelRow, n_train: int, table: pd.DataFrame) -> Finding:
     if not math.isnan(fit["paper_test_error"]):
         statement += f" The paper: {_percent(fit['paper_test_error'])}."
     outcome = far_above_guessing(sticks, FAR_ABOVE_CHANCE)
-    return Finding(claim, outcome, statement + (MORE_EXAMPLES if outcome == "no conclusion" else ""))
+    more = MORE_EXAMPLES if outcome == "no conclusion" else ""
+    return Finding(claim, outcome, statement + more, Generalises(row))
 
 
 def fits_random_labels(row: KernelRow, n_train: int, table: pd.DataFrame) -> Finding:
@@ -94,12 +118,13 @@ def fits_random_labels(row: KernelRow, n_train: int, table: pd.DataFrame) -> Fin
     claim = f"{_named(row)}: random labels are interpolated too, and test at chance"
     fits = fits_of(table, row, _RANDOM, n_train)
     if reason := obstacle(row, fits):
-        return Finding(claim, "no conclusion", reason)
+        return Finding(claim, "no conclusion", reason, OnRandomLabels(row, fitted=False))
     return Finding(
         claim,
         tests_at_chance(fits),
         f"{_trained(fits)} on random labels of {n_train:,} examples; test accuracy "
         f"{_percent(fits['test_accuracy'].mean())}, {verdict_in_words(fits)}.",
+        OnRandomLabels(row, fitted=True),
     )
 
 
@@ -152,13 +177,13 @@ def _norm_orders(pair: tuple[KernelRow, KernelRow], sizes: Mapping[KernelRow, in
     return Finding(claim, "supported" if first_is_better == larger else "not supported", statement)
 
 
-def _l2_helps(row: KernelRow, n_train: int, table: pd.DataFrame) -> Finding:
+def _l2_helps(row: KernelRow, n_train: int, table: pd.DataFrame, generalised: Outcome) -> Finding:
     free = KernelRow(row.features)
     claim = f"{_named(free)}: l2 lowers the test error, and they generalise without it"
     with_l2, without = (fits_of(table, one, _TRUE, n_train) for one in (row, free))
     if reason := obstacle(row, with_l2) or obstacle(free, without):
         return Finding(claim, "no conclusion", reason)
-    gain, generalised = _compared(with_l2, "no_l2"), generalises(free, n_train, table).outcome
+    gain = _compared(with_l2, "no_l2")
     if isinstance(gain, str):
         return Finding(claim, "no conclusion", gain)
     difference = gain.difference

@@ -14,7 +14,7 @@ from byrote.charts.marks import bars, by_series, estimate_tips, logarithmic, poi
 from byrote.charts.sections import Cell, PageTable, Presentation, Section, drawn
 from byrote.evidence.finding import Finding
 from byrote.evidence.words import percent
-from byrote.studies.min_norm.findings import error_interval, fits_of, generalises, obstacle
+from byrote.studies.min_norm.findings import Generalises, OnRandomLabels, error_interval, fits_of
 from byrote.studies.min_norm.interpolants import descent_figure, interpolants_table
 from byrote.studies.min_norm.rows import FEATURES, KernelRow, published_rows
 from byrote.studies.min_norm.study import MinNormStudy
@@ -87,22 +87,21 @@ def present(study: MinNormStudy, results: Results, table: pd.DataFrame, findings
         ),
     ]
     return Presentation(
-        headline=headline(study, table),
+        headline=headline(findings),
         sections=[section for section in sections if section.figures or section.table],
         notes=[_KERNELS, _NORM, _CHOICE],
     )
 
 
-def headline(analysis: MinNormStudy, table: pd.DataFrame) -> str:
+def headline(findings: Sequence[Finding]) -> str:
     """Whether interpolation without regularisation generalises, and fits random labels as well."""
-    plain = {row: n for row, n in analysis.sizes.items() if not row.regularized}
-    learnt = [generalises(row, n, table).outcome == "supported" for row, n in plain.items()]
-    rote = [obstacle(row, fits_of(table, row, "random labels", n)) is None for row, n in plain.items()]
+    learnt = [each.outcome == "supported" for each in findings if isinstance(each.reading, Generalises)]
+    rote = [each.reading.fitted for each in findings if isinstance(each.reading, OnRandomLabels)]
     if all(learnt) and all(rote):
         return "Kernels without regularisation generalise, and interpolate random labels as well."
     if not any(learnt + rote):
         return "No conclusion about interpolation without regularisation."
-    return f"{sum(learnt)} of {len(plain)} kernels generalise without regularisation, {sum(rote)} fit random labels."
+    return f"{sum(learnt)} of {len(learnt)} kernels generalise without regularisation, {sum(rote)} fit random labels."
 
 
 def page_table(analysis: MinNormStudy, table: pd.DataFrame) -> PageTable:
