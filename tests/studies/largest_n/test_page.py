@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from presented import assert_draws_its_data, is_whole, rows
 
-from byrote.studies.largest_n.page import bits_figure, present, probes
+from byrote.studies.largest_n.page import bits_figure, headline, present, probes
 from byrote.studies.largest_n.study import LargestNStudy
 from byrote.studies.study import Results
 from byrote.theory.calculation import Computed
@@ -44,16 +44,16 @@ def presented(tiny):
 
 
 @pytest.mark.parametrize(
-    ("largest", "headline", "cell"),
+    ("largest", "told", "cell"),
     [
         (40, "mlp-1x4 fits random labels up to n = 40.", "40 ± 0"),
         (100, "mlp-1x4 fits the random labels of all 100 examples.", "100 all there are"),
         (0, "mlp-1x4 fitted no random labels: no conclusion.", "none no conclusion"),
     ],
 )
-def test_the_page_says_where_fitting_ends(presented, largest, headline, cell):
+def test_the_page_says_where_fitting_ends(presented, largest, told, cell):
     _, shown = presented(largest)
-    assert shown.headline == headline
+    assert shown.headline == told
     (section,) = shown.sections
     assert is_whole(section.table)
     (row,) = rows(section.table)[""]
@@ -82,3 +82,9 @@ def test_members_of_a_family_have_a_row_each(presented):
     results, shown = presented(40, "mlp-1x{width}")
     models = list(dict.fromkeys(result.calculation.model for result in results))
     assert [row[0] for row in rows(shown.sections[0].table)[""]] == models
+
+
+def test_no_capacity_is_told_before_all_seeds_are_there(tiny):
+    study = LargestNStudy(tiny, "mlp-1x4", seeds=2, n_train=100)
+    table = study.summarise([pretended(study.tasks()[0], 40)])
+    assert headline(study.verdict(table)) == "No conclusion about the capacity of mlp-1x4."

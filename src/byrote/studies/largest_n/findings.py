@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -19,14 +20,29 @@ _RISING = 0.005
 """Accuracy that rose by so much over the last fifth of the runs was still rising."""
 
 
+@dataclass(frozen=True)
+class End:
+    """What a finding is about: where a model's fitting of random labels ends."""
+
+    model: str
+    why_not: str
+    """Why it decides nothing; "" where it does."""
+    n_train: int
+    """All examples that there are."""
+    largest: Interval | None
+    """The largest n that is fitted, over seeds; None where some seed fitted not even the smallest that was tried."""
+    is_found: bool
+    """Whether a larger one was found too large; where not, all examples are fitted."""
+
+
 def findings(models: Sequence[str], table: pd.DataFrame, num_seeds: int) -> list[Finding]:
     """For each model where fitting ends and whether bits saturate; over all of them, whether parameters add any."""
     runs = {model: table[table["model"] == model] if len(table) else table for model in models}
-    found = []
-    for model, own in runs.items():
-        found += [_ends(model, own, num_seeds), _saturates(model, own, num_seeds)]
+    found, ends = [], [_end(model, own, num_seeds) for model, own in runs.items()]
+    for end in ends:
+        found += [_ends(end, runs[end.model]), _saturates(end, runs[end.model], num_seeds)]
     if len(models) > 1:
-        found.append(_grows(runs, num_seeds))
+        found.append(_grows(ends, runs))
     return found
 
 
@@ -44,35 +60,46 @@ def _obstacle(own: pd.DataFrame, num_seeds: int) -> str | None:
     return check_failed(failed) if failed else None
 
 
-def _ends(model: str, own: pd.DataFrame, num_seeds: int) -> Finding:
-    claim = f"{model} fits random labels up to some n and not beyond"
-    if why := _obstacle(own, num_seeds):
-        return Finding(claim, "no conclusion", why)
-    n = int(own["n_train"].iloc[0])
-    if own["largest_n"].isna().any():
+def _end(model: str, own: pd.DataFrame, num_seeds: int) -> End:
+    why_not = _obstacle(own, num_seeds) or ""
+    if own.empty:
+        return End(model, why_not, 0, None, is_found=False)
+    is_fitted, is_found = (bool(own[name].notna().all()) for name in ("largest_n", "next_n"))
+    largest = mean_interval(own["largest_n"].to_numpy(np.float64)) if is_fitted else None
+    return End(model, why_not, int(own["n_train"].iloc[0]), largest, is_found)
+
+
+def _ends(end: End, own: pd.DataFrame) -> Finding:
+    claim = f"{end.model} fits random labels up to some n and not beyond"
+    if end.why_not:
+        return Finding(claim, "no conclusion", end.why_not, end)
+    if end.largest is None:
         beyond = own[own["largest_n"].isna()]
         return Finding(
             claim,
             "no conclusion",
             f"Not even the smallest n tried is fitted. {_beyond(beyond)} More epochs (`--epochs`) or "
             "a larger model may fit it.",
+            end,
         )
-    if own["next_n"].isna().any():
+    if not end.is_found:
         return Finding(
             claim,
             "no conclusion",
-            f"The random labels of all {n:,} examples are fitted: its capacity is larger, and these data do not show "
-            "where it ends: more examples, or a smaller model (`--models`), would.",
+            f"The random labels of all {end.n_train:,} examples are fitted: its capacity is larger, and these data do "
+            "not show where it ends: more examples, or a smaller model (`--models`), would.",
+            end,
         )
-    ends = f"The largest n is {in_words(mean_interval(own['largest_n'].to_numpy(np.float64)))} (grid steps of a fifth)."
+    ends = f"The largest n is {in_words(end.largest)} (grid steps of a fifth)."
     if (own["next_gain"] > _RISING).any():
         return Finding(
             claim,
             "no conclusion",
             f"{ends} {_beyond(own)} Accuracy was still rising then: with more epochs it may fit more (`--epochs`). "
             "This is the capacity of the network and its recipe.",
+            end,
         )
-    return Finding(claim, "supported", f"{ends} {_beyond(own)} Accuracy no longer rose.")
+    return Finding(claim, "supported", f"{ends} {_beyond(own)} Accuracy no longer rose.", end)
 
 
 def _beyond(own: pd.DataFrame) -> str:
@@ -84,11 +111,11 @@ def _beyond(own: pd.DataFrame) -> str:
     return f"At n = {ns} runs did not fit: they were {ended}, at a mean accuracy of {own['next_accuracy'].mean():.3f}."
 
 
-def _saturates(model: str, own: pd.DataFrame, num_seeds: int) -> Finding:
-    claim = f"The bits that {model} memorises stop growing with n"
-    if why := _obstacle(own, num_seeds):
-        return Finding(claim, "no conclusion", why)
-    if own["largest_n"].isna().any():
+def _saturates(end: End, own: pd.DataFrame, num_seeds: int) -> Finding:
+    claim = f"The bits that {end.model} memorises stop growing with n"
+    if end.why_not:
+        return Finding(claim, "no conclusion", end.why_not)
+    if end.largest is None:
         return Finding(claim, "no conclusion", "Not even the smallest n tried is fitted: try more epochs (`--epochs`).")
     bits, each = (mean_interval(own[name].to_numpy(np.float64)) for name in ("bits", "bits_per_parameter"))
     held = f"It holds {in_words(bits)} bits of random labels at most, {in_words(each, '.2g')} per parameter"
@@ -109,12 +136,12 @@ def _saturates(model: str, own: pd.DataFrame, num_seeds: int) -> Finding:
     return Finding(claim, outcome, factor)
 
 
-def _grows(runs: dict[str, pd.DataFrame], num_seeds: int) -> Finding:
+def _grows(ends: Sequence[End], runs: Mapping[str, pd.DataFrame]) -> Finding:
     claim = "Memorised bits grow with the number of parameters"
-    obstacles = [why for own in runs.values() if (why := _obstacle(own, num_seeds))]
+    obstacles = [end.why_not for end in ends if end.why_not]
     if obstacles:
         return Finding(claim, "no conclusion", obstacles[0])
-    narrow, wide = (list(runs.values())[index] for index in (0, -1))
+    narrow, wide = (runs[ends[index].model] for index in (0, -1))
     few, many = (own["bits"].to_numpy(np.float64) for own in (narrow, wide))
     difference = mean_interval(many - few)
     words = (

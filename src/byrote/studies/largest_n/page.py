@@ -15,7 +15,7 @@ from byrote.charts.sections import Cell, PageTable, Presentation, Section
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
 from byrote.studies.largest_n.calculations import LargestN
-from byrote.studies.largest_n.findings import in_words
+from byrote.studies.largest_n.findings import End, in_words
 from byrote.studies.largest_n.study import LargestNStudy
 from byrote.studies.study import Results
 from byrote.theory.calculation import Computed
@@ -40,7 +40,7 @@ _STEPS = (
 def present(study: LargestNStudy, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
     curve = probes(results.computed)
     return Presentation(
-        headline=headline(table),
+        headline=headline(findings),
         sections=[
             Section(
                 id="capacity",
@@ -48,7 +48,7 @@ def present(study: LargestNStudy, results: Results, table: pd.DataFrame, finding
                 lead="A network fits the random labels of few examples, and from some n on no longer. What it holds of "
                 "them is at most the dotted line, on which every label is known, and stops growing where it is full.",
                 figures=[accuracy_figure(curve), bits_figure(curve, study.data.num_classes)],
-                table=capacity_table(table),
+                table=capacity_table(table, findings),
                 note="Next: the smallest n that was found too large, a fifth above. Bits: the most at any n that was "
                 "tried.",
             )
@@ -57,15 +57,20 @@ def present(study: LargestNStudy, results: Results, table: pd.DataFrame, finding
     )
 
 
-def headline(table: pd.DataFrame) -> str:
+def headline(findings: Sequence[Finding]) -> str:
     """Of the last model, the widest where there are several."""
-    model = table["model"].iloc[-1]
-    own = table[table["model"] == model]
-    if own["largest_n"].isna().any():
-        return f"{model} fitted no random labels: no conclusion."
-    if own["next_n"].isna().any():
-        return f"{model} fits the random labels of all {int(own['n_train'].iloc[0]):,} examples."
-    return f"{model} fits random labels up to n = {own['largest_n'].mean():,.0f}."
+    end = _ends(findings)[-1]
+    if end.why_not:
+        return f"No conclusion about the capacity of {end.model}."
+    if end.largest is None:
+        return f"{end.model} fitted no random labels: no conclusion."
+    if not end.is_found:
+        return f"{end.model} fits the random labels of all {end.n_train:,} examples."
+    return f"{end.model} fits random labels up to n = {end.largest.mean:,.0f}."
+
+
+def _ends(findings: Sequence[Finding]) -> list[End]:
+    return [finding.reading for finding in findings if isinstance(finding.reading, End)]
 
 
 def probes(results: Sequence[Computed]) -> pd.DataFrame:
@@ -136,19 +141,19 @@ def _points(base: alt.Chart, y: alt.Y, series: dict[str, object]) -> alt.Chart:
     return points(base, y, tips, filled="datum.fitted", color=series["color"], fill=fill)
 
 
-def capacity_table(table: pd.DataFrame) -> PageTable:
+def capacity_table(table: pd.DataFrame, findings: Sequence[Finding]) -> PageTable:
     """A row a model; means over seeds."""
     rows: list[Sequence[str | Cell]] = []
+    ends = {end.model: end for end in _ends(findings)}
     for model, own in table.groupby("model", sort=False):
-        means = {
-            name: mean_interval(own[name].to_numpy(np.float64)) for name in ("largest_n", "bits", "bits_per_parameter")
-        }
-        if own["largest_n"].isna().any():
+        means = {name: mean_interval(own[name].to_numpy(np.float64)) for name in ("bits", "bits_per_parameter")}
+        end = ends[str(model)]
+        if end.largest is None:
             largest = Cell("none", "unsure", "no conclusion")
-        elif own["next_n"].isna().any():
-            largest = Cell(f"{int(own['n_train'].iloc[0]):,}", "unsure", "all there are")
+        elif not end.is_found:
+            largest = Cell(f"{end.n_train:,}", "unsure", "all there are")
         else:
-            largest = Cell(in_words(means["largest_n"]))
+            largest = Cell(in_words(end.largest))
         tried = own["next_n"].dropna()
         rows.append(
             [
