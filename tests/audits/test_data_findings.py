@@ -62,3 +62,11 @@ def test_copies_that_nobody_would_find_leave_no_conclusion(tiny, data, words):
     assert outcome(audit, "No example has a copy") != "supported"
     assert outcome(audit, "rows which training does not know") != "supported"
     assert words is None or all(words in finding.statement for finding in audit.findings[:2])
+
+
+def test_a_rare_class_keeps_its_name():
+    draw = np.random.default_rng(0)
+    audit = audited((draw.standard_normal((200, 10)), np.where(np.arange(200) % 40 == 0, "yes", "no")))
+    (found,) = (finding for finding in audit.findings if "Every class has its share" in finding.claim)
+    assert found.outcome == "not supported"
+    assert found.statement.startswith("The class yes has less than a fifth of what equal classes would have; ")

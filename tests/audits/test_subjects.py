@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from byrote.audits.reading import read_material
 from byrote.audits.subjects import make_subject
@@ -17,9 +19,15 @@ def pipeline(table, labels, seed):
     return 0.5
 
 
+def made_by_a_function():
+    return make_pipeline(StandardScaler(), GaussianNB())
+
+
 @pytest.mark.parametrize(
     ("model", "kind"),
     [
+        (made_by_a_function, "EstimatorSubject"),
+        (lambda: GaussianNB(), "EstimatorSubject"),
         (GaussianNB(), "EstimatorSubject"),
         ("sklearn.naive_bayes:GaussianNB", "EstimatorSubject"),
         ("mlp-1x8", "NetworkSubject"),

@@ -206,10 +206,10 @@ def _class_finding(figures: Mapping[str, Any]) -> Finding:
     rare = [each["class"] for each in classes if 0 < each["num_train"] < _MOST_FEW * fair]
     words = []
     if missing:
-        words.append(f"{_listed(missing)} {'is' if len(missing) == 1 else 'are'} missing on one side of the split")
+        words.append(f"{_classes(missing)} {'is' if len(missing) == 1 else 'are'} missing on one side of the split")
     if rare:
         words.append(
-            f"{_listed(rare)} {'has' if len(rare) == 1 else 'have'} less than a fifth of what equal classes would have"
+            f"{_classes(rare)} {'has' if len(rare) == 1 else 'have'} less than a fifth of what equal classes would have"
         )
     largest = max(classes, key=lambda each: each["num_train"])
     words.append(
@@ -221,8 +221,9 @@ def _class_finding(figures: Mapping[str, Any]) -> Finding:
     return Finding("Every class has its share on both sides", outcome, f"{text[0].upper()}{text[1:]}.")
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+def _classes(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"the class{'' if len(names) == 1 else 'es'} {', '.join(names[:5])}{more}"
 
 
 def _order_findings(figures: Mapping[str, Any], found: Mapping[str, bool]) -> list[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from typing import Any
 
 import numpy as np
@@ -30,14 +31,26 @@ _MOST_CATEGORIES = 50
 
 
 def is_estimator(found: Any) -> bool:
-    """Whether this is a classifier of scikit-learn, or its class."""
-    made = _instance(found) if isinstance(found, type) and issubclass(found, BaseEstimator) else found
+    """Whether this is a classifier of scikit-learn, its class, or a function without arguments that makes one."""
+    if isinstance(found, type):
+        return issubclass(found, BaseEstimator) and hasattr(found, "fit")
+    made = found() if _asks_for_nothing(found) else found
     return isinstance(made, BaseEstimator) and hasattr(made, "fit")
+
+
+def _asks_for_nothing(found: Any) -> bool:
+    """Of a function: makers of networks ask for the shape of the inputs or the number of classes."""
+    if not inspect.isfunction(found):
+        return False
+    return all(
+        each.default is not each.empty or each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+        for each in inspect.signature(found).parameters.values()
+    )
 
 
 def _instance(found: Any) -> Any:
     if not isinstance(found, type):
-        return found
+        return found() if _asks_for_nothing(found) else found
     try:
         return found()
     except TypeError as error:

@@ -31,8 +31,9 @@ def make_subject(
     """The subject that `model` is.
 
     Args:
-        model: a network's class, factory, instance or catalogue name; a classifier of scikit-learn, its class, or a
-            pipeline; a function `pipeline(table, labels, seed) -> score`; a name of any of them; None with predictions.
+        model: a network's class, factory, instance or catalogue name; a classifier or pipeline of scikit-learn, its
+            class, or a function without arguments that makes one; a function `pipeline(table, labels, seed) ->
+            score`; a name of any of them; None with predictions.
         train_fn: what trains the model: `train_fn(model, train_dataset) -> predict`.
         predictions: of the test examples, in place of a model.
         recipe: how byrote's engine trains a network.
