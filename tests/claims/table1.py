@@ -8,11 +8,11 @@ from claims.simulation import WHOLE, Claim, Fact, Simulation, right
 
 from byrote.evidence.comparisons import discordant_columns
 from byrote.studies.table1.findings import findings
-from byrote.studies.table1.rows import Row, orderings
+from byrote.studies.table1.rows import Table1Row, orderings
 
 MODEL = "net"
-NONE, RANDOM = Row(), Row(random_labels=True)
-ROWS = (Row(random_crop=True), NONE, RANDOM)
+NONE, RANDOM = Table1Row(), Table1Row(random_labels=True)
+ROWS = (Table1Row(random_crop=True), NONE, RANDOM)
 
 
 def draw(generator: np.random.Generator, seeds: int, n_test: int, effect: float):

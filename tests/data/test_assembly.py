@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byrote.data.assembly import Examples, Reading, assemble, refuse_unknown_kind, split_labels
+from byrote.data.assembly import Examples, Unassembled, assemble, refuse_unknown_kind, split_labels
 from byrote.data.columns import Column
 from byrote.data.dataset import Dataset
 from byrote.data.sources import from_arrays
@@ -23,7 +23,7 @@ def build(
     splits = [Examples(Column(np.asarray(x), "x"), Column(np.asarray(y), "y"))]
     if x_test is not None:
         splits.append(Examples(Column(np.asarray(x_test), "x_test"), Column(np.asarray(y_test), "y_test")))
-    return assemble(Reading(tuple(splits), class_names, channels=channels), name="mine")
+    return assemble(Unassembled(tuple(splits), class_names, channels=channels), name="mine")
 
 
 def twice(x: Any, y: Any, **options: Any) -> Dataset:
@@ -81,7 +81,7 @@ def test_mapped_inputs_stay_what_they_are() -> None:
     images = np.arange(96, dtype=np.uint8).reshape(8, 2, 2, 3).transpose(0, 3, 1, 2)
     images.flags.writeable = False
     parts = [Examples(Column(images[rows], "x"), Column(np.arange(4) % 2, "y")) for rows in (slice(4), slice(4, 8))]
-    data = assemble(Reading(tuple(parts), mapped=True), name="x")
+    data = assemble(Unassembled(tuple(parts), mapped=True), name="x")
     assert np.shares_memory(data.train.inputs, images)
     assert data.test.inputs.strides == images.strides
     assert data.pixel_max == 255
@@ -159,7 +159,7 @@ def test_without_a_test_split_a_fifth_is_split_off(num_classes: int, size: int) 
 
 def test_labels_are_split_as_the_examples_are() -> None:
     labels = Column(np.random.default_rng(0).permutation(np.repeat(["b", "a", "10"], [5, 20, 40])), "y")
-    data = assemble(Reading((Examples(Column(np.arange(65.0)[:, None], "x"), labels),)), name="x")
+    data = assemble(Unassembled((Examples(Column(np.arange(65.0)[:, None], "x"), labels),)), name="x")
     train, test = split_labels(labels, None)
     assert data.train.inputs[:, 0].tolist() == train.tolist()
     assert data.test.inputs[:, 0].tolist() == test.tolist()

@@ -46,7 +46,7 @@ class Examples:
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class Unassembled:
     """What a reader found, unchecked."""
 
     splits: tuple[Examples, ...]
@@ -82,7 +82,7 @@ def refuse_unknown_kind(kind: str | None) -> Kind | None:
     return cast(Kind | None, kind)
 
 
-def could_be_tokens(reading: Reading) -> bool:
+def could_be_tokens(reading: Unassembled) -> bool:
     """Whether vectors may be meant as token ids: whole numbers by type, of more bits than pixels have, none below 0."""
     inputs = [part.inputs.values for part in reading.splits]
     return all(
@@ -95,7 +95,7 @@ def could_be_tokens(reading: Reading) -> bool:
     )
 
 
-def assemble(reading: Reading, *, name: str, title: str = "", split_seed: int = 0) -> Dataset:
+def assemble(reading: Unassembled, *, name: str, title: str = "", split_seed: int = 0) -> Dataset:
     """Checks inputs and labels, numbers the classes, and splits what came without a test set.
 
     Raises:

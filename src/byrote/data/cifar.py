@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from byrote.data.assembly import Examples, Reading
+from byrote.data.assembly import Examples, Unassembled
 from byrote.data.columns import Column
 from byrote.data.files import listing, read_bytes
 from byrote.data.pickled_arrays import read_pickle
@@ -66,7 +66,7 @@ def _cifar100(labels: Labels) -> tuple[_Layout, ...]:
     )
 
 
-def read_cifar10(folder: Path) -> Reading:
+def read_cifar10(folder: Path) -> Unassembled:
     """CIFAR-10 in `folder` or right below it."""
     if found := _find(folder, _CIFAR10):
         return _read(*found)
@@ -75,7 +75,7 @@ def read_cifar10(folder: Path) -> Reading:
     raise _not_found(folder, "CIFAR-10", "data_batch_1", "data_batch_1.bin", "cifar-10-python.tar.gz")
 
 
-def read_cifar100(folder: Path, label: str | None) -> Reading:
+def read_cifar100(folder: Path, label: str | None) -> Unassembled:
     """CIFAR-100 in `folder` or right below it, with its 100 fine labels, or its 20 coarse ones."""
     if label not in (None, "fine", "coarse"):
         raise UserError(f"got label={label!r} for CIFAR-100, expected 'fine' (100 classes) or 'coarse' (20)")
@@ -104,7 +104,7 @@ def _find(folder: Path, layouts: Sequence[_Layout]) -> tuple[Path, _Layout] | No
     return None
 
 
-def _read(folder: Path, layout: _Layout) -> Reading:
+def _read(folder: Path, layout: _Layout) -> Unassembled:
     if layout.is_binary:
         # Whole lines: "aquarium_fish" has no blanks, but other people's names may.
         lines = read_bytes(folder / layout.names).decode("utf-8", "replace").splitlines()
@@ -117,7 +117,7 @@ def _read(folder: Path, layout: _Layout) -> Reading:
         Column.joined([batch.inputs for batch in batches], str(folder)),
         Column.joined([batch.labels for batch in batches], str(folder)),
     )
-    return Reading((train, read(folder / layout.test, layout)), tuple(class_names), channels="first")
+    return Unassembled((train, read(folder / layout.test, layout)), tuple(class_names), channels="first")
 
 
 def _class_names(path: Path, key: str) -> list[str]:

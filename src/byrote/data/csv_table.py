@@ -1,4 +1,4 @@
-"""csv files -> Reading: separator, encoding, decimal commas and the like are found out, or asked about."""
+"""csv files -> Unassembled: separator, encoding, decimal commas and the like are found out, or asked about."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from byrote.data.assembly import Examples, Reading
+from byrote.data.assembly import Examples, Unassembled
 from byrote.data.columns import Column
 from byrote.data.decimals import parse_decimals
 from byrote.data.files import read_inflated
@@ -41,12 +41,12 @@ class _Layout:
     of each row makes."""
 
 
-def read_csv(path: Path, label: str | None) -> Reading:
+def read_csv(path: Path, label: str | None) -> Unassembled:
     """A column of labels; all others are features, except `split` where it holds only "train", "test" and the like."""
     found = read_columns(path, label)
     left_out, index_notes = without_row_numbers(found.table, str(path))
     everything = Examples(features(found.table.drop(columns=left_out), str(path)), found.labels)
-    return Reading(
+    return Unassembled(
         (everything,) if len(found.splits) < 2 else tuple(everything.take(rows) for rows in found.splits),
         notes=(*found.notes, *index_notes),
     )

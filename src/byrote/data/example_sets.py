@@ -14,7 +14,7 @@ from byrote.data.arrays import as_array, image_array, is_lazy_list, is_pillow
 from byrote.data.columns import Column
 from byrote.data.labels import has_no_label
 from byrote.data.memory import refuse_too_large
-from byrote.data.roles import HELD_OUT, INPUTS, LABELS, SPLITS, role_of
+from byrote.data.roles import HELD_OUT, INPUT_WORDS, LABEL_WORDS, SPLITS, role_of
 from byrote.errors import UserError
 from byrote.references import users_code
 
@@ -268,7 +268,7 @@ def _named_taker(
     kinds = kinds if isinstance(kinds, Mapping) else {}
     columns = [str(column) for column in item]
     if label is None:
-        named = [column for column in columns if column.lower() in LABELS]
+        named = [column for column in columns if column.lower() in LABEL_WORDS]
         named = named or [column for column in columns if getattr(kinds.get(column), "names", None)]
         if len(named) != 1:
             raise UserError(
@@ -280,7 +280,7 @@ def _named_taker(
         raise UserError(f"{name} has no column {label!r}; its columns are {', '.join(columns)}")
     others = [column for column in columns if column != label]
     arrays = [column for column in others if is_pillow(item[column]) or np.ndim(_plain(item[column], name)) > 0]
-    for preferred in (("input_ids",), INPUTS):
+    for preferred in (("input_ids",), INPUT_WORDS):
         if len(arrays) > 1 and len(chosen := [column for column in arrays if column.lower() in preferred]) == 1:
             arrays = chosen
     if len(arrays) > 1:

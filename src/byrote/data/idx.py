@@ -1,4 +1,4 @@
-"""The idx files of MNIST and its kin -> Reading (http://yann.lecun.com/exdb/mnist)."""
+"""The idx files of MNIST and its kin -> Unassembled (http://yann.lecun.com/exdb/mnist)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from byrote.data.assembly import Examples, Reading
+from byrote.data.assembly import Examples, Unassembled
 from byrote.data.columns import Column
 from byrote.data.files import listing, read_inflated
 from byrote.data.memory import refuse_too_large
 from byrote.errors import UserError
 
 
-def read_idx_folder(folder: Path, class_names: tuple[str, ...], torchvision_name: str) -> Reading:
+def read_idx_folder(folder: Path, class_names: tuple[str, ...], torchvision_name: str) -> Unassembled:
     """The four files, gzipped or not, in `folder`, or as torchvision lays them out below its root."""
     place = _place(folder, torchvision_name)
 
@@ -26,7 +26,7 @@ def read_idx_folder(folder: Path, class_names: tuple[str, ...], torchvision_name
     def examples(part: str) -> Examples:
         return Examples(column(part, "images", 3), column(part, "labels", 1))
 
-    return Reading((examples("train"), examples("t10k")), class_names)
+    return Unassembled((examples("train"), examples("t10k")), class_names)
 
 
 def _place(folder: Path, torchvision_name: str) -> Path:

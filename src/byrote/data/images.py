@@ -1,4 +1,4 @@
-"""Encoded images with labels -> Reading; and folders of them."""
+"""Encoded images with labels -> Unassembled; and folders of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from byrote.data.assembly import Examples, NothingLeft, Reading
+from byrote.data.assembly import Examples, NothingLeft, Unassembled
 from byrote.data.columns import Column
 from byrote.data.decoding import EncodedImages, decode_images, first_size
 from byrote.data.image_cache import are_too_large, find_or_build
@@ -29,7 +29,7 @@ _OF_PROGRAMS = ("__macosx", "__pycache__")
 """Folders that other programs leave; a class may be called __background__."""
 
 
-def read_encoded(images: EncodedImages, image_size: int | None, cache: Path | None) -> Reading:
+def read_encoded(images: EncodedImages, image_size: int | None, cache: Path | None) -> Unassembled:
     """The images decoded: in a memory-mapped file where `cache` is given or they are too large, else in memory.
 
     Raises:
@@ -52,7 +52,7 @@ def read_encoded(images: EncodedImages, image_size: int | None, cache: Path | No
         inputs = Column(pixels[first:last], labels.name, labels.place)
         splits.append(Examples(inputs, labels, images.sources[rows[first:last]], origin))
     told = "; ".join(what.format(f"{count:,}") for what, count in changes.items())
-    return Reading(
+    return Unassembled(
         tuple(splits),
         images.class_names,
         channels="first",
@@ -78,7 +78,7 @@ class FilesBelow:
 
 def read_image_folder(
     folder: Path, image_size: int | None, cache: Path | None = None, max_pixels: int | None = None
-) -> Reading:
+) -> Unassembled:
     """FOLDER/CLASS/image; or train/ and test/ (or val/ and the like) with that below them.
 
     Deeper folders belong to the class on top, as in torchvision. Links are followed.
@@ -110,7 +110,7 @@ def read_image_folder(
     return replace(reading, notes=(*found.notes, *reading.notes))
 
 
-def _refuse_lost_classes(images: EncodedImages, reading: Reading, class_names: tuple[str, ...]) -> None:
+def _refuse_lost_classes(images: EncodedImages, reading: Unassembled, class_names: tuple[str, ...]) -> None:
     left = np.concatenate([part.labels.values for part in reading.splits])
     lost = np.setdiff1d(images.labels.values, left)
     if len(lost):

@@ -1,4 +1,4 @@
-"""npz files of NumPy -> Reading."""
+"""npz files of NumPy -> Unassembled."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
-from byrote.data.assembly import Examples, Reading
+from byrote.data.assembly import Examples, Unassembled
 from byrote.data.columns import Column
 from byrote.data.files import listing
 from byrote.data.labels import has_no_label
@@ -24,7 +24,7 @@ _CLASS_NAMES = ("classes", "names", "classnames", "labelnames", "targetnames")
 _EXPECTED = "x_train, y_train, x_test, y_test, or x, y"
 
 
-def read_npz(path: Path) -> Reading:
+def read_npz(path: Path) -> Unassembled:
     """x_train, y_train, x_test, y_test under the names that are usual; or x, y, which are split.
 
     Of a validation and a test split the test split is taken, as long as it has labels.
@@ -59,7 +59,7 @@ def read_npz(path: Path) -> Reading:
         ) from error
 
 
-def _read(path: Path, archive: zipfile.ZipFile) -> Reading:
+def _read(path: Path, archive: zipfile.ZipFile) -> Unassembled:
     members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
     names = list(members)
     found: dict[tuple[str, str], str] = {}
@@ -86,7 +86,7 @@ def _read(path: Path, archive: zipfile.ZipFile) -> Reading:
     shapes = {name: _header(path, archive, members[name]) for name in wanted}
     refuse_too_large(sum(math.prod(shape) * kind.itemsize for shape, kind in shapes.values()), str(path))
     columns = [Column(_array(path, archive, members[name]), f"{path}: {name}") for name in wanted]
-    return Reading(
+    return Unassembled(
         tuple(Examples(*pair) for pair in zip(columns[::2], columns[1::2], strict=True)),
         None if class_names_in is None else _class_names(path, archive, members[class_names_in]),
         notes=tuple(notes),

@@ -1,4 +1,4 @@
-"""Parquet files in the Hugging Face layout -> Reading."""
+"""Parquet files in the Hugging Face layout -> Unassembled."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from byrote.data.assembly import Examples, Reading
+from byrote.data.assembly import Examples, Unassembled
 from byrote.data.columns import Column
 from byrote.data.decoding import EncodedImages
 from byrote.data.images import read_encoded
@@ -104,7 +104,7 @@ def _sizes(group: pq.RowGroupMetaData, column: str) -> tuple[int, int]:
 
 def read_parquet(
     folder: Path, label: str | None, image_size: int | None, cache: Path | None = None, max_pixels: int | None = None
-) -> Reading:
+) -> Unassembled:
     """train-*.parquet and test-*.parquet (or validation-*) below `folder`; files of other names are split.
 
     The inputs are a struct {bytes, path} of an image file, or (nested) lists of numbers. An image without bytes is read
@@ -134,7 +134,7 @@ class _File:
 
 def _read(
     folder: Path, layout: Layout, label: str | None, image_size: int | None, cache: Path | None, max_pixels: int
-) -> Reading:
+) -> Unassembled:
     schema = _open(layout.train[0]).schema_arrow
     label_column = _label_column(schema, label, layout.train[0])
     input_column = _input_column(schema, label_column, layout.train[0])
@@ -193,7 +193,7 @@ def _read(
         replace(everything.take(slice(*limits)), origin=origin)
         for origin, limits in zip(origins, pairwise((0, *ends)), strict=True)
     ]
-    return Reading(tuple(splits), class_names, kind="tokens" if input_column == "input_ids" else None, notes=notes)
+    return Unassembled(tuple(splits), class_names, kind="tokens" if input_column == "input_ids" else None, notes=notes)
 
 
 def _held_out(

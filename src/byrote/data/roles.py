@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-INPUTS = ("x", "xs", "data", "image", "images", "img", "imgs", "input", "inputs", "feature", "features", "pixels")
-LABELS = ("y", "ys", "label", "labels", "target", "targets", "class")
+INPUT_WORDS = ("x", "xs", "data", "image", "images", "img", "imgs", "input", "inputs", "feature", "features", "pixels")
+LABEL_WORDS = ("y", "ys", "label", "labels", "target", "targets", "class")
 SPLITS: dict[str, str] = {
     **dict.fromkeys(("train", "training", "tr", "trn"), "train"),
     **dict.fromkeys(("test", "testing", "te", "tst"), "test"),
@@ -21,7 +21,7 @@ def role_of(name: str) -> tuple[str, Literal["inputs", "labels"]] | None:
     words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", name)]
     words = [part for word in words for part in _parted(word)]
     splits = [SPLITS[word] for word in words if word in SPLITS]
-    kinds = [word in INPUTS for word in words if word in (*INPUTS, *LABELS)]
+    kinds = [word in INPUT_WORDS for word in words if word in (*INPUT_WORDS, *LABEL_WORDS)]
     if len(kinds) != 1 or len(splits) > 1 or len(words) != len(kinds) + len(splits):
         return None
     return (splits[0] if splits else "", "inputs" if kinds[0] else "labels")
@@ -29,7 +29,7 @@ def role_of(name: str) -> tuple[str, Literal["inputs", "labels"]] | None:
 
 def _parted(word: str) -> list[str]:
     """ "Xtrain" and "ytest" are two words without a sign between them."""
-    for kind in (*INPUTS, *LABELS):
+    for kind in (*INPUT_WORDS, *LABEL_WORDS):
         for rest in (word.removeprefix(kind), word.removesuffix(kind)):
             if rest != word and rest in SPLITS:
                 return [rest, kind]

@@ -15,7 +15,7 @@ from byrote.data.assembly import (
     Channels,
     Examples,
     NothingLeft,
-    Reading,
+    Unassembled,
     assemble,
     could_be_tokens,
     refuse_unknown_kind,
@@ -58,27 +58,27 @@ class _Options:
 class _Source:
     pattern: str
     description: str
-    read: Callable[[Path, _Options], Reading]
+    read: Callable[[Path, _Options], Unassembled]
     title: str = ""
     takes: tuple[str, ...] = ()
     """Which of the options have a meaning here."""
 
 
-def _read_digits(_: Path, __: _Options) -> Reading:
+def _read_digits(_: Path, __: _Options) -> Unassembled:
     from sklearn.datasets import load_digits
 
     digits = load_digits()
     examples = Examples(Column(digits.images.astype(np.uint8), "digits"), Column(digits.target, "digits"))
-    return Reading((examples,), _DIGITS, pixel_max=16.0)
+    return Unassembled((examples,), _DIGITS, pixel_max=16.0)
 
 
-def _read_parquet(path: Path, options: _Options) -> Reading:
+def _read_parquet(path: Path, options: _Options) -> Unassembled:
     from byrote.data.parquet import read_parquet
 
     return read_parquet(path, options.label, options.image_size, options.cache, options.max_pixels)
 
 
-def _read_images(path: Path, options: _Options) -> Reading:
+def _read_images(path: Path, options: _Options) -> Unassembled:
     from byrote.data.images import read_image_folder
 
     return read_image_folder(path, options.image_size, options.cache, options.max_pixels)
@@ -298,7 +298,7 @@ def from_arrays(
     names = [("x_train", "y_train"), ("x_test", "y_test")][: len(sets)]
     columns, notes = columns_of([(found.inputs, found.labels) for found in sets], names)
     found_names = first.class_names if all(found.class_names == first.class_names for found in sets) else None
-    reading = Reading(
+    reading = Unassembled(
         tuple(Examples(*pair) for pair in zip(columns[::2], columns[1::2], strict=True)),
         found_names if class_names is None else tuple(map(str, class_names)),
         pixel_max,

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from byrote.studies.table1.rows import Row
+from byrote.studies.table1.rows import Table1Row
 from byrote.studies.table1.study import table1_study
 
-CROP, DECAY, BOTH, NONE = Row(random_crop=True), Row(weight_decay=True), Row(True, True), Row()
-RANDOM = Row(random_labels=True)
+CROP, DECAY, BOTH, NONE = Table1Row(random_crop=True), Table1Row(weight_decay=True), Table1Row(True, True), Table1Row()
+RANDOM = Table1Row(random_labels=True)
 N_TEST = 40
 
 CROPPING = "Random cropping raises the test accuracy of resnet"
@@ -28,7 +28,7 @@ def judge(data, make_outcome):
         study = table1_study(replace(data, name=name), "paper", seeds=seeds, models=list(models))
         outcomes = []
         for index, spec in enumerate(study.tasks()):
-            row = Row(spec.augmentation != "none", spec.weight_decay > 0, spec.label_rate == 1)
+            row = Table1Row(spec.augmentation != "none", spec.weight_decay > 0, spec.label_rate == 1)
             if row in without or (spec.model, row) in without:
                 continue
             count = right.get((spec.model, row), right.get(row, 4 if row == RANDOM else 20))

@@ -6,8 +6,8 @@ from made_up_runs import data, evaluated  # noqa: F401  (fixtures)
 from presented import assert_draws_its_data, is_whole, page_of, rows
 
 from byrote.data.check import Check
-from byrote.studies.table1.page import LABELS, curves_figure, headline, page_table, rows_figure
-from byrote.studies.table1.rows import LADDER, Row, published_rows
+from byrote.studies.table1.page import REGULARIZER_LABELS, curves_figure, headline, page_table, rows_figure
+from byrote.studies.table1.rows import LADDER, Table1Row, published_rows
 from byrote.studies.table1.study import table1_study
 
 PARAMETERS = {model: row.parameters for (model, _), row in published_rows().items()}
@@ -129,7 +129,7 @@ def test_accuracies_along_training_are_those_evaluated(shown) -> None:
     for outcome in outcomes:
         outcome.curve["test_accuracy"][[1, 3]] = np.nan
     figure = curves_figure(outcomes)
-    assert set(figure.data["row"]) == set(LABELS.values())
+    assert set(figure.data["row"]) == set(REGULARIZER_LABELS.values())
     assert figure.data.groupby(["row", "seed"]).size().unique().tolist() == [10]
     assert "after 10 of 12 epochs. 2 seeds." in figure.caption
     assert_draws_its_data(figure)
@@ -169,5 +169,5 @@ def test_the_headline_counts_networks(shown, wrong, expected) -> None:
 
 
 def test_every_row_has_a_name() -> None:
-    assert set(LABELS) == {row for _, row in published_rows()}
-    assert LABELS[Row()] == "none"
+    assert set(REGULARIZER_LABELS) == {row for _, row in published_rows()}
+    assert REGULARIZER_LABELS[Table1Row()] == "none"

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from byrote.studies.table1.published import published_figures
-from byrote.studies.table1.rows import Row, published_rows, rows_of
+from byrote.studies.table1.rows import Table1Row, published_rows, rows_of
 from byrote.studies.table1.study import Table1Study
 
 MODEL = "mlp-1x512"
@@ -21,7 +21,7 @@ def marks(data, make_outcome):
         study = Table1Study(data=own, models=[MODEL], seeds=2, rows=rows_of(MODEL, own))
         outcomes = []
         for spec in study.tasks():
-            row = Row(spec.augmentation != "none", spec.weight_decay > 0, spec.label_rate == 1)
+            row = Table1Row(spec.augmentation != "none", spec.weight_decay > 0, spec.label_rate == 1)
             paper = published_rows()[MODEL, row]
             values = {
                 "parameters": paper.parameters,

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from byrote.data.dataset import Dataset, Split
-from byrote.studies.table1.rows import LADDER, ROWS, Row, orderings, published_rows, rows_of
+from byrote.studies.table1.rows import LADDER, ROWS, Table1Row, orderings, published_rows, rows_of
 
 
 def test_the_paper_has_nineteen_rows_of_five_models(data):
     rows = published_rows()
     assert len(rows) == 19
-    assert rows["alexnet", Row(random_crop=True)] == (1_387_786, 99.82, 79.66)
+    assert rows["alexnet", Table1Row(random_crop=True)] == (1_387_786, 99.82, 79.66)
     models = {model for model, _ in rows}
     assert {(model, row) for model in models for row in rows_of(model, data)} == set(rows)
 
@@ -20,7 +20,7 @@ def test_other_models_get_the_rows_of_inception(data):
 def test_vectors_are_not_cropped():
     split = Split.clean(np.zeros((40, 6), dtype=np.float32), np.arange(40) % 10)
     vectors = Dataset("made up", split, split, tuple("abcdefghij"))
-    assert rows_of("resnet", vectors) == (Row(weight_decay=True), Row(), Row(random_labels=True))
+    assert rows_of("resnet", vectors) == (Table1Row(weight_decay=True), Table1Row(), Table1Row(random_labels=True))
 
 
 def test_the_paper_allows_eighteen_orderings_two_of_them_against_weight_decay(data):

@@ -6,7 +6,7 @@ import pytest
 from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
 from byrote.studies.paper_settings import PAPER_MODELS
-from byrote.studies.table1.rows import Row, published_rows
+from byrote.studies.table1.rows import Table1Row, published_rows
 from byrote.studies.table1.study import Table1Study, table1_study
 from byrote.training.recipe import Recipe
 
@@ -17,7 +17,7 @@ def images(side: int = 32, n: int = 3000, name: str = "made up") -> Dataset:
 
 
 def condition(spec):
-    return spec.model, Row(spec.augmentation == "random-crop", spec.weight_decay > 0, spec.label_rate == 1)
+    return spec.model, Table1Row(spec.augmentation == "random-crop", spec.weight_decay > 0, spec.label_rate == 1)
 
 
 @pytest.mark.parametrize("scale", ["laptop", "paper"])
@@ -59,7 +59,13 @@ def test_other_models_get_crop_by_weight_decay_and_random_labels():
     plan = table1_study(images(), "laptop", models=["mlp-2x64", "resnet"]).tasks()
     for model in ("mlp-2x64", "resnet"):
         rows = [condition(spec)[1] for spec in plan if spec.model == model]
-        assert rows == [Row(True, True), Row(True), Row(False, True), Row(), Row(random_labels=True)]
+        assert rows == [
+            Table1Row(True, True),
+            Table1Row(True),
+            Table1Row(False, True),
+            Table1Row(),
+            Table1Row(random_labels=True),
+        ]
 
 
 def test_the_recipe_says_how_strong_weight_decay_is(data):
@@ -86,7 +92,7 @@ def test_recipes_that_decide_what_is_compared_are_refused(data, changes, message
 
 def test_a_mapping_without_a_models_rows_is_refused(data):
     with pytest.raises(UserError, match="got rows for b but not for the model mlp-1x512"):
-        Table1Study(data=data, rows={"b": (Row(),)})
+        Table1Study(data=data, rows={"b": (Table1Row(),)})
 
 
 def test_pairs_are_compared_on_the_same_test_examples_and_seed(data, make_outcome):
@@ -94,17 +100,17 @@ def test_pairs_are_compared_on_the_same_test_examples_and_seed(data, make_outcom
         data=data,
         models=["a"],
         seeds=2,
-        rows=(Row(True), Row(False, True), Row()),
+        rows=(Table1Row(True), Table1Row(False, True), Table1Row()),
         recipe=Recipe(stop="at_steps", steps=5, weight_decay=1e-4),
     )
     labels = data.test.true_labels
     right = {  # by condition and seed: the test examples that are right
-        (Row(True), 0): range(20),
-        (Row(False, True), 0): range(15, 30),
-        (Row(), 0): range(5, 22),
-        (Row(True), 1): range(40),
-        (Row(False, True), 1): range(0),
-        (Row(), 1): range(3),
+        (Table1Row(True), 0): range(20),
+        (Table1Row(False, True), 0): range(15, 30),
+        (Table1Row(), 0): range(5, 22),
+        (Table1Row(True), 1): range(40),
+        (Table1Row(False, True), 1): range(0),
+        (Table1Row(), 1): range(3),
     }
     outcomes = []
     for index, spec in enumerate(study.tasks()):

@@ -4,12 +4,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from byrote.studies.table2.rows import Row, published_rows
+from byrote.studies.table2.rows import Table2Row, published_rows
 from byrote.studies.table2.study import Table2Study
 
 RANDOM, IN_SPITE, NONE, STOP_DECAYED, STOP = range(5)
-MOST = Row(True, True, True)
-RANDOM_ROW, DROPOUT = Row(random_labels=True), Row(False, True, True, True)
+MOST = Table2Row(True, True, True)
+RANDOM_ROW, DROPOUT = Table2Row(random_labels=True), Table2Row(False, True, True, True)
 ROWS = tuple(published_rows())
 
 
@@ -79,7 +79,7 @@ def test_on_imagenet_the_papers_gain_stands_beside_ours(verdict):
     found = verdict(imagenet=True)
     assert "The paper: +3.36 points." in found[STOP].statement
     assert "The paper: +5.39 points." in found[STOP_DECAYED].statement
-    other = verdict(imagenet=True, rows=(Row(dropout=True),))
+    other = verdict(imagenet=True, rows=(Table2Row(dropout=True),))
     assert len(other) == 1
     assert "The paper" not in other[0].statement
 
@@ -99,17 +99,17 @@ def test_on_imagenet_the_papers_gain_stands_beside_ours(verdict):
             "More may fit more: try `--steps 140`",
         ),
         ({DROPOUT: {"stop_reason": "non-finite loss"}}, IN_SPITE, "no conclusion", "finite"),
-        ({Row(): {"steps_to_fit": None}}, NONE, "no conclusion", "stopped before it had fitted"),
-        ({Row(): {"test_accuracy": 0.4}}, NONE, "not supported", "42% to 47% of its lead"),
-        ({Row(): {"test_accuracy": 0.1}, MOST: {"test_accuracy": 0.11}}, NONE, "no conclusion", "0% to 103% of"),
+        ({Table2Row(): {"steps_to_fit": None}}, NONE, "no conclusion", "stopped before it had fitted"),
+        ({Table2Row(): {"test_accuracy": 0.4}}, NONE, "not supported", "42% to 47% of its lead"),
+        ({Table2Row(): {"test_accuracy": 0.1}, MOST: {"test_accuracy": 0.11}}, NONE, "no conclusion", "0% to 103% of"),
         ({MOST: {"test_accuracy": 0.1}}, NONE, "no conclusion", "learned nothing to compare"),
         ({MOST: {"failed": ("rate",)}}, NONE, "no conclusion", "A self-check failed"),
         ({MOST: {"test_accuracy": 0.3}}, NONE, "supported", "241% to 257% of its lead"),
-        ({Row(): {"best": 0.61}}, STOP, "no conclusion", r"\+1.2 points"),
-        ({Row(): {"best": 0.3}}, STOP, "no conclusion", r"\+0.0 points"),
-        ({Row(): {"best": 0.7, "evaluations": 4}}, STOP, "no conclusion", "evaluated only 4 times"),
-        ({Row(): {"failed": ("rate",)}}, STOP, "no conclusion", "A self-check failed"),
-        ({Row(): {"failed": ("rate",)}}, STOP_DECAYED, "supported", r"\+5.4 points"),
+        ({Table2Row(): {"best": 0.61}}, STOP, "no conclusion", r"\+1.2 points"),
+        ({Table2Row(): {"best": 0.3}}, STOP, "no conclusion", r"\+0.0 points"),
+        ({Table2Row(): {"best": 0.7, "evaluations": 4}}, STOP, "no conclusion", "evaluated only 4 times"),
+        ({Table2Row(): {"failed": ("rate",)}}, STOP, "no conclusion", "A self-check failed"),
+        ({Table2Row(): {"failed": ("rate",)}}, STOP_DECAYED, "supported", r"\+5.4 points"),
     ],
 )
 def test_each_way_a_claim_can_come_out(verdict, changes, which, outcome, words):
@@ -120,7 +120,7 @@ def test_each_way_a_claim_can_come_out(verdict, changes, which, outcome, words):
 
 def test_a_gain_that_is_surely_small_is_none(verdict, monkeypatch):
     monkeypatch.setattr("byrote.studies.table2.findings.NO_HELP", 0.03)
-    assert verdict({Row(): {"best": 0.3}})[STOP].outcome == "not supported"
+    assert verdict({Table2Row(): {"best": 0.3}})[STOP].outcome == "not supported"
 
 
 def test_missing_runs_decide_nothing(verdict):
@@ -138,14 +138,14 @@ def test_without_dropout_the_most_regularised_row_left_is_compared_with(verdict)
 
 def test_claims_are_made_only_of_the_rows_there_are(verdict):
     assert [finding.claim for finding in verdict(rows=(MOST,))] == []
-    (finding,) = (f for f in verdict(rows=(Row(),)) if "necessary" in f.claim)
+    (finding,) = (f for f in verdict(rows=(Table2Row(),)) if "necessary" in f.claim)
     assert finding.outcome == "supported"
     assert finding.statement.endswith("guessing has 50.0% (one seed, so no interval over seeds).")
 
 
-@pytest.mark.parametrize("rows", [ROWS, (Row(),)])
+@pytest.mark.parametrize("rows", [ROWS, (Table2Row(),)])
 def test_naming_the_largest_class_is_no_generalising(verdict, unequal, rows):
-    finding = next(one for one in verdict({Row(): {"test_accuracy": 0.95}, MOST: {"test_accuracy": 0.96}}, rows=rows,
-                                          own=unequal) if "necessary" in one.claim)  # fmt: skip
+    runs = {Table2Row(): {"test_accuracy": 0.95}, MOST: {"test_accuracy": 0.96}}
+    finding = next(one for one in verdict(runs, rows=rows, own=unequal) if "necessary" in one.claim)
     assert finding.outcome != "supported"
     assert "where guessing has 95.0%" in finding.statement

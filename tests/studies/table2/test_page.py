@@ -5,7 +5,7 @@ from made_up_runs import data, evaluated  # noqa: F401  (fixtures)
 from presented import is_whole, page_of, rows
 
 from byrote.studies.table2.page import our_table, paper_table
-from byrote.studies.table2.rows import Row
+from byrote.studies.table2.rows import Table2Row
 from byrote.studies.table2.study import Table2Study
 
 
@@ -79,13 +79,13 @@ def test_seeds_give_spreads(shown) -> None:
     ],
 )
 def test_what_did_not_fit_says_so(shown, own, words) -> None:
-    _, _, table = shown(rows=(Row(),), own=own)
+    _, _, table = shown(rows=(Table2Row(),), own=own)
     assert next(iter(rows(our_table(table, beside=False)).values()))[0][1] == words
 
 
 def test_the_headline_is_what_is_fitted_without_regularisers(shown) -> None:
     assert page_of(*shown(own={"train_accuracy": 0.952})).headline == "net fits 95.2% of random labels."
-    assert page_of(*shown(rows=(Row(),))).headline == "No conclusion about random labels."
+    assert page_of(*shown(rows=(Table2Row(),))).headline == "No conclusion about random labels."
 
 
 def without_dropout(*, input_shape: tuple[int, ...], num_classes: int) -> None:
@@ -99,5 +99,5 @@ def test_a_model_without_dropout_is_told_apart(shown) -> None:
 
 
 def test_without_true_labels_there_is_no_curve(shown) -> None:
-    presentation = page_of(*shown(rows=(Row(random_labels=True),)))
+    presentation = page_of(*shown(rows=(Table2Row(random_labels=True),)))
     assert [section.id for section in presentation.sections] == ["table-2", "paper"]

@@ -4,10 +4,10 @@ import pandas as pd
 import pytest
 
 from byrote.studies.table2.published import published_figures
-from byrote.studies.table2.rows import Row
+from byrote.studies.table2.rows import Table2Row
 from byrote.studies.table2.study import Table2Study
 
-TRUE = Row(augmentation=True, dropout=True, weight_decay=True)
+TRUE = Table2Row(augmentation=True, dropout=True, weight_decay=True)
 
 
 @pytest.fixture

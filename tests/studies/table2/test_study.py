@@ -8,7 +8,7 @@ from torch import nn
 from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
 from byrote.references import name_of
-from byrote.studies.table2.rows import Row, published_rows
+from byrote.studies.table2.rows import Table2Row, published_rows
 from byrote.studies.table2.study import TABLE2_RECIPE, Table2Study, table2_study
 from byrote.training.engine import train
 from byrote.training.recipe import Recipe
@@ -35,7 +35,7 @@ def test_each_row_has_its_regularisers_and_no_others(data):
 
 def test_strengths_are_the_recipes(data):
     recipe = TABLE2_RECIPE.model_copy(update={"dropout": 0.2, "augmentation": "random-crop", "weight_decay": 0.1})
-    plan = Table2Study(data=data, recipe=recipe, rows=(Row(True, True, True), Row())).tasks()
+    plan = Table2Study(data=data, recipe=recipe, rows=(Table2Row(True, True, True), Table2Row())).tasks()
     assert [(s.augmentation, s.dropout, s.weight_decay) for s in plan] == [("random-crop", 0.2, 0.1), ("none", 0, 0)]
 
 
@@ -43,13 +43,13 @@ def test_strengths_are_the_recipes(data):
     ("options", "message"),
     [
         ({"rows": ()}, r"got rows=\(\) for mlp-1x512, expected a list of different rows"),
-        ({"rows": (Row(), Row())}, "expected a list of different rows"),
+        ({"rows": (Table2Row(), Table2Row())}, "expected a list of different rows"),
         ({"recipe": Recipe()}, "got stop='at_interpolation' for mlp-1x512, but Table 2 compares final accuracies"),
         (
             {"recipe": TABLE2_RECIPE.model_copy(update={"dropout": 0.0})},
             "got dropout=0.0 for mlp-1x512, but Table 2 trains with and without",
         ),
-        ({"rows": {"b": (Row(),)}}, "got rows for b but not for the model mlp-1x512"),
+        ({"rows": {"b": (Table2Row(),)}}, "got rows for b but not for the model mlp-1x512"),
         ({"seeds": 0}, "got seeds=0"),
     ],
 )
@@ -59,7 +59,7 @@ def test_what_cannot_be_planned_is_refused(data, options, message):
 
 
 def test_a_regulariser_that_no_row_has_needs_no_strength(data):
-    assert len(Table2Study(data=data, recipe=Recipe(stop="at_steps", steps=9), rows=(Row(),)).plan()) == 1
+    assert len(Table2Study(data=data, recipe=Recipe(stop="at_steps", steps=9), rows=(Table2Row(),)).plan()) == 1
 
 
 def test_the_paper_stands_beside_its_rows_on_imagenet_alone(data, make_outcome):

@@ -20,11 +20,11 @@ from byrote.theory.measures.measure import Measure
 Badge = Literal["yes", "no", "no conclusion"]
 Says = Literal["vacuous", "no better than guessing", "says something"]
 _ROUNDING = 1e-9
-LABELS = ("true-labels", "random-labels")
+TRUE_AND_RANDOM = ("true-labels", "random-labels")
 
 
 @dataclass(frozen=True)
-class Reading:
+class MeasureReading:
     """One measure of the networks of one model."""
 
     model: str
@@ -56,7 +56,7 @@ class Reading:
         return "no better than guessing" if bound.mean >= self.guessing[labels] else "says something"
 
 
-def readings(table: pd.DataFrame) -> list[Reading]:
+def readings(table: pd.DataFrame) -> list[MeasureReading]:
     """Of the table of a BoundsStudy: each model's measures, in the order of MEASURES."""
     models = {str(model): _turned(runs) for model, runs in table.groupby("model", sort=False)}
     told = tellings({(model, name): (own, column(name)) for model, own in models.items() for name in MEASURES})
@@ -85,7 +85,7 @@ def findings(table: pd.DataFrame) -> list[Finding]:
     return list(_findings(readings(table), of_several=table["model"].nunique() > 1))
 
 
-def headline(found: Sequence[Reading]) -> str:
+def headline(found: Sequence[MeasureReading]) -> str:
     """The whole page in one line."""
     told = [reading for reading in found if reading.badge == "yes"]
     decided = [reading for reading in found if reading.badge != "no conclusion"]
@@ -111,7 +111,7 @@ def number(value: float) -> str:
     return f"{float(f'{value:.3g}'):,.10g}"
 
 
-def _reading(model: str, runs: pd.DataFrame, name: str, told: Telling) -> Reading:
+def _reading(model: str, runs: pd.DataFrame, name: str, told: Telling) -> MeasureReading:
     measure = MEASURES[name]
     sound = runs[runs["failed_checks"] == ""]
     counted = sound[sound["fitted"].astype(bool) & sound[column(name)].notna()]
@@ -119,18 +119,20 @@ def _reading(model: str, runs: pd.DataFrame, name: str, told: Telling) -> Readin
     def over(values: str) -> dict[str, Interval]:
         return {
             labels: mean_interval(counted.loc[counted["corruption"] == labels, values].to_numpy(np.float64))
-            for labels in LABELS
+            for labels in TRUE_AND_RANDOM
         }
 
     reasons = runs[column_of_reason(name)]
-    return Reading(
+    return MeasureReading(
         model=model,
         name=name,
         measure=measure,
         values=over(column(name)),
         error_bounds=over(column_of_bound(name)) if measure.kind == "bound" else {},
         telling=told,
-        guessing={labels: 1 - float(runs.loc[runs["corruption"] == labels, "guessing"].max()) for labels in LABELS},
+        guessing={
+            labels: 1 - float(runs.loc[runs["corruption"] == labels, "guessing"].max()) for labels in TRUE_AND_RANDOM
+        },
         why_not=next(iter(reasons[reasons != ""]), ""),
     )
 
@@ -138,7 +140,7 @@ def _reading(model: str, runs: pd.DataFrame, name: str, told: Telling) -> Readin
 _OUTCOMES: dict[Badge, Outcome] = {"yes": "supported", "no": "not supported", "no conclusion": "no conclusion"}
 
 
-def _findings(found: Sequence[Reading], *, of_several: bool) -> Iterator[Finding]:
+def _findings(found: Sequence[MeasureReading], *, of_several: bool) -> Iterator[Finding]:
     for reading in found:
         title = reading.measure.title
         claim = f"{title[:1].upper()}{title[1:]} tells true labels from random ones"
@@ -146,11 +148,11 @@ def _findings(found: Sequence[Reading], *, of_several: bool) -> Iterator[Finding
         yield Finding(prefix + claim, _OUTCOMES[reading.badge], " ".join(_sentences(reading)), reading)
 
 
-def _sentences(reading: Reading) -> Iterator[str]:
+def _sentences(reading: MeasureReading) -> Iterator[str]:
     if reading.why_not:
         yield f"It does not exist for this network: {reading.why_not}."
         return
-    told, (true, random) = reading.telling, (reading.values[labels] for labels in LABELS)
+    told, (true, random) = reading.telling, (reading.values[labels] for labels in TRUE_AND_RANDOM)
     counts = f"networks that have fitted: {true.n} and {random.n}"
     yield f"{number(true.mean)} on true labels, {number(random.mean)} on random ones (means; {counts})."
     if told.num_unfitted:
@@ -167,7 +169,7 @@ def _sentences(reading: Reading) -> Iterator[str]:
     if reading.measure.kind == "bound":
         said = [
             f"on {labels.replace('-', ' ')} at most {number(reading.error_bounds[labels].mean)} ({says})"
-            for labels in LABELS
+            for labels in TRUE_AND_RANDOM
             if (says := reading.says(labels)) is not None
         ]
         if said:

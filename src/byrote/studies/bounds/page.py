@@ -17,7 +17,7 @@ from byrote.evidence.intervals import mean_interval
 from byrote.evidence.telling import TOGETHER
 from byrote.evidence.words import percent
 from byrote.studies.bounds.calculations import column, column_of_reason
-from byrote.studies.bounds.findings import LABELS, Badge, Reading, Says, headline, number
+from byrote.studies.bounds.findings import TRUE_AND_RANDOM, Badge, MeasureReading, Says, headline, number
 from byrote.studies.bounds.study import BoundsStudy
 from byrote.studies.study import Results
 from byrote.theory.measures.catalog import MEASURES
@@ -74,7 +74,7 @@ def present(study: BoundsStudy, results: Results, table: pd.DataFrame, findings:
     )
 
 
-def scoreboard(found: Sequence[Reading], runs: pd.DataFrame) -> Figure:
+def scoreboard(found: Sequence[MeasureReading], runs: pd.DataFrame) -> Figure:
     """A row a measure: the ratio of its value on random labels to that on true ones, or the other way round where less
     is worse; a geometric mean over seeds, and its interval."""
     data = rounded(pd.DataFrame([_row(reading, runs) for reading in found]))
@@ -111,12 +111,12 @@ def scoreboard(found: Sequence[Reading], runs: pd.DataFrame) -> Figure:
     )
 
 
-def _row(reading: Reading, runs: pd.DataFrame) -> dict[str, object]:
+def _row(reading: MeasureReading, runs: pd.DataFrame) -> dict[str, object]:
     sound = runs[(runs["failed_checks"] == "") & runs["fitted"].astype(bool)]
     by_seed = sound.pivot_table(index="seed", columns="corruption", values=column(reading.name), aggfunc="first")
     logs = np.empty(0)
-    if set(LABELS) <= set(by_seed.columns):
-        true, random = (by_seed[labels].to_numpy(np.float64) for labels in LABELS)
+    if set(TRUE_AND_RANDOM) <= set(by_seed.columns):
+        true, random = (by_seed[labels].to_numpy(np.float64) for labels in TRUE_AND_RANDOM)
         both = (true > 0) & (random > 0)
         logs = np.log(random[both] / true[both]) * (1 if reading.measure.larger_is_worse else -1)
     interval = mean_interval(logs)
@@ -126,34 +126,34 @@ def _row(reading: Reading, runs: pd.DataFrame) -> dict[str, object]:
         "ratio": np.exp(interval.mean),
         "low": np.exp(interval.low),
         "high": np.exp(interval.high),
-        "true": reading.values[LABELS[0]].mean,
-        "random": reading.values[LABELS[1]].mean,
-        "says": reading.says(LABELS[0]) or "",
+        "true": reading.values[TRUE_AND_RANDOM[0]].mean,
+        "random": reading.values[TRUE_AND_RANDOM[1]].mean,
+        "says": reading.says(TRUE_AND_RANDOM[0]) or "",
         "seeds": interval.n,
     }
 
 
-def measures_table(found: Sequence[Reading]) -> PageTable:
+def measures_table(found: Sequence[MeasureReading]) -> PageTable:
     blocks: dict[str, list[list[str | Cell]]] = {}
     for reading in found:
         blocks.setdefault(_BLOCKS[reading.measure.kind], []).append(
             [
                 reading.measure.title,
-                *(_value(reading, labels) for labels in LABELS),
+                *(_value(reading, labels) for labels in TRUE_AND_RANDOM),
                 _badge(reading),
             ]
         )
     return PageTable(header=("measure", "true labels", "random labels", "tells them apart"), blocks=blocks)
 
 
-def _value(reading: Reading, labels: str) -> Cell:
+def _value(reading: MeasureReading, labels: str) -> Cell:
     if reading.why_not:
         return Cell("–", "quiet")
     text, says = number(reading.values[labels].mean), reading.says(labels)
     return Cell(text) if says is None else Cell(text, _SAYS[says], says)
 
 
-def _badge(reading: Reading) -> Cell:
+def _badge(reading: MeasureReading) -> Cell:
     if reading.why_not:
         return Cell("no conclusion", "unsure", "does not exist here")
     difference = reading.telling.difference
@@ -162,7 +162,7 @@ def _badge(reading: Reading) -> Cell:
 
 def _runs_sentence(runs: pd.DataFrame) -> str:
     parts = []
-    for labels in LABELS:
+    for labels in TRUE_AND_RANDOM:
         own = runs[runs["corruption"] == labels]
         if len(own):
             parts.append(

@@ -39,7 +39,7 @@ class Generalises:
 
 
 @dataclass(frozen=True)
-class OnRandomLabels:
+class InterpolatesRandomLabels:
     """What a finding is about: whether the same kernel interpolates random labels, and tests at chance."""
 
     row: KernelRow
@@ -118,13 +118,13 @@ def fits_random_labels(row: KernelRow, n_train: int, table: pd.DataFrame) -> Fin
     claim = f"{_named(row)}: random labels are interpolated too, and test at chance"
     fits = fits_of(table, row, _RANDOM, n_train)
     if reason := obstacle(row, fits):
-        return Finding(claim, "no conclusion", reason, OnRandomLabels(row, fitted=False))
+        return Finding(claim, "no conclusion", reason, InterpolatesRandomLabels(row, fitted=False))
     return Finding(
         claim,
         tests_at_chance(fits),
         f"{_trained(fits)} on random labels of {n_train:,} examples; test accuracy "
         f"{_percent(fits['test_accuracy'].mean())}, {verdict_in_words(fits)}.",
-        OnRandomLabels(row, fitted=True),
+        InterpolatesRandomLabels(row, fitted=True),
     )
 
 

@@ -14,7 +14,7 @@ from byrote.charts.marks import bars, by_series, estimate_tips, logarithmic, poi
 from byrote.charts.sections import Cell, PageTable, Presentation, Section, drawn
 from byrote.evidence.finding import Finding
 from byrote.evidence.words import percent
-from byrote.studies.min_norm.findings import Generalises, OnRandomLabels, error_interval, fits_of
+from byrote.studies.min_norm.findings import Generalises, InterpolatesRandomLabels, error_interval, fits_of
 from byrote.studies.min_norm.interpolants import descent_figure, interpolants_table
 from byrote.studies.min_norm.rows import FEATURES, KernelRow, published_rows
 from byrote.studies.min_norm.study import MinNormStudy
@@ -96,7 +96,7 @@ def present(study: MinNormStudy, results: Results, table: pd.DataFrame, findings
 def headline(findings: Sequence[Finding]) -> str:
     """Whether interpolation without regularisation generalises, and fits random labels as well."""
     learnt = [each.outcome == "supported" for each in findings if isinstance(each.reading, Generalises)]
-    rote = [each.reading.fitted for each in findings if isinstance(each.reading, OnRandomLabels)]
+    rote = [each.reading.fitted for each in findings if isinstance(each.reading, InterpolatesRandomLabels)]
     if all(learnt) and all(rote):
         return "Kernels without regularisation generalise, and interpolate random labels as well."
     if not any(learnt + rote):

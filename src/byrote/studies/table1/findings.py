@@ -19,7 +19,7 @@ from byrote.evidence.obstacles import obstacle
 from byrote.evidence.tested import Tested
 from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, SIGNIFICANCE, sum_up
 from byrote.evidence.words import count_of_seeds, percent
-from byrote.studies.table1.rows import Condition, Ordering, Row, orderings, published_rows
+from byrote.studies.table1.rows import Condition, Ordering, Table1Row, orderings, published_rows
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Unregularized:
 
 
 @dataclass(frozen=True)
-class OnRandomLabels:
+class FitsRandomLabels:
     """What a finding is about: whether the model fits random labels, and tests at chance."""
 
     model: str
@@ -39,7 +39,7 @@ class OnRandomLabels:
 
 
 def findings(
-    rows: Mapping[str, Sequence[Row]], table: pd.DataFrame, num_seeds: int, *, on_cifar10: bool
+    rows: Mapping[str, Sequence[Table1Row]], table: pd.DataFrame, num_seeds: int, *, on_cifar10: bool
 ) -> list[Finding]:
     """The claims that these rows of these models bear on, decided by the runs in `table`.
 
@@ -49,11 +49,11 @@ def findings(
     return [
         *_orderings(orderings(rows, as_published=on_cifar10), table, num_seeds, on_cifar10),
         *(_fits_random_labels(model, table, num_seeds) for model, own in rows.items() if _RANDOM in own),
-        *(_needs_no_regularizer(model, table, num_seeds) for model, own in rows.items() if Row() in own),
+        *(_needs_no_regularizer(model, table, num_seeds) for model, own in rows.items() if Table1Row() in own),
     ]
 
 
-_RANDOM = Row(random_labels=True)
+_RANDOM = Table1Row(random_labels=True)
 
 
 def runs_of(table: pd.DataFrame, condition: Condition) -> pd.DataFrame:
@@ -146,7 +146,7 @@ def _fits_random_labels(model: str, table: pd.DataFrame, num_seeds: int) -> Find
     runs = runs_of(table, (model, _RANDOM))
     reason = obstacle(runs, num_seeds, fitted=True)
     if reason:
-        return Finding(claim, "no conclusion", reason, OnRandomLabels(model, fitted=False))
+        return Finding(claim, "no conclusion", reason, FitsRandomLabels(model, fitted=False))
     luck = luck_in_words(by_luck(runs))
     return Finding(
         claim,
@@ -154,14 +154,14 @@ def _fits_random_labels(model: str, table: pd.DataFrame, num_seeds: int) -> Find
         f"Train accuracy {percent(runs['train_accuracy'].mean())} on random labels of "
         f"{int(runs['n_train'].iloc[0]):,} examples; test accuracy {percent(runs['test_accuracy'].mean())}, "
         f"{verdict_in_words(runs)}.{luck}",
-        OnRandomLabels(model, fitted=True),
+        FitsRandomLabels(model, fitted=True),
     )
 
 
 def _needs_no_regularizer(model: str, table: pd.DataFrame, num_seeds: int) -> Finding:
     """Whether the unregularised network, once it fits true labels, tests far above chance."""
     claim = f"{model} generalises without explicit regularisers: they are not necessary"
-    runs = runs_of(table, (model, Row()))
+    runs = runs_of(table, (model, Table1Row()))
     reason = obstacle(runs, num_seeds, fitted=True)
     if reason:
         return Finding(claim, "no conclusion", reason, Unregularized(model))

@@ -29,17 +29,17 @@ from byrote.evidence.intervals import mean_interval
 from byrote.evidence.words import count_of_seeds, percent
 from byrote.studies.paper_numbers import CIFAR10_TRAIN, PAPER, is_cifar10
 from byrote.studies.study import Results
-from byrote.studies.table1.findings import OnRandomLabels, Unregularized, runs_of
-from byrote.studies.table1.rows import Condition, Row, published_rows
+from byrote.studies.table1.findings import FitsRandomLabels, Unregularized, runs_of
+from byrote.studies.table1.rows import Condition, Table1Row, published_rows
 from byrote.studies.table1.study import Table1Study
 from byrote.training.outcome import TrainOutcome
 
-LABELS = {
-    Row(True, True): "crop, weight decay",
-    Row(True, False): "crop",
-    Row(False, True): "weight decay",
-    Row(): "none",
-    Row(random_labels=True): "random labels",
+REGULARIZER_LABELS = {
+    Table1Row(True, True): "crop, weight decay",
+    Table1Row(True, False): "crop",
+    Table1Row(False, True): "weight decay",
+    Table1Row(): "none",
+    Table1Row(random_labels=True): "random labels",
 }
 """What tables and figures call the rows, in the paper's order."""
 _ROW_HEIGHT = 21
@@ -88,7 +88,7 @@ def present(study: Table1Study, results: Results, table: pd.DataFrame, findings:
 def headline(findings: Sequence[Finding]) -> str:
     """Of how many networks it is shown that regularisers are not necessary, and that they fit random labels."""
     free = [finding for finding in findings if isinstance(finding.reading, Unregularized)]
-    rote = [finding.reading.fitted for finding in findings if isinstance(finding.reading, OnRandomLabels)]
+    rote = [finding.reading.fitted for finding in findings if isinstance(finding.reading, FitsRandomLabels)]
     counts = [sum(finding.outcome == "supported" for finding in free), sum(rote)]
     if counts == [len(free), len(rote)]:
         return "Networks generalise without regularisers, and fit random labels as well."
@@ -122,7 +122,7 @@ def page_table(study: Table1Study, table: pd.DataFrame) -> PageTable:
 
 
 def _cells(condition: Condition, runs: pd.DataFrame, beside: bool) -> list[str | Cell]:
-    cells: list[str | Cell] = [LABELS[condition[1]]]
+    cells: list[str | Cell] = [REGULARIZER_LABELS[condition[1]]]
     published = published_rows().get(condition)
     for split in ("train", "test"):
         interval = mean_interval(runs[f"{split}_accuracy"].to_numpy(np.float64))
@@ -168,9 +168,9 @@ def rows_figure(study: Table1Study, table: pd.DataFrame) -> Figure:
     for model, own in study.rows_by_model.items():
         places.append(model)
         for row in own:
-            place = f"{model}: {LABELS[row]}"
+            place = f"{model}: {REGULARIZER_LABELS[row]}"
             places.append(place)
-            fields = {"model": model, "row": LABELS[row], "place": place}
+            fields = {"model": model, "row": REGULARIZER_LABELS[row], "place": place}
             if published := paper.get((model, row)):
                 theirs = {"source": "paper", "test_accuracy": published.test_accuracy / 100, "n_train": CIFAR10_TRAIN}
                 rows.append(fields | theirs)
@@ -235,8 +235,8 @@ def curves_figure(outcomes: Sequence[TrainOutcome]) -> Figure | None:
     if many:
         found = [accuracy_bands(curves, "row", f"{split}_accuracy") for split in ("train", "test")]
         data = found[0][["row", "step", "runs", "train_accuracy"]].merge(found[1], on=["row", "step", "runs"])
-    names = [label for label in LABELS.values() if label in set(data["row"])]
-    encodings = with_dashes("row", list(LABELS.values()), names)
+    names = [label for label in REGULARIZER_LABELS.values() if label in set(data["row"])]
+    encodings = with_dashes("row", list(REGULARIZER_LABELS.values()), names)
     picked = alt.selection_point(fields=["row"], bind="legend", name="picked")
     base = alt.Chart().encode(x=steps_x(), **({} if many else {"detail": "seed:N"}), **encodings)
     train = base.mark_line(strokeWidth=1).encode(
@@ -266,7 +266,7 @@ def _accuracy(field: str) -> alt.Y:
 
 def _curve(outcome: TrainOutcome) -> pd.DataFrame:
     spec, curve = outcome.spec, outcome.curve
-    row = Row(spec.augmentation != "none", spec.weight_decay > 0, spec.label_rate == 1)
+    row = Table1Row(spec.augmentation != "none", spec.weight_decay > 0, spec.label_rate == 1)
     names = ["step", "train_accuracy", "test_accuracy"]
     evaluated = pd.DataFrame({name: curve[name] for name in names}).dropna()
-    return evaluated.assign(row=LABELS[row], seed=spec.seed)[["row", "seed", *names]]
+    return evaluated.assign(row=REGULARIZER_LABELS[row], seed=spec.seed)[["row", "seed", *names]]

@@ -9,7 +9,7 @@ from byrote.evidence.intervals import Interval
 from byrote.evidence.published import Ours, PublishedFigure, ours_of_runs
 from byrote.studies.paper_numbers import CIFAR10_TRAIN, as_printed, is_cifar10
 from byrote.studies.table1.findings import runs_of
-from byrote.studies.table1.rows import Row
+from byrote.studies.table1.rows import Table1Row
 
 
 def published_figures(data: Dataset, table: pd.DataFrame) -> list[PublishedFigure]:
@@ -21,7 +21,7 @@ def published_figures(data: Dataset, table: pd.DataFrame) -> list[PublishedFigur
     """
     found: dict[str, list[PublishedFigure]] = {}
     for model, parameters, crop, decay, labels, train, test in as_printed("table1").itertuples(index=False):
-        row = Row(crop == "yes", decay == "yes", labels == "random")
+        row = Table1Row(crop == "yes", decay == "yes", labels == "random")
         runs = runs_of(table, (model, row))
         others = () if is_cifar10(data) else ("data",)
         if model not in found:

@@ -26,7 +26,7 @@ RIVALS: Mapping[Rival, str] = {
 
 
 @dataclass(frozen=True)
-class Row:
+class Table1Row:
     """A row of Table 1, but for its model."""
 
     random_crop: bool = False
@@ -44,10 +44,16 @@ class Row:
         return f"{self.regularizers}{', random labels' if self.random_labels else ''}"
 
 
-Condition: TypeAlias = tuple[str, Row]
+Condition: TypeAlias = tuple[str, Table1Row]
 """A model and a row."""
 
-ROWS = (Row(True, True), Row(True, False), Row(False, True), Row(), Row(random_labels=True))
+ROWS = (
+    Table1Row(True, True),
+    Table1Row(True, False),
+    Table1Row(False, True),
+    Table1Row(),
+    Table1Row(random_labels=True),
+)
 """For models that the paper does not have: as it has them for Inception."""
 
 
@@ -65,12 +71,12 @@ def published_rows() -> dict[Condition, PublishedRow]:
     """The paper's nineteen rows, in its order."""
     found = {}
     for model, parameters, crop, decay, labels, train, test in published("table1").itertuples(index=False):
-        row = Row(crop == "yes", decay == "yes", labels == "random")
+        row = Table1Row(crop == "yes", decay == "yes", labels == "random")
         found[model, row] = PublishedRow(parameters, train, test)
     return found
 
 
-def rows_of(model: str, data: Dataset) -> tuple[Row, ...]:
+def rows_of(model: str, data: Dataset) -> tuple[Table1Row, ...]:
     """The rows that the paper has for `model`, all five for other models; without crops where there are no images."""
     rows = tuple(row for name, row in published_rows() if name == model) or ROWS
     return tuple(row for row in rows if data.is_images or not row.random_crop)
@@ -102,7 +108,7 @@ class Ordering:
         return f"{better[0]} generalises better than {worse[0]} without explicit regularisers"
 
 
-def orderings(rows: Mapping[str, Sequence[Row]], *, as_published: bool) -> list[Ordering]:
+def orderings(rows: Mapping[str, Sequence[Table1Row]], *, as_published: bool) -> list[Ordering]:
     """All that the rows of these models allow, regularisers expected to help.
 
     Args:
@@ -116,10 +122,10 @@ def orderings(rows: Mapping[str, Sequence[Row]], *, as_published: bool) -> list[
             pairs.append(("no_crop", (model, row), (model, replace(row, random_crop=False))))
         if row.weight_decay:
             pairs.append(("no_weight_decay", (model, row), (model, replace(row, weight_decay=False))))
-        if row == Row(random_crop=True):
-            pairs.append(("weight_decay_alone", (model, row), (model, Row(weight_decay=True))))
+        if row == Table1Row(random_crop=True):
+            pairs.append(("weight_decay_alone", (model, row), (model, Table1Row(weight_decay=True))))
         pairs.append(("no_batch_norm", (model, row), (f"{model}-no-batchnorm", row)))
-    ladder = [(model, Row()) for model in LADDER if (model, Row()) in there]
+    ladder = [(model, Table1Row()) for model in LADDER if (model, Table1Row()) in there]
     pairs += [("next_model", first, second) for first, second in pairwise(ladder)]
     paper = published_rows() if as_published else {}
     return [
@@ -129,8 +135,8 @@ def orderings(rows: Mapping[str, Sequence[Row]], *, as_published: bool) -> list[
     ]
 
 
-def _beside(row: Row) -> str:
-    return "" if row in (Row(), Row(random_labels=True)) else f" beside {row.regularizers}"
+def _beside(row: Table1Row) -> str:
+    return "" if row in (Table1Row(), Table1Row(random_labels=True)) else f" beside {row.regularizers}"
 
 
 def _is_below(paper: Mapping[Condition, PublishedRow], first: Condition, second: Condition) -> bool:

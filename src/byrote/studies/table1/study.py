@@ -43,7 +43,7 @@ from byrote.studies.paper_settings import (
 )
 from byrote.studies.study import Planned, Results, tabulate
 from byrote.studies.table1.findings import findings, runs_of
-from byrote.studies.table1.rows import RIVALS, ROWS, Condition, Row, orderings, published_rows, rows_of
+from byrote.studies.table1.rows import RIVALS, ROWS, Condition, Table1Row, orderings, published_rows, rows_of
 from byrote.training.outcome import TrainOutcome
 from byrote.training.recipe import Recipe
 from byrote.training.spec import TrainSpec
@@ -90,7 +90,7 @@ class Table1Study(ModelStudy):
     )
 
     recipe: PerModel[Recipe] = _RECIPE
-    rows: PerModel[Sequence[Row]] = ROWS
+    rows: PerModel[Sequence[Table1Row]] = ROWS
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -105,7 +105,7 @@ class Table1Study(ModelStudy):
                 )
 
     @property
-    def rows_by_model(self) -> dict[str, Sequence[Row]]:
+    def rows_by_model(self) -> dict[str, Sequence[Table1Row]]:
         return {model: self.own(self.rows, "rows", model) for model in self.model_names}
 
     def plan(self) -> list[Planned]:

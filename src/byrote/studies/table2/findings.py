@@ -24,7 +24,7 @@ from byrote.evidence.verdicts import (
     SIGNIFICANCE,
 )
 from byrote.evidence.words import percent, seeds_of
-from byrote.studies.table2.rows import TOP, Row, most_regularized, paper_accuracy
+from byrote.studies.table2.rows import TOP, Table2Row, most_regularized, paper_accuracy
 
 HALF = 0.5
 """Random labels are fitted far above chance, and a network generalises without regularisers, from half of the way
@@ -32,7 +32,7 @@ between guessing and all, or the most regularised row, on. The paper's go 87% an
 
 
 @dataclass(frozen=True)
-class OnRandomLabels:
+class ShareOfRandomLabels:
     """What a finding is about: how much of its random labels the model fits without regularisers."""
 
     model: str
@@ -40,7 +40,7 @@ class OnRandomLabels:
 
 
 def findings(
-    model: str, rows: Sequence[Row], table: pd.DataFrame, num_seeds: int, *, on_imagenet: bool
+    model: str, rows: Sequence[Table2Row], table: pd.DataFrame, num_seeds: int, *, on_imagenet: bool
 ) -> list[Finding]:
     """The claims that these rows bear on, decided by the runs of `model` in `table`.
 
@@ -56,10 +56,10 @@ def findings(
     if regularized:
         claim = f"Explicit regularisers do not keep {model} from fitting random labels"
         found.append(_fits_in_spite(claim, [runs_of(table, model, row) for row in regularized], num_seeds))
-    if Row() in rows:
+    if Table2Row() in rows:
         most = most_regularized(rows)
         rivals = None if most is None else runs_of(table, model, most)
-        found.append(_needs_none(model, runs_of(table, model, Row()), rivals, num_seeds))
+        found.append(_needs_none(model, runs_of(table, model, Table2Row()), rivals, num_seeds))
     for row in stoppable:
         runs = runs_of(table, model, row)
         paper = paper_accuracy(row, "best_on_test") - paper_accuracy(row, "test_accuracy") if on_imagenet else math.nan
@@ -67,10 +67,10 @@ def findings(
     return found
 
 
-_RANDOM = Row(random_labels=True)
+_RANDOM = Table2Row(random_labels=True)
 
 
-def runs_of(table: pd.DataFrame, model: str, row: Row) -> pd.DataFrame:
+def runs_of(table: pd.DataFrame, model: str, row: Table2Row) -> pd.DataFrame:
     """The rows of `table` of this model and row, in the order of their seeds."""
     if table.empty:
         return table
@@ -83,7 +83,7 @@ def _fits_random_labels(model: str, runs: pd.DataFrame, num_seeds: int) -> Findi
     if reason:
         return Finding(claim, "no conclusion", reason)
     chance, train = chance_of(runs), runs["train_accuracy"].mean()
-    reading = OnRandomLabels(model, float(train))
+    reading = ShareOfRandomLabels(model, float(train))
     statement = (
         f"After {runs['steps_run'].iloc[0]:,} steps {'all' if runs['fitted'].all() else 'not all'} random labels of "
         f"{runs['n_train'].iloc[0]:,} examples are fitted: train accuracy {_percent(train)} top-1, "
@@ -152,8 +152,10 @@ def _needs_none(model: str, none: pd.DataFrame, most: pd.DataFrame | None, num_s
     )
 
 
-def _could_stop_early(model: str, row: Row, runs: pd.DataFrame, num_seeds: int, num_rows: int, paper: float) -> Finding:
-    with_ = "without regularisers" if row == Row() else f"with {row.regularizers}"
+def _could_stop_early(
+    model: str, row: Table2Row, runs: pd.DataFrame, num_seeds: int, num_rows: int, paper: float
+) -> Finding:
+    with_ = "without regularisers" if row == Table2Row() else f"with {row.regularizers}"
     claim = f"Stopping early could raise the test accuracy of {model} {with_}"
     reason = obstacle(runs, num_seeds)
     if reason:
@@ -193,7 +195,7 @@ def _top(runs: pd.DataFrame) -> int:
 
 def _regularizers(runs: pd.DataFrame) -> str:
     first = runs.iloc[0]
-    return Row.of(first["augmentation"], first["dropout"], first["weight_decay"]).regularizers
+    return Table2Row.of(first["augmentation"], first["dropout"], first["weight_decay"]).regularizers
 
 
 def _percent(fraction: float) -> str:

@@ -18,8 +18,8 @@ from byrote.evidence.words import percent
 from byrote.models.catalog import takes_dropout
 from byrote.studies.paper_numbers import PAPER, is_imagenet
 from byrote.studies.study import Results, Study
-from byrote.studies.table2.findings import OnRandomLabels
-from byrote.studies.table2.rows import MEASURES, TOP, Row, published_rows
+from byrote.studies.table2.findings import ShareOfRandomLabels
+from byrote.studies.table2.rows import MEASURES, TOP, Table2Row, published_rows
 from byrote.training.outcome import TrainOutcome
 
 _HEADINGS = ("train top-1", "train top-5", "test top-1", "test top-5", "best test top-1")
@@ -91,7 +91,7 @@ _PAPER_NOTE = f"{PAPER}, Table 2: Inception V3 on the 1.28 million images and 1,
 
 def headline(findings: Sequence[Finding]) -> str:
     """How many of the random labels are fitted without regularisers; only unblemished runs say."""
-    found = [finding.reading for finding in findings if isinstance(finding.reading, OnRandomLabels)]
+    found = [finding.reading for finding in findings if isinstance(finding.reading, ShareOfRandomLabels)]
     if not found:
         return "No conclusion about random labels."
     return "; ".join(f"{each.model} fits {percent(each.train_accuracy)} of random labels" for each in found) + "."
@@ -107,7 +107,7 @@ def our_table(table: pd.DataFrame, *, beside: bool) -> PageTable:
     by = ["model", "n_train", "corruption", "augmentation", "dropout", "weight_decay"]
     for _, runs in table.groupby(by, sort=False):
         first = runs.iloc[0]
-        row = Row.of(first["augmentation"], first["dropout"], first["weight_decay"])
+        row = Table2Row.of(first["augmentation"], first["dropout"], first["weight_decay"])
         cells: list[str | Cell] = [row.regularizers]
         for measure in MEASURES:
             if beside:
@@ -137,7 +137,7 @@ def paper_table() -> PageTable:
 
 def _regularizers(outcome: TrainOutcome) -> str:
     spec = outcome.spec
-    return Row.of(spec.augmentation, spec.dropout, spec.weight_decay).regularizers
+    return Table2Row.of(spec.augmentation, spec.dropout, spec.weight_decay).regularizers
 
 
 def _blemish(runs: pd.DataFrame) -> str:

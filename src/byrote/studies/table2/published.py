@@ -10,7 +10,7 @@ from byrote.data.dataset import Dataset
 from byrote.evidence.published import PublishedFigure, ours_of_runs
 from byrote.studies.paper_numbers import IMAGENET_TRAIN, as_printed, is_imagenet
 from byrote.studies.table2.findings import runs_of
-from byrote.studies.table2.rows import MEASURES, Row
+from byrote.studies.table2.rows import MEASURES, Table2Row
 
 _QUANTITIES = {
     "top1_train": "training accuracy, top-1",
@@ -36,7 +36,7 @@ def published_figures(data: Dataset, table: pd.DataFrame) -> list[PublishedFigur
     found = []
     for printed in as_printed("table2").to_dict("records"):
         yes = {name: printed[name] == "yes" for name in ("augmentation", "dropout", "weight_decay")}
-        row = Row(**yes, random_labels=printed["labels"] == "random")
+        row = Table2Row(**yes, random_labels=printed["labels"] == "random")
         runs = runs_of(table, [*same, *models][0], row) if models else table
         found += [
             PublishedFigure(
@@ -54,5 +54,5 @@ def published_figures(data: Dataset, table: pd.DataFrame) -> list[PublishedFigur
     return found
 
 
-def _in_words(row: Row) -> str:
+def _in_words(row: Table2Row) -> str:
     return {"none": "no regulariser", "all three": "all three regularisers"}.get(row.regularizers, row.regularizers)

@@ -26,14 +26,14 @@ moment is the paper's alone."""
 
 
 @dataclass(frozen=True)
-class Row:
+class Table2Row:
     augmentation: bool = False
     dropout: bool = False
     weight_decay: bool = False
     random_labels: bool = False
 
     @classmethod
-    def of(cls, augmentation: str, dropout: float, weight_decay: float) -> Row:
+    def of(cls, augmentation: str, dropout: float, weight_decay: float) -> Table2Row:
         """The row, on true labels, of a run with these regularisers."""
         return cls(augmentation != "none", bool(dropout > 0), bool(weight_decay > 0))
 
@@ -55,11 +55,11 @@ class Row:
 
 
 @cache
-def published_rows() -> dict[Row, dict[str, float]]:
+def published_rows() -> dict[Table2Row, dict[str, float]]:
     """MEASURES of the paper's seven rows, in its order, as fractions; NaN where it gives none."""
     rows = published("table2").to_dict("records")
     return {
-        Row(
+        Table2Row(
             augmentation=row["augmentation"] == "yes",
             dropout=row["dropout"] == "yes",
             weight_decay=row["weight_decay"] == "yes",
@@ -69,11 +69,11 @@ def published_rows() -> dict[Row, dict[str, float]]:
     }
 
 
-def paper_accuracy(row: Row, measure: str) -> float:
+def paper_accuracy(row: Table2Row, measure: str) -> float:
     return published_rows().get(row, {}).get(measure, np.nan)
 
 
-def rows_for(model: str, data: Dataset) -> tuple[Row, ...]:
+def rows_for(model: str, data: Dataset) -> tuple[Table2Row, ...]:
     """The paper's rows; without augmentation where there are no images, and without dropout for a model that takes no
     rate of it."""
     augmented, dropped = data.is_images, takes_dropout(model)
@@ -82,7 +82,7 @@ def rows_for(model: str, data: Dataset) -> tuple[Row, ...]:
     )
 
 
-def most_regularized(rows: Sequence[Row]) -> Row | None:
+def most_regularized(rows: Sequence[Table2Row]) -> Table2Row | None:
     """On true labels, the first of those with most regularisers; None where no row has any."""
     regularized = [row for row in rows if row.num_regularizers and not row.random_labels]
     return max(regularized, key=lambda row: row.num_regularizers, default=None)

@@ -41,7 +41,7 @@ from byrote.studies.paper_numbers import is_imagenet
 from byrote.studies.paper_settings import LAPTOP, PAPER_STEPS, WEIGHT_DECAY, Scale, Sizes, paper_recipe, sized, sizes_at
 from byrote.studies.study import Planned, Results, tabulate
 from byrote.studies.table2.findings import findings
-from byrote.studies.table2.rows import MEASURES, TOP, Row, published_rows, rows_for
+from byrote.studies.table2.rows import MEASURES, TOP, Table2Row, published_rows, rows_for
 from byrote.training.outcome import TrainOutcome
 from byrote.training.recipe import Recipe
 from byrote.training.spec import TrainSpec
@@ -94,7 +94,7 @@ class Table2Study(ModelStudy):
     )
 
     recipe: PerModel[Recipe] = TABLE2_RECIPE
-    rows: PerModel[Sequence[Row]] | None = None
+    rows: PerModel[Sequence[Table2Row]] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -111,7 +111,7 @@ class Table2Study(ModelStudy):
                     )
 
     @property
-    def rows_by_model(self) -> dict[str, Sequence[Row]]:
+    def rows_by_model(self) -> dict[str, Sequence[Table2Row]]:
         return {
             model: rows_for(model, self.data) if self.rows is None else self.own(self.rows, "rows", model)
             for model in self.model_names
@@ -145,7 +145,7 @@ class Table2Study(ModelStudy):
             for finding in findings(model, rows, table, len(self.seed_list), on_imagenet=is_imagenet(self.data))
         ]
 
-    def _spec(self, model: str, row: Row, seed: int) -> TrainSpec:
+    def _spec(self, model: str, row: Table2Row, seed: int) -> TrainSpec:
         left_out = {name: off for name, off in NO_REGULARIZERS.items() if not getattr(row, name)}
         return self.make_spec(model, seed, label_corruptions(float(row.random_labels)), **left_out)
 
