@@ -170,7 +170,7 @@ def _batch_norm(table: pd.DataFrame, model: str, twin: str, rate: float, num_see
         context = f" The paper has, at n = 50,000, {with_it:.2f}% and {without:.2f}%, {with_it - without:+.2f} points."
     return _Tried(
         claim,
-        replace(gain, mean=float(own["test_accuracy"].mean() - other["test_accuracy"].mean())),
+        replace(gain, mean=float(unseen_accuracies(own).mean() - unseen_accuracies(other).mean())),
         compared(own, "twin"),
         accuracies,
         context,
