@@ -70,3 +70,10 @@ def test_a_rare_class_keeps_its_name():
     (found,) = (finding for finding in audit.findings if "Every class has its share" in finding.claim)
     assert found.outcome == "not supported"
     assert found.statement.startswith("The class yes has less than a fifth of what equal classes would have; ")
+
+
+@pytest.mark.parametrize(("num", "expected"), [(60, "no conclusion"), (600, "not supported")])
+def test_a_column_that_is_always_right_is_cleared_by_no_lack_of_rows(num, expected):
+    data = np.random.default_rng(0).standard_normal((num, 6))
+    assert outcome(audited((data, (data[:, 0] > 0).astype(int))), "No single column") == expected
+    assert outcome(audited((data, np.arange(num) % 2)), "No single column") == "supported"

@@ -15,6 +15,7 @@ def test_a_copy_of_the_label_is_named():
     found = best_column(read_material((table, labels)))
     assert found.column == "code"
     assert found.gives_away
+    assert found.may_give_away
     assert found.p_value == 1 / 200
 
 

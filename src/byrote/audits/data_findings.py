@@ -194,9 +194,12 @@ def _column_findings(figures: Mapping[str, Any], found: Mapping[str, bool]) -> l
         f"{100 * max(column['removed'], 0):.0f}% of the "
         f"errors of guessing."
     )
+    outcome: Outcome = "supported"
     if bad:
-        words += " If it is only known once the label is, leave it out."
-    return [Finding("No single column gives the label away", "not supported" if bad else "supported", words)]
+        outcome, words = "not supported", f"{words} If it is only known once the label is, leave it out."
+    elif column["may_give_away"]:
+        outcome, words = "no conclusion", f"{words} More training rows would tell whether it gives the label away."
+    return [Finding("No single column gives the label away", outcome, words)]
 
 
 def _class_finding(figures: Mapping[str, Any]) -> Finding:

@@ -34,6 +34,9 @@ class GiveAway:
     removed: float
     """The share of the errors of naming the largest class that it removes."""
     gives_away: bool
+    """Whether it surely removes NEARLY_ALL of them."""
+    may_give_away: bool
+    """Whether it may, by the upper end of its interval."""
     p_value: float
     """That some column does as well by chance, by shuffled labels; 1 where none gives the label away."""
     num_columns: int
@@ -69,9 +72,9 @@ def best_column(material: Material) -> GiveAway | None:
     found = binomial_interval(accuracies[best], len(labels))
     guessing = float(counts.max() / len(labels))
     removed = (found.mean - guessing) / (1 - guessing)
-    gives_away = (found.low - guessing) / (1 - guessing) >= NEARLY_ALL
+    gives_away, may = ((end - guessing) / (1 - guessing) >= NEARLY_ALL for end in (found.low, found.high))
     p_value = _p_value(values[:, places], labels, found.mean, draw) if gives_away else 1.0
-    return GiveAway(names[places[best]], found.mean, found.low, removed, gives_away, p_value, len(varying))
+    return GiveAway(names[places[best]], found.mean, found.low, removed, gives_away, may, p_value, len(varying))
 
 
 def _screened(
