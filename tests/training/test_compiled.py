@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from byrote.data.dataset import Dataset
 from byrote.models.catalog import build_model
-from byrote.training.compiled import CannotCompile, CompiledStep, compiled
+from byrote.training import compiled as training_compiled
+from byrote.training.compiled import CannotCompile, CompiledStep, Graph, compiled
 from byrote.training.engine import train
 from byrote.training.optimizers import ELEMENTWISE, ReplicaOptimizer
 from byrote.training.precision import make_numerics, with_precision
@@ -141,6 +142,30 @@ def test_every_model_of_the_catalogue_without_convolutions(model: str, input_sha
 def test_bfloat16() -> None:
     """To the rounding of products, whose sums are in another order."""
     assert_same_course(replicas=2, steps=3, precision="bfloat16", margin=0.05)
+
+
+class FlattensByLength(nn.Module):
+    """With len(), as users' networks often do: a number, and so a graph, for each size of a batch."""
+
+    def __init__(self, input_shape: tuple[int, ...], num_classes: int) -> None:
+        super().__init__()
+        self.layer, self.norm = nn.Linear(input_shape[0], num_classes), nn.BatchNorm1d(num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.layer(x.view(len(x), -1)))
+
+
+def test_batches_of_two_sizes_of_a_users_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    record = training_compiled.compiled
+
+    def counted(*arguments: Any) -> Graph:
+        made.append(len(made))
+        return record(*arguments)
+
+    monkeypatch.setattr(training_compiled, "compiled", counted)
+    assert_same_course(model=f"{__file__}:FlattensByLength", steps=7)
+    assert made == [0, 1]
 
 
 class Counts(nn.Module):

@@ -120,7 +120,8 @@ def build_model(
 
 
 def _take_scores(name: str, num_classes: int, _: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
-    return class_scores(output, batch=len(inputs[0]), num_classes=num_classes, name=name)
+    # Not len(), which would make a number of a size that a recorded step leaves open.
+    return class_scores(output, batch=inputs[0].shape[0], num_classes=num_classes, name=name)
 
 
 def takes_dropout(name: str) -> bool:

@@ -36,20 +36,21 @@ class CannotCompile(Exception):
 class CompiledStep:
     """Takes steps as `take` does: the first one so, and all others by a graph that is compiled before the second.
 
-    Where that cannot be, `take` goes on, and `log` is told why.
+    A graph that holds for one size of batch alone has others beside it, for the other sizes. Where none can be, `take`
+    goes on, and `log` is told why.
     """
 
     def __init__(self, take: TakeStep, log: Callable[[str], None]) -> None:
         self._take = take
         self._log = log
         self._num_steps = 0
-        self._graph: Graph | None = None
+        self._graphs: list[Graph] = []
         self._tensors: list[Tensor] = []
 
     @property
     def is_compiled(self) -> bool:
         """Whether the latest steps were taken by a compiled graph."""
-        return self._graph is not None
+        return bool(self._graphs)
 
     def __call__(
         self,
@@ -68,18 +69,19 @@ class CompiledStep:
             with _python_noted(replicas.network) as changes:
                 step = self._take(replicas, optimizer, inputs, labels, factor, look=look)
             if not changes:
-                self._graph = self._compiled(replicas, optimizer, inputs, labels)
+                self._compile(replicas, optimizer, inputs, labels)
             else:
                 self._log(f"not compiled, since {changes[0]}")
             return step
-        if self._graph is not None and not self._graph.serves(labels):
-            self._graph = self._compiled(replicas, optimizer, inputs, labels)
-        if self._graph is None:
+        if self._graphs and not any(graph.serves(labels) for graph in self._graphs):
+            self._compile(replicas, optimizer, inputs, labels)
+        graph = next((graph for graph in self._graphs if graph.serves(labels)), None)
+        if graph is None:
             return self._take(replicas, optimizer, inputs, labels, factor, look=look)
         if not self._tensors:
             self._tensors = _tensors_of(replicas, optimizer)
         with torch.no_grad():
-            losses, predictions, *gradients = self._graph.function(
+            losses, predictions, *gradients = graph.function(
                 *self._tensors, inputs, labels, torch.as_tensor(factor, dtype=torch.float64)
             )
         if look is not None:
@@ -90,18 +92,18 @@ class CompiledStep:
         """To be called when replicas have left: those of all others are other tensors now."""
         self._tensors = []
 
-    def _compiled(
+    def _compile(
         self,
         replicas: Replicas,
         optimizer: ReplicaOptimizer,
         inputs: Shaped[Tensor, "R B ..."],
         labels: Int64[Tensor, "R B"],
-    ) -> Graph | None:
+    ) -> None:
         try:
-            return compiled(self._take, replicas, optimizer, inputs, labels)
+            self._graphs.append(compiled(self._take, replicas, optimizer, inputs, labels))
         except CannotCompile as reason:
+            self._graphs = []
             self._log(f"not compiled, since {reason}")
-            return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,8 +240,9 @@ def _recorded(
     @cache
     def conditions(num_replicas: int, num_examples: int) -> bool:
         now = ((many, num_replicas), (examples, num_examples))
-        symbols = {size.node.expr: number for size, number in now if not isinstance(size, int)}
-        # A size that torch has fixed is replaced by a number; what else it has assumed of sizes are guards.
+        # As they were made: `expr` is the number by which torch has replaced a size.
+        symbols = {size.node._expr: number for size, number in now if not isinstance(size, int)}
+        # What else it has assumed of sizes are guards.
         return (
             all(size == number for size, number in now if isinstance(size, int))
             and all(shapes.replace(symbol).subs(symbols) == number for symbol, number in symbols.items())
