@@ -61,3 +61,12 @@ def test_twice_as_many_distinct_examples_are_needed(tiny):
 
 def test_the_label_says_what_it_is():
     assert ImplicitBias(n_train=300).label == "descent and other interpolants, n = 300"
+
+
+def test_its_work_counts_all_points_of_each_step_and_all_classes(tiny):
+    small, large = (ImplicitBias(n_train=n, most_tested=40).work(tiny) for n in (10, 30))
+    entries = 10_000 * (2 * 30 + 40) * (30 + 2 * 30)
+    assert large.values >= entries
+    assert large.products > 4 * tiny.num_classes * entries
+    assert large.products > 3 * small.products
+    assert ImplicitBias(n_train=30).work(tiny).values > large.values
