@@ -23,6 +23,7 @@ from byrote.errors import UserError
         ("demo --seeds many", "got --seeds many, expected a whole number"),
         ("demo --seeds=many", "got --seeds=many, expected a whole number"),
         ("demo --crop x", "got --crop x, expected a whole number"),
+        ("demo --processes x", "got --processes x, expected a whole number, or auto"),
         ("demo --learning-rate fast", "got --learning-rate fast, expected a number"),
         ("demo --optimizer-options eps", "got --optimizer-options eps, expected names and values in turn: .*"),
         ("demo --precision half", "got --precision half, expected one of auto, bfloat16, float32"),

@@ -47,6 +47,7 @@ _MEANT: Mapping[str, str] = {
 _EXPECTED: Mapping[str, str] = {
     "NAME VALUE": "names and values in turn: --optimizer-options eps 1e-8",
     "FLOAT": "a number",
+    "INT|{auto}": "a whole number, or auto",
     "INT": "a whole number",
 }
 """By a part of tyro's word for what a flag takes; the first that is there."""
