@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -117,6 +118,21 @@ def test_results_are_the_same_with_any_number_of_processes(tmp_path):
     assert lines == ["9 of 9 runs are in the store already"]
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
+def test_steps_compiled_by_workers_side_by_side_are_those_of_one_process(tmp_path, monkeypatch):
+    """Both compile at once, into one folder that is empty."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    study = SmallStudy(2, real_points(), MODELS)
+    first, second = (
+        run(study, tmp_path / f"{processes}.db", Local(processes=processes), device="cpu", compile="on")
+        for processes in (2, 1)
+    )
+    for one, other in zip(first, second, strict=True):
+        assert one.environment["compiled"] == other.environment["compiled"] == "yes"
+        assert_equal(one.curve, other.curve)
+
+
 def test_a_killed_worker_costs_its_group_once_more(tmp_path):
     killed: list[int] = []
 
@@ -156,8 +172,8 @@ def test_code_that_no_file_leads_to_and_files_beside_it_reach_workers(tmp_path):
 @pytest.mark.parametrize(
     "number",
     [
-        pytest.param(number, id=number.name, marks=[pytest.mark.slow] * (number == signal.SIGTERM))
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+        pytest.param(number, id=number.name, marks=[pytest.mark.slow] * (number in (signal.SIGTERM, signal.SIGHUP)))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
     ],
 )
 def test_whatever_ends_this_process_ends_its_workers(number, tmp_path):
