@@ -78,3 +78,10 @@ def test_a_model_that_fails_is_left_for_training_to_complain_of(monkeypatch):
     monkeypatch.setattr("byrote.runs.forecast.demand_of", lambda *_: 1 / 0)
     foreseen = forecast(SmallStudy(2, data=DATA), None, device="cpu")
     assert len(foreseen.unknown) == 2
+
+
+def test_the_forecast_knows_of_compiling():
+    study = SmallStudy(2, data=real_points())
+    plain, compiled = (forecast(study, None, device="cpu", compile=each) for each in ("off", "on"))
+    assert 20 < compiled.total_seconds - plain.total_seconds / 2.5 < 21
+    assert forecast(study, None, device="cpu", compile="auto").total_seconds == plain.total_seconds

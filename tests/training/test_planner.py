@@ -19,6 +19,7 @@ from byrote.training.planner import (
     plan_groups,
     resolve_device,
     resolve_precision,
+    seconds_compiled,
 )
 from byrote.training.spec import TrainSpec
 
@@ -201,3 +202,10 @@ def test_long_runs_of_what_has_no_convolutions_are_worth_compiling(
     assert not pays_to_compile(recipe, network, replicas, steps, "cuda")
     interpolating = TrainSpec(model=model)
     assert pays_to_compile(interpolating, network, replicas, 4 * steps, "cpu") == pays
+
+
+def test_a_long_run_takes_less_where_it_is_compiled_and_convolutions_as_much(tiny: Dataset) -> None:
+    long = [TrainSpec(model="mlp-2x128", steps=100_000, stop="at_steps")]
+    assert 60 <= seconds_compiled(100.0, long, tiny, "cpu", "auto") < 70
+    assert seconds_compiled(100.0, long, tiny, "cpu", "off") == seconds_compiled(100.0, long, tiny, "cuda", "on") == 100
+    assert seconds_compiled(100.0, [TrainSpec(model="conv-small")], tiny, "cpu", "on") == 100

@@ -94,8 +94,15 @@ def _dry_run(
     else:
         study = make_study(command, precision, None)
         _refuse_flags_of_runs(command, study)
-        keep_weights = command.keep_weights
-        show({study.name: forecast(study, store, device=device, keep_weights=keep_weights, executor=executor)})
+        foreseen = forecast(
+            study,
+            store,
+            device=device,
+            compile=command.compile,
+            keep_weights=command.keep_weights,
+            executor=executor,
+        )
+        show({study.name: foreseen})
     return 0
 
 

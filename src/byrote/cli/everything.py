@@ -77,8 +77,15 @@ class Everything:
                 found[name] = study
                 continue
             try:
-                keep_weights = self._keeps_weights(study)
-                own = forecast(study, store, device=device, keep_weights=keep_weights, foreseen=made, executor=executor)
+                own = forecast(
+                    study,
+                    store,
+                    device=device,
+                    compile=self.command.compile,
+                    keep_weights=self._keeps_weights(study),
+                    foreseen=made,
+                    executor=executor,
+                )
             except UserError as error:
                 found[name] = str(error)
             else:

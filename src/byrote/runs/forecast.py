@@ -11,6 +11,7 @@ from byrote.data.dataset import Dataset
 from byrote.studies.study import Planned, Task
 from byrote.theory.calculation import Calculation
 from byrote.training.cost import Demand, demand_of, speed_of
+from byrote.training.planner import Compile, seconds_compiled
 from byrote.training.spec import TrainSpec
 
 _PROCESS_BYTES = 400e6
@@ -118,6 +119,7 @@ def foresee(
     data: Dataset,
     device: str,
     *,
+    compile: Compile = "auto",  # noqa: A002
     num_with_weights: int = 0,
     num_workers: int = 1,
 ) -> Forecast:
@@ -127,6 +129,7 @@ def foresee(
         plan: by the keys of its tasks.
         groups: of runs by their keys, all groups that the store does not have whole: these are trained whole.
         data: of the study.
+        compile: whether steps of runs are compiled.
         num_with_weights: runs whose weights are kept.
         num_workers: processes that work side by side.
     """
@@ -142,7 +145,8 @@ def foresee(
         except Exception:  # of the user's own model, which says so itself when it is trained
             unknown += missing
             continue
-        each = _seconds(demand, specs[0], device) / len(missing) / num_workers
+        whole = seconds_compiled(_seconds(demand, specs[0], device), specs, own, device, compile)
+        each = whole / len(missing) / num_workers
         seconds |= dict.fromkeys(missing, each)
         if demand.work.is_most:
             at_most |= set(missing)

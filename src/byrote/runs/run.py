@@ -125,7 +125,7 @@ def run(
     executor, own = (Local(), True) if executor is None else (executor, False)
     foreseen = Forecast({}, finished)
     if is_told:
-        foreseen = _foreseen(plan, study.data, finished, with_weights, device, executor)
+        foreseen = _foreseen(plan, study.data, finished, with_weights, device, executor, compile)
     time_left = TimeLeft(foreseen)
     display = None if quiet else ProgressDisplay(len(plan), len(finished), time_left)
     with display or nullcontext(), executor if own else nullcontext():
@@ -169,6 +169,7 @@ def forecast(
     store: Store | None,
     *,
     device: str = "auto",
+    compile: Compile = "auto",  # noqa: A002
     keep_weights: bool = False,
     foreseen: AbstractSet[str] = frozenset(),
     executor: Executor | None = None,
@@ -189,7 +190,7 @@ def forecast(
     finished = foreseen & plan.keys()
     if store is not None:
         finished |= _finished(store, plan, with_weights)
-    return _foreseen(plan, study.data, finished, with_weights, device, executor or Local())
+    return _foreseen(plan, study.data, finished, with_weights, device, executor or Local(), compile)
 
 
 def stored(study: Study, store: Store) -> Results:
@@ -238,6 +239,7 @@ def _foreseen(
     with_weights: set[str],
     device: str,
     executor: Executor,
+    compile: Compile,  # noqa: A002
 ) -> Forecast:
     missing = [each for each in _groups(plan, data, device, with_weights) if not finished >= set(each.keys)]
     groups = [
@@ -246,7 +248,16 @@ def _foreseen(
     ]
     num_workers = executor.side_by_side([workload.need for workload in missing])
     num_with_weights = len(with_weights - finished)
-    return foresee(plan, groups, finished, data, device, num_with_weights=num_with_weights, num_workers=num_workers)
+    return foresee(
+        plan,
+        groups,
+        finished,
+        data,
+        device,
+        compile=compile,
+        num_with_weights=num_with_weights,
+        num_workers=num_workers,
+    )
 
 
 def _with_time_left(on_progress: OnProgress, time_left: TimeLeft) -> OnProgress:

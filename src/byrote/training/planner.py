@@ -35,10 +35,11 @@ _STACK_BYTES_CPU = 8 * 2**20
 _MOST_REPLICAS = 64
 # Seconds of one core, measured on mlp-2x128 (1, 16 and 64 replicas) and mlp-3x512 at batch 64 (AMD EPYC, torch 2.13):
 # what a compiled step saves for each weight tensor, with an eighth more for each replica, and for each number in them;
-# and what compiling takes. Convolutions gain nothing by it.
+# what compiling takes; and the most that was gained in all. Convolutions gain nothing by it.
 _SAVED_BY_WEIGHTS = 80e-6
 _SAVED_BY_NUMBERS = 0.5e-9
 _SECONDS_TO_COMPILE = 20.0
+_MOST_TIMES_FASTER = 2.5
 _MOST_REPLICAS_CPU = 16
 _PRODUCTS_A_THREAD = 5e6
 """Floating-point operations in each step: with fewer, threads wait for each other longer than they compute."""
@@ -203,11 +204,34 @@ def pays_to_compile(recipe: TrainSpec, network: torch.nn.Module, replicas: int, 
     `num_steps`, of which one that may interpolate is taken to need a quarter."""
     if device != "cpu" or is_convolutional(network):
         return False
-    weights = list(network.parameters())
-    saved_a_step = _SAVED_BY_WEIGHTS * len(weights) * (1 + replicas / 8)
-    saved_a_step += _SAVED_BY_NUMBERS * replicas * sum(weight.numel() for weight in weights)
     expected = num_steps if recipe.stop == "at_steps" else num_steps / 4
-    return expected * saved_a_step > _SECONDS_TO_COMPILE
+    return expected * _saved_a_step(network, replicas) > _SECONDS_TO_COMPILE
+
+
+def seconds_compiled(seconds: float, specs: Sequence[TrainSpec], data: Dataset, device: str, compile: Compile) -> float:  # noqa: A002
+    """About what a group takes whose steps are compiled if `compile` and the group have it so.
+
+    Args:
+        seconds: that it takes as it is, trained for as long as it may be.
+    """
+    if compile == "off" or device != "cpu":
+        return seconds
+    spec, replicas = specs[0], len(specs)
+    shape = network_input_shape(spec, data)
+    network = build_model(spec.model, input_shape=shape, num_classes=data.num_classes, dropout=spec.dropout)
+    num_steps = most_steps(spec, spec.n_train or len(data.train))
+    if is_convolutional(network) or (
+        compile == "auto" and not pays_to_compile(spec, network, replicas, num_steps, device)
+    ):
+        return seconds
+    left = max(seconds - num_steps * _saved_a_step(network, replicas), seconds / _MOST_TIMES_FASTER)
+    return _SECONDS_TO_COMPILE + left
+
+
+def _saved_a_step(network: torch.nn.Module, replicas: int) -> float:
+    weights = list(network.parameters())
+    by_weights = _SAVED_BY_WEIGHTS * len(weights) * (1 + replicas / 8)
+    return by_weights + _SAVED_BY_NUMBERS * replicas * sum(weight.numel() for weight in weights)
 
 
 def _stack_key(spec: TrainSpec) -> str:
