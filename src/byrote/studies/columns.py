@@ -13,6 +13,20 @@ from byrote.evidence.tested import EFFECTIVE
 from byrote.training.outcome import TrainOutcome
 from byrote.training.recipe import Recipe
 
+# Those that tables of several studies have, with the same meaning.
+STUDY = Column("study", "str", "The name of the study.")
+CALCULATION = Column("calculation", "str", "What was computed.")
+MODEL = Column("model", "str", "The name of the model.")
+N_TRAIN = Column("n_train", "int64", "The number of training examples.")
+N_TEST = Column("n_test", "int64", "The number of test examples.")
+NUM_CLASSES = Column("num_classes", "int64", "The number of classes.")
+DATA = Column("data", "str", "What figures call the data.")
+FAILED_CHECKS = Column("failed_checks", "str", "The names of the self-checks that failed in any run.")
+CALCULATION_KEY = Column("key", "str", "What the store has the calculation under.")
+PARAMETERS = Column("parameters", "int64", "The number of parameters.")
+ROW = Column("row", "str", "The row of the table, in words.")
+EXAMPLES_SEED = Column("data_seed", "int64", "What draws the examples.")
+
 _DTYPES = {"integer": "int64", "number": "float64", "string": "str", "array": "str"}
 _SCHEMA = Recipe.model_json_schema()["properties"]
 
@@ -63,7 +77,7 @@ def _until(name: str, told: str) -> tuple[Column, _Value]:
 
 
 _FIRST: tuple[tuple[Column, _Value], ...] = (
-    _of_spec("model", "str", "The name of the model."),
+    (MODEL, attrgetter("spec.model")),
     _measured("parameters", "int64", "The number of its trained parameters."),
     _of_spec("corruption", "str", "What was done to the data: true-labels, or the names of corruptions joined by +."),
     _of_spec("corruption_rate", "float64", "The rate of the first corruption; 0 on true labels."),
@@ -93,9 +107,9 @@ _FIRST: tuple[tuple[Column, _Value], ...] = (
     _measured("train_loss", "float64", "The loss on the labels trained on, in evaluation mode."),
     _measured("test_loss", "float64", "The loss on the test set."),
     _measured("ceiling", "float64", "The training accuracy that identical inputs with different labels leave."),
-    _measured("n_test", "int64", "The number of test examples."),
-    _measured("num_classes", "int64", "The number of classes."),
-    _measured("data", "str", "What figures call the data."),
+    (N_TEST, attrgetter("n_test")),
+    (NUM_CLASSES, attrgetter("num_classes")),
+    (DATA, attrgetter("data")),
     _of_spec("data_seed", "int64", "What draws the training subset, and the examples held out for validation."),
     _asked("learning_rate"),
     _asked("precision"),
@@ -120,11 +134,10 @@ _FIRST: tuple[tuple[Column, _Value], ...] = (
 _RUNS: Mapping[Column, _Value] = dict(
     [*_FIRST, *(_asked(name) for name, column in OF_RECIPE.items() if column not in dict(_FIRST))]
 )
-_STUDY = Column("study", "str", "The name of the study.")
-OF_RUNS: tuple[Column, ...] = (_STUDY, *_RUNS, EFFECTIVE)
+OF_RUNS: tuple[Column, ...] = (STUDY, *_RUNS, EFFECTIVE)
 """A row is a run. Accuracies are fractions."""
 
 
 def run_values(study: str, outcome: TrainOutcome) -> dict[str, Any]:
     """The entries of OF_RUNS, but for n_test_effective, which `tabulate` knows by the data."""
-    return {_STUDY.name: study} | {column.name: value(outcome) for column, value in _RUNS.items()}
+    return {STUDY.name: study} | {column.name: value(outcome) for column, value in _RUNS.items()}

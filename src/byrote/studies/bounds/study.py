@@ -27,7 +27,7 @@ from byrote.evidence.finding import Finding
 from byrote.evidence.learning import top_guessing
 from byrote.studies.bounds.calculations import NetworkMeasures, column, column_of_bound, column_of_reason
 from byrote.studies.bounds.findings import findings
-from byrote.studies.columns import OF_RECIPE
+from byrote.studies.columns import CALCULATION, DATA, MODEL, N_TRAIN, NUM_CLASSES, OF_RECIPE, STUDY
 from byrote.studies.random_labels import RandomLabelStudy
 from byrote.studies.study import Finished, Planned, Results
 from byrote.theory.measures.catalog import MEASURES
@@ -55,16 +55,16 @@ class BoundsStudy(RandomLabelStudy):
     title: ClassVar[str] = "Bounds and measures"
     presented_by: ClassVar[str] = "byrote.studies.bounds.page"
     columns: ClassVar[Sequence[Column]] = (
-        Column("study", "str", "The name of the study."),
-        Column("calculation", "str", "What was computed."),
-        Column("model", "str", "The name of the model."),
+        STUDY,
+        CALCULATION,
+        MODEL,
         Column("seed", "int64", "What labels, initial weights and batch order follow from."),
         Column("data_seed", "int64", "What draws the training subset."),
         Column("corruption", "str", "Whether the labels are true or random."),
-        Column("n_train", "int64", "The number of training examples."),
+        N_TRAIN,
         Column("pac_bayes_steps", "int64", "The steps of the optimiser of the PAC-Bayes posterior."),
         Column("pac_bayes_draws", "int64", "The draws of weights that the posterior's training error is estimated by."),
-        Column("num_classes", "int64", "The number of classes."),
+        NUM_CLASSES,
         Column("guessing", "float64", "The accuracy of the best constant prediction on new examples labelled alike."),
         Column("train_accuracy", "float64", "The accuracy on the labels that were trained on, in evaluation mode."),
         Column("test_accuracy", "float64", "The accuracy on the test set, whose labels are true."),
@@ -78,7 +78,7 @@ class BoundsStudy(RandomLabelStudy):
             Column(column(name), "float64", f"The value of {measure.title}; missing where it has none.")
             for name, measure in MEASURES.items()
         ),
-        Column("data", "str", "What figures call the data."),
+        DATA,
         Column("seconds", "float64", "The seconds that the measures took."),
         Column("key", "str", "What the store has the measures under."),
         *OF_RECIPE.values(),

@@ -27,7 +27,7 @@ from byrote.evidence.columns import Column, as_declared, nullable
 from byrote.evidence.finding import Finding
 from byrote.evidence.learning import top_guessing
 from byrote.evidence.tested import EFFECTIVE, worth
-from byrote.studies.columns import OF_RECIPE
+from byrote.studies.columns import CALCULATION_KEY, DATA, FAILED_CHECKS, N_TEST, OF_RECIPE, STUDY
 from byrote.studies.expressivity.calculations import FittingWidth, Manipulation
 from byrote.studies.expressivity.findings import findings
 from byrote.studies.families import is_family
@@ -71,7 +71,7 @@ class ExpressivityStudy(Study):
     title: ClassVar[str] = "Finite-sample expressivity"
     presented_by: ClassVar[str] = "byrote.studies.expressivity.page"
     columns: ClassVar[Sequence[Column]] = (
-        Column("study", "str", "The name of the study."),
+        STUDY,
         Column(
             "calculation",
             "str",
@@ -131,13 +131,13 @@ class ExpressivityStudy(Study):
         Column("largest_change", "float64", "The largest change of an output."),
         Column("fitted", "boolean", "Whether the network that is overridden had fitted."),
         Column("train_accuracy", "float64", "The accuracy of the network that is overridden on its training examples."),
-        Column("failed_checks", "str", "The names of the self-checks that failed in any run."),
-        Column("data", "str", "What figures call the data."),
-        Column("n_test", "int64", "The number of test examples."),
+        FAILED_CHECKS,
+        DATA,
+        N_TEST,
         EFFECTIVE,
         Column("guessing", "float64", "The share of the test set that naming its largest class always has right."),
         Column("seconds", "float64", "The seconds that the calculation took."),
-        Column("key", "str", "What the store has the calculation under."),
+        CALCULATION_KEY,
         *nullable(OF_RECIPE.values()),
     )
 

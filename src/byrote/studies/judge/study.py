@@ -40,6 +40,7 @@ from byrote.evidence.judgement import FACTORS, Judgement, judge_values
 from byrote.evidence.telling import Telling, tellings
 from byrote.isolation import undisturbed
 from byrote.references import is_reference, load_object, users_code
+from byrote.studies.columns import DATA, STUDY
 from byrote.studies.study import Finished, Planned, Results, Study
 from byrote.theory.calculation import Calculation, Context, Result, Value
 from byrote.theory.measures.catalog import MEASURES
@@ -227,7 +228,7 @@ class JudgeStudy(Study):
     title: ClassVar[str] = "Which measures explain generalization?"
     presented_by: ClassVar[str] = "byrote.studies.judge.page"
     columns: ClassVar[Sequence[Column]] = (
-        Column("study", "str", "The name of the study."),
+        STUDY,
         Column("measure", "str", "The name of the measure, or where it is found."),
         Column("title", "str", "What figures call it."),
         Column("kind", "str", "What kind of measure it is: bound, margin, norm, sharpness or baseline."),
@@ -262,7 +263,7 @@ class JudgeStudy(Study):
         ),
         Column("num_missing", "int64", "The networks for which it has no finite value."),
         Column("missing", "str", "Why it has none; empty where it has all."),
-        Column("data", "str", "What figures call the data."),
+        DATA,
         Column("num_trained", "int64", "The networks of the zoo."),
         Column("seconds", "float64", "The seconds that all its values took."),
         Column("key", "str", "What the store has its values under."),

@@ -19,7 +19,7 @@ from byrote.data.dataset import require_dataset
 from byrote.errors import UserError
 from byrote.evidence.columns import Column
 from byrote.evidence.finding import Finding
-from byrote.studies.columns import OF_RECIPE
+from byrote.studies.columns import CALCULATION, DATA, MODEL, OF_RECIPE, PARAMETERS, STUDY
 from byrote.studies.largest_n.calculations import LargestN
 from byrote.studies.largest_n.findings import findings
 from byrote.studies.random_labels import RandomLabelStudy, refuse_draws
@@ -38,9 +38,9 @@ class LargestNStudy(RandomLabelStudy):
     title: ClassVar[str] = "Effective capacity"
     presented_by: ClassVar[str] = "byrote.studies.largest_n.page"
     columns: ClassVar[Sequence[Column]] = (
-        Column("study", "str", "The name of the study."),
-        Column("calculation", "str", "What was computed."),
-        Column("model", "str", "The name of the model."),
+        STUDY,
+        CALCULATION,
+        MODEL,
         Column("n_train", "int64", "The largest number of examples that is tried."),
         Column("seed", "int64", "What all draws follow from."),
         Column("data_seed", "int64", "What draws the training subsets."),
@@ -63,9 +63,9 @@ class LargestNStudy(RandomLabelStudy):
             "The factor between the bits of the last two n beyond the capacity.",
         ),
         Column("num_probes", "int64", "The number of n that were tried."),
-        Column("parameters", "int64", "The number of parameters."),
+        PARAMETERS,
         Column("failed_checks", "str", "The names of the runs' self-checks that failed."),
-        Column("data", "str", "What figures call the data."),
+        DATA,
         Column("seconds", "float64", "The seconds that the search took."),
         Column("key", "str", "What the store has the search under."),
         *OF_RECIPE.values(),

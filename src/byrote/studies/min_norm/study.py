@@ -36,6 +36,7 @@ from byrote.evidence.columns import Column, as_declared
 from byrote.evidence.finding import Finding
 from byrote.evidence.learning import LEARNING, STANDING, standing
 from byrote.evidence.tested import EFFECTIVE, worth
+from byrote.studies.columns import CALCULATION_KEY, DATA, N_TEST, N_TRAIN, NUM_CLASSES, STUDY
 from byrote.studies.min_norm.findings import findings, fits_of
 from byrote.studies.min_norm.rows import RIVALS, KernelRow, against, published_rows, rows_of
 from byrote.studies.paper_settings import Scale
@@ -79,7 +80,7 @@ class MinNormStudy(Study):
     title: ClassVar[str] = "Section 5: minimum-norm interpolation"
     presented_by: ClassVar[str] = "byrote.studies.min_norm.page"
     columns: ClassVar[Sequence[Column]] = (
-        Column("study", "str", "The name of the study."),
+        STUDY,
         Column(
             "calculation",
             "str",
@@ -87,7 +88,7 @@ class MinNormStudy(Study):
             "is missing in its rows.",
         ),
         Column("features", "str", "What the kernel is of: inputs, gabor or random-convolutions."),
-        Column("n_train", "int64", "The number of training examples."),
+        N_TRAIN,
         Column("labels", "str", "The labels trained on: true labels or random labels."),
         Column("seed", "int64", "What random labels follow from; 0 with true ones."),
         Column("regularized", "boolean", "Whether l2 was asked for."),
@@ -124,13 +125,13 @@ class MinNormStudy(Study):
         Column("num_features", "float64", "The features of an example."),
         Column("num_distinct", "float64", "The distinct inputs among the training examples."),
         Column("n_validation", "float64", "The examples that width and ridge were chosen by."),
-        Column("n_test", "int64", "The number of test examples."),
+        N_TEST,
         Column("test_accuracy", "float64", "1 less the test error."),
         Column("num_test_leaked", "float64", "The test examples whose inputs are in the training set."),
         Column("test_accuracy_unleaked", "float64", "The accuracy on the others; missing where there are none."),
         EFFECTIVE,
         *(column for column in LEARNING if column.name in STANDING),
-        Column("num_classes", "int64", "The number of classes."),
+        NUM_CLASSES,
         Column("interpolant", "str", "Which solution of the same equations it is."),
         Column("distance", "float64", "How far it is from the solution of minimum norm, as a share of that norm."),
         Column("num_steps", "float64", "The steps of descent."),
@@ -147,9 +148,9 @@ class MinNormStudy(Study):
             "How far SGD from a random start ends from that solution.",
         ),
         Column("random_start_residual", "float64", "The residual that it leaves."),
-        Column("data", "str", "What figures call the data."),
+        DATA,
         Column("seconds", "float64", "The seconds that the calculation took, for all its rows."),
-        Column("key", "str", "What the store has the calculation under."),
+        CALCULATION_KEY,
     )
 
     data: Dataset

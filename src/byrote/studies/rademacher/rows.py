@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from byrote.evidence.columns import Column, as_declared, nullable
-from byrote.studies.columns import OF_RECIPE, recipe_values
+from byrote.studies.columns import DATA, EXAMPLES_SEED, OF_RECIPE, STUDY, recipe_values
 from byrote.studies.rademacher.findings import RISK, STUMPS
 from byrote.studies.random_label_runs import best_accuracy, failed_checks, num_interrupted
 from byrote.studies.study import Results
@@ -27,12 +27,12 @@ from byrote.theory.complexity.stumps import StumpComplexity
 from byrote.training.outcome import TrainOutcome
 
 COLUMNS: tuple[Column, ...] = (
-    Column("study", "str", "The name of the study."),
+    STUDY,
     Column("model", "str", f"The model of the networks that were trained, or {STUMPS}."),
     Column("parameters", "float64", "The number of its parameters; missing for stumps."),
     Column("n_train", "int64", "The number of examples, n."),
     Column("seed", "int64", "Which of the times that all draws were made anew it is."),
-    Column("data_seed", "int64", "What draws the examples."),
+    EXAMPLES_SEED,
     Column("complexity", "float64", "The mean over draws of the supremum, for networks of what training reached."),
     Column(
         "low",
@@ -69,7 +69,7 @@ COLUMNS: tuple[Column, ...] = (
         "The draws whose network was ended by its limit of epochs or steps; missing for stumps.",
     ),
     Column("failed_checks", "str", "The names of the self-checks that failed in any run; missing for stumps."),
-    Column("data", "str", "What figures call the data."),
+    DATA,
     *nullable(OF_RECIPE.values()),
 )
 

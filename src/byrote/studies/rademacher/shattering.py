@@ -19,7 +19,7 @@ from byrote.errors import UserError
 from byrote.evidence.columns import Column
 from byrote.evidence.finding import Finding
 from byrote.evidence.obstacles import check_failed, unfinished
-from byrote.studies.columns import OF_RECIPE
+from byrote.studies.columns import CALCULATION, DATA, EXAMPLES_SEED, FAILED_CHECKS, MODEL, OF_RECIPE, PARAMETERS, STUDY
 from byrote.studies.rademacher.calculations import BLOCK, MOST_POINTS, Shattering
 from byrote.studies.random_labels import RandomLabelStudy
 from byrote.studies.study import Planned
@@ -41,21 +41,21 @@ class ShatteringStudy(RandomLabelStudy):
     title: ClassVar[str] = "Shattering"
     presented_by: ClassVar[str] = "byrote.studies.rademacher.shattering_page"
     columns: ClassVar[Sequence[Column]] = (
-        Column("study", "str", "The name of the study."),
-        Column("calculation", "str", "What was computed."),
-        Column("model", "str", "The name of the model."),
+        STUDY,
+        CALCULATION,
+        MODEL,
         Column("n_train", "int64", "The number of examples."),
         Column("seed", "int64", "What the labelings' own seeds, and with them the initial weights, follow from."),
-        Column("data_seed", "int64", "What draws the examples."),
+        EXAMPLES_SEED,
         Column("first", "int64", "The number of the first labeling of the block."),
         Column("tries", "int64", "The most networks that are trained on a labeling that is not fitted."),
         Column("num_labelings", "int64", "The number of labelings in the block."),
         Column("num_fitted", "int64", "The labelings of which a network had all labels right."),
         Column("complexity", "float64", "The mean over labelings of twice the training accuracy minus 1."),
         Column("num_interrupted", "int64", "The networks of the last try that their limit of epochs or steps ended."),
-        Column("parameters", "int64", "The number of parameters."),
-        Column("failed_checks", "str", "The names of the self-checks that failed in any run."),
-        Column("data", "str", "What figures call the data."),
+        PARAMETERS,
+        FAILED_CHECKS,
+        DATA,
         Column("seconds", "float64", "The seconds that the block took."),
         Column("key", "str", "What the store has the block under."),
         *OF_RECIPE.values(),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from byrote.evidence.columns import Column, as_declared, nullable
-from byrote.studies.columns import OF_RECIPE
+from byrote.studies.columns import CALCULATION_KEY, DATA, EXAMPLES_SEED, FAILED_CHECKS, OF_RECIPE, STUDY
 from byrote.studies.stability.calculations import LOSSES, POINTS, Loss, Point
 from byrote.studies.study import Finished, tabulate_calculations
 
@@ -39,7 +39,7 @@ _OF_CHANGES = {
     }.items()
 }
 COLUMNS: tuple[Column, ...] = (
-    Column("study", "str", "The name of the study."),
+    STUDY,
     Column(
         "calculation",
         "str",
@@ -49,7 +49,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("parameters", "float64", "The number of its parameters."),
     Column("corruption", "str", "Whether the labels are true or random: true-labels or random-labels."),
     Column("seed", "float64", "What draws labels, initial weights, batches and which examples are replaced."),
-    Column("data_seed", "int64", "What draws the examples."),
+    EXAMPLES_SEED,
     Column("n_train", "int64", "The examples; where theory is exact, half of them are trained on."),
     Column("num_held_out", "float64", "The further examples, which take the places of others."),
     Column("replacements", "float64", "The networks, or fits by SGD, with one example replaced."),
@@ -61,7 +61,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("num_runs", "float64", "The networks, those in which nothing is replaced among them."),
     Column("num_fitted", "float64", "The networks that fitted."),
     Column("num_diverged", "float64", "The networks whose loss was no longer finite."),
-    Column("failed_checks", "str", "The names of the self-checks that failed in any run."),
+    FAILED_CHECKS,
     Column("replicas", "float64", "The networks that were trained side by side."),
     Column("num_steps", "float64", "The steps that each network took."),
     Column("num_classes", "float64", "The number of classes."),
@@ -87,9 +87,9 @@ COLUMNS: tuple[Column, ...] = (
     Column("tight_removal", "float64", "The change by one example left out, in a case built to be tight."),
     Column("tight_replacement", "float64", "The change by one example replaced, in a case built to be tight."),
     Column("tight_bound", "float64", "What theory says of the case built to be tight."),
-    Column("data", "str", "What figures call the data."),
+    DATA,
     Column("seconds", "float64", "The seconds that the calculation took, without the runs that it reads."),
-    Column("key", "str", "What the store has the calculation under."),
+    CALCULATION_KEY,
     *nullable(OF_RECIPE.values()),
 )
 """What is of networks alone, or of what theory knows, is missing in other rows."""

@@ -28,7 +28,7 @@ from byrote.evidence.columns import Column, as_declared
 from byrote.evidence.comparisons import columns_against, discordant_columns, right_where_unseen
 from byrote.evidence.finding import Finding
 from byrote.evidence.learning import LEARNING, learning_columns
-from byrote.studies.columns import OF_RUNS
+from byrote.studies.columns import OF_RUNS, ROW
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.paper_numbers import is_cifar10
 from byrote.studies.paper_settings import (
@@ -69,7 +69,7 @@ class Table1Study(ModelStudy):
     presented_by: ClassVar[str] = "byrote.studies.table1.page"
     columns: ClassVar[Sequence[Column]] = (
         *OF_RUNS,
-        Column("row", "str", "The row of the table, in words."),
+        ROW,
         Column("random_crop", "bool", "Whether it is one with random cropping."),
         CHANCE_DEVIATION,
         *LEARNING,

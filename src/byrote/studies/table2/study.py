@@ -35,7 +35,7 @@ from byrote.evidence.columns import Column, as_declared
 from byrote.evidence.early_stopping import EARLY_STOPPING, early_stopping_columns
 from byrote.evidence.finding import Finding
 from byrote.evidence.learning import LEARNING, learning_columns, top_guessing
-from byrote.studies.columns import OF_RUNS
+from byrote.studies.columns import OF_RUNS, ROW
 from byrote.studies.design import NO_REGULARIZERS, ModelStudy, PerModel, label_corruptions
 from byrote.studies.paper_numbers import is_imagenet
 from byrote.studies.paper_settings import LAPTOP, PAPER_STEPS, WEIGHT_DECAY, Scale, Sizes, paper_recipe, sized, sizes_at
@@ -78,7 +78,7 @@ class Table2Study(ModelStudy):
     presented_by: ClassVar[str] = "byrote.studies.table2.page"
     columns: ClassVar[Sequence[Column]] = (
         *OF_RUNS,
-        Column("row", "str", "The row of the table, in words."),
+        ROW,
         *EARLY_STOPPING,
         CHANCE_DEVIATION,
         *LEARNING,
