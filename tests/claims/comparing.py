@@ -20,7 +20,7 @@ from byrote.evidence.tested import Tested
 from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, NO_HELP, SIGNIFICANCE, exceeds
 from byrote.studies.architectures.findings import _architecture
 from byrote.studies.architectures.record import Ladder, Record
-from byrote.studies.implicit.findings import _decide, _Tried
+from byrote.studies.implicit.findings import Gain, _decide, _Tried
 from byrote.studies.judge.zoo import ZooStudy
 from byrote.studies.overparameterization.findings import Sweep, _double_descent, _no_harm, _small_gap
 from byrote.studies.randomization.readings import error_rises
@@ -90,7 +90,7 @@ def two_conditions(generator: np.random.Generator, seeds: int, n_test: int, effe
     found = compare(*(counts[f"{side}_against_other"] for side in ("won", "lost", "agreed")), Tested(n_test, n_test))
     sign = _signs([found])[0]
     decided: Outcome = "supported" if sign == 1 else "not supported" if sign == -1 else "no conclusion"
-    twin = _decide(_Tried("batch norm", found, ""), found.p_value, 1)
+    twin = _decide(_Tried("batch norm", Gain("batch norm", 0.0), found, ""), found.p_value, 1)
     return [Finding("better", decided, ""), twin]
 
 
@@ -106,7 +106,7 @@ def stopping(generator: np.random.Generator, seeds: int, n_test: int, effect: fl
         outcome = "supported"
     lead = exceeds(by_validation.difference, 0.0)
     return [
-        _decide(_Tried("early", by_validation, ""), by_validation.p_value, 1),
+        _decide(_Tried("early", Gain("early stopping", 0.0), by_validation, ""), by_validation.p_value, 1),
         Finding("could", outcome, ""),
         Finding("augmentation", lead, ""),
     ]

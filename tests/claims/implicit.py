@@ -24,6 +24,7 @@ def draw(generator: np.random.Generator, seeds: int, n_test: int, effect: float)
         before = right(generator, seeds, difficulties, 0.6 + effect * (1 - index) + effect).mean(axis=1)
         steps = 1000 * np.exp(0.2 * generator.standard_normal(seeds) - 5 * effect * (1 - index))
         part = {"model": model, "seed": np.arange(seeds), "test_accuracy": last, "best_on_validation": before}
+        part["early_stopping_gain"] = before - last
         part |= {f"steps_to_train_{level}": np.ceil(steps / 10) * 10 for level in (50, 90, 99)}
         parts.append(pd.DataFrame(part))
     table = pd.concat(parts, ignore_index=True).assign(
