@@ -34,8 +34,8 @@ def test_nothing_is_said_where_all_classes_have_examples(tiny: Dataset) -> None:
     [
         ([0, 1] * 9, [0, 1], 3, 18, "There is no training example of class 'c'"),
         ([0, 1, 2] * 9, [0, 1], 3, 27, "There is no test example of class 'c': test accuracy says nothing of it."),
-        ([0, 1] * 9 + [2], [0, 1, 2], 3, 19, "The smallest training set, of 19, has a single example of class 'c'"),
-        ([0, 1, 2] * 9, [0, 1, 2], 3, 3, "of 3, has a single example of classes 'a', 'b', 'c'"),
+        ([0, 1] * 9 + [2], [0, 1, 2], 3, 19, "The smallest training set, of 19, has one example at most of class 'c'"),
+        ([0, 1, 2] * 9, [0, 1, 2], 3, 3, "of 3, has one example at most of each of the classes 'a', 'b', 'c'"),
         (list(range(10)) * 3, [0, 1, 2], 10, 30, "of classes 'd', 'e', 'f', 'g', 'h' and 2 more"),
     ],
 )

@@ -42,8 +42,9 @@ def class_remarks(data: Dataset, smallest: int) -> list[str]:
     single = np.flatnonzero((trained > 0) & (trained * smallest < 2 * len(data.train)))
     if len(single):
         remarks.append(
-            f"The smallest training set, of {smallest:,}, has a single example of "
-            f"{_named(single, data.class_names)}: what is learned of such a class depends on which one that is."
+            f"The smallest training set, of {smallest:,}, has one example at most of "
+            f"{'each of the ' if len(single) > 1 else ''}{_named(single, data.class_names)}: what is learned of such "
+            "a class depends on which one that is."
         )
     return remarks
 

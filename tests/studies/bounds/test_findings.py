@@ -34,7 +34,7 @@ def test_larger_on_random_labels_with_every_seed_tells():
     finding = of("path-norm", found)
     assert finding.claim == "Path norm over margin tells true labels from random ones"
     assert finding.outcome == "supported"
-    assert "1.01 on true labels, 2.01 on random ones (means; networks that have fitted: 3 and 3)" in finding.statement
+    assert "its mean is 1.01 on true labels and 2.01 on random ones (3 and 3 networks)." in finding.statement
     assert "Relative difference, +0.33 (95% interval over seeds, of this measure by itself: +0.3" in finding.statement
 
 
@@ -56,7 +56,7 @@ def test_the_same_on_both_does_not_tell():
         (table(1), "Three seeds would tell."),
         (
             table(fitted=lambda corruption, seed: corruption == "true-labels"),
-            "3 pairs had not both fitted, and decide nothing.",
+            "3 pairs of networks had not both fitted, and decide nothing.",
         ),
         (
             table(own=lambda corruption, seed: {"path_norm": math.nan, "path_norm_why_not": "got a Tanh"}),

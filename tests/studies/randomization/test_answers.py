@@ -87,7 +87,7 @@ def test_always_naming_the_largest_class_is_no_learning(outcome) -> None:
 @pytest.mark.parametrize(
     ("leaked", "right", "headline", "told"),
     [
-        (360, 360, "Can learn by rote.", "All 360 test examples are also in the training set: a test of memory"),
+        (360, 360, "Can learn by rote.", "All 360 test examples are also in the training set: they test memory"),
         (180, 180, "Can learn by rote.", "180 of 360 test examples are also in the training set: what follows about"),
         (36, 36, ROTE, "36 of 360 test examples"),
     ],

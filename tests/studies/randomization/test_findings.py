@@ -240,3 +240,18 @@ def test_other_labels_that_are_not_fitted_support_nothing(data, make_outcome):
     (finding,) = by_rote(data, make_outcome, "swapped-labels=0.5", steps_to_fit=None).values()
     assert finding.outcome == "no conclusion"
     assert "stopped before they had fitted (net, swapped labels 50%, seed 0" in finding.statement
+
+
+def test_what_never_starts_takes_so_many_times_at_least(verdict):
+    found = verdict({"random-labels": NEVER})
+    assert "On random labels it takes at least 10.00 times" in found[SLOW].statement
+    found = verdict({"gaussian": NEVER})
+    assert re.search(r"as many as on random pixels and at most \d.* as many as on Gaussian", found[ORDER].statement)
+
+
+def test_a_network_that_starts_before_two_batches_has_no_cosine(verdict):
+    """Nothing is said of a difference that was not measured."""
+    found = verdict({"true-labels": {"cosine": np.nan}}, seeds=1)
+    assert found[SLOW].outcome == "no conclusion"
+    assert "Its gradients until then are not recorded" in found[SLOW].statement
+    assert "nan" not in found[SLOW].statement.split()

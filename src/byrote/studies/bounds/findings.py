@@ -153,10 +153,17 @@ def _sentences(reading: MeasureReading) -> Iterator[str]:
         yield f"It does not exist for this network: {reading.why_not}."
         return
     told, (true, random) = reading.telling, (reading.values[labels] for labels in TRUE_AND_RANDOM)
-    counts = f"networks that have fitted: {true.n} and {random.n}"
-    yield f"{number(true.mean)} on true labels, {number(random.mean)} on random ones (means; {counts})."
+    if true.n or random.n:
+        yield (
+            f"Over networks that have fitted, its mean is {number(true.mean)} on true labels and {number(random.mean)} "
+            f"on random ones ({true.n} and {random.n} networks)."
+        )
     if told.num_unfitted:
-        yield f"{told.num_unfitted} pairs had not both fitted, and decide nothing."
+        yield (
+            "One pair of networks had not both fitted, and decides nothing."
+            if told.num_unfitted == 1
+            else f"{told.num_unfitted} pairs of networks had not both fitted, and decide nothing."
+        )
     difference = told.difference
     if not math.isnan(difference.low):
         yield (

@@ -58,7 +58,7 @@ def _leaked(runs: pd.DataFrame) -> str:
         return ""
     count = f"All {n_test:,}" if leaked == n_test else f"{leaked:,} of {n_test:,}"
     rest = (
-        "a test of memory, not of learning: give a test set that is not in training"
+        "they test memory, not learning; give a test set that is not in training"
         if leaked == n_test
         else "what follows about learning is judged on the others"
     )

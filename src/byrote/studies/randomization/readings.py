@@ -130,7 +130,10 @@ def order(model: str, runs: pd.DataFrame) -> Evidence:
             f"{_capital(remedy(unstarted))}.",
         )
     leads = {name: _log_ratios(runs, "steps_to_start", "random-labels", name) for name in ("random-pixels", "gaussian")}
-    factors = and_([f"{_factor(lead)} as many as on {title_of(name)}" for name, (lead, _) in leads.items()])
+    bounds = {name: _bound(runs, "random-labels", name) for name in leads}
+    factors = and_(
+        [f"{bounds[name]}{_factor(lead)} as many as on {title_of(name)}" for name, (lead, _) in leads.items()]
+    )
     statement = f"{_starts(model, runs)} On random labels it takes {factors}."
     return Evidence(
         all_of(*(sides(lead, least_deviation=least) for lead, least in leads.values())),
@@ -221,7 +224,8 @@ def slow_start(model: str, runs: pd.DataFrame) -> Evidence:
             f"{_capital(remedy(true[true['steps_to_start'].isna()]))}, or a larger learning rate.",
         )
     later, least = _log_ratios(runs, "steps_to_start", "random-labels", "true-labels")
-    if not (random["early_gradient_norm"].notna() & random["early_gradient_cosine"].notna()).all():
+    recorded = pd.concat([true, random])[["early_gradient_norm", "early_gradient_cosine"]].notna()
+    if not recorded.all(axis=None):
         return Evidence(
             UNKNOWN,
             f"{_starts(model, runs)} Its gradients until then are not recorded ({seeds_of(runs)}).",
@@ -231,9 +235,9 @@ def slow_start(model: str, runs: pd.DataFrame) -> Evidence:
     less = (true["early_gradient_cosine"] - random["early_gradient_cosine"]).to_numpy(float)
     r, t = random.mean(numeric_only=True), true.mean(numeric_only=True)
     statement = (
-        f"{_starts(model, runs)} On random labels it takes {_factor(later)} as many. Over the same first steps, until "
-        f"the loss falls on random labels, batch gradients have a mean norm of {r['early_gradient_norm']:.2g} (on true "
-        f"labels: {t['early_gradient_norm']:.2g}; {_factor(larger)} as large) and a mean cosine of "
+        f"{_starts(model, runs)} On random labels it takes {_bound(runs, *_TWO[::-1])}{_factor(later)} as many. "
+        f"Over the same first steps, until the loss falls on random labels, batch gradients have a mean norm of "
+        f"{r['early_gradient_norm']:.2g} (on true labels: {t['early_gradient_norm']:.2g}; {_factor(larger)} as large) and a mean cosine of "
         f"{r['early_gradient_cosine']:.2f} with the one before (on true labels: {t['early_gradient_cosine']:.2f}; "
         f"less by {_difference(less)}). In the first {WINDOW} steps alone the norms are "
         f"{r['initial_gradient_norm']:.2g} and {t['initial_gradient_norm']:.2g}"
@@ -265,6 +269,15 @@ def _log_ratios(runs: pd.DataFrame, column: str, first: str, second: str) -> tup
     one, other = times[first].to_numpy(float), times[second].to_numpy(float)
     least = _deviation_of_rounding(one, _exact_to(one), other, _exact_to(other))
     return np.log(one / other), least
+
+
+def _bound(runs: pd.DataFrame, first: str, second: str) -> str:
+    """ "at least " before by how much later the first starts than the second where it never did, in any seed; "at
+    most " where the second did not."""
+    never = _by_seed(runs, "steps_to_start").isna().any()
+    if never[first] == never[second]:
+        return ""
+    return "at least " if never[first] else "at most "
 
 
 def _exact_to(steps: np.ndarray) -> np.ndarray:
