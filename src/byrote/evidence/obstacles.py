@@ -53,14 +53,17 @@ def _of(some: pd.DataFrame, runs: pd.DataFrame) -> str:
 
 
 def unfinished(num_missing: int, num_planned: int, what: str) -> str:
-    """ "3 of 12 runs have not finished: ...", "The one run has not finished: ...". `what` is a plural."""
+    """ "3 of 12 runs have not finished, or have failed: ...", "The one run has ...". `what` is a plural.
+
+    A table does not tell which, and what failed may fail again: nothing is promised.
+    """
     if num_planned == 1:
         noun, space, rest = what.partition(" ")
         one = f"{noun.removesuffix('s')}{space}{rest}"
-        return f"The one {one} has not finished: the same command, given again, makes it."
+        return f"The one {one} has not finished, or has failed: the same command, given again, tries it."
     return (
-        f"{num_missing} of {num_planned} {what} have not finished: the same command, given again, makes those that are "
-        "missing."
+        f"{num_missing} of {num_planned} {what} have not finished, or have failed: the same command, given again, "
+        "tries those that are missing."
     )
 
 

@@ -121,7 +121,9 @@ def test_what_does_not_interpolate_decides_nothing_and_says_so():
     rough = table(fit(PIXELS, interpolated=False, train_error=0.25), fit(PIXELS, seed=1))
     assert obstacle(PIXELS, rough) == "1 of 2 fits do not interpolate n = 1,000 examples: training error 25.00%."
     assert obstacle(WITH_L2, rough) is None  # nor is it meant to
-    assert obstacle(PIXELS, rough.iloc[:0]) == "The calculation has not finished."
+    assert obstacle(PIXELS, rough.iloc[:0]) == (
+        "The one calculation has not finished, or has failed: the same command, given again, tries it."
+    )
 
 
 @pytest.mark.parametrize(

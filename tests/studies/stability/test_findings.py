@@ -107,7 +107,8 @@ def test_calculations_that_have_not_finished_decide_nothing():
     table = both().iloc[:1]
     assert (
         verdict(table)[LOSES].statement
-        == "1 of 2 calculations have not finished: the same command, given again, makes those that are missing."
+        == "1 of 2 calculations have not finished, or have failed: the same command, given again, tries those that are "
+        "missing."
     )
     assert verdict(pd.DataFrame())[LOSES].outcome == "no conclusion"
     (sensitivity,) = sensitivities(["net"], pd.DataFrame(), 1)

@@ -15,6 +15,7 @@ from byrote.evidence.comparisons import Comparison, compare
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.intervals import Interval, binomial_interval, next_value
 from byrote.evidence.learning import beside_guessing, far_above_guessing, unseen_accuracies, yardsticks
+from byrote.evidence.obstacles import unfinished
 from byrote.evidence.tested import Tested
 from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, MORE_EXAMPLES, SIGNIFICANCE, exceeds
 from byrote.evidence.words import percent
@@ -84,7 +85,7 @@ def fits_of(table: pd.DataFrame, row: KernelRow, labels: str, n_train: int | Non
 def obstacle(row: KernelRow, fits: pd.DataFrame) -> str | None:
     """Why these fits decide nothing, in one sentence; None where they do."""
     if fits.empty:
-        return "The calculation has not finished."
+        return unfinished(1, 1, "calculations")
     rough = fits[~fits["interpolated"].astype(bool)]
     if not row.regularized and len(rough):
         return (
@@ -219,7 +220,7 @@ def _descent(table: pd.DataFrame) -> list[Finding]:
     alike = "Interpolants of very different norm and test error have the same curvature"
     found = table[table["calculation"] == ImplicitBias.__name__] if len(table) else table
     if found.empty:
-        return [Finding(claim, "no conclusion", "The calculation has not finished.") for claim in (reached, alike)]
+        return [Finding(claim, "no conclusion", unfinished(1, 1, "calculations")) for claim in (reached, alike)]
     one = found.iloc[0]
     statement = (
         f"After {one['num_steps']:,.0f} steps on n = {one['n_train']:,} examples it is at {one['sgd_distance']:.2g} of "

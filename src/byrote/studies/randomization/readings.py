@@ -237,7 +237,8 @@ def slow_start(model: str, runs: pd.DataFrame) -> Evidence:
     statement = (
         f"{_starts(model, runs)} On random labels it takes {_bound(runs, *_TWO[::-1])}{_factor(later)} as many. "
         f"Over the same first steps, until the loss falls on random labels, batch gradients have a mean norm of "
-        f"{r['early_gradient_norm']:.2g} (on true labels: {t['early_gradient_norm']:.2g}; {_factor(larger)} as large) and a mean cosine of "
+        f"{r['early_gradient_norm']:.2g} (on true "
+        f"labels: {t['early_gradient_norm']:.2g}; {_factor(larger)} as large) and a mean cosine of "
         f"{r['early_gradient_cosine']:.2f} with the one before (on true labels: {t['early_gradient_cosine']:.2f}; "
         f"less by {_difference(less)}). In the first {WINDOW} steps alone the norms are "
         f"{r['initial_gradient_norm']:.2g} and {t['initial_gradient_norm']:.2g}"
