@@ -57,7 +57,7 @@ def test_what_stands_against_a_conclusion(change, wants, message):
 
 def test_runs_that_are_missing_come_first():
     assert obstacle(pd.DataFrame(), 2) == (
-        "2 of 2 runs have not finished: the same command, given again, makes those that are missing."
+        "2 of 2 runs have not finished, or have failed: the same command, given again, tries those that are missing."
     )
     assert obstacle(pd.DataFrame([RUN | {"failed_checks": "moments"}]), 2).startswith("1 of 2 runs have not finished")
 

@@ -44,9 +44,10 @@ REGULARIZER_LABELS = {
 """What tables and figures call the rows, in the paper's order."""
 _ROW_HEIGHT = 21
 _DECIDED = (
-    "An ordering of two rows is decided by the test examples that only one of the two gets right (McNemar's exact "
-    "test), and with several seeds by their spread as well (Student's t): by whichever of the two is less sure. One "
-    "seed leaves out how much another would change. All orderings together at the 5% level (Holm)."
+    "An ordering of two rows is decided by the test examples that only one of the two gets right, of those that "
+    "are not in training (McNemar's exact test), and with several seeds by their spread as well (Student's t): by "
+    "whichever of the two is less sure. One seed leaves out how much another would change. All orderings are tested "
+    "together at the 5% level (Holm)."
 )
 
 
@@ -61,8 +62,8 @@ def present(study: Table1Study, results: Results, table: pd.DataFrame, findings:
                 id="table-1",
                 number="Table 1",
                 title="Beside the paper" if beside else "With and without regularisers",
-                lead="Train and test accuracy with each combination of random cropping and weight decay, and on random "
-                f"labels with neither.{' Differences are in points, ours minus the paper.' if beside else ''}",
+                lead="Here are train and test accuracy with each combination of random cropping and weight decay, and on "
+                f"random labels with neither.{' Differences are in points, ours minus the paper.' if beside else ''}",
                 table=page_table(study, table),
                 note=_limits(study, table),
             ),
@@ -77,7 +78,8 @@ def present(study: Table1Study, results: Results, table: pd.DataFrame, findings:
             Section(
                 id="along-training",
                 title="Along training",
-                lead="Whether train accuracy reaches the top whatever the regulariser, and where test accuracies part.",
+                lead="Here is whether train accuracy reaches the top whatever the regulariser, and where test accuracies "
+                "part.",
                 figures=drawn(*map(curves_figure, by_model)),
             ),
         ],
