@@ -62,8 +62,9 @@ def present(study: Table1Study, results: Results, table: pd.DataFrame, findings:
                 id="table-1",
                 number="Table 1",
                 title="Beside the paper" if beside else "With and without regularisers",
-                lead="Here are train and test accuracy with each combination of random cropping and weight decay, and on "
-                f"random labels with neither.{' Differences are in points, ours minus the paper.' if beside else ''}",
+                lead="Here are train and test accuracy with each combination of random cropping and weight decay, "
+                "and on random labels with neither."
+                f"{' Differences are in points, ours minus the paper.' if beside else ''}",
                 table=page_table(study, table),
                 note=_limits(study, table),
             ),
@@ -78,8 +79,8 @@ def present(study: Table1Study, results: Results, table: pd.DataFrame, findings:
             Section(
                 id="along-training",
                 title="Along training",
-                lead="Here is whether train accuracy reaches the top whatever the regulariser, and where test accuracies "
-                "part.",
+                lead="Here is whether train accuracy reaches the top whatever the regulariser, and where test "
+                "accuracies part.",
                 figures=drawn(*map(curves_figure, by_model)),
             ),
         ],
