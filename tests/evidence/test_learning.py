@@ -2,6 +2,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from byrote.data.dataset import Dataset, Split
 from byrote.evidence.learning import (
@@ -11,9 +12,11 @@ from byrote.evidence.learning import (
     lead_is_kept,
     learning,
     learning_columns,
+    learning_sides,
     top_guessing,
     yardsticks,
 )
+from byrote.evidence.seed_tests import LEVEL
 from byrote.studies.study import Planned, Results, Study, tabulate
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec
@@ -250,3 +253,19 @@ def test_five_classes_at_once_are_guessed_by_the_largest_five():
     split = Split.clean(np.arange(100, dtype=np.float32)[:, None], labels)
     data = Dataset("made up", split, split, tuple(map(str, range(10))))
     assert (top_guessing(data, 1), top_guessing(data, 5)) == (0.4, 0.9)
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 5])
+def test_the_level_of_learning_is_the_one_at_which_its_interval_begins_to_tell(runs, seeds):
+    """It is that of Wilson's score test for a single seed, and on the interval's side of 5% for all."""
+    generator = np.random.default_rng(seeds)
+    labels = np.repeat(np.arange(4), 50)
+    for share in (0.0, 0.02, 0.08, 0.3):
+        right = generator.random((seeds, 200)) < 0.25 + share
+        table = runs(labels, np.where(right, labels, (labels + 1) % 4), num_classes=4)
+        found = learning_sides(table)
+        assert (found.above <= LEVEL) == (learning(table).outcome == "learns")
+        assert (found.below <= LEVEL) == (learning(table).outcome == "no better than guessing")
+        lead = right.mean() - 0.25
+        if seeds == 1 and lead > 0:
+            assert found.above == pytest.approx(max(2 * norm.sf(lead / (0.25 * 0.75 / 200) ** 0.5), 1e-9), rel=0.05)

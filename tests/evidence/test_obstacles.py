@@ -1,3 +1,5 @@
+import math
+
 import pandas as pd
 import pytest
 
@@ -19,6 +21,7 @@ RUN = {
     "epochs_run": 30,
     "stop": "at_steps",
     "learning_rate": 0.02,
+    "diverged_at_step": math.nan,
 }
 LABEL = "alexnet, random labels, random crop, weight decay 0.0005"
 
@@ -35,6 +38,8 @@ def test_a_run_is_called_by_what_makes_it_different():
         ({"failed_checks": "moments; labels fixed"}, {}, r"in 1 of 2 runs \(labels fixed, moments\): nothing follows"),
         ({"stop_reason": "non-finite loss"}, {}, rf"no longer finite in 1 of 2 runs \({LABEL}, seed 3: train accuracy"),
         ({"stop_reason": "non-finite loss"}, {"finite": False}, None),
+        ({"stop_reason": "non-finite loss", "diverged_at_step": 12.0}, {}, "in 1 of 2 runs, since step 12 at the"),
+        ({"stop_reason": "non-finite loss", "diverged_at_step": 1.0}, {}, "from the very first batch on .* by zero"),
         ({"fitted": False}, {}, None),
         (
             {"fitted": False},

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -33,7 +33,7 @@ from byrote.evidence.intervals import (
     mean_interval,
     within_0_and_1,
 )
-from byrote.evidence.seed_tests import seeds_in_words, seeds_wanted
+from byrote.evidence.seed_tests import Sides, seeds_in_words, seeds_wanted
 from byrote.evidence.tested import Tested
 from byrote.evidence.verdicts import LITTLE, exceeds, lead_kept
 from byrote.evidence.words import percent
@@ -46,13 +46,18 @@ UNEQUAL = 1.25
 """Classes are called unequal where the largest has more than this times its equal share of the test set: accuracy and
 balanced accuracy then begin to tell different things."""
 T = TypeVar("T")
+LearningOutcome: TypeAlias = Literal["learns", "no better than guessing", "not known"]
+_SMALLEST = 1e-9
+"""A level below this is told as this."""
+_PRECISE = 1.02
+"""Times the least level that one is told: at most."""
 MOST_EXAMPLES = 1_000_000
 """A lead over guessing that takes more test examples than this to see is none to speak of."""
 
 
 @dataclass(frozen=True)
 class Learning:
-    outcome: Literal["learns", "no better than guessing", "not known"]
+    outcome: LearningOutcome
     accuracy: Interval
     """On test examples that are not in training, with its 95% interval over seeds and test examples."""
     guessing: float
@@ -252,16 +257,9 @@ def beside_guessing(sticks: Sequence[Yardstick]) -> str:
 def learning(runs: pd.DataFrame) -> Learning:
     """What the runs of one model on true labels show, one a seed, with the columns of `learning_columns`."""
     accuracies, tested = unseen_accuracies(runs), Tested.on_unseen(runs)
-    accuracy, constant = _by_accuracy(runs, SURE, SURE), float(runs["balanced_guessing"].iloc[0])
-    interval, guessing = accuracy.interval, accuracy.guessing
-    balanced = _balanced(runs, SURE, SURE) if classes_are_unequal(runs) else None
-    outcome: Literal["learns", "no better than guessing", "not known"] = "not known"
-    if constant == 1:
-        outcome = "not known"
-    elif interval.low > guessing or (balanced is not None and balanced.low > constant):
-        outcome = "learns"
-    elif interval.high < guessing + LITTLE and (balanced is None or balanced.high < constant + LITTLE):
-        outcome = "no better than guessing"
+    accuracy, balanced = _lead(runs, SURE)
+    interval, guessing, constant = accuracy.interval, accuracy.guessing, float(runs["balanced_guessing"].iloc[0])
+    outcome = _learned(runs, SURE)
     words = (
         f"{percent(interval.mean)} of {tested.in_words} "
         f"({interval_of(interval)}), where guessing, which is to name the largest class always, gives "
@@ -281,6 +279,42 @@ def learning(runs: pd.DataFrame) -> Learning:
         else:
             wanted = _wanted(accuracies, interval, tested, guessing)
     return Learning(outcome, interval, guessing, words, wanted)
+
+
+def learning_sides(runs: pd.DataFrame) -> Sides:
+    """The least levels at which intervals would say that they learn, and that they are no better than guessing."""
+
+    def least(outcome: LearningOutcome) -> float:
+        if _learned(runs, 0.0) != outcome:
+            return 1.0
+        found, lost = 1.0, _SMALLEST
+        while found > _PRECISE * lost:
+            middle = math.sqrt(found * lost)
+            if _learned(runs, 1 - middle) == outcome:
+                found = middle
+            else:
+                lost = middle
+        return found
+
+    return Sides(least("learns"), least("no better than guessing"))
+
+
+def _lead(runs: pd.DataFrame, confidence: float) -> tuple[Yardstick, Interval | None]:
+    """By accuracy, and by balanced accuracy where classes are unequal."""
+    balanced = _balanced(runs, confidence, confidence) if classes_are_unequal(runs) else None
+    return _by_accuracy(runs, confidence, confidence), balanced
+
+
+def _learned(runs: pd.DataFrame, confidence: float) -> LearningOutcome:
+    (accuracy, balanced), constant = _lead(runs, confidence), float(runs["balanced_guessing"].iloc[0])
+    interval, guessing = accuracy.interval, accuracy.guessing
+    if constant == 1:
+        return "not known"
+    if interval.low > guessing or (balanced is not None and balanced.low > constant):
+        return "learns"
+    if interval.high < guessing + LITTLE and (balanced is None or balanced.high < constant + LITTLE):
+        return "no better than guessing"
+    return "not known"
 
 
 def interval_of(interval: Interval) -> str:

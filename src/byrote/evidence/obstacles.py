@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -36,16 +37,28 @@ def obstacle(runs: pd.DataFrame, num_planned: int, *, fitted: bool = False, fini
         )
     lost = runs[runs["stop_reason"] == "non-finite loss"]
     if (finite or fitted) and len(lost):
-        return (
-            f"The loss was no longer finite in {_of(lost, runs)} ({_each(lost)}): "
-            f"{'it has' if len(runs) == 1 else 'they have'} diverged, and more training would not help; {remedy(lost)}."
-        )
+        return _diverged(lost, runs)
     unfitted = runs[~runs["fitted"].astype(bool)]
     if fitted and len(unfitted):
         each = _each(unfitted)
         which, they = _of(unfitted, runs), "it" if len(runs) == 1 else "they"
         return f"{which[:1].upper()}{which[1:]} stopped before {they} had fitted ({each}): {remedy(unfitted)}."
     return None
+
+
+def _diverged(lost: pd.DataFrame, runs: pd.DataFrame) -> str:
+    which, first = _of(lost, runs), lost["diverged_at_step"].min()
+    if first <= 1:
+        return (
+            f"The loss of {which} is not a finite number from the very first batch on ({_each(lost)}), which no "
+            "training mends: look for a division by zero, a logarithm or a root in the model, and for inputs that it "
+            "cannot take."
+        )
+    since = "" if math.isnan(first) else f", since step {int(first):,} at the earliest"
+    return (
+        f"The loss was no longer finite in {which}{since} ({_each(lost)}): "
+        f"{'it has' if len(runs) == 1 else 'they have'} diverged, and more training would not help; {remedy(lost)}."
+    )
 
 
 def _of(some: pd.DataFrame, runs: pd.DataFrame) -> str:

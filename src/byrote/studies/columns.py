@@ -103,6 +103,7 @@ _FIRST: tuple[tuple[Column, _Value], ...] = (
     _until("epochs_to_interpolate", "The epochs until the run had interpolated"),
     _until("steps_to_interpolate", "The optimiser steps until the run had interpolated"),
     _measured("steps_run", "int64", "The optimiser steps that training took."),
+    _until("diverged_at_step", "The optimiser step whose loss was the first that is no finite number"),
     _of_spec("label_rate", "float64", "The rate of the corruption of labels; 0 where labels are true."),
     _measured("train_loss", "float64", "The loss on the labels trained on, in evaluation mode."),
     _measured("test_loss", "float64", "The loss on the test set."),

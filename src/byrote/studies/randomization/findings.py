@@ -23,6 +23,7 @@ from byrote.studies.randomization.readings import (
     Evidence,
     error_rises,
     fits_noise,
+    learns,
     learns_by_rote,
     memorises,
     order,
@@ -32,6 +33,10 @@ from byrote.studies.randomization.readings import (
 from byrote.training.spec import TrainSpec
 
 Selection: TypeAlias = Callable[[Sequence[TrainSpec]], list[TrainSpec]]
+
+FITS_RANDOM_LABELS = "{} can fit random labels"
+LEARNS = "{} learns from true labels"
+"""The two that the page's first sentence is made of; {} is the model."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,8 @@ class _Claim:
 def _claims(planned: Sequence[TrainSpec]) -> list[_Claim]:
     """All that may be asked of models that are trained so, in the order of the page."""
     return [
-        _Claim("{} can fit random labels", memorises, _all_of(_is("random-labels"))),
+        _Claim(FITS_RANDOM_LABELS, memorises, _all_of(_is("random-labels"))),
+        _Claim(LEARNS, learns, _all_of(_is(TRUE_LABELS))),
         *_by_rote(planned),
         _Claim(
             "{} can fit inputs whose structure is destroyed",

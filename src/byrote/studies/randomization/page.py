@@ -52,7 +52,7 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
     models: dict[tuple[str, int], list[TrainOutcome]] = {}
     for outcome in results.outcomes:
         models.setdefault((outcome.spec.model, outcome.n_train), []).append(outcome)
-    found = answers(table)
+    found = answers(table, findings)
     sections = [
         Section(
             id="figure-1a",

@@ -16,7 +16,7 @@ from byrote.evidence.chance import chance_sides, verdict_in_words
 from byrote.evidence.comparisons import compare_accuracies
 from byrote.evidence.fitting_by_luck import by_luck, by_luck_of_class
 from byrote.evidence.intervals import Interval, mean_interval
-from byrote.evidence.learning import MOST_EXAMPLES, learning, unseen_accuracies
+from byrote.evidence.learning import MOST_EXAMPLES, learning, learning_sides, unseen_accuracies
 from byrote.evidence.obstacles import remedy
 from byrote.evidence.seed_tests import (
     LEAST_SEEDS,
@@ -98,6 +98,16 @@ def learns_by_rote(model: str, runs: pd.DataFrame) -> Evidence:
     return Evidence(
         Sides(p_value, 1.0), f"{statement}: {told}, and what is fitted beyond them it remembers example by example."
     )
+
+
+def learns(model: str, runs: pd.DataFrame) -> Evidence:
+    if math.isnan(float(runs["guessing"].iloc[0])):
+        return Evidence(UNKNOWN, "No test example is left to tell whether it learns: all are in the training set.")
+    found = learning(runs)
+    statement = f"With true labels {model} gets {found.words} ({seeds_of(runs)})."
+    if one_class := one_class_suffices(runs):
+        statement += f" {one_class}"
+    return Evidence(learning_sides(runs), statement, found.wanted)
 
 
 def fits_noise(model: str, runs: pd.DataFrame) -> Evidence:

@@ -75,11 +75,6 @@ class RandomizationStudy(ModelStudy):
             "The share of the labels trained on that the true class alone tells, by the law of their corruption; "
             "missing where that is not known.",
         ),
-        Column(
-            "diverged_at_step",
-            "float64",
-            "The first optimiser step whose loss was not finite; missing where all were.",
-        ),
         Column("initial_weights", "str", "The digest of the weights that training began with."),
     )
 
@@ -116,9 +111,6 @@ class RandomizationStudy(ModelStudy):
         table["chance_deviation"] = chance_deviations(outcomes, self.data.test.true_labels)
         sizes = np.bincount(self.data.train.true_labels, minlength=self.data.num_classes)
         table["predictable"] = [_predictable(outcome.spec, sizes) for outcome in outcomes]
-        table["diverged_at_step"] = [
-            np.nan if outcome.diverged_at_step is None else float(outcome.diverged_at_step) for outcome in outcomes
-        ]
         table["initial_weights"] = [outcome.initial_weights for outcome in outcomes]
         starts = table.groupby(["model", "seed"])["initial_weights"].transform("nunique")
         table.loc[starts > 1, "failed_checks"] += "; equal initial weights"
