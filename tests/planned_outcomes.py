@@ -10,6 +10,7 @@ from made_up_predictions import chance_of_made_up_predictions  # noqa: F401  (a 
 from byrote.data.check import Check
 from byrote.data.dataset import Dataset, Split
 from byrote.studies.strengths.study import StrengthStudy
+from byrote.studies.study import Study
 from byrote.training.outcome import CURVE_COLUMNS, EARLY_COLUMNS, TrainOutcome
 from byrote.training.spec import TrainSpec
 
@@ -91,6 +92,29 @@ def _make_outcome(
         "environment": {},
     }
     return TrainOutcome(**(fields | changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def leaking(monkeypatch) -> Callable[[type[Study]], None]:
+    """Of studies of a kind: their verdicts are about tables in which as many test examples again are in training, and
+    are right where the others are wrong, so that over all of them every run has half of them right."""
+
+    def leak(table: pd.DataFrame) -> pd.DataFrame:
+        half = np.full(len(table), 0.5)
+        return table.assign(
+            num_test_leaked=table["n_test"],
+            n_test=2 * table["n_test"],
+            n_test_effective=2 * table["n_test_effective"],
+            test_accuracy=half,
+            test_accuracy_unleaked=table["test_accuracy"],
+            generalization_gap=table["train_accuracy"] - half,
+        )
+
+    def make(kind: type[Study]) -> None:
+        decide = kind.verdict
+        monkeypatch.setattr(kind, "verdict", lambda study, table: decide(study, leak(table)))
+
+    return make
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from byrote.errors import UserError
 from byrote.evidence.blocks import Blocks, complete_blocks, interval_ends
 from byrote.evidence.comparisons import holm
 from byrote.evidence.intervals import Interval, joined
+from byrote.evidence.learning import unseen_accuracies
 from byrote.evidence.tested import Tested
 from byrote.evidence.words import count_of_seeds
 
@@ -271,14 +272,14 @@ def examples_noise(runs: pd.DataFrame, num_factors: int) -> float:
     """By how much the draw of test examples, which all runs share, may change a difference of two mean accuracies, or a
     Shapley value: as if the two had been tested on examples of their own, so that it errs on the safe side; of all
     factors at once."""
-    worth, accuracy = Tested.on_all(runs).worth, float(runs["test_accuracy"].mean())
+    worth, accuracy = Tested.on_unseen(runs).worth, float(unseen_accuracies(runs).mean())
     accuracy = (accuracy * worth + 1) / (worth + 2)
     return float(stats.norm.ppf(1 - 0.025 / num_factors)) * math.sqrt(2 * accuracy * (1 - accuracy) / worth)
 
 
 def noise_in_words(runs: pd.DataFrame, noise: float) -> str:
     return (
-        f"Intervals are over seeds; the draw of {Tested.on_all(runs).in_words}, which all share, adds "
+        f"Intervals are over seeds; the draw of {Tested.on_unseen(runs).in_words}, which all share, adds "
         f"up to {100 * noise:.1f} points, and an effect has to exceed both."
     )
 

@@ -13,6 +13,10 @@ import numpy as np
 import pandas as pd
 
 from byrote.evidence.columns import Column
+from byrote.evidence.comparisons import Comparison, compare_accuracies
+from byrote.evidence.intervals import Interval
+from byrote.evidence.learning import unseen_accuracies
+from byrote.evidence.tested import Tested
 from byrote.training.outcome import TrainOutcome
 
 MOMENTS = ("best_on_test", "best_on_validation", "last")
@@ -50,6 +54,37 @@ def early_stopping_columns(outcomes: Sequence[TrainOutcome]) -> dict[str, list[f
     """The entries of EARLY_STOPPING for each run, in the order of `outcomes`."""
     found = [_figures(outcome) for outcome in outcomes]
     return {column.name: [figures[column.name] for figures in found] for column in EARLY_STOPPING}
+
+
+def stopping_gain(runs: pd.DataFrame, moment: str) -> Comparison:
+    """By how much one condition tests better at `moment`, one of MOMENTS, than at the end, on unseen test examples.
+
+    Along a run only the accuracy on all test examples is recorded. Of those that are in training, none or all may have
+    been right at the moment, and the difference is compared in both cases: its interval spans both, its p-value is the
+    larger one, and its mean lies between.
+
+    Args:
+        runs: one a seed, with the columns of EARLY_STOPPING; `test_accuracy_unleaked` where any example is leaked.
+    """
+    then, n_test, leaked = (runs[name].to_numpy(float) for name in (moment, "n_test", "num_test_leaked"))
+    others = n_test - leaked
+    known = np.where(others > 0, others, np.nan)
+    lowest, highest = ((then * n_test - right) / known for right in (np.minimum(leaked, then * n_test), 0 * leaked))
+    last, tested = unseen_accuracies(runs).tolist(), Tested.on_unseen(runs)
+    cases = [compare_accuracies(np.minimum(case, 1.0).tolist(), last, tested) for case in (lowest, highest)]
+    low, high = (case.difference for case in cases)
+    between = Interval((low.mean + high.mean) / 2, low.low, high.high, low.n)
+    opposite = low.mean * high.mean < 0
+    return Comparison(between, 1.0 if opposite else max(case.p_value for case in cases), cases[0].num_seeds)
+
+
+def leaked_in_words(runs: pd.DataFrame) -> str:
+    """ " Accuracies at that moment count 8 test examples that are in training: ..."; "" where there are none."""
+    leaked = int(runs["num_test_leaked"].max())
+    if not leaked:
+        return ""
+    many = f"{leaked:,} test examples that are in training" if leaked > 1 else "1 test example that is in training"
+    return f" Accuracies along a run count {many}, and the interval allows for all or none of them being right then."
 
 
 def _figures(outcome: TrainOutcome) -> dict[str, float]:

@@ -163,8 +163,10 @@ def _agreements(usable: pd.DataFrame, measure: str, factor: str) -> _Agreements:
     accuracies, gaps, values = (
         usable[name].to_numpy(float) for name in ("test_accuracy", "generalization_gap", measure)
     )
-    # A table of before this column says only how many there are.
+    # A table of before these columns says only how many there are.
     tested = usable["n_test_effective" if "n_test_effective" in usable else "n_test"].to_numpy(float)
+    if "num_test_leaked" in usable:
+        tested = tested * (1 - usable["num_test_leaked"] / usable["n_test"]).to_numpy(float)
     variances = accuracies * (1 - accuracies) / tested
     change = gaps[other] - gaps[one]
     real = np.abs(change) > 2 * np.sqrt(variances[one] + variances[other])

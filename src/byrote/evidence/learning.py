@@ -175,6 +175,13 @@ def unseen_accuracies(runs: pd.DataFrame) -> np.ndarray:
     return np.where(leaked, runs["test_accuracy_unleaked"].to_numpy(float), runs["test_accuracy"].to_numpy(float))
 
 
+def on_unseen(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs with the test accuracy and generalization gap that they have on the examples that they were not trained
+    on: what conditions are compared by, as levels are judged by it."""
+    accuracies = unseen_accuracies(runs)
+    return runs.assign(test_accuracy=accuracies, generalization_gap=runs["train_accuracy"].to_numpy(float) - accuracies)
+
+
 def classes_are_unequal(runs: pd.DataFrame) -> bool:
     return bool(runs["guessing"].iloc[0] * int(runs["num_classes"].iloc[0]) > UNEQUAL)
 

@@ -72,6 +72,14 @@ def test_an_exemplary_set_of_architectures(verdict):
     assert "2 of 6 have no such figure" in found[TIME].statement
 
 
+def test_test_examples_that_are_in_training_do_not_count(verdict, leaking):
+    before = verdict(seeds=3)
+    leaking(ArchitectureStudy)
+    for own, other in zip(verdict(seeds=3), before, strict=True):
+        assert own.outcome == other.outcome
+        assert own.statement.replace(" that are not in training", "") == other.statement
+
+
 @pytest.mark.parametrize(
     ("changes", "which", "outcome", "words"),
     [

@@ -68,6 +68,14 @@ def test_an_exemplary_family_supports_what_it_can(verdict):
     assert headline(found) == "Test error peaks where networks just begin to fit, and falls again beyond."
 
 
+def test_test_examples_that_are_in_training_do_not_count(verdict, leaking):
+    before = verdict()
+    leaking(OverparameterizationStudy)
+    for own, other in zip(verdict(), before, strict=True):
+        assert own.outcome == other.outcome
+        assert own.statement.replace(" that are not in training", "") == other.statement
+
+
 @pytest.mark.parametrize(
     ("changes", "which", "outcome", "words"),
     [

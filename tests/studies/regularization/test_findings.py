@@ -77,6 +77,16 @@ def test_exemplary_runs_support_every_claim(verdict):
     )
 
 
+def test_test_examples_that_are_in_training_do_not_count(verdict, leaking):
+    before = verdict()
+    leaking(RegularizationStudy)
+    found = verdict()
+    assert [finding.outcome for finding in found] == ["supported"] * 5
+    assert "share 20,000 test examples that are not in training" in found[RACE].statement
+    for place in (ACCURACY, GAP, RACE):
+        assert found[place].statement.replace(" that are not in training", "") == before[place].statement
+
+
 def unfit(when):
     return lambda on, random, seed: {"steps_to_fit": None} if when(on, random) else {}
 

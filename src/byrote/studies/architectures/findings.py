@@ -20,7 +20,7 @@ from byrote.evidence.attribution import (
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.fitting_by_luck import chance_of_accuracies, luck_in_words
 from byrote.evidence.intervals import Interval
-from byrote.evidence.learning import beside_guessing, far_above_guessing
+from byrote.evidence.learning import beside_guessing, far_above_guessing, on_unseen
 from byrote.evidence.obstacles import obstacle
 from byrote.evidence.permutations import EACH_SIDE, pair_exchanges
 from byrote.evidence.rank_correlation import FEWEST, rank_correlation
@@ -82,7 +82,7 @@ def attribution_of(switches: Switches, table: pd.DataFrame, num_seeds: int, resp
         return reason
     names = list(next(iter(switches.values())))
     levels = {name: runs[f"switch_{name}"].map({True: "on", False: "off"}) for name in names}
-    return attribute(runs.assign(**levels), names, response, baseline=dict.fromkeys(names, "off"))
+    return attribute(on_unseen(runs).assign(**levels), names, response, baseline=dict.fromkeys(names, "off"))
 
 
 def _architecture(planned: Ladder, found: Record | str, num_seeds: int, num_steps: int) -> Finding:

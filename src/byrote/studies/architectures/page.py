@@ -18,6 +18,7 @@ from byrote.charts.sections import Cell, PageTable, Presentation, Section, drawn
 from byrote.evidence.attribution import Attribution
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import Interval, mean_interval
+from byrote.evidence.learning import on_unseen
 from byrote.evidence.words import count_of_seeds
 from byrote.studies.architectures.findings import RESPONSES, attribution_of, headline, regularizer_label
 from byrote.studies.architectures.record import Record, Unrecorded
@@ -255,7 +256,7 @@ def _combinations_table(combinations: Mapping[str, Mapping[str, bool]], table: p
         own = table[(table["family"] == family) & (table["ladder"] == 1) & (table["regularizer"] == "")]
         if own.empty:
             continue
-        true, random = (own[own["corruption"] == labels] for labels in ("true-labels", "random-labels"))
+        true, random = (on_unseen(own[own["corruption"] == labels]) for labels in ("true-labels", "random-labels"))
         rows.append(
             [
                 str(own["model"].iloc[0]),

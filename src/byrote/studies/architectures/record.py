@@ -12,7 +12,7 @@ import pandas as pd
 
 from byrote.evidence.chance import DECISIVE
 from byrote.evidence.intervals import Interval, binomial_interval, mean_interval
-from byrote.evidence.learning import Yardstick, yardsticks
+from byrote.evidence.learning import Yardstick, unseen_accuracies, yardsticks
 from byrote.evidence.obstacles import obstacle
 from byrote.evidence.tested import Tested
 
@@ -36,7 +36,7 @@ class Record:
     planned: Ladder
     parameters: int
     test_accuracy: Interval
-    """On true labels without regularisers: over seeds; over test examples with one."""
+    """On true labels without regularisers and unseen test examples: over seeds; over test examples with one."""
     tested: str
     """On how many test examples it rests, in words."""
     standing: Sequence[Yardstick]
@@ -77,7 +77,7 @@ def record(planned: Ladder, table: pd.DataFrame, num_seeds: int) -> Record | str
         return reason
     fitted = random.groupby("n_train")["fitted"].all()
     reached = list(takewhile(lambda number: bool(fitted[number]), planned.numbers))
-    accuracies, tested = bare["test_accuracy"].to_numpy(dtype=float), Tested.on_all(bare)
+    accuracies, tested = unseen_accuracies(bare), Tested.on_unseen(bare)
     same = random[random["ladder"] == 1]
     return Record(
         planned=planned,

@@ -27,7 +27,7 @@ from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.evidence.columns import Column, as_declared
 from byrote.evidence.finding import Finding
-from byrote.evidence.learning import LEARNING, learning_columns
+from byrote.evidence.learning import LEARNING, learning_columns, on_unseen
 from byrote.models.switchboard import SWITCHES
 from byrote.references import is_reference
 from byrote.studies.architectures.findings import findings
@@ -172,11 +172,12 @@ class ArchitectureStudy(ModelStudy):
         plain = table["regularizer"] == ""
         true = table["corruption"] == "true-labels"
         pairs = pd.MultiIndex.from_frame(table[["family", "seed"]])
-        bare = table[true & plain].set_index(["family", "seed"])
+        judged = on_unseen(table)
+        bare = judged[true & plain].set_index(["family", "seed"])
         times, accuracies = (bare[name].reindex(pairs).to_numpy() for name in ("steps_to_fit", "test_accuracy"))
         table["relative_time_to_fit"] = (table["steps_to_fit"] / times).where(~true & (table["ladder"] == 1))
         table["log2_steps_to_fit"] = np.log2(table["steps_to_fit"])
-        table["gain"] = (table["test_accuracy"] - accuracies).where(true & ~plain)
+        table["gain"] = (judged["test_accuracy"] - accuracies).where(true & ~plain)
         return as_declared(table, self.columns)
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:

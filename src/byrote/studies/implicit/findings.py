@@ -9,12 +9,12 @@ from typing import Literal, TypeAlias
 import numpy as np
 import pandas as pd
 
-from byrote.evidence.comparisons import Comparison, compare_accuracies, compared, holm
+from byrote.evidence.comparisons import Comparison, compared, holm
+from byrote.evidence.early_stopping import leaked_in_words, stopping_gain
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.intervals import Interval, joined, mean_interval
 from byrote.evidence.learning import unseen_accuracies
 from byrote.evidence.obstacles import obstacle, remedy
-from byrote.evidence.tested import Tested
 from byrote.evidence.verdicts import LEAST_EVALUATIONS, MORE_SEEDS, NO_HELP, OFTENER, SIGNIFICANCE, THREE_SEEDS, exceeds
 from byrote.evidence.words import count_of_seeds, percent
 from byrote.studies.implicit.batch_norm import LEVELS, steps_column
@@ -128,24 +128,21 @@ def _stop_early(table: pd.DataFrame, model: str, rate: float, num_seeds: int) ->
     if not (runs["num_validation"] > 0).all():
         reason = "No examples were held out for validation, and a moment chosen on the test set shows nothing."
         return _Tried(claim, gain, None, reason)
-    gain = replace(gain, mean=float(runs["early_stopping_gain"].mean()))
     fewest = int(runs["num_evaluations"].min())
     if fewest < LEAST_EVALUATIONS:
         seldom = f"Test accuracy was evaluated only {fewest} times along a run of {model}{OFTENER}"
         return _Tried(claim, gain, None, seldom)
-    comparison = compare_accuracies(
-        runs["best_on_validation"].tolist(), runs["test_accuracy"].tolist(), Tested.on_all(runs)
-    )
+    comparison = stopping_gain(runs, "best_on_validation")
     means, first = runs.select_dtypes("number").mean(), runs.iloc[0]
     optimism = f" Choosing by the test set itself would have added {100 * means['optimism']:.1f} points of optimism."
     return _Tried(
         claim,
-        gain,
+        replace(gain, mean=comparison.difference.mean),
         comparison,
         f"{model} tests at {percent(means['best_on_validation'])} when best on {first['num_validation']:,} validation "
         f"examples (after {means['steps_to_best_on_validation']:,.0f} of {first['steps_run']:,} steps; evaluated after "
         f"{fewest:,} of {first['epochs_run']:,} epochs), and at {percent(means['test_accuracy'])} at the end",
-        optimism,
+        f"{leaked_in_words(runs)}{optimism}",
     )
 
 

@@ -37,6 +37,7 @@ from byrote.evidence.columns import Column, as_declared
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import Interval
 from byrote.evidence.judgement import FACTORS, Judgement, judge_values
+from byrote.evidence.learning import on_unseen
 from byrote.evidence.telling import Telling, tellings
 from byrote.isolation import undisturbed
 from byrote.references import is_reference, load_object, users_code
@@ -326,13 +327,15 @@ class JudgeStudy(Study):
         return self.zoo.choices()
 
     def values(self, results: Results) -> pd.DataFrame:
-        """The zoo's table with a column for each measure, turned round where a larger value is better."""
+        """The zoo's table with a column for each measure, turned round where a larger value is better; gaps are on
+        test examples that are not in training."""
         own = [pair for pair in zip(results.planned, results, strict=True) if isinstance(pair[1], TrainOutcome)]
         columns = {}
         for result in results.computed:
             name = result.calculation.measure  # type: ignore[attr-defined]
             columns[name] = result.arrays["values"] * (1 if find_measure(name).larger_is_worse else -1)
-        return self.zoo.summarise(Results(self.zoo, own)).reset_index(drop=True).assign(**columns)
+        networks = self.zoo.summarise(Results(self.zoo, own)).reset_index(drop=True)
+        return (networks if networks.empty else on_unseen(networks)).assign(**columns)
 
 
 def _columns(judgement: Judgement, telling: Telling) -> dict[str, object]:

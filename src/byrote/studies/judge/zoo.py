@@ -26,6 +26,7 @@ from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import Interval, binomial_interval
+from byrote.evidence.learning import on_unseen
 from byrote.evidence.verdicts import MORE_EXAMPLES, exceeds
 from byrote.studies.design import ModelStudy
 from byrote.studies.model_choice import chosen_models
@@ -94,10 +95,11 @@ class ZooStudy(ModelStudy):
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         if table.empty:
             return []
-        fitted = table[table["fitted"].astype(bool)]
+        fitted = on_unseen(table[table["fitted"].astype(bool)])
         if len(fitted) < 2:
             return [Finding(_CLAIM, "no conclusion", f"{len(fitted)} of {len(table)} networks have fitted.")]
         gaps, n_test = fitted["generalization_gap"].to_numpy(float), fitted["n_test_effective"].to_numpy(float)
+        n_test = n_test * (1 - fitted["num_test_leaked"] / fitted["n_test"]).to_numpy(float)
         # Of each by Wilson's interval, with Bonferroni's correction: the two were picked among all.
         confidence = 1 - 0.05 / len(fitted)
         tested = [

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.fitting_by_luck import chance_of_accuracies, luck_in_words
 from byrote.evidence.intervals import Interval, accuracy_interval, interval_in_words
-from byrote.evidence.learning import unseen_accuracies
+from byrote.evidence.learning import on_unseen
 from byrote.evidence.obstacles import obstacle, remedy
 from byrote.evidence.tested import Tested
 from byrote.evidence.verdicts import LITTLE, MORE_EXAMPLES, exceeds
@@ -80,14 +80,13 @@ class Sweep:
     """Parameters per training example."""
     train_errors: Float[np.ndarray, "S W"]
     test_errors: Float[np.ndarray, "S W"]
+    """On test examples that are not in training."""
     threshold: int | None
     """The first size from which on all have fitted; None if the largest has not."""
-    unseen_errors: Float[np.ndarray, "S W"]
-    """Of the test errors, those on examples that are not in training."""
     guessing: float
-    """Accuracy of the best constant prediction on them."""
+    """Accuracy of the best constant prediction on the test examples that are not in training."""
     tested: Tested
-    unseen: Tested
+    """On those."""
     num_classes: int
     n_train: int
     longer: str
@@ -105,7 +104,7 @@ def _sweep(sizes: Sequence[str], rate: float, runs: pd.DataFrame, num_seeds: int
     if reason:
         return reason
 
-    own = own.assign(unseen_accuracy=unseen_accuracies(own))
+    own = on_unseen(own)
 
     def grid(column: str) -> np.ndarray:
         return own.pivot(index="seed", columns="model", values=column)[list(sizes)].to_numpy()
@@ -117,10 +116,8 @@ def _sweep(sizes: Sequence[str], rate: float, runs: pd.DataFrame, num_seeds: int
         train_errors=1 - grid("train_accuracy").astype(float),
         test_errors=1 - grid("test_accuracy").astype(float),
         threshold=interpolation_threshold(grid("fitted").astype(bool)),
-        unseen_errors=1 - grid("unseen_accuracy").astype(float),
         guessing=float(own["guessing"].iloc[0]),
-        tested=Tested.on_all(own),
-        unseen=Tested.on_unseen(own),
+        tested=Tested.on_unseen(own),
         num_classes=int(own["num_classes"].iloc[0]),
         n_train=int(own["n_train"].iloc[0]),
         longer=remedy(own),
@@ -142,15 +139,15 @@ def _small_gap(family: str, sweep: Sweep | str) -> Finding:
         return Finding(claim, "no conclusion", _unfitted(sweep, "true labels"))
     seeds = len(sweep.test_errors)
     # One that tests better than it fits has none.
-    gaps = np.maximum(sweep.unseen_errors - sweep.train_errors, 0)[:, largest]
-    left = accuracy_interval(1 - gaps, sweep.unseen.worth)
+    gaps = np.maximum(sweep.test_errors - sweep.train_errors, 0)[:, largest]
+    left = accuracy_interval(1 - gaps, sweep.tested.worth)
     rote = 1 - sweep.guessing
     outcome = exceeds(left, 1 - SMALL_GAP * rote)
     return Finding(
         claim,
         outcome,
         f"{sweep.at(largest)} fits {sweep.n_train:,} true labels with a gap of {_points(1 - left.mean)} "
-        f"({interval_in_words(seeds, sweep.unseen.in_words)}: {100 * (1 - left.high):.1f} to "
+        f"({interval_in_words(seeds, sweep.tested.in_words)}: {100 * (1 - left.high):.1f} to "
         f"{_points(1 - left.low)}) between training and test accuracy; having them by rote would leave {_points(rote)} "
         f"(less than {SMALL_GAP:.0%} of that counts as small). The number of parameters alone does not tell the two "
         "apart."

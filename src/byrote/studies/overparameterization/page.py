@@ -12,6 +12,7 @@ from byrote.charts.figure import Figure, layered, over_seeds, seed_sentence, slu
 from byrote.charts.marks import bars, by_series, dotted, estimate_tips, logarithmic, points, tip
 from byrote.charts.sections import Cell, PageTable, Presentation, Section, Tone
 from byrote.evidence.finding import Finding
+from byrote.evidence.learning import on_unseen
 from byrote.evidence.words import percent
 from byrote.studies.families import family_name
 from byrote.studies.overparameterization.double_descent import interpolation_threshold
@@ -82,7 +83,7 @@ def error_figure(runs: pd.DataFrame) -> Figure:
 
 def _errors(runs: pd.DataFrame) -> pd.DataFrame:
     """A row for each size and each of ERRORS; the threshold is where the first of the sizes that fit lies."""
-    runs = runs.sort_values("parameters", kind="stable")
+    runs = on_unseen(runs.sort_values("parameters", kind="stable"))
     by = ["model", "parameters", "parameters_per_example"]
     parts = [
         over_seeds(runs.assign(error=1 - runs[column]), by, "error", "error").assign(of=of)
@@ -104,7 +105,7 @@ def _sizes_table(runs: pd.DataFrame) -> PageTable:
     """A row for each size, with both errors under each labelling."""
     rates = sorted(runs["label_rate"].unique())
     rows: list[list[str | Cell]] = []
-    for model, own in runs.sort_values("parameters", kind="stable").groupby("model", sort=False):
+    for model, own in on_unseen(runs).sort_values("parameters", kind="stable").groupby("model", sort=False):
         row: list[str | Cell] = [
             str(model),
             f"{int(own['parameters'].iloc[0]):,}",

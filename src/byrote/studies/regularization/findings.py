@@ -21,7 +21,14 @@ from byrote.evidence.comparisons import compare_accuracies
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.fitting_by_luck import by_luck, luck_in_words
 from byrote.evidence.intervals import interval_in_words
-from byrote.evidence.learning import beside_guessing, far_above_guessing, lead_in_words, lead_is_kept, yardsticks
+from byrote.evidence.learning import (
+    beside_guessing,
+    far_above_guessing,
+    lead_in_words,
+    lead_is_kept,
+    on_unseen,
+    yardsticks,
+)
 from byrote.evidence.obstacles import obstacle
 from byrote.evidence.tested import Tested
 from byrote.evidence.verdicts import MORE_EXAMPLES, MOST_OF_THE_LEAD, THREE_SEEDS, exceeds
@@ -43,7 +50,7 @@ def findings(model: str, factors: Levels, runs: pd.DataFrame, num_seeds: int) ->
 
 
 def attribution_of(factors: Levels, true: pd.DataFrame, num_seeds: int, response: str) -> Attribution | str:
-    """What each factor does to `response` on true labels; the reason where runs do not tell."""
+    """What each factor does to `response` on true labels and unseen test examples; or why runs do not tell."""
     reason = obstacle(true, num_seeds * 2 ** len(factors))
     if reason:
         return reason
@@ -52,7 +59,7 @@ def attribution_of(factors: Levels, true: pd.DataFrame, num_seeds: int, response
         # The levels are two models, which the table tells apart by its grid.
         true = true.assign(batch_norm=true["batch_norm_on"].map({True: "on", False: "off"}))
         baseline["batch_norm"] = "off"
-    return attribute(true, list(factors), response, baseline=baseline)
+    return attribute(on_unseen(true), list(factors), response, baseline=baseline)
 
 
 def label(names: Sequence[str]) -> str:
@@ -69,7 +76,7 @@ def _necessary(model: str, factors: Levels, true: pd.DataFrame, num_seeds: int) 
         return Finding(claim, "no conclusion", reason)
     own = yardsticks(none)
     cells = [(on, cell) for on, cell in _cells(factors, true) if obstacle(cell, num_seeds) is None]
-    on, best = max(cells, key=lambda pair: pair[1]["test_accuracy"].mean())
+    on, best = max(cells, key=lambda pair: on_unseen(pair[1])["test_accuracy"].mean())
     # Picked among all: its interval holds for each of them at once.
     sure = 1 - 0.05 / len(cells)
     highest = yardsticks(best, confidence=sure)
@@ -156,7 +163,7 @@ def _augmentation_or_weight_decay(model: str, runs: pd.DataFrame, num_seeds: int
     reason = obstacle(runs, num_seeds * num_cells)
     if reason:
         return Finding(claim, "no conclusion", reason)
-    means = runs.groupby(["augmentation_on", "weight_decay_on", "seed"])["test_accuracy"].mean()
+    means = on_unseen(runs).groupby(["augmentation_on", "weight_decay_on", "seed"])["test_accuracy"].mean()
     neither, weight_decay, augmentation, both = (means[on].to_numpy() for on in product((False, True), repeat=2))
     pair = augmentation, weight_decay
     effects = [float(np.mean(both - neither + own - other)) / 2 for own, other in (pair, pair[::-1])]
@@ -168,7 +175,7 @@ def _augmentation_or_weight_decay(model: str, runs: pd.DataFrame, num_seeds: int
         unsure = f"{statement} (one seed: no interval, so this may be chance).{THREE_SEEDS}"
         return Finding(claim, "no conclusion", unsure)
     # What they do together cancels out of the lead: each alone remains.
-    tested = Tested.on_all(runs)
+    tested = Tested.on_unseen(runs)
     lead = compare_accuracies(augmentation.tolist(), weight_decay.tolist(), tested).difference
     return Finding(
         claim,

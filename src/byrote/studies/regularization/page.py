@@ -15,6 +15,7 @@ from byrote.charts.sections import Cell, PageTable, Presentation, Section, drawn
 from byrote.evidence.attribution import Attribution
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
+from byrote.evidence.learning import on_unseen
 from byrote.evidence.words import percent
 from byrote.studies.regularization.findings import attribution_of
 from byrote.studies.regularization.study import RegularizationStudy
@@ -104,7 +105,7 @@ def grid_figure(study: RegularizationStudy, model: str, runs: pd.DataFrame) -> F
     cells = runs.assign(
         combination=[_marks(row[f"{name}_on"] for name in names) for row in runs.to_dict("records")],
         series=true.map({True: series[0], False: series[1]}),
-        accuracy=runs["test_accuracy"].where(true, runs["train_accuracy"]),
+        accuracy=on_unseen(runs)["test_accuracy"].where(true, runs["train_accuracy"]),
     ).sort_values("num_on", kind="stable")
     data = over_seeds(cells, ["combination", "series"], "accuracy", "accuracy")
     fitted = cells.groupby(["combination", "series"])["fitted"].all().rename("all_fitted").reset_index()
@@ -164,7 +165,7 @@ def _grid_rows(study: RegularizationStudy, model: str, runs: pd.DataFrame) -> li
     on = [f"{name}_on" for name in study.factors_of(model)]
     rows: list[list[str | Cell]] = []
     for cell in sorted(study.cells(model), key=sum):
-        own = runs[(runs[on].astype(bool) == list(cell)).all(axis=1)]
+        own = on_unseen(runs[(runs[on].astype(bool) == list(cell)).all(axis=1)])
         true, random = (own[own["corruption"] == labels] for labels in ("true-labels", "random-labels"))
         figures = [_figure(true, column) for column in ("train_accuracy", "test_accuracy")]
         rows.append([_marks(cell), *figures, _gap(true), _figure(random, "train_accuracy", fitted=True)])

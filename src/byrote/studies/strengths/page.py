@@ -16,6 +16,7 @@ from byrote.charts.sections import PageTable, Presentation, Section, drawn
 from byrote.evidence.data_worth import Worth
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
+from byrote.evidence.learning import on_unseen
 from byrote.evidence.words import percent
 from byrote.studies.strengths.findings import Shrinks
 from byrote.studies.strengths.readings import Capacity, Ladders, read_capacity, runs_of, worths
@@ -72,7 +73,7 @@ def headline(findings: Sequence[Finding]) -> str:
 def accuracy_figure(ladders: Ladders, runs: pd.DataFrame) -> Figure | None:
     """Test accuracy on true labels of the largest n, a row a strength; None without any."""
     n = ladders.sizes[-1]
-    data = _rows(ladders, lambda name, s: _mean(runs_of(runs, name, s, "true-labels", n), "test_accuracy"))
+    data = _rows(ladders, lambda name, s: _mean(on_unseen(runs_of(runs, name, s, "true-labels", n)), "test_accuracy"))
     if data.empty:
         return None
     axis = alt.Axis(format=".0%", tickCount=4, labelFlush=False)

@@ -14,6 +14,7 @@ import pandas as pd
 from byrote.evidence.comparisons import Comparison, compared
 from byrote.evidence.data_worth import Worth, worth
 from byrote.evidence.intervals import Interval, mean_interval
+from byrote.evidence.learning import on_unseen
 from byrote.evidence.obstacles import obstacle
 from byrote.evidence.words import regularizers
 
@@ -106,11 +107,11 @@ def read_gain(ladders: Ladders, runs: pd.DataFrame, regularizer: str, strength: 
 
 
 def read_worth(ladders: Ladders, runs: pd.DataFrame, regularizer: str, strength: int) -> Worth | str:
-    """What it is worth in training examples."""
+    """What it is worth in training examples, by the test examples that are not among them."""
     curve = runs_of(runs, "", 0, "true-labels")
     own = runs_of(runs, regularizer, strength, "true-labels", ladders.worth_size)
     reason = obstacle(pd.concat([curve, own]), (len(ladders.sizes) + 1) * ladders.num_seeds)
-    return reason or worth(curve, own)
+    return reason or worth(on_unseen(curve), on_unseen(own))
 
 
 def worths(ladders: Ladders, runs: pd.DataFrame) -> Iterator[tuple[str, int, Worth]]:

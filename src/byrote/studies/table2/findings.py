@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from byrote.evidence.chance import chance_of, tests_at_chance, verdict_in_words
-from byrote.evidence.comparisons import compare_accuracies
+from byrote.evidence.early_stopping import leaked_in_words, stopping_gain
 from byrote.evidence.finding import Finding
 from byrote.evidence.fitting_by_luck import by_luck, luck_in_words
 from byrote.evidence.intervals import interval_in_words
@@ -164,8 +164,7 @@ def _could_stop_early(
     if fewest < LEAST_EVALUATIONS:
         return Finding(claim, "no conclusion", f"Test accuracy was evaluated only {fewest} times along a run{OFTENER}")
     best, last = runs["best_on_test"].mean(), runs["test_accuracy"].mean()
-    tested = Tested.on_all(runs)
-    comparison = compare_accuracies(runs["best_on_test"].tolist(), runs["test_accuracy"].tolist(), tested)
+    tested, comparison = Tested.on_unseen(runs), stopping_gain(runs, "best_on_test")
     gap = comparison.difference
     # The best was picked among so many, in each of the rows.
     p_value = min(comparison.p_value * most * num_rows, 1.0)
@@ -175,7 +174,7 @@ def _could_stop_early(
         f"{100 * gap.mean:+.1f} points ({interval_in_words(num_seeds, tested.in_words, 0.95)}: {100 * gap.low:+.1f} to "
         f"{100 * gap.high:+.1f}; p = {p_value:.2g} by Bonferroni over {most} evaluations in {num_rows} rows; "
         f"{seeds_of(runs)}). This is an upper bound, since the best is chosen by the test set itself; "
-        "`byrote reproduce figure2` chooses by validation examples."
+        f"`byrote reproduce figure2` chooses by validation examples.{leaked_in_words(runs)}"
     )
     if not math.isnan(paper):
         statement += f" The paper: {100 * paper:+.2f} points."
