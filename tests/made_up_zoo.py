@@ -33,7 +33,7 @@ class MadeUpZoo(Study):
         ]
 
     def summarise(self, results: Sequence[Finished]) -> pd.DataFrame:
-        return self.table
+        return self.table.assign(train_accuracy=self.table["test_accuracy"] + self.table["generalization_gap"])
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return []

@@ -26,6 +26,8 @@ def make_runs(seeds=3):
                 "n_train": 100,
                 "n_test": 10_000,
                 "n_test_effective": 10_000.0,
+                "num_test_leaked": 0,
+                "test_accuracy_unleaked": np.nan,
                 "fitted": True,
                 "failed_checks": "",
                 "test_accuracy": 0.9 - 0.8 * rate,

@@ -27,6 +27,8 @@ def make_runs(seeds=3, fitted=True):
             "n_train": 100,
             "n_test": 10_000,
             "n_test_effective": 10_000.0,
+            "num_test_leaked": 0,
+            "test_accuracy_unleaked": np.nan,
             "fitted": fitted,
             "failed_checks": "",
             "test_accuracy": 0.9 - 0.8 * (corruption == "random-labels") - 0.05 * (model == "mlp-1x8"),
@@ -85,6 +87,28 @@ def test_a_measure_that_grows_with_the_gap_is_supported(tiny):
     )
     assert "(95% interval over 5 configurations and 3 seeds, of this measure by itself: +0.7" in finding.statement
     assert "Kendall's tau +1.00" in finding.statement
+
+
+def test_networks_are_ranked_by_their_gap_on_unseen_examples(tiny):
+    runs = make_runs()
+    gaps = runs["generalization_gap"].to_numpy()
+    before, leaking = (
+        JudgeStudy.summarise(*judged(tiny, gaps, runs=each))
+        for each in (
+            runs,
+            # As many again are in training, and right where the others are wrong.
+            runs.assign(
+                num_test_leaked=10_000,
+                n_test=20_000,
+                n_test_effective=20_000.0,
+                test_accuracy_unleaked=runs["test_accuracy"],
+                test_accuracy=0.5,
+                generalization_gap=runs["test_accuracy"] + gaps - 0.5,
+            ),
+        )
+    )
+    assert (before["tau"][0], before["granulated"][0]) == pytest.approx((1, 1))
+    pd.testing.assert_frame_equal(before, leaking)
 
 
 def test_one_that_does_not_is_not_supported(tiny):
