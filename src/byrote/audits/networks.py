@@ -21,7 +21,7 @@ from byrote.references import is_reference, name_of, short_name, source_digest
 from byrote.runs.run import RunsFailed, run
 from byrote.runs.store import Store
 from byrote.studies.paper_settings import paper_recipe
-from byrote.studies.study import Planned, Study, tabulate
+from byrote.studies.study import Planned, Results, Study, tabulate
 from byrote.theory.measures.trained import trained_network
 from byrote.training.engine import train as train_runs
 from byrote.training.outcome import TrainOutcome
@@ -100,15 +100,24 @@ class NetworkSubject(Subject):
             spec, data = self.spec(each.seed), datasets[id(each.train)]
             planned.setdefault(spec.key(data), Planned(spec, {}, data))
         study = _Fits(self.dataset(self._material.train), tuple(planned.values()))
-        try:
-            results = run(study, self.store, device=self.device, keep_weights=True, quiet=True, on_log=lambda _: None)
-        except RunsFailed as failed:
-            raise SubjectFailed(self.name, failed.failures[0].trace) from failed
-        outcomes = {outcome.key: outcome for outcome in results.outcomes}
+        outcomes = {outcome.key: outcome for outcome in self.run(study, keep_weights=True).outcomes}
         return [
             self.predictor(outcomes[self.spec(each.seed).key(data)], data)
             for each, data in ((each, datasets[id(each.train)]) for each in fits)
         ]
+
+    def run(self, study: Study, *, keep_weights: bool = False) -> Results:
+        """What the store has of this study's runs, and the others, which are stored in it.
+
+        Raises:
+            SubjectFailed: a run failed.
+        """
+        try:
+            return run(
+                study, self.store, device=self.device, keep_weights=keep_weights, quiet=True, on_log=lambda _: None
+            )
+        except RunsFailed as failed:
+            raise SubjectFailed(self.name, failed.failures[0].trace) from failed
 
     def predictor(self, outcome: TrainOutcome, data: Dataset) -> Predictor:
         """What a stored run with its weights says of any rows.
