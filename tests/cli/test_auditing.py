@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from byrote.audits.stages import STAGES
 from byrote.cli import main
 from byrote.cli.auditing import make_audit
 from byrote.cli.parsing import parse
@@ -58,7 +59,7 @@ def test_a_crash_shows_the_users_trace(table, capsys):
 
 def test_a_dry_run_writes_nothing(table, capsys):
     assert main(f"{TREE} --dry-run --budget 10min".split()) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:3]] == ["data", "signal"]
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:-1]] == list(STAGES)
     assert not (table / "byrote-audit").exists()
 
 

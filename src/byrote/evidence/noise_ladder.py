@@ -17,6 +17,7 @@ there are (whole groups, where rows belong to groups).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,8 +31,9 @@ LOW, HALF = 0.2, 0.5
 what a few wrong labels destroy."""
 RATES = (0.0, LOW, HALF)
 BENIGN_KEEPS, CATASTROPHIC_KEEPS = 0.75, 0.5
-_SHARES = np.linspace(-0.5, 1.5, 401)
-_MANY_FREEDOM = 1e6
+LEAST_KEPT, MOST_KEPT = -0.5, 1.5
+"""Ends of intervals of the share that is kept are looked for between these."""
+_HALVINGS = 9
 
 
 @dataclass(frozen=True)
@@ -114,20 +116,28 @@ def kept_share(
     groups: Int64[np.ndarray, " T"] | None = None,
 ) -> Interval:
     """The share of the lead over 1/K that is kept, with the interval of the shares that `kept_beyond` does not refute
-    at 5% (Fieller, 1954), between -0.5 and 1.5; NaN without a lead."""
+    at 5% (Fieller, 1954), between LEAST_KEPT and MOST_KEPT; NaN without a lead."""
     lead = effect(before - 1 / num_classes, labels, groups)
     if min(lead.p_above, lead.p_below) > 0.025 or lead.interval.mean <= 0:
         return Interval(math.nan, math.nan, math.nan, len(after))
     lost = effect(after - 1 / num_classes, labels, groups)
     mean = lost.interval.mean / lead.interval.mean
-    open_shares = [
-        share
-        for share in _SHARES
-        if min((found := kept_beyond(share, after, before, labels, num_classes, groups)).p_above, found.p_below) > 0.025
-    ]
-    if not open_shares:
-        return Interval(mean, mean, mean, len(after))
-    return Interval(mean, min(*open_shares, mean), max(*open_shares, mean), len(after))
+
+    def is_open(share: float) -> bool:
+        found = kept_beyond(share, after, before, labels, num_classes, groups)
+        return min(found.p_above, found.p_below) > 0.025
+
+    return Interval(mean, _end(is_open, mean, LEAST_KEPT), _end(is_open, mean, MOST_KEPT), len(after))
+
+
+def _end(is_open: Callable[[float], bool], inner: float, outer: float) -> float:
+    """Where shares begin to be refuted, on the way from `inner` to `outer`."""
+    if is_open(outer):
+        return outer
+    for _ in range(_HALVINGS):
+        middle = (inner + outer) / 2
+        inner, outer = (middle, outer) if is_open(middle) else (inner, middle)
+    return outer
 
 
 def _summary(
@@ -149,4 +159,4 @@ def _summary(
         units = len(part)
         part = part * math.sqrt(units / max(units - 1, 1))
     error = max(float(np.sqrt((part**2).sum())), 1 / units)
-    return per_draw, error, max(units - 1, 1) if units < _MANY_FREEDOM else _MANY_FREEDOM
+    return per_draw, error, float(max(units - 1, 1))
