@@ -21,6 +21,7 @@ from byrote.training.batches import batches
 from byrote.training.compiled import CompiledStep
 from byrote.training.conditions import SplitTensors, labels_digest, make_conditions
 from byrote.training.course import Course
+from byrote.training.course_recorder import CourseRecorder, StepProbe, is_early_row
 from byrote.training.epochs import batch_bounds, most_steps
 from byrote.training.evaluation import Evaluation, evaluate, to_numpy
 from byrote.training.evaluation_schedule import EvaluationSchedule, sample_strides
@@ -31,7 +32,6 @@ from byrote.training.optimizers import ReplicaOptimizer, is_elementwise
 from byrote.training.outcome import Progress, StopReason, TrainOutcome
 from byrote.training.planner import Compile, is_convolutional, pays_to_compile, resolve_device
 from byrote.training.precision import make_numerics, weights_dtype
-from byrote.training.recorder import Recorder, StepProbe, is_early_row
 from byrote.training.replica_run import Origin, ReplicaRun, build_network, environment
 from byrote.training.replicas import Replicas
 from byrote.training.spec import FIELDS_OF_REPLICAS, TrainSpec
@@ -184,7 +184,7 @@ def _start(
         optimizer=ReplicaOptimizer(specs, replicas.parameters),
         take=partial(take_step, loss=recipe.loss, numerics=make_numerics(recipe.precision, device)),
         streams=streams,
-        recorder=Recorder(len(specs)),
+        recorder=CourseRecorder(len(specs)),
         probe=StepProbe(replicas.parameters),
         courses=(Course(),) * len(specs),
         evaluations=EvaluationSchedule(recipe, num_trained=n, num_evaluated=n + num_unseen),

@@ -12,9 +12,9 @@ from byrote.data.augmentations import Augmentation
 from byrote.training.compiled import CompiledStep
 from byrote.training.conditions import SplitTensors
 from byrote.training.course import Course
+from byrote.training.course_recorder import CourseRecorder, StepProbe
 from byrote.training.evaluation_schedule import EvaluationSchedule
 from byrote.training.optimizers import ReplicaOptimizer
-from byrote.training.recorder import Recorder, StepProbe
 from byrote.training.replica_run import ReplicaRun
 from byrote.training.replicas import Replicas
 from byrote.training.spec import TrainSpec
@@ -93,7 +93,7 @@ class GroupState:
     """How a step is taken: operation by operation, or by a compiled graph."""
     streams: Streams
     """What random numbers come from."""
-    recorder: Recorder
+    recorder: CourseRecorder
     """Curves and early rows, of all runs."""
     probe: StepProbe
     """The initial weights, and the gradients of the last step where the next one is compared with them."""

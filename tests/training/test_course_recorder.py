@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from byrote.training.course_recorder import CourseRecorder, StepProbe, is_early_row
 from byrote.training.outcome import CURVE_COLUMNS, EARLY_COLUMNS
-from byrote.training.recorder import Recorder, StepProbe, is_early_row
 
 
 def test_which_steps_are_recorded() -> None:
@@ -13,7 +13,7 @@ def test_which_steps_are_recorded() -> None:
 
 
 def test_rows_belong_to_runs() -> None:
-    recorder = Recorder(3)
+    recorder = CourseRecorder(3)
     recorder.add_epoch([0, 1, 2], {"epoch": 1, "train_loss": np.array([1.0, 2.0, 3.0])})
     recorder.amend_epoch(2, {"test_accuracy": 0.5})
     recorder.add_epoch([2], {"epoch": 2, "train_loss": np.array([4.0])})

@@ -22,7 +22,7 @@ def is_early_row(step: int, dense_steps: int) -> bool:
     return step <= dense_steps and (step <= _EVERY_STEP_UNTIL or step % _SPACING == 0)
 
 
-class Recorder:
+class CourseRecorder:
     """Rows of figures `[R]`, kept by run: replicas that leave take their rows along."""
 
     def __init__(self, num_replicas: int) -> None:
