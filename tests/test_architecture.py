@@ -25,7 +25,7 @@ FLOORS = (
     {"isolation", "live_code"},
     {"references"},
     {"data", "models"},
-    {"training"},
+    {"training", "recording"},
     {"theory"},
     {"evidence"},
     {"charts"},

@@ -35,6 +35,10 @@ from .evidence.finding import Finding as Finding
 
 # models
 from .models.catalog import build_model as build_model
+
+# recording
+from .recording.recorder import Recorder as Recorder
+from .recording.recording import Recording as Recording
 from .references import name_of as name_of
 
 # report
