@@ -77,8 +77,7 @@ def _sweep(tested: np.ndarray, n_test: int, threshold: int) -> Sweep:
     return Sweep(
         models=[f"net-{size}" for size in range(num)], parameters=parameters, ratios=parameters / parameters[-2] * 0.9,
         train_errors=np.zeros(tested.shape), test_errors=1 - tested, threshold=threshold,
-        unseen_errors=1 - tested, guessing=0.1, tested=Tested(n_test, n_test), unseen=Tested(n_test, n_test),
-        num_classes=10, n_train=1000, longer="",
+        guessing=0.1, tested=Tested(n_test, n_test), num_classes=10, n_train=1000, longer="",
     )  # fmt: skip
 
 
@@ -184,8 +183,7 @@ def rising(generator: np.random.Generator, seeds: int, n_test: int, effect: floa
 def zoo(generator: np.random.Generator, seeds: int, n_test: int, effect: float):
     """Half of 10 networks have a gap of 40 points, and half `effect` more."""
     tested = accuracies(generator, 1, n_test, [0.6] * 5 + [0.6 - effect] * 5)[0]
-    table = pd.DataFrame({"test_accuracy": tested, "generalization_gap": 1 - tested, "fitted": True})
-    table["n_test_effective"] = float(n_test)
+    table = standing(tested, n_test).assign(train_accuracy=1.0, fitted=True)
     return ZooStudy.verdict(None, table)  # type: ignore[arg-type]
 
 

@@ -115,6 +115,7 @@ def factors(generator: np.random.Generator, seeds: int, n_test: int, effect: flo
     tested = accuracies(generator, seeds, n_test, 0.6 + effect * on)
     shapley = tested @ _contrasts(3)[0]
     runs = pd.DataFrame({"n_test": [n_test], "n_test_effective": [float(n_test)], "test_accuracy": [tested.mean()]})
+    runs = runs.assign(num_test_leaked=0, test_accuracy_unleaked=np.nan)
     noise = examples_noise(runs, 3)
     # By resampling, `interval_ends` gives Student's interval of a mean.
     found = [
