@@ -45,9 +45,9 @@ from .references import name_of as name_of
 from .report.page import write_report as write_report
 
 # runs
-from .runs.executors import Ray as Ray
 from .runs.judge import judge as judge
 from .runs.local import Local as Local
+from .runs.on_ray import Ray as Ray
 from .runs.run import RunsFailed as RunsFailed
 from .runs.run import run as run
 from .runs.store import Store as Store

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from byrote.errors import StoreError, UserError
+from byrote.errors import StoreError, UserError, WorkerDied
 from byrote.runs.groups import GroupReport, what_happened, work_off
 from byrote.runs.local import Local
 from byrote.runs.store import Store
@@ -20,28 +20,17 @@ class Letters:
 
 
 def work(groups, function, store, log=lambda _: None):
-    announced: list[str] = []
     here = Local(processes=1)
 
     def submit(group, *, again=False):
-        return here.submit(function, group, again=again)
+        return here.submit(function, group)
 
-    traces = work_off(groups, submit, here, store, log, announced.extend)
-    return traces, announced
-
-
-def test_results_that_the_executor_could_not_announce_are_announced(store):
-    lines: list[str] = []
-    report = lambda group: GroupReport(log=[f"did {group.keys[0]}"], stored=list(group.keys))  # noqa: E731
-    traces, announced = work([Letters(("a", "b")), Letters(("c",))], report, store, lines.append)
-    assert traces == {}
-    assert announced == ["a", "b", "c"]
-    assert lines == ["did a", "did c"]
+    return work_off(groups, submit, here, store, log)
 
 
 def test_a_trace_belongs_to_every_key_of_its_group(store):
     lines: list[str] = []
-    traces, _ = work([Letters(("a", "b"))], lambda _: GroupReport(trace="Traceback\nE: no"), store, lines.append)
+    traces = work([Letters(("a", "b"))], lambda _: GroupReport(trace="Traceback\nE: no"), store, lines.append)
     assert traces == {"a": "Traceback\nE: no", "b": "Traceback\nE: no"}
     assert lines == ["a group of 2 runs failed: E: no"]
 
@@ -50,7 +39,7 @@ def test_an_executor_that_dies_is_a_failure_and_a_store_that_does_is_the_end(sto
     def dies(_):
         raise OSError("the worker died")
 
-    traces, _ = work([Letters(("a",))], dies, store)
+    traces = work([Letters(("a",))], dies, store)
     assert what_happened(traces["a"]) == "OSError: the worker died"
 
     def loses_the_store(_):
@@ -70,8 +59,19 @@ def test_a_group_that_another_process_has_is_tried_again(tmp_path):
         with mine.lease(group.keys) as held:
             return GroupReport(held)
 
-    assert work([Letters(("a",))], try_it, mine, lines.append) == ({}, [])
+    assert work([Letters(("a",))], try_it, mine, lines.append) == {}
     assert lines == ["waiting for 1 group of runs that other processes have leased"]
+
+
+def test_what_dies_is_tried_as_often_as_the_executor_says(store):
+    lines: list[str] = []
+
+    def dies(_):
+        raise WorkerDied("gone")
+
+    traces = work([Letters(("a", "b"))], dies, store, lines.append)
+    assert what_happened(traces["a"]) == "gone"
+    assert lines == ["a worker died in a group of 2 runs: try 2 of 2", "a group of 2 runs failed: gone"]
 
 
 def test_words_of_several_lines_are_told_by_their_first():

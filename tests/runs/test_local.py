@@ -146,7 +146,7 @@ def test_a_killed_worker_costs_its_group_once_more(tmp_path):
     with Local(processes=2) as executor:
         results = run(study, tmp_path / "runs.db", executor, device="cpu", on_progress=kill, on_log=lines.append)
     assert not any("waiting" in line for line in lines), "the lease of the dead is freed"
-    assert sum("is tried once more" in line for line in lines) == 1
+    assert sum("try 2 of 2" in line for line in lines) == 1
     for one, other in zip(results, run(study, tmp_path / "one.db", Local(processes=1), device="cpu"), strict=True):
         assert_equal(one.curve, other.curve)
 

@@ -199,15 +199,17 @@ def _show_columns(study: str | None) -> int:
 
 def executor_of(command: TrainingFlags) -> Any:
     """Raises UserError for what the executor has no use for."""
-    from byrote.runs.executors import Ray
     from byrote.runs.local import Local
+    from byrote.runs.on_ray import Ray
     from byrote.training.planner import resolve_device
 
     if command.executor == "local":
+        if command.address is not None:
+            raise UserError(f"got --address {command.address} without --executor ray: give both, or neither")
         return Local(command.processes)
     if command.processes != "auto":
         raise UserError(f"got --processes {command.processes} with --executor ray, which has its own: leave it out")
-    return Ray(num_gpus=1 if resolve_device(command.device).startswith("cuda") else 0)
+    return Ray(command.address, num_gpus=1 if resolve_device(command.device).startswith("cuda") else 0)
 
 
 @contextmanager

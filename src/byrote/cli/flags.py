@@ -116,6 +116,8 @@ class TrainingFlags:
     the half minute that it takes, once for each model and recipe."""
     executor: Literal["local", "ray"] = "local"
     """Where runs are trained: on this machine, or on a Ray cluster."""
+    address: Annotated[str | None, _shown("STR", "a cluster that is started on this machine")] = None
+    """With --executor ray, the cluster: HOST:PORT, ray://HOST:PORT, or auto for the one this machine belongs to."""
     processes: int | Literal["auto"] = "auto"
     """The most processes of this machine that train side by side: auto is one for each core, as far as memory goes and
     where there is enough to train. Results are the same with any number."""

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Generic, TypeVar, final
-
-from byrote.errors import UserError, WorkerDied
+from typing import Any, ClassVar, Generic, TypeVar
 
 T = TypeVar("T")
 E = TypeVar("E", bound="Executor")
@@ -43,14 +39,22 @@ class Job(ABC, Generic[T]):
 class Executor(ABC):
     """Runs functions somewhere. A context manager, which ends what it has started."""
 
+    most_tries: ClassVar[int]
+    """How often a call is made, at most, of which process after process dies."""
+
+    @property
+    def num_machines(self) -> int:
+        """How many machines calls are made on, all of which have to reach the store."""
+        return 1
+
     @abstractmethod
     def share(self, value: Any) -> Any:
         """Something that stands for `value` as an argument of many calls, sent once."""
 
     @abstractmethod
-    def callback(self, function: Callable[..., None]) -> Callable[..., None] | None:
+    def callback(self, function: Callable[..., None]) -> Callable[..., None]:
         """Something that stands for `function` as an argument of calls: what calls it there calls it here, in the
-        thread that waits for jobs. None where nothing can be heard of a call before it ends."""
+        thread that waits for jobs."""
 
     @abstractmethod
     def side_by_side(self, needs: Sequence[Need]) -> int:
@@ -89,84 +93,3 @@ class Executor(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-@final
-class Ray(Executor):
-    """On a Ray cluster: the one at `address`, else one on this machine.
-
-    Each call takes `num_cpus` cores and `num_gpus` devices. The store must be one that all machines reach: a
-    PostgreSQL URL, or a file if there is one machine.
-
-    Raises:
-        UserError: Ray is not installed.
-    """
-
-    def __init__(self, address: str | None = None, *, num_cpus: float = 1.0, num_gpus: float = 0.0) -> None:
-        try:
-            import ray
-        except ImportError as error:
-            raise UserError(
-                "got the executor ray, but Ray is not installed: pip install 'byrote[ray]', or use local"
-            ) from error
-        self._ray = ray
-        # A dead worker is told of; Ray would otherwise try again, after lack of memory for ever.
-        self._remote_call = ray.remote(num_cpus=num_cpus, num_gpus=num_gpus, max_retries=0)(_call)
-        if not ray.is_initialized():
-            on_sigterm = signal.getsignal(signal.SIGTERM)
-            ray.init(address=address, include_dashboard=None if address else False, log_to_driver=False)
-            if on_sigterm is not None and threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGTERM, on_sigterm)  # Ray's own ends the process at once
-
-    def share(self, value: Any) -> Any:
-        return self._ray.put(value)
-
-    def callback(self, function: Callable[..., None]) -> None:  # noqa: ARG002
-        return None
-
-    def side_by_side(self, needs: Sequence[Need]) -> int:  # noqa: ARG002
-        return 1
-
-    def submit(
-        self,
-        function: Callable[..., T],
-        *args: Any,
-        need: Need = Need(),  # noqa: ARG002
-        again: bool = False,  # noqa: ARG002
-    ) -> Job[T]:
-        return _RayJob(self._ray, self._remote_call.remote(function, *args))
-
-    def as_completed(self, jobs: Sequence[Job[T]]) -> Iterator[Job[T]]:
-        by_reference = {job.reference: job for job in jobs if isinstance(job, _RayJob)}
-        left = list(by_reference)
-        while left:
-            ended, left = self._ray.wait(left)
-            yield from (by_reference[reference] for reference in ended)
-
-    def cancel(self, jobs: Sequence[Job[Any]]) -> list[Job[Any]]:
-        for job in jobs:
-            if isinstance(job, _RayJob):
-                self._ray.cancel(job.reference)
-        return []
-
-    def close(self) -> None:
-        """Leaves the cluster as it is."""
-
-
-def _call(function: Callable[..., T], *args: Any) -> T:
-    """Ray takes functions alone, not classes or built-ins."""
-    return function(*args)
-
-
-@final
-class _RayJob(Job[T]):
-    def __init__(self, ray: Any, reference: Any) -> None:
-        self._ray = ray
-        self.reference = reference
-
-    def result(self) -> T:
-        errors = self._ray.exceptions
-        try:
-            return self._ray.get(self.reference)
-        except (errors.WorkerCrashedError, errors.OutOfMemoryError, errors.NodeDiedError) as error:
-            raise WorkerDied(str(error)) from error

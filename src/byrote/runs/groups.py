@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from byrote.errors import StoreError, WorkerDied
@@ -36,10 +36,6 @@ class GroupReport:
     """False: another process has leased it."""
     trace: str = ""
     """Empty if nothing was raised."""
-    log: list[str] = field(default_factory=list)
-    """Lines that could not be sent while they were new."""
-    stored: list[str] = field(default_factory=list)
-    """Keys of the results that could not be announced while they were new."""
 
 
 @runtime_checkable
@@ -55,18 +51,16 @@ def work_off(
     executor: Executor,
     store: Store,
     log: OnLog,
-    announce: Callable[[list[str]], None],
 ) -> dict[str, str]:
     """Submits the groups, or waits for the processes that have them; gives the traceback for each key that failed.
 
-    A group in which a worker has died is submitted once more. `announce` is called with the keys of results that an
-    executor could not announce itself.
+    A group in which a worker has died is submitted again, as often as the executor says.
     """
     traces: dict[str, str] = {}
     num_waiting = 0
     while groups:
         left = {submit(group): group for group in groups}
-        tried_again: set[Job[GroupReport]] = set()
+        tries = dict.fromkeys(left, 1)
         leased: list[W] = []
         try:
             while left:
@@ -78,17 +72,17 @@ def work_off(
                     raise
                 except WorkerDied:
                     store.release(group.keys)  # else the lease of the dead would have to expire
-                    if job not in tried_again:
-                        log(f"a worker died in a group of {len(group.keys)} runs, which is tried once more")
-                        tried_again.add(job := submit(group, again=True))
-                        left[job] = group
+                    number = tries[job] + 1
+                    if number <= executor.most_tries:
+                        log(
+                            f"a worker died in a group of {len(group.keys)} runs: try {number} of {executor.most_tries}"
+                        )
+                        job = submit(group, again=True)
+                        left[job], tries[job] = group, number
                         continue
                     report = GroupReport(trace=traceback.format_exc())
                 except Exception:  # not the work itself, but what should have done it
                     report = GroupReport(trace=traceback.format_exc())
-                for line in report.log:
-                    log(line)
-                announce(report.stored)
                 if not report.held:
                     leased.append(group)
                 if report.trace:

@@ -46,6 +46,8 @@ class Local(Executor):
         UserError: anything else.
     """
 
+    most_tries = 2
+
     def __init__(self, processes: int | Literal["auto"] = "auto") -> None:
         if processes != "auto" and (isinstance(processes, bool) or not isinstance(processes, int) or processes < 1):
             raise UserError(f"got processes={processes!r}, expected auto, or a number from 1 on")

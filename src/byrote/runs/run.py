@@ -105,12 +105,13 @@ def run(
 
     Several processes may run one study on one store: they share the work, as do those that the executor starts, which
     is `Local()` unless given. With `keep_weights`, runs stored without weights are trained again, as are those whose
-    weights a calculation of the plan reads. Progress is shown on standard error unless `quiet`. `on_progress` is not
-    called with Ray; `on_result` is called with each result that this call has added to the store. `compile` says
-    whether training steps are compiled: on, off, or auto, where the work is estimated to pay for it.
+    weights a calculation of the plan reads. Progress is shown on standard error unless `quiet`. `on_result` is called
+    with each result that this call has added to the store. `compile` says whether training steps are compiled: on, off,
+    or auto, where the work is estimated to pay for it.
 
     Raises:
-        UserError: before anything is made: a model that cannot be trained on the data, or another wrong argument.
+        UserError: before anything is made: a model that cannot be trained on the data, a file as the store of several
+            machines, or another wrong argument.
         RunsFailed: some tasks raised; after all others have ended.
         StoreError: the store cannot be read or written; at once, what is stored stays.
     """
@@ -123,6 +124,7 @@ def run(
     finished = _finished(store, plan, with_weights)
     is_told = not quiet or on_log is not None or on_progress is not None
     executor, own = (Local(), True) if executor is None else (executor, False)
+    store.refuse_machines(executor.num_machines)
     foreseen = Forecast({}, finished)
     if is_told:
         foreseen = _foreseen(plan, study.data, finished, with_weights, device, executor, compile)
@@ -367,16 +369,16 @@ class _Work:
             arguments = (own, bare, data, self.store, self.store.owner, self.device, tell)
             return self.executor.submit(_make, *arguments, need=workload.need, again=again)
 
-        return work_off(missing, submit, self.executor, self.store, self.log, announce)
+        return work_off(missing, submit, self.executor, self.store, self.log)
 
 
 @dataclass(frozen=True)
 class _Told:
-    """Whom to tell of what is new; None where nobody can be told before all is done."""
+    """Whom to tell of what is new."""
 
     of_progress: OnProgress | None
-    log: OnLog | None
-    of_stored: Callable[[list[str]], None] | None
+    log: OnLog
+    of_stored: Callable[[list[str]], None]
 
 
 def _references(task: Task) -> Iterable[str]:
@@ -404,25 +406,21 @@ def _make(
     Args:
         owner: in whose name it is leased: of who gave out the work, and frees it where this process dies.
     """
-    lines: list[str] = []
-    keys: list[str] = []
-    log = told.log or lines.append
-    announce = told.of_stored or keys.extend
     store.owner = owner
     with store.lease(workload.keys) as held, limited_threads(workload.need.threads):
         if not held or _is_finished(store, workload):
             return GroupReport(held)
         if workload.reason:
-            log(workload.reason)
+            told.log(workload.reason)
         try:
-            for result in _made(workload, data, store, device, told.of_progress, log):
+            for result in _made(workload, data, store, device, told.of_progress, told.log):
                 if store.put(result):
-                    announce([result.key])
+                    told.of_stored([result.key])
         except StoreError:
             raise
         except (Exception, SystemExit):  # the user's own code may call sys.exit
-            return GroupReport(trace=masked(traceback.format_exc()), log=lines, stored=keys)
-    return GroupReport(log=lines, stored=keys)
+            return GroupReport(trace=masked(traceback.format_exc()))
+    return GroupReport()
 
 
 def _made(

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable
 
-from byrote.errors import StoreError
+from byrote.errors import StoreError, UserError
 from byrote.runs.codec import SCALARS, SUMMARY, computed_from_row, computed_to_row, from_row, is_sound, to_row
 from byrote.runs.database import connected, explained, is_sqlite, name_of, parsed
 from byrote.runs.weights import WeightsFolder
@@ -122,6 +122,14 @@ class Store:
     def name(self) -> str:
         """The file, or the URL without its secrets."""
         return name_of(self._url)
+
+    def refuse_machines(self, number: int) -> None:
+        """Raises UserError where so many machines cannot all reach it."""
+        if number > 1 and is_sqlite(self._url):
+            raise UserError(
+                f"got the file {self.name} as the store of {number} machines, each of which would make one of its own: "
+                "give the URL of a PostgreSQL database, postgresql://USER@HOST/DATABASE"
+            )
 
     def finished(self, keys: Iterable[str], *, weights: bool = False) -> set[str]:
         """Which of `keys` are stored; with `weights`, which are stored together with their weights."""
