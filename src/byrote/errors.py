@@ -22,6 +22,10 @@ class StoreError(RuntimeError):
         super().__init__(masked(sentence))
 
 
+class StoreUnreachable(StoreError):
+    """The server of the store does not answer, as when it is started anew: waiting may help."""
+
+
 class WorkerDied(RuntimeError):
     """A process to which work was given has ended without a word."""
 

@@ -32,10 +32,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'runs.db'}"
-    address = os.environ.get("BYROTE_TEST_POSTGRES")
-    if not address:
-        pytest.skip("set BYROTE_TEST_POSTGRES to the URL of a PostgreSQL database to empty")
-    pytest.importorskip("psycopg")
+    address = request.getfixturevalue("postgres").url
     engine = sa.create_engine(address.replace("postgresql:", "postgresql+psycopg:"))
     with engine.begin() as connection:
         for table in ("runs", "calculations", "leases", "meta"):
@@ -517,3 +514,53 @@ def test_a_killed_writer_leaves_a_lock_nobody_waits_for(store, tmp_path):
         os.kill(os.getpid(), 9)
     os.waitpid(child, 0)
     assert Store(tmp_path / "runs.db").put(make_outcome(SPECS[0]))
+
+
+# A PostgreSQL server that goes away.
+
+
+def test_a_server_that_goes_away_is_waited_for(postgres, tmp_path):
+    store = Store(postgres.url, weights=tmp_path / "weights")
+    told: list[str] = []
+    store.on_wait = told.append
+    outcome = make_outcome(TrainSpec(model="mlp-1x8", seed=int(time.time())))
+    elsewhere = pickle.dumps(store)
+    postgres.stop()
+    with ThreadPoolExecutor(1) as thread:
+        started = thread.submit(lambda: (time.sleep(3), postgres.start()))
+        sent = pickle.loads(elsewhere)  # a worker that begins meanwhile
+        sent.on_wait = told.append
+        assert sent.claim([outcome.key])
+        started.result()
+    postgres.stop()
+    with ThreadPoolExecutor(1) as thread:
+        started = thread.submit(lambda: (time.sleep(3), postgres.start()))
+        assert store.put(outcome)
+        started.result()
+    assert store.finished([outcome.key]) == {outcome.key}
+    assert len(told) == 2
+    assert all("that the database runs" in line and "waiting for it for 600 s more" in line for line in told)
+
+
+def test_patience_ends(postgres, tmp_path):
+    store = Store(postgres.url, weights=tmp_path / "weights", patience=1.5)
+    store.on_wait = lambda _: None
+    postgres.stop()
+    try:
+        with pytest.raises(StoreError, match="check its address and that the database runs"):
+            store.finished(KEYS)
+        with pytest.raises(StoreError):
+            store.release(KEYS)
+    finally:
+        postgres.start()
+
+
+def test_a_machine_whose_clock_is_wrong_takes_nothing_over(postgres, tmp_path, monkeypatch):
+    first, second = (Store(postgres.url, weights=tmp_path / "weights") for _ in range(2))
+    key = f"clock {time.time()}"
+    assert first.claim([key])
+    monkeypatch.setattr(time, "time", lambda: 4e9)
+    assert not second.claim([key])
+    assert first.heartbeat([key])
+    first.release([key])
+    assert second.claim([key])

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from byrote.errors import StoreError
+from byrote.errors import StoreError, StoreUnreachable
 from byrote.masking import MASK, masked
 
 _OTHERS = "its tables are not those of byrote: restore a copy, or name another store"
@@ -36,6 +36,12 @@ _EXPECTED = (
     "expected a file or a URL such as sqlite:///runs.db or postgresql://USER@HOST/DATABASE, with special characters of "
     "a password as %40 for @"
 )
+_AWAY = ("57P01", "57P02", "57P03", "53300")
+"""SQLSTATE of a server that shuts down, has crashed, cannot take connections yet, or has too many."""
+_ENDING_OR_STARTING = re.compile(
+    "starting up|shutting down|in recovery|not yet accepting|too many|administrator command"
+)
+_UNREACHABLE = "check its address and that the database runs"
 _LIBPQ = re.compile(r"(?:^|\s)(?:host|hostaddr|dbname|user|password|service)\s*=")
 
 
@@ -109,7 +115,12 @@ def name_of(url: sa.URL) -> str:
 
 @contextmanager
 def explained(name: str) -> Iterator[None]:
-    """Turns errors of the database `name` into one sentence with a remedy."""
+    """Turns errors of the database `name` into one sentence with a remedy.
+
+    Raises:
+        StoreUnreachable: its server does not answer.
+        StoreError: anything else.
+    """
     try:
         yield
     except UnicodeDecodeError as error:  # SQLite quotes what it finds in a file
@@ -119,9 +130,24 @@ def explained(name: str) -> Iterator[None]:
         code = getattr(cause, "sqlite_errorname", "")
         remedy = next((text for prefix, text in _REMEDIES.items() if code.startswith(prefix)), None)
         message = " ".join(str(cause).split())
+        if remedy is None and _is_away(error):
+            raise StoreUnreachable(f"cannot use the store {name}: {_UNREACHABLE} ({message})") from error
         if remedy is None:
             message, remedy = _server_remedy(message), message
         raise StoreError(f"cannot use the store {name}: {remedy} ({message})") from error
+
+
+def _is_away(error: sa.exc.DBAPIError) -> bool:
+    """Whether a server is down, is just starting or ending, or has ended a connection: not one that refuses."""
+    if not isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError):
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return state[:2] == "08" or state in _AWAY
+    message = str(error.orig)
+    if "password" in message:
+        return False
+    return "FATAL" not in message or _ENDING_OR_STARTING.search(message) is not None
 
 
 def _server_remedy(message: str) -> str:
@@ -129,7 +155,7 @@ def _server_remedy(message: str) -> str:
         return _OTHERS
     if "password" in message:
         return "commands are kept without passwords: put it into PGPASSWORD or ~/.pgpass, or give --store again"
-    return "check its address and that the database runs"
+    return _UNREACHABLE
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

@@ -137,6 +137,7 @@ def run(
         on_progress = None if on_progress is None else _with_time_left(on_progress, time_left)
         on_result = each(lambda result: time_left.finish(result.task), on_result)
         log = on_log or (lambda _: None)
+        store.on_wait = on_log or _warn
         for note in notes:
             (on_log or _warn)(note)
         if damaged:
@@ -406,7 +407,7 @@ def _make(
     Args:
         owner: in whose name it is leased: of who gave out the work, and frees it where this process dies.
     """
-    store.owner = owner
+    store.owner, store.on_wait = owner, told.log
     with store.lease(workload.keys) as held, limited_threads(workload.need.threads):
         if not held or _is_finished(store, workload):
             return GroupReport(held)

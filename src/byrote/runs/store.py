@@ -15,6 +15,7 @@ import socket
 import threading
 import time
 import uuid
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
@@ -24,7 +25,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable
 
-from byrote.errors import StoreError, UserError
+from byrote.errors import StoreError, StoreUnreachable, UserError
 from byrote.runs.codec import SCALARS, SUMMARY, computed_from_row, computed_to_row, from_row, is_sound, to_row
 from byrote.runs.database import connected, explained, is_sqlite, name_of, parsed
 from byrote.runs.weights import WeightsFolder
@@ -36,6 +37,9 @@ T = TypeVar("T")
 
 SCHEMA = 3
 """Major version of the tables. A store of another one is refused."""
+_SECONDS_BETWEEN_TRIES = 1.0
+_SECONDS_BETWEEN_WORDS = 20.0
+"""Of a server that is away."""
 
 _SQL_TYPES: dict[type, Any] = {str: sa.Text, int: sa.BigInteger, float: sa.Double, bool: sa.Boolean}
 
@@ -85,21 +89,22 @@ class Store:
 
     `url_or_path` is a file, or a URL as SQLAlchemy takes it (sqlite:///FILE, postgresql://USER@HOST/DATABASE). A
     new file is created in an existing folder. Weights are kept in the folder `weights`: FILE.weights unless
-    given. A lease lasts `lease_seconds` from its last heartbeat.
+    given. A lease lasts `lease_seconds` from its last heartbeat, by the clock of the server where there is one. Of a
+    server that goes away, once the store was opened, the return is waited for, `patience` seconds at most.
 
     Stores can be pickled and used from several threads and processes; no connection stays open between calls.
     Every method raises StoreError when the store cannot be read or written.
     """
 
     def __init__(
-        self, url_or_path: str | Path, *, weights: str | Path | None = None, lease_seconds: float = 30.0
+        self,
+        url_or_path: str | Path,
+        *,
+        weights: str | Path | None = None,
+        lease_seconds: float = 30.0,
+        patience: float = 600.0,
     ) -> None:
-        self._url = parsed(url_or_path)
-        self.lease_seconds = lease_seconds
-        self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-        folder = weights or (f"{self._url.database}.weights" if is_sqlite(self._url) else None)
-        self._weights = None if folder is None else WeightsFolder(Path(folder).absolute())
-        self._engine = connected(self._url)
+        self._prepare(parsed(url_or_path), weights, lease_seconds, patience)
         with self._explained():
             version = self._version() or self._create()
         if version != str(SCHEMA):
@@ -107,6 +112,17 @@ class Store:
                 f"the store {self.name} has format {version}, this byrote reads and writes format {SCHEMA}: "
                 "name another store, or use the byrote that wrote this one"
             )
+
+    def _prepare(self, url: sa.URL, weights: str | Path | None, lease_seconds: float, patience: float) -> None:
+        self._url = url
+        self.lease_seconds = lease_seconds
+        self.patience = patience
+        self.on_wait: Callable[[str], None] = warnings.warn
+        """Called with how long it will go on waiting for the server."""
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        folder = weights or (f"{self._url.database}.weights" if is_sqlite(self._url) else None)
+        self._weights = None if folder is None else WeightsFolder(Path(folder).absolute())
+        self._engine = connected(self._url)
 
     @classmethod
     def existing(cls, url_or_path: str | Path) -> Store | None:
@@ -181,7 +197,8 @@ class Store:
         kept = None
         if initial is not None and final is not None:
             kept = self._folder().save(outcome.key, initial, final)
-        with self._explained():
+
+        def put() -> bool:
             try:
                 with self._engine.begin() as connection:
                     if with_weights:
@@ -191,7 +208,9 @@ class Store:
                 if not self.finished([outcome.key]):
                     raise
                 return False
-        return True
+            return True
+
+        return self._patiently(put)
 
     def _computed(self, calculations: Mapping[str, Calculation]) -> list[Computed]:
         found = {row["key"]: row for row in self._rows(_raw(_calculations), _calculations, calculations)}
@@ -202,13 +221,15 @@ class Store:
         ]
 
     def _put_computed(self, computed: Computed) -> bool:
-        with self._explained():
+        def put() -> bool:
             try:
                 with self._engine.begin() as connection:
                     connection.execute(sa.insert(_calculations), computed_to_row(computed))
             except sa.exc.IntegrityError:
                 return False
-        return True
+            return True
+
+        return self._patiently(put)
 
     def discard_damaged(self, keys: Iterable[str] | None = None) -> set[str]:
         """Removes the runs and calculations among `keys`, or among all, that are not as they were written; gives their
@@ -230,25 +251,26 @@ class Store:
 
     def claim(self, keys: Iterable[str]) -> bool:
         """Leases all of `keys` to this store, or none if somebody's lease on one of them has not expired."""
-        now = time.time()
         keys = sorted(set(keys))  # in one order everywhere: no two processes wait for each other
-        with self._explained():
+
+        def claimed() -> bool:
+            now = self._now()
             try:
                 with self._engine.begin() as connection:
                     for some in _batches(keys):
                         expired = sa.and_(_leases.c.key.in_(some), _leases.c.expires < now)
                         connection.execute(sa.delete(_leases).where(expired))
-                    connection.execute(
-                        sa.insert(_leases),
-                        [{"key": k, "owner": self.owner, "expires": now + self.lease_seconds} for k in keys],
-                    )
+                    lease = sa.insert(_leases).values(owner=self.owner, expires=now + self.lease_seconds)
+                    connection.execute(lease, [{"key": key} for key in keys])
             except sa.exc.IntegrityError:
                 return False
-        return True
+            return True
+
+        return self._patiently(claimed)
 
     def heartbeat(self, keys: Sequence[str]) -> bool:
         """Renews the leases; False if one of them had expired and was taken over."""
-        renewal = sa.update(_leases).values(expires=time.time() + self.lease_seconds)
+        renewal = sa.update(_leases).values(expires=self._now() + self.lease_seconds)
         return self._change_own(renewal, keys) == len(set(keys))
 
     def release(self, keys: Sequence[str]) -> None:
@@ -285,8 +307,8 @@ class Store:
 
     def __reduce__(self) -> tuple[Any, ...]:
         folder = None if self._weights is None else self._weights.path
-        reopen = partial(Store, weights=folder, lease_seconds=self.lease_seconds)
-        return reopen, (self._url.render_as_string(hide_password=False),)
+        url = self._url.render_as_string(hide_password=False)
+        return _reopened, (url, folder, self.lease_seconds, self.patience)
 
     def _beat(self, keys: Sequence[str], ended: threading.Event) -> None:
         while not ended.wait(self.lease_seconds / 6):
@@ -303,9 +325,13 @@ class Store:
 
     def _rows(self, query: Any, table: sa.Table, keys: Iterable[str] | None) -> list[dict[str, Any]]:
         """What `query` finds of `table` among `keys`, or of all of it."""
-        queries = [query] if keys is None else (query.where(table.c.key.in_(some)) for some in _batches(list(keys)))
-        with self._explained(), self._engine.connect() as connection:
-            return [row._asdict() for each in queries for row in connection.execute(each)]
+        queries = [query] if keys is None else [query.where(table.c.key.in_(some)) for some in _batches(list(keys))]
+
+        def rows() -> list[dict[str, Any]]:
+            with self._engine.connect() as connection:
+                return [row._asdict() for each in queries for row in connection.execute(each)]
+
+        return self._patiently(rows)
 
     def _decoded(self, row: Any, decode: Callable[[Any], T]) -> T:
         try:
@@ -351,8 +377,38 @@ class Store:
                 raise
         return self._version()
 
+    def _now(self) -> Any:
+        """Seconds since 1970, by the one clock that all who share the store have: the server's, or this machine's."""
+        if is_sqlite(self._url):
+            return time.time()
+        return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Double)
+
+    def _patiently(self, action: Callable[[], T]) -> T:
+        """What `action` gives, of a server that goes away for a while too."""
+        started, told = time.monotonic(), 0.0
+        while True:
+            try:
+                with self._explained():
+                    return action()
+            except StoreUnreachable as error:
+                waited = time.monotonic() - started
+                if waited >= self.patience:
+                    raise
+                if not told or waited - told >= _SECONDS_BETWEEN_WORDS:
+                    told = waited or 1e-9
+                    self.on_wait(f"{error}; waiting for it for {self.patience - waited:.0f} s more")
+                time.sleep(min(_SECONDS_BETWEEN_TRIES, self.patience - waited))
+
     def _explained(self) -> AbstractContextManager[None]:
         return explained(self.name)
+
+
+def _reopened(url: str, weights: Path | None, lease_seconds: float, patience: float) -> Store:
+    """The store as another process had it open: that its tables are there need not be asked again, of a server that may
+    be away for a while."""
+    store = Store.__new__(Store)
+    store._prepare(parsed(url), weights, lease_seconds, patience)
+    return store
 
 
 def _raw(table: sa.Table) -> Any:
