@@ -133,6 +133,7 @@ NAN = np.array([[0, 1], [np.nan, 0], [0, np.inf]])
         ((np.array([[[0]], [[256]]]), LABELS), "^x, row 1 .*: a pixel outside 0 to 255 .*; rescale it, or pass floats"),
         ((np.array([[[0]], [[-1]]]), LABELS), "^x, row 1 .*: a pixel outside 0 to 255"),
         ((PAIR, [0, 1, 1]), "^got 2 inputs in x but 3 labels in y, expected one label for each input$"),
+        ((PAIR, [1, 1], PAIR, [1, 1]), "^all training examples of y have one class, '1'; expected at least two"),
         ((PAIR, [1, 1]), "^all training examples of y have one class, '1'; expected at least two classes$"),
         ((PAIR, LABELS), "^class '[01]' of y has 1 of 2 examples: once a fifth .* or give a test set besides$"),
         ((PAIR, LABELS, np.eye(3), [0, 1, 1]), r"^inputs of x have shape \(2,\), those of x_test \(3,\): give both"),

@@ -81,6 +81,16 @@ WRONG_FILES: dict[str, tuple[str, Callable[[Path], object], str]] = {
         partial(write_csv_text, text="5.1,3.5,0\n4.9,3,1\n"),
         r"table.csv seems to have no header: its first line is 5.1, 3.5, 0; write the names of the columns above it",
     ),
+    "no header, and a class in words": (
+        "csv:{}/table.csv",
+        partial(write_csv_text, text="5.1,3.5,kind\n4.9,3,x\n5,2,kind\n"),
+        r"table.csv seems to have no header: its first line is 5.1, 3.5, kind; write the names of the columns above it",
+    ),
+    "columns without a name": (
+        "csv:{}/table.csv",
+        partial(write_csv_text, text=",a,,kind,\n1,2,3,x,\n4,5,6,y,\n"),
+        r"table.csv has 2 columns without a name in its header \(columns 1, 3, counting from 1\): write a name above",
+    ),
     "column twice": (
         "csv:{}/table.csv",
         partial(write_csv_text, text="kind, a ,b,a\nx,1,2,3\n"),
@@ -223,6 +233,7 @@ WRITTEN: dict[str, str | bytes] = {
     "comments": "# from somewhere\n# in 1998, by us; twice\n" + text_of(),
     "NumPy's header": "# " + text_of(),
     "a separator at the end of rows": text_of(end=",\n"),
+    "empty columns of a spreadsheet": text_of(header="a,b,kind,,", end=",,\n").replace(",,,,", ",,"),
     "a byte order mark": b"\xef\xbb\xbf" + text_of().encode(),
     "UTF-16": text_of(";", ",").encode("utf-16"),
     "UTF-16 without a mark": text_of().encode("utf-16-be"),

@@ -134,7 +134,7 @@ def assemble(reading: Unassembled, *, name: str, title: str = "", split_seed: in
             )
         train, test = (part.split(*pair) for part, *pair in zip(parts, inputs, labels, strict=True))
         places = parts[1].labels
-    _check_classes(train, test, class_names, places.name)
+    _check_classes(train, test, class_names, trained=parts[0].labels.name, tested=places.name)
     return Dataset(
         name=name,
         train=train,
@@ -166,17 +166,17 @@ def _refuse_single(labels: Int64[np.ndarray, " N"], class_names: tuple[str, ...]
         )
 
 
-def _check_classes(train: Split, test: Split, class_names: tuple[str, ...], source: str) -> None:
+def _check_classes(train: Split, test: Split, class_names: tuple[str, ...], *, trained: str, tested: str) -> None:
     untrained = np.setdiff1d(test.labels, train.labels)
     if len(untrained):
         raise UserError(
-            f"class {class_names[untrained[0]]!r} is in the test split of {source} but not in the training split; "
+            f"class {class_names[untrained[0]]!r} is in the test split of {tested} but not in the training split; "
             "add training examples of it, or leave it out of the test split"
         )
     classes = np.unique(train.labels)
     if len(classes) == 1:
         raise UserError(
-            f"all training examples of {source} have one class, {class_names[classes[0]]!r}; "
+            f"all training examples of {trained} have one class, {class_names[classes[0]]!r}; "
             "expected at least two classes"
         )
 

@@ -148,12 +148,19 @@ def _layout(path: Path, text: str, label: str | None) -> _Layout:
             f"{path} has one column by its first line, {header[0][:80]!r}: expected a header with several names, and "
             "commas, semicolons, tabs or vertical bars as separators"
         )
-    if all(_is_number(name) for name in header) and not (has_label and all(name.isdecimal() for name in header)):
+    if _is_a_row(header, body) and not (has_label and all(name.isdecimal() for name in header)):
         raise UserError(
             f"{path} seems to have no header: its first line is {', '.join(header)[:80]}; write the names of the "
             "columns above it"
         )
     return _Layout(separator, tuple(_names(path, header, body)))
+
+
+def _is_a_row(header: list[str], body: list[list[str]]) -> bool:
+    """Whether it holds numbers, and beside them only what stands below in the same column again, as classes do."""
+    words = [place for place, name in enumerate(header) if not _is_number(name)]
+    again = all(any(row[place : place + 1] == [header[place]] for row in body) for place in words)
+    return len(words) < len(header) and again and (not words or body != [header])
 
 
 def _sample(text: str, separator: str) -> list[list[str]]:
@@ -240,10 +247,15 @@ def _table(path: Path, text: str, layout: _Layout, label: str | None) -> pd.Data
             f"{path} has rows with more values than the header has names, {len(layout.names)}: give each column a name "
             "in the header"
         )
-    table.columns = pd.Index(layout.names)
-    if layout.names[-1] == "" and table.iloc[:, -1].isna().all():
-        return table.iloc[:, :-1]  # a separator at the end of each row
-    return table
+    # Separators at the ends of rows, and spreadsheets, leave columns with neither name nor values.
+    kept = [place for place, name in enumerate(layout.names) if name or table[place].notna().any()]
+    nameless = [str(place + 1) for place in kept if not layout.names[place]]
+    if len(nameless) > 1:
+        raise UserError(
+            f"{path} has {len(nameless)} columns without a name in its header (columns {', '.join(nameless[:10])}, "
+            "counting from 1): write a name above each column"
+        )
+    return table[kept].set_axis([layout.names[place] for place in kept], axis=1)
 
 
 def _raw(text: str, layout: _Layout, column: str) -> pd.Series:
