@@ -14,6 +14,11 @@ def test_no_message_has_a_password(kind):
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
+def test_what_a_notebook_defines_is_called_by_its_name():
+    error = UserError("got model '__main__@0123456789ab:Net', expected one beside own.py:Net and mail@0123456789ab")
+    assert str(error) == "got model 'Net', expected one beside own.py:Net and mail@0123456789ab"
+
+
 @pytest.mark.parametrize(
     ("word", "near"), [("judg", "; did you mean 'judge'?"), ("adam", "; did you mean 'Adam'?"), ("zzz", "")]
 )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from difflib import get_close_matches
 
 from byrote.masking import masked
+
+_DIGESTS = re.compile(r"(?<![\w./@-])[\w.]+@[0-9a-f]{12}:(?=\S)")
+"""Where what a notebook defines lies, as names of `references` have it: "__main__@0123456789ab:"."""
 
 
 class UserError(ValueError):
     """The user's input is wrong. The command line prints the sentence and exits with code 2."""
 
     def __init__(self, sentence: str) -> None:
-        super().__init__(masked(sentence))
+        super().__init__(_DIGESTS.sub("", masked(sentence)))
 
 
 class StoreError(RuntimeError):

@@ -244,7 +244,7 @@ def test_dropout_reaches_the_model(name: str) -> None:
         (name_of(nn.Linear(64, 3)), {"dropout": 0.5}, "a network as it is: leave it out"),
         (name_of(failing), {}, "failed: ValueError: only 224x224 (test_catalog.py, line"),
         (name_of(leaving), {}, "called sys.exit(1) (test_catalog.py, line"),
-        (name_of(no_network), {}, "gave a str, expected a torch.nn.Module"),
+        (name_of(no_network), {}, "gave an object of type str, expected a torch.nn.Module"),
         ("nowhere.py:net", {}, "got nowhere.py, which is not a file"),
     ],
 )

@@ -70,6 +70,14 @@ class MadeInForward(nn.Module):
         return self.out(x.flatten(1))
 
 
+def sparse() -> nn.Module:
+    class Ids(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.flatten(1).abs().clamp(0, 9).long()
+
+    return nn.Sequential(Ids(), nn.EmbeddingBag(10, 3, sparse=True))
+
+
 class NothingFromTrain(Ending):
     def train(self, mode: bool = True) -> None:  # type: ignore[override]
         super().train(mode)
@@ -86,7 +94,11 @@ class NothingFromTrain(Ending):
         (first(lambda x: x.argmax(1)), "gave outputs of shape (2,)"),
         (first(lambda x: x.round().long()), "gave outputs of torch.int64, expected class scores in floating point"),
         (first(lambda x: x.detach()), "whose outputs do not depend on weights that can be trained"),
-        (first(lambda x: {"a": x, "b": x}), "gave a dict with a (2, 3), b (2, 3), expected a tensor of class scores"),
+        (
+            first(lambda x: {"a": x, "b": x}),
+            "gave an object of type dict with a (2, 3), b (2, 3), expected a tensor of class scores",
+        ),
+        (name_of(sparse), "which makes sparse gradients, expected dense ones, of which norms are taken: leave sparse="),
         (
             first(lambda x: 1 / 0),
             "on 2 inputs of shape (1, 8, 8) failed: ZeroDivisionError: division by zero (test_",

@@ -105,7 +105,7 @@ def test_auxiliary_outputs_are_an_error_that_says_so(num_replicas: int) -> None:
     replicas = Replicas([TwoHeaded(3, 2) for _ in range(num_replicas)])
     inputs = torch.zeros(num_replicas, 4, 3)
     assert replicas(inputs, training=False).shape == (num_replicas, 4, 2)
-    with pytest.raises(UserError, match=r"gave a tuple in training mode, .* \(aux_logits=False\)"):
+    with pytest.raises(UserError, match=r"gave an object of type tuple in training mode, .* \(aux_logits=False\)"):
         replicas(inputs, training=True)
 
 

@@ -110,7 +110,7 @@ def build_model(
                     found, name, input_shape=input_shape, num_classes=num_classes, dropout=dropout
                 )
         if not isinstance(model, torch.nn.Module):
-            raise UserError(f"model {name!r} gave a {type(model).__name__}, expected a torch.nn.Module")
+            raise UserError(f"model {name!r} gave an object of type {type(model).__name__}, expected a torch.nn.Module")
         with users_code(name, f"model {name!r}, whose lazy layers take their shapes from inputs {input_shape},"):
             model = materialized(model, input_shape, name)
     # Whatever is made of the network, copies and stacks included, then gives scores.

@@ -40,8 +40,8 @@ def class_scores(output: Any, *, batch: int, num_classes: int, name: str) -> Ten
         return named[fitting[0]]
     shapes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in named.items()) or "no tensor"
     raise UserError(
-        f"model {name!r} gave a {type(output).__name__} with {shapes}, expected a tensor of class scores of shape "
-        f"({batch}, {num_classes}), alone or as logits: return that"
+        f"model {name!r} gave an object of type {type(output).__name__} with {shapes}, expected a tensor of class "
+        f"scores of shape ({batch}, {num_classes}), alone or as logits: return that"
     )
 
 

@@ -65,6 +65,11 @@ def probe(name: str, inputs: Tensor, *, num_classes: int, dropout: float) -> lis
         for each in (outputs, _outputs(network, inputs, training=True)) if len(inputs) > 1 else (outputs,):
             _refuse_output(name, each, len(inputs), num_classes)
             reached = each.requires_grad and torch.autograd.grad(each.sum(), trained, allow_unused=True)
+            if any(gradient is not None and gradient.layout != torch.strided for gradient in reached or ()):
+                raise UserError(
+                    f"got model {name!r}, which makes sparse gradients, expected dense ones, of which norms are taken: "
+                    "leave sparse=True out of its embeddings"
+                )
             if not reached or all(gradient is None for gradient in reached):
                 raise UserError(
                     f"got model {name!r}, whose outputs do not depend on weights that can be trained: return class "

@@ -15,7 +15,7 @@ from byrote.isolation import undisturbed
 from byrote.models.catalog import build_model
 from byrote.models.number_types import input_type
 from byrote.models.probe import probe
-from byrote.references import is_reference, source_digest
+from byrote.references import digest_in, is_reference, short_name, source_digest
 from byrote.training.key import network_input_shape
 from byrote.training.precision import weights_dtype
 from byrote.training.spec import TrainSpec
@@ -33,7 +33,7 @@ def probe_models(specs: Iterable[TrainSpec], data: Dataset, device: str, num_cla
     """
     num_classes = num_classes or data.num_classes
     notes = [
-        f"{model} {note}"
+        f"{short_name(model) if digest_in(model) else model} {note}"
         for model, shape, dropout in dict.fromkeys(
             (spec.model, network_input_shape(spec, data), spec.dropout) for spec in specs if is_reference(spec.model)
         )

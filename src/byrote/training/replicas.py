@@ -121,8 +121,8 @@ class Replicas:
 def _scores(output: object, training: bool) -> Tensor:
     if not isinstance(output, Tensor):
         raise UserError(
-            f"the model gave a {type(output).__name__} in {'training' if training else 'evaluation'} mode, expected a "
-            "tensor of class scores: build it without auxiliary outputs (aux_logits=False)"
+            f"the model gave an object of type {type(output).__name__} in {'training' if training else 'evaluation'} "
+            "mode, expected a tensor of class scores: build it without auxiliary outputs (aux_logits=False)"
         )
     return output
 
