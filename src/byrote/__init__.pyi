@@ -62,6 +62,7 @@ from .studies.judge.study import JudgeStudy as JudgeStudy
 from .studies.judge.zoo import ZooStudy as ZooStudy
 from .studies.judge.zoo import zoo_study as zoo_study
 from .studies.largest_n.study import LargestNStudy as LargestNStudy
+from .studies.memorization.study import MemorizationStudy as MemorizationStudy
 from .studies.min_norm.study import MinNormStudy as MinNormStudy
 from .studies.overparameterization.study import OverparameterizationStudy as OverparameterizationStudy
 from .studies.rademacher.shattering import ShatteringStudy as ShatteringStudy

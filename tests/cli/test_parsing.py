@@ -33,7 +33,10 @@ from byrote.errors import UserError
         ("reproduce figure1 --data digits --models", "got --models without a value"),
         ("reproduce figure1", "byrote reproduce needs more: --data STR (a data source: see `byrote list data`)"),
         ("report", "byrote report needs more: PATH (the OUT of an earlier command)"),
-        ("measure", "got byrote measure, expected one of rademacher, largest-n, stability, bounds after it"),
+        (
+            "measure",
+            "got byrote measure, expected one of rademacher, largest-n, stability, memorization, bounds after it",
+        ),
         ("demo extra", "got extra, which no flag of byrote demo takes"),
     ],
 )

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from byrote.data.dataset import Dataset, Split
-from byrote.data.subsets import held_out_rows, shares, split_rows, stratified_rows, subset
+from byrote.data.subsets import half_rows, half_size, held_out_rows, shares, split_rows, stratified_rows, subset
 from byrote.errors import UserError
 from byrote.randomness import stream
 
@@ -139,3 +139,21 @@ def test_the_validation_set_is_no_training_subset() -> None:
 def test_no_library_update_changes_the_draw_unseen() -> None:
     rows = stratified_rows(np.arange(1000, dtype=np.int64) % 7, 100, stream(5, "subset"))
     assert hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()[:16] == "5866ec85b2f45a0b"
+
+
+@pytest.mark.parametrize("num", [2, 9, 40])
+def test_two_halves_are_the_parts_of_one_draw(num: int) -> None:
+    for draw in range(3):
+        (first, others), (second, rest) = (half_rows(num, 2 * draw + part, seed=1) for part in (0, 1))
+        assert len(first) == len(second) == num // 2 == half_size(num)
+        assert not set(first) & set(second)
+        for rows, left in ((first, others), (second, rest)):
+            assert sorted([*rows, *left]) == list(range(num))
+            assert (np.diff(rows) > 0).all()
+    assert not np.array_equal(half_rows(40, 0, 1)[0], half_rows(40, 2, 1)[0])
+    assert not np.array_equal(half_rows(40, 0, 1)[0], half_rows(40, 0, 2)[0])
+
+
+def test_a_single_example_has_no_half() -> None:
+    with pytest.raises(UserError, match="got 1 training examples to train on a half of"):
+        half_rows(1, 0, 0)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.proportion import confint_proportions_2indep
 
 from byrote.evidence.intervals import (
     Interval,
@@ -14,6 +15,7 @@ from byrote.evidence.intervals import (
     joined,
     joined_p,
     mean_interval,
+    newcombe,
     wilson,
 )
 
@@ -117,3 +119,23 @@ def test_wilsons_interval_is_that_of_scipy() -> None:
     for place, (hit, size) in enumerate(zip(hits.tolist(), sizes.tolist(), strict=True)):
         ends = stats.binomtest(hit, size).proportion_ci(0.95, method="wilson")
         assert (low[place], high[place]) == pytest.approx((ends.low, ends.high), abs=1e-12)
+
+
+def test_newcombes_interval_is_that_of_statsmodels() -> None:
+    hits, sizes = np.array([5, 0, 20, 16]), np.array([20, 20, 20, 16])
+    other_hits, other_sizes = np.array([9, 3, 0, 16]), np.array([30, 16, 30, 16])
+    found = newcombe(hits, sizes, other_hits, other_sizes)
+    for place, counts in enumerate(zip(hits, sizes, other_hits, other_sizes, strict=True)):
+        expected = confint_proportions_2indep(*counts, method="newcomb", compare="diff")
+        assert [end[place] for end in found] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("size", [16, 64, 256])
+@pytest.mark.parametrize("is_sure", [False, True])
+def test_newcombes_interval_covers_differences_of_shares_of_all_sizes(size: int, is_sure: bool) -> None:
+    generator = np.random.default_rng(size)
+    share, other = generator.random((2, 4000))
+    share = np.ones(4000) if is_sure else share
+    sizes = np.full(4000, size)
+    low, high = newcombe(generator.binomial(sizes, share), sizes, generator.binomial(sizes, other), sizes)
+    assert 0.92 <= ((low <= share - other) & (share - other <= high)).mean() <= 0.98

@@ -42,11 +42,19 @@ def test_a_round_trip_is_exact(loss, seconds, count, curve, early, predictions, 
 
 
 PREDICTIONS = ("train_predictions", "test_predictions", "test_leaked")
+OF_HALVES = ("left_out_predictions", "train_margins", "left_out_margins", "test_margins")
+
+
+def test_what_runs_on_halves_say_of_all_is_kept_of_them_alone():
+    margins = np.array([0.5, -3.0, np.inf], dtype=np.float16)
+    outcome = make_outcome(SPEC.model_copy(update={"half": 3}), left_out_margins=margins)
+    assert_equal(from_row(to_row(outcome)), outcome)
+    assert not set(unpacked(to_row(make_outcome(SPEC))["arrays"])) & set(OF_HALVES)
 
 
 def test_every_field_but_the_weights_has_a_place():
     row = to_row(make_outcome(SPEC))
-    elsewhere = {"curve", "early", *PREDICTIONS, "initial_state", "final_state"}
+    elsewhere = {"curve", "early", *PREDICTIONS, *OF_HALVES, "initial_state", "final_state"}
     assert {field.name for field in fields(TrainOutcome)} == SCALARS.keys() | {
         "spec",
         "checks",

@@ -39,6 +39,9 @@ SMALL: dict[str, Callable[[byrote.Dataset], Study]] = {
     "ImplicitStudy": lambda data: byrote.ImplicitStudy(data, MODELS, recipe=STEPS.changed(validation=0.2)),
     "JudgeStudy": lambda data: byrote.JudgeStudy(_zoo(data), ["frobenius", "margin"]),
     "LargestNStudy": lambda data: byrote.LargestNStudy(data, "mlp-1x4", EPOCHS, n_train=8, draws=1),
+    "MemorizationStudy": lambda data: byrote.MemorizationStudy(
+        data, "mlp-1x4", EPOCHS, n_train=20, networks=16, noise=(0.0, 0.5), influential=2
+    ),
     "MinNormStudy": lambda data: byrote.MinNormStudy(data, ROWS, n_train=20, curve=(), label_draws=1),
     "OverparameterizationStudy": lambda data: byrote.OverparameterizationStudy(
         data, ["mlp-1x{width}"], ratios=(1.0, 4.0, 16.0), rates=(1.0,), recipe=STEPS

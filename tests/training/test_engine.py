@@ -15,16 +15,18 @@ from torch import nn
 from torch.nn import functional as F
 
 from byrote.data.augmentations import draws, find_augmentation
-from byrote.data.corruptions.application import apply_corruptions
+from byrote.data.corruptions.application import apply_corruptions, corrupt
 from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset, Split
 from byrote.data.preprocessing import preprocess
-from byrote.data.subsets import held_out_rows, subset
+from byrote.data.subsets import half_rows, held_out_rows, subset
 from byrote.errors import UserError
 from byrote.models.catalog import build_model
 from byrote.models.dropout import Dropout
 from byrote.randomness import permutation, stream, stream_seed
 from byrote.references import name_of
+from byrote.theory.measures.trained import trained_network
+from byrote.training.conditions import make_conditions
 from byrote.training.engine import train
 from byrote.training.outcome import CURVE_COLUMNS, EARLY_COLUMNS, Progress, TrainOutcome
 from byrote.training.spec import TrainSpec
@@ -542,6 +544,43 @@ def test_replacing_an_example_is_the_same_in_a_stack_and_alone(tiny: Dataset) ->
             np.testing.assert_allclose(value, other.final_state[name], atol=1e-10)
     whole, *replaced = (np.asarray(outcome.final_state["1.weight"]) for outcome in alone)
     assert not any(np.array_equal(whole, each) for each in replaced)
+
+
+def test_a_run_on_half_is_that_on_its_rows_alone_and_is_asked_about_all(tiny: Dataset) -> None:
+    """In a stack, of noisy labels and an odd number of examples."""
+    noisy = corrupt(tiny, "partial-labels", rate=0.3)
+    halves = train_all([spec(half=number, seed=number, steps=20) for number in range(3)], noisy)
+    for number, outcome in enumerate(halves):
+        trained, others = half_rows(121, number, 0)
+        (alone,) = train_all([spec(seed=number, steps=20)], replace(noisy, train=noisy.train.take(trained)))
+        assert outcome.final_state is not None
+        assert alone.final_state is not None
+        for name, value in outcome.final_state.items():
+            np.testing.assert_allclose(value, alone.final_state[name], atol=1e-10)
+        assert outcome.n_train == 60
+        assert outcome.train_accuracy == alone.train_accuracy
+        network = trained_network(outcome, noisy)
+        whole = make_conditions([spec()], noisy, device="cpu", channels_last=False)
+        for split, rows, predictions, margins in (
+            (whole.train, trained, outcome.train_predictions, outcome.train_margins),
+            (whole.train, others, outcome.left_out_predictions, outcome.left_out_margins),
+            (whole.test, np.arange(60), outcome.test_predictions, outcome.test_margins),
+        ):
+            with torch.no_grad():
+                logits = network(split.gather(torch.from_numpy(rows)[None], torch.float64)[0])
+            labels = split.labels[0, torch.from_numpy(rows)]
+            np.testing.assert_array_equal(predictions, logits.argmax(1))
+            probability = logits.softmax(1).gather(1, labels[:, None])[:, 0]
+            np.testing.assert_allclose(margins, (probability / (1 - probability)).log(), rtol=1e-3, atol=1e-3)
+            assert (predictions.dtype, margins.dtype) == (np.uint8, np.float16)
+        assert "other half held out" in [check.name for check in outcome.checks]
+        assert outcome.failed_checks == ()
+
+
+def test_a_run_on_all_leaves_no_margins(tiny: Dataset) -> None:
+    (outcome,) = train_all([spec(steps=1)], tiny)
+    assert not len(outcome.left_out_predictions)
+    assert not len(outcome.train_margins) + len(outcome.left_out_margins) + len(outcome.test_margins)
 
 
 def test_a_non_finite_loss_stops_one_and_the_others_go_on(tiny: Dataset) -> None:

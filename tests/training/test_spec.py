@@ -99,6 +99,13 @@ def test_an_example_is_replaced_with_one_held_out_only() -> None:
         TrainSpec(model="mlp-1x8", replaced=3)
 
 
+def test_a_half_holds_out_the_other_alone() -> None:
+    with pytest.raises(UserError, match=r"half=3 with validation=0\.1: the other half is held out already"):
+        TrainSpec(model="mlp-1x8", half=3, validation=0.1)
+    assert '"half":3' in TrainSpec(model="mlp-1x8", half=3).canonical_json()
+    assert "half" not in TrainSpec(model="mlp-1x8").canonical_json()
+
+
 @pytest.mark.parametrize(
     ("corruptions", "words"),
     [
@@ -114,3 +121,4 @@ def test_a_run_is_called_by_model_corruption_and_seed(corruptions, words):
 def test_those_held_out_are_not_trained_on(tiny: Dataset) -> None:
     assert TrainSpec(model="mlp-1x8").num_trained(tiny) == len(tiny.train)
     assert TrainSpec(model="mlp-1x8", n_train=20, validation=0.25).num_trained(tiny) == 15
+    assert TrainSpec(model="mlp-1x8", half=3).num_trained(tiny) == 60

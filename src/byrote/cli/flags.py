@@ -210,7 +210,9 @@ class Quantity(TrainingFlags, DataFlags):
 
 
 def _as_argument(flag: Flag) -> Any:
-    shown: dict[str, Any] = {"metavar": "INT", "help_behavior_hint": f"(default: {flag.used})"} if flag.used else {}
+    shown: dict[str, Any] = (
+        {"metavar": flag.metavar, "help_behavior_hint": f"(default: {flag.used})"} if flag.used else {}
+    )
     return Annotated[flag.kind, tyro.conf.arg(help=flag.told, **shown)]
 
 

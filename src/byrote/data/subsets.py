@@ -9,7 +9,7 @@ from jaxtyping import Int64
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
-from byrote.randomness import stream
+from byrote.randomness import permutation, stream
 
 
 def subset(data: Dataset, n_train: int | None, seed: int) -> Dataset:
@@ -46,6 +46,33 @@ def held_out_rows(
         UserError: nothing would be held out, or nothing left to train on.
     """
     return _parted(labels, len(labels) - num_held_out(len(labels), share), stream(seed, "validation"))
+
+
+def half_rows(num_examples: int, number: int, seed: int) -> tuple[Int64[np.ndarray, " M"], Int64[np.ndarray, " V"]]:
+    """The rows of half `number`, and all others, both ascending.
+
+    Halves 2k and 2k + 1 are the two parts of draw k, which leaves one example out of both where their number is odd: so
+    each example is in just half of an even number of halves, or in fewer by chance alone.
+
+    Raises:
+        UserError: fewer than two examples.
+    """
+    size, first = half_size(num_examples), number % 2
+    drawn = permutation(stream(seed, "half", number // 2), num_examples)
+    is_left = np.ones(num_examples, dtype=bool)
+    is_left[drawn[first * size : (first + 1) * size]] = False
+    return np.flatnonzero(~is_left), np.flatnonzero(is_left)
+
+
+def half_size(num_examples: int) -> int:
+    """How many of `num_examples` are in each half.
+
+    Raises:
+        UserError: fewer than two examples.
+    """
+    if num_examples < 2:
+        raise UserError(f"got {num_examples} training examples to train on a half of: expected at least 2")
+    return num_examples // 2
 
 
 def num_held_out(num_examples: int, share: float) -> int:

@@ -87,6 +87,25 @@ def wilson(
     return np.where(hits == 0, 0.0, low), np.where(hits == sizes, 1.0, high)
 
 
+def newcombe(
+    hits: Real[np.ndarray, " K"],
+    sizes: Real[np.ndarray, " K"],
+    other_hits: Real[np.ndarray, " K"],
+    other_sizes: Real[np.ndarray, " K"],
+    confidence: float = 0.95,
+) -> tuple[Float[np.ndarray, " K"], Float[np.ndarray, " K"]]:
+    """The ends of the interval of each difference of two independent shares, of `hits` of `sizes` minus the other, by
+    the Wilson intervals of both (Newcombe, Statistics in Medicine 1998, method 10). No size is 0."""
+    low, high = wilson(hits, sizes, confidence)
+    other_low, other_high = wilson(other_hits, other_sizes, confidence)
+    share, other = hits / sizes, other_hits / other_sizes
+    difference = share - other
+    return (
+        difference - np.hypot(share - low, other_high - other),
+        difference + np.hypot(high - share, other - other_low),
+    )
+
+
 def exact_ends(
     hits: Real[np.ndarray, " K"], sizes: Real[np.ndarray, " K"], confidence: float = 0.95
 ) -> tuple[Float[np.ndarray, " K"], Float[np.ndarray, " K"]]:

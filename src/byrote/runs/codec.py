@@ -52,6 +52,8 @@ T = TypeVar("T")
 _KEY_DIGITS = 64  # of a SHA-256; what is longer names a copy
 _NOT_IN_TEXT = ("arrays", "checksum")
 _PREDICTIONS = ("train_predictions", "test_predictions", "test_leaked")
+_OF_HALVES = ("left_out_predictions", "train_margins", "left_out_margins", "test_margins")
+"""Of runs on half of the training set alone; rows of others do not have them."""
 _CURVES = ("curve", "early")
 
 
@@ -59,7 +61,8 @@ def to_row(outcome: TrainOutcome, weights: str | None = None) -> dict[str, Any]:
     """The values of all columns for `outcome`; `weights` is the checksum of those that were kept."""
     scalars = {name: _plain(getattr(outcome, name), kind) for name, kind in SCALARS.items()}
     summary = {name: getattr(outcome.spec, name) for name in SUMMARY}
-    arrays = {name: getattr(outcome, name) for name in _PREDICTIONS} | {
+    of_halves = [name for name in _OF_HALVES if getattr(outcome, name).size]
+    arrays = {name: getattr(outcome, name) for name in (*_PREDICTIONS, *of_halves)} | {
         f"{curve}/{column}": values for curve in _CURVES for column, values in getattr(outcome, curve).items()
     }
     return _sealed(

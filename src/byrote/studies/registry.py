@@ -68,6 +68,8 @@ class Flag:
     told: str
     used: str = ""
     """What is used where it is left out and has no default."""
+    metavar: str = "INT"
+    """What stands for its value, where that is so."""
 
 
 @dataclass(frozen=True)
@@ -227,6 +229,36 @@ STUDIES: dict[str, Registered] = {
             )
         },
         quick={"n_train": 200, "replacements": 32},
+    ),
+    "memorization": Measurement(
+        "What is known by rote, example by example, and who can tell what was trained on; by networks on halves.",
+        "byrote.studies.memorization.study:MemorizationStudy",
+        "byrote.studies.memorization.study:memorization_study",
+        recipe=_MEMORIZING,
+        used={"learning_rate": _SMALL, "epochs": "500"},
+        told="How networks are trained, each on a random half of the examples.",
+        flags={
+            "networks": Flag(
+                int | None, None, "Networks, a multiple of 16: a later call trains only further ones.", "512"
+            ),
+            "width": Flag(
+                float | None,
+                None,
+                "Instead of networks, how wide the 95% interval of an example may be at most: 0.2 takes 384 networks, "
+                "0.1 takes 1,536.",
+                "what the networks give",
+                "FLOAT",
+            ),
+            "noise": Flag(
+                tuple[float, ...],
+                (0.0,),
+                "Shares of labels that are redrawn at random first, each trained on by itself.",
+            ),
+            "influential": Flag(
+                int, 0, "Training examples to name for each test example, those with the largest influence on it."
+            ),
+        },
+        quick={"n_train": 200, "networks": 64},
     ),
     "bounds": Measurement(
         "Bounds and other measures of a network, on true and on random labels: vacuous or not, and whether they "

@@ -61,13 +61,17 @@ def same_labels(before: str, after: str) -> Check:
 
 
 def held_out(
-    trained: Int64[np.ndarray, " M"], kept_out: Int64[np.ndarray, " V"], num_examples: int, num_equal: int
+    trained: Int64[np.ndarray, " M"],
+    kept_out: Int64[np.ndarray, " V"],
+    num_examples: int,
+    num_equal: int,
+    half: int | None = None,
 ) -> Check:
     """Of the rows of a training subset that are trained on, and of those that are not; `num_equal` of the latter have
     an input that is trained on in another row, as happens in any data with duplicates."""
     num_both = len(np.intersect1d(trained, kept_out))
     return Check(
-        "validation held out",
+        "validation held out" if half is None else "other half held out",
         num_both == 0 and len(trained) + len(kept_out) == num_examples,
         f"of {num_examples} training examples {len(trained)} are trained on, {len(kept_out)} are held out and "
         f"{num_both} are both; expected none to be both, and each to be one ({num_equal} of those held out have the "

@@ -16,7 +16,7 @@ from byrote.data.dataset import Dataset, Kind
 from byrote.data.distinct_inputs import input_hashes, num_attainable
 from byrote.data.memory import total_memory
 from byrote.data.preprocessing import Batch, Inputs, blocks, concatenate, preprocess
-from byrote.data.subsets import held_out_rows, subset
+from byrote.data.subsets import half_rows, held_out_rows, subset
 from byrote.errors import UserError
 from byrote.training.checks import data_checks, digest, held_out, unseen
 from byrote.training.near_copies import with_ids_of_near_rows
@@ -77,6 +77,8 @@ class Conditions:
     train: SplitTensors
     validation: SplitTensors | None
     """Of the training split, what is held out: corrupted inputs, true labels, as of the test split."""
+    left_out: SplitTensors | None
+    """Of the training split, what is not in a run's half: as it would have been trained on."""
     test: SplitTensors
     most_correct: tuple[int, ...]
     """[R] how many training labels any function of the inputs can get right: all, but for identical inputs."""
@@ -98,7 +100,17 @@ def make_conditions(specs: Sequence[TrainSpec], data: Dataset, *, device: str, c
     pairs: list[tuple[Inputs, Inputs]] = []
     input_ids: list[tuple[np.ndarray, np.ndarray]] = []
     columns: dict[str, list[np.ndarray]] = {
-        name: [] for name in ("version", "train_rows", "train", "train_true", "held_out_rows", "held_out", "test")
+        name: []
+        for name in (
+            "version",
+            "train_rows",
+            "train",
+            "train_true",
+            "held_out_rows",
+            "held_out",
+            "held_out_true",
+            "test",
+        )
     }
     most_correct, test_leaked, checks = [], [], []
     for spec in specs:
@@ -114,7 +126,7 @@ def make_conditions(specs: Sequence[TrainSpec], data: Dataset, *, device: str, c
             pairs.append(preprocess(corrupted, spec.preprocessing, spec.crop))
             input_ids.append(_identities(*pairs[-1], corrupted.kind))
         labels, true = corrupted.train.labels, corrupted.train.true_labels
-        trained, kept_out = _replaced(spec, *held_out_rows(true, spec.validation, spec.data_seed))
+        trained, kept_out = _parted(spec, true)
         train_ids, test_ids = input_ids[versions[version]]
         most_correct.append(num_attainable(train_ids[trained], labels[trained], data.num_classes))
         test_leaked.append(np.flatnonzero(np.isin(test_ids, train_ids[trained])))
@@ -122,9 +134,9 @@ def make_conditions(specs: Sequence[TrainSpec], data: Dataset, *, device: str, c
             *data_checks(spec, clean, corrupted),
             unseen(corrupted.test, test_leaked[-1], len(np.unique(test_ids))),
         ]
-        if spec.validation:
+        if len(kept_out):
             num_equal = int(np.isin(train_ids[kept_out], train_ids[trained]).sum())
-            found.append(held_out(trained, kept_out, len(labels), num_equal))
+            found.append(held_out(trained, kept_out, len(labels), num_equal, spec.half))
         checks.append(tuple(found))
         for name, column in {
             "version": np.array(versions[version]),
@@ -132,7 +144,8 @@ def make_conditions(specs: Sequence[TrainSpec], data: Dataset, *, device: str, c
             "train": labels[trained],
             "train_true": true[trained],
             "held_out_rows": kept_out,
-            "held_out": true[kept_out],
+            "held_out": labels[kept_out] if spec.half is not None else true[kept_out],
+            "held_out_true": true[kept_out],
             "test": corrupted.test.labels,
         }.items():
             columns[name].append(column)
@@ -151,16 +164,27 @@ def make_conditions(specs: Sequence[TrainSpec], data: Dataset, *, device: str, c
     test_inputs = on_device(1, whole=False)
     num_train, num_test = (len(inputs) // len(pairs) for inputs in (train_inputs, test_inputs))
     every_test = [np.arange(num_test)] * len(specs)
+    kept_out_rows = columns["held_out_rows"]
+    others = (
+        split(train_inputs, num_train, kept_out_rows, "held_out", "held_out_true") if kept_out_rows[0].size else None
+    )
+    is_half = specs[0].half is not None
     return Conditions(
         split(train_inputs, num_train, columns["train_rows"], "train", "train_true"),
-        split(train_inputs, num_train, columns["held_out_rows"], "held_out", "held_out")
-        if specs[0].validation
-        else None,
+        None if is_half else others,
+        others if is_half else None,
         split(test_inputs, num_test, every_test, "test", "test"),
         tuple(most_correct),
         tuple(test_leaked),
         tuple(checks),
     )
+
+
+def _parted(spec: TrainSpec, true: Int64[np.ndarray, " N"]) -> tuple[Int64[np.ndarray, " M"], Int64[np.ndarray, " V"]]:
+    """The rows that are trained on, and those that are not."""
+    if spec.half is not None:
+        return half_rows(len(true), spec.half, spec.data_seed)
+    return _replaced(spec, *held_out_rows(true, spec.validation, spec.data_seed))
 
 
 def _replaced(

@@ -201,7 +201,7 @@ def step_work(spec: TrainSpec, data: Dataset, batch: float) -> Work:
 
 def _num_examples(spec: TrainSpec, data: Dataset) -> int:
     n = min(spec.n_train or len(data.train), len(data.train))
-    return max(1, n - round(spec.validation * n))
+    return max(1, n // 2 if spec.half is not None else n - round(spec.validation * n))
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ class Course:
     train: Evaluation | None = None
     """The latest evaluation of the training split."""
     test: Evaluation | None = None
+    left_out: Evaluation | None = None
+    """Of a run on half of the training set, that of the others by its last weights."""
 
     def after_train(self, train: Evaluation, *, most_correct: int, epoch: int, step: int) -> Course:
         """With an evaluation of the training split made after `epoch` epochs and `step` steps.

@@ -133,7 +133,7 @@ def _start(
                 networks, trial_inputs(recipe, data, device, dtype), recipe.precision
             )
     conditions = make_conditions(specs, data, device=device, channels_last=channels_last)
-    splits = Splits(conditions.train, {"test": conditions.test})
+    splits = Splits(conditions.train, {"test": conditions.test}, conditions.left_out)
     if conditions.validation is not None:
         splits.unseen["validation"] = conditions.validation
     n = splits.train.num_examples
@@ -345,6 +345,10 @@ def _evaluate_epoch(
             state.recorder.amend_epoch(state.active[position], figures)
             if name == "test":
                 state = state.with_course(position, replace(state.course(position), test=evaluation))
+    if (left_out := state.splits.left_out) is not None:
+        ended = [position for position, stop in enumerate(stops) if stop is not None]
+        for position, evaluation in zip(ended, _evaluate(setup, state, left_out, ended), strict=True):
+            state = state.with_course(position, replace(state.course(position), left_out=evaluation))
     return state, stops
 
 
@@ -375,7 +379,15 @@ def _near_threshold(setup: GroupSetup, state: GroupState, positions: set[int]) -
 def _evaluate(setup: GroupSetup, state: GroupState, split: SplitTensors, due: Sequence[int]) -> list[Evaluation]:
     if not due:
         return []
-    return evaluate(state.replicas, split, due, loss=setup.recipe.loss, dtype=setup.dtype, numerics=setup.numerics)
+    return evaluate(
+        state.replicas,
+        split,
+        due,
+        loss=setup.recipe.loss,
+        dtype=setup.dtype,
+        numerics=setup.numerics,
+        with_margins=state.splits.left_out is not None,
+    )
 
 
 def _finish(setup: GroupSetup, state: GroupState, position: int, stop_reason: StopReason) -> TrainOutcome:

@@ -33,6 +33,8 @@ class Evaluation:
     """The label is among the min(5, K) classes with the largest scores."""
     num_correct: int
     predictions: Int64[np.ndarray, " N"]
+    margins: Float[np.ndarray, " N"] | None = None
+    """Float16: the log-odds of the label, where they were asked for."""
 
 
 @torch.no_grad()
@@ -44,6 +46,7 @@ def evaluate(
     loss: str,
     dtype: torch.dtype,
     numerics: Callable[[], AbstractContextManager[object]],
+    with_margins: bool = False,
 ) -> list[Evaluation]:
     """The replicas at positions `members` on all N examples of `split`, given to them as `dtype`."""
     part = split.keep(members)
@@ -51,6 +54,7 @@ def evaluate(
     predictions = torch.empty_like(part.labels)
     total = torch.zeros(len(members), dtype=torch.float64)
     in_top = torch.zeros_like(part.labels, dtype=torch.bool)
+    margins = torch.empty_like(part.labels, dtype=torch.float16) if with_margins else None
     size = max(_BATCH // len(members), 32)
     examples = torch.arange(n, device=part.inputs.home).expand(len(members), -1)
     last = 0
@@ -62,6 +66,8 @@ def evaluate(
         predictions[:, first:last] = logits.argmax(-1)
         best = logits.topk(min(_TOP, logits.shape[-1]), sorted=False).indices
         in_top[:, first:last] = (best == part.labels[:, first:last, None]).any(-1)
+        if margins is not None:
+            margins[:, first:last] = log_odds(logits, part.labels[:, first:last])
     correct = (predictions == part.labels).sum(1).tolist()
     correct_true = (predictions == part.true_labels).sum(1).tolist()
     correct_top = in_top.sum(1).tolist()
@@ -73,9 +79,17 @@ def evaluate(
             top5_accuracy=correct_top[position] / n,
             num_correct=correct[position],
             predictions=predictions[position].cpu().numpy(),
+            margins=None if margins is None else margins[position].cpu().numpy(),
         )
         for position in range(len(members))
     ]
+
+
+def log_odds(logits: Float[Tensor, "R B K"], labels: Int64[Tensor, "R B"]) -> Float[Tensor, "R B"]:
+    """log p / (1 - p) of the softmax's probability p of the label, exact where p rounds to 1."""
+    place = labels[..., None]
+    others = logits.scatter(-1, place, -torch.inf).logsumexp(-1)
+    return logits.gather(-1, place)[..., 0] - others
 
 
 def loss_per_replica(logits: Float[Tensor, "R B K"], labels: Int64[Tensor, "R B"], kind: str) -> Float[Tensor, " R"]:

@@ -69,10 +69,13 @@ class Splits:
     train: SplitTensors
     unseen: dict[str, SplitTensors]
     """test, and validation where there is one."""
+    left_out: SplitTensors | None = None
+    """What is in no run's half: the last weights alone are asked about it."""
 
     def keep(self, kept: Sequence[int]) -> Splits:
         """Those of the replicas at these positions."""
-        return Splits(self.train.keep(kept), {name: split.keep(kept) for name, split in self.unseen.items()})
+        unseen = {name: split.keep(kept) for name, split in self.unseen.items()}
+        return Splits(self.train.keep(kept), unseen, self.left_out and self.left_out.keep(kept))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

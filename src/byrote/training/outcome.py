@@ -111,6 +111,14 @@ class TrainOutcome:
     there may be memory: `test_accuracy_unleaked` is the accuracy on the others."""
     test_leaked_correct: int = 0
     """How many of them are predicted right."""
+    left_out_predictions: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.uint8))
+    """Of a run on half of the training set, the class predicted for each of the others, in the order of
+    `half_rows`; else empty, as the three below."""
+    train_margins: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.float16))
+    """The log-odds of the label that the last weights give to each training example; float16."""
+    left_out_margins: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.float16))
+    """Of the others, by the labels that they would have been trained on with."""
+    test_margins: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.float16))
     frozen_parameters: int = 0
     """Weights that are not trained (requires_grad=False)."""
     diverged_at_step: int | None = None

@@ -18,7 +18,7 @@ R = TypeVar("R", bound="Recipe")
 
 _OF_STEPS = ("decay", "decay_steps")
 """What the schedule `steps` alone heeds."""
-_YOUNGER_THAN_STORES = ("schedule", "warmup_steps", "replaced", "repeat", "stack")
+_YOUNGER_THAN_STORES = ("schedule", "warmup_steps", "half", "replaced", "repeat", "stack")
 """Left out of what is keyed and stored while they have their defaults, so that runs of before them keep their keys."""
 
 

@@ -73,8 +73,17 @@ class ReplicaRun:
         train, test = course.train, course.test
         if train is None or test is None:
             raise RuntimeError("a run ended without a full evaluation")
-        kind = np.min_scalar_type(int(max(train.predictions.max(), test.predictions.max())))
-        return {
+        found = [evaluation for evaluation in (train, test, course.left_out) if evaluation is not None]
+        kind = np.min_scalar_type(max(int(evaluation.predictions.max()) for evaluation in found))
+        of_all: dict[str, Any] = {}
+        if (left_out := course.left_out) is not None:
+            of_all = {
+                "left_out_predictions": left_out.predictions.astype(kind),
+                "train_margins": train.margins,
+                "left_out_margins": left_out.margins,
+                "test_margins": test.margins,
+            }
+        return of_all | {
             "key": self.origin.key,
             "parameters": self.origin.num_trained_weights,
             "frozen_parameters": self.origin.num_frozen_weights,

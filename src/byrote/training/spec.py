@@ -11,12 +11,21 @@ from byrote.data.corruptions.catalog import TRUE_LABELS
 from byrote.data.corruptions.contract import InputCorruption, LabelCorruption
 from byrote.data.corruptions.record import UNIFORM_LABELS, Corruption, corruption_words
 from byrote.data.dataset import Dataset
-from byrote.data.subsets import num_held_out
+from byrote.data.subsets import half_size, num_held_out
 from byrote.records import Count, Seed
 from byrote.references import is_reference, short_name
 from byrote.training.recipe import Recipe
 
-FIELDS_OF_REPLICAS = ("corruptions", "seed", "data_seed", "replaced", "repeat", "learning_rate", "weight_decay")
+FIELDS_OF_REPLICAS = (
+    "corruptions",
+    "seed",
+    "data_seed",
+    "half",
+    "replaced",
+    "repeat",
+    "learning_rate",
+    "weight_decay",
+)
 """What runs that are trained side by side may differ in."""
 
 
@@ -41,6 +50,9 @@ class TrainSpec(Recipe):
     """Opens the streams of corruption, initial weights, batch order, augmentation and dropout."""
     data_seed: Seed = 0
     """Draws the training subset, and which of its examples are held out for validation."""
+    half: Annotated[int, Field(ge=0)] | None = None
+    """The number of the random half of the training set that it is trained on: 2k and 2k + 1 are the two that draw k of
+    data_seed makes. The outcome then has what the network says of every example, those left out included."""
     replaced: Annotated[int, Field(ge=0)] | None = None
     """The place, in the training set, of an example that changes places with a held-out one; all else stays, initial
     weights, batch order and the labels of the others included. What uniform stability asks about."""
@@ -65,6 +77,15 @@ class TrainSpec(Recipe):
         if self.replaced is not None and not self.validation:
             raise ValueError(
                 f"replaced={self.replaced} without a validation share: an example is replaced with one held out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _half_is_all_that_is_held_out(self) -> TrainSpec:
+        if self.half is not None and self.validation:
+            raise ValueError(
+                f"half={self.half} with validation={self.validation:g}: the other half is held out already, so leave "
+                "validation out"
             )
         return self
 
@@ -118,12 +139,14 @@ class TrainSpec(Recipe):
         return f"{short_name(self.model)}, {corruption}{rate}, seed {self.seed}"
 
     def num_trained(self, data: Dataset) -> int:
-        """How many examples it is trained on: without those held out for validation.
+        """How many examples it is trained on: without those held out.
 
         Raises:
             UserError: a validation share that leaves no example on one side.
         """
         num_examples = len(data.train) if self.n_train is None else self.n_train
+        if self.half is not None:
+            return half_size(num_examples)
         return num_examples - num_held_out(num_examples, self.validation)
 
     def key(self, data: Dataset) -> str:

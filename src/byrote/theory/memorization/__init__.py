@@ -1,0 +1,1 @@
+"""What single examples do to a network, by networks trained on random halves: memorization, influence, membership."""
