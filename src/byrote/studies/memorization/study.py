@@ -3,7 +3,7 @@
 Claim      Most labels of natural data are known from other examples; some are known by rote alone, random labels all
            are; and who was trained on can be told of those that are memorised.
 Command    byrote measure memorization --data digits --models mlp-1x512    (or --models "mlp-1x{width}", --noise 0 0.1)
-Cost       About 80 s of CPU for 512 networks on halves of the 1,437 digits, in stacks of 16, on two AMD EPYC cores; what is
+Cost       About 80 s of CPU for 512 networks on halves of the 1,437 digits, in stacks of 16 (AMD EPYC); what is
            read from them takes a few seconds.
 Expected   On digits 4% of labels are known by rote in the mean, those of odd handwriting; of random labels 90%, all but
            what guessing gives. LiRA then tells members with an AUC of 0.58 and 0.996.
