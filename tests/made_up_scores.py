@@ -6,7 +6,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from byrote.studies.memorization.calculations import ATTACKS, RATES, ROC_RATES, ExampleScores
+from byrote.studies.memorization.calculations import ExampleScores
+from byrote.studies.memorization.readings import ATTACKS, RATES, ROC_RATES
 from byrote.studies.memorization.study import MemorizationStudy
 from byrote.studies.study import Results
 from byrote.theory.calculation import Computed

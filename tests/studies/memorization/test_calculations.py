@@ -6,13 +6,10 @@ from sklearn.datasets import load_digits
 
 from byrote.data.corruptions.application import corrupt
 from byrote.data.dataset import Dataset, Split
-from byrote.data.subsets import half_rows
-from byrote.evidence.intervals import mean_interval
-from byrote.studies.memorization.calculations import ExampleScores, _of_attacked
+from byrote.studies.memorization.calculations import ExampleScores
 from byrote.studies.memorization.halves import answers_of
 from byrote.theory.calculation import Context, compute
 from byrote.theory.memorization.contributions import influences
-from byrote.theory.memorization.membership import lira, roc
 from byrote.training.engine import train
 from byrote.training.recipe import Recipe
 
@@ -61,24 +58,3 @@ def test_the_most_influential_are_the_largest_of_all(trained):
     np.testing.assert_allclose(found.arrays["influence"], -np.sort(-every.T, axis=1)[:, :3])
     assert (found.arrays["influence_low"] <= found.arrays["influence"] + 1e-6).all()
     assert (found.arrays["influence_high"] >= found.arrays["influence"] - 1e-6).all()
-
-
-def test_intervals_of_attacks_are_wider_since_references_are_shared():
-    generator = np.random.default_rng(0)
-    values = generator.random(20)
-    plain, found = mean_interval((values[0::2] + values[1::2]) / 2), _of_attacked(values)
-    assert found.mean == pytest.approx(values.mean())
-    assert found.high - found.mean == pytest.approx(np.sqrt(2) * (plain.high - plain.mean))
-
-
-@pytest.mark.slow
-def test_an_interval_of_an_auc_holds_one_half_where_nothing_can_be_told():
-    generator, held = np.random.default_rng(0), 0
-    for seed in range(200):
-        inside = np.zeros((64, 60), dtype=bool)
-        for number in range(64):
-            inside[number, half_rows(60, number, seed)[0]] = True
-        noise = generator.standard_normal((64, 60)) + 3 * generator.standard_normal(60)
-        found = _of_attacked(roc(lira(noise, inside), inside, np.array([0.1])).auc)
-        held += found.low <= 0.5 <= found.high
-    assert 180 <= held <= 199

@@ -17,9 +17,10 @@ from byrote.charts.sections import Cell, PageTable, Picture, PictureRow, Present
 from byrote.data.dataset import Dataset
 from byrote.evidence.finding import Finding
 from byrote.evidence.words import percent
-from byrote.studies.memorization.calculations import ATTACKS, RATES, ExampleScores
+from byrote.studies.memorization.calculations import ExampleScores
 from byrote.studies.memorization.findings import Scores, in_words, interval_of, noise_in_words
 from byrote.studies.memorization.halves import widest_interval
+from byrote.studies.memorization.readings import ATTACKS, RATES
 from byrote.studies.memorization.study import MemorizationStudy
 from byrote.studies.study import Results
 from byrote.theory.calculation import Computed

@@ -13,7 +13,8 @@ from byrote.data.dataset import Dataset
 from byrote.evidence.columns import Column, as_declared, nullable
 from byrote.evidence.intervals import newcombe, wilson
 from byrote.studies.columns import CALCULATION_KEY, DATA, FAILED_CHECKS, OF_RECIPE, STUDY, recipe_values
-from byrote.studies.memorization.calculations import ATTACKS, RATES, ExampleScores
+from byrote.studies.memorization.calculations import ExampleScores
+from byrote.studies.memorization.readings import ATTACKS, RATES
 from byrote.studies.study import Finished
 from byrote.theory.calculation import Computed
 
