@@ -16,14 +16,11 @@ import numpy as np
 import pandas as pd
 
 from byrote.evidence.finding import Finding
-from byrote.evidence.intervals import Interval, exact_ends
+from byrote.evidence.intervals import Interval
+from byrote.evidence.known_by_rote import ROTE, ends_at_once
 from byrote.evidence.obstacles import check_failed, unfinished
-from byrote.evidence.verdicts import LITTLE, SIGNIFICANCE, exceeds
+from byrote.evidence.verdicts import LITTLE, exceeds
 from byrote.evidence.words import percent
-
-ROTE = 0.5
-"""Feldman & Zhang (section 3) call what is above 0.25 memorised; one half is where the larger part of what is known is
-known from the example alone."""
 
 
 @dataclass(frozen=True)
@@ -95,18 +92,18 @@ def _scores(model: str, rate: float, table: pd.DataFrame, networks: int) -> Scor
 
 
 def _surely(examples: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """The ends of intervals of all scores that hold at once with a chance of 95%: Clopper and Pearson's of both shares,
-    each with its part of the error."""
+    """The ends of intervals of all scores, which hold at once with a chance of 95%."""
     known = examples[(examples["num_in"] > 0) & (examples["num_out"] > 0)]
-    if known.empty:
-        return np.zeros(0), np.zeros(0)
-    confidence = 1 - SIGNIFICANCE / (2 * len(known))
-    ends = []
+    return ends_at_once(*counts_of(known))
+
+
+def counts_of(examples: pd.DataFrame) -> list[np.ndarray]:
+    """Networks that are right and all, of those with each example and of those without it."""
+    found = []
     for name in ("in", "out"):
-        sizes = known[f"num_{name}"].to_numpy(np.float64)
-        ends.append(exact_ends(np.round(known[f"accuracy_{name}"].to_numpy() * sizes), sizes, confidence))
-    (low_in, high_in), (low_out, high_out) = ends
-    return low_in - high_out, high_in - low_out
+        sizes = examples[f"num_{name}"].to_numpy(np.float64)
+        found += [np.round(examples[f"accuracy_{name}"].to_numpy(np.float64) * sizes), sizes]
+    return found
 
 
 def _by_rote(scores: Scores) -> Finding:
