@@ -145,12 +145,14 @@ class NetworkSubject(Subject):
 
     def seconds_of_fit(self, train: Rows) -> float:
         """By one epoch of some rows, times half of the most epochs."""
+        an_epoch = math.ceil(len(train) / self.recipe.batch_size)
+        return self.seconds_of_step(train) * (self.recipe.steps or an_epoch * math.ceil(self.recipe.epochs / 2))
+
+    def seconds_of_step(self, train: Rows) -> float:
+        """Of one network alone, by one epoch of some rows."""
         rows = np.linspace(0, len(train) - 1, min(len(train), 1024)).astype(np.int64)
         part = train.take(rows)
         fields = self.recipe.model_dump() | {"stop": "at_steps", "steps": max(len(part) // self.recipe.batch_size, 1)}
         spec = TrainSpec.model_validate(fields | {"model": self.model, "seed": 0, "dense_steps": 0})
         (outcome,) = train_runs([spec], self.dataset(part), device=self.device)
-        seconds_of_step = outcome.seconds / outcome.steps_run
-        an_epoch = math.ceil(len(train) / self.recipe.batch_size)
-        steps = self.recipe.steps or an_epoch * math.ceil(self.recipe.epochs / 2)
-        return seconds_of_step * steps
+        return outcome.seconds / outcome.steps_run

@@ -6,11 +6,20 @@ from collections.abc import Sequence
 
 from byrote.audits.data_stage import DataStage
 from byrote.audits.memorization_stage import MemorizationStage
+from byrote.audits.regularizers_stage import RegularizersStage
 from byrote.audits.signal_stage import SignalStage
 from byrote.audits.stage import Stage
 from byrote.errors import UserError, suggestion
 
-STAGES: dict[str, Stage] = {stage.name: stage for stage in (DataStage(), SignalStage(), MemorizationStage())}
+STAGES: dict[str, Stage] = {
+    stage.name: stage
+    for stage in (
+        DataStage(),
+        SignalStage(),
+        MemorizationStage(),
+        RegularizersStage(),
+    )
+}
 
 
 def chosen_stages(names: Sequence[str] | None) -> list[Stage]:

@@ -158,6 +158,12 @@ def _coalitions(values: Float[np.ndarray, "S ..."]) -> Float[np.ndarray, "S coal
     return values.reshape(len(values), -1)
 
 
+def shapley_weights(num_factors: int) -> Float[np.ndarray, "coalitions F"]:
+    """What to multiply the values of all coalitions with, the one of none first and each as a binary number, for the
+    Shapley value of each factor."""
+    return _contrasts(num_factors)[0]
+
+
 def _contrasts(
     num_factors: int,
 ) -> tuple[Float[np.ndarray, "coalitions F"], Float[np.ndarray, "coalitions F"], Float[np.ndarray, "coalitions pairs"]]:
