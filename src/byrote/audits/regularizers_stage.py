@@ -205,8 +205,8 @@ def _finding(case: Case, figures: Mapping[str, Any], each: Mapping[str, Any], fo
     is_fitted = "fitted" if every["random_is_fitted"] else "not fitted"
     text = (
         f"{words[0].upper()}{words[1:]} ({each['on']} instead of {each['off']}) changes balanced test accuracy by "
-        f"{_points(added['mean'])} points ({ends}); without any regulariser it is {share(without['test']['mean'])}, with "
-        f"all {share(every['test']['mean'])}. Random labels are {is_fitted} with all of them "
+        f"{_points(added['mean'])} points ({ends}); without any regulariser it is {share(without['test']['mean'])}, "
+        f"with all {share(every['test']['mean'])}. Random labels are {is_fitted} with all of them "
         f"({share(every['random_train_accuracy'])} of {figures['num_rows']:,} in {figures['steps']:,} steps)."
     )
     claim = f"{words[0].upper()}{words[1:]} of {case.subject.name} earns its keep"
