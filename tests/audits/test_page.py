@@ -14,7 +14,12 @@ def leaking():
     x, y = draw.integers(0, 256, (120, 1, 8, 8)).astype(np.uint8), np.arange(120) % 2
     x[100:110] = x[:10]
     return byrote.audit(
-        KNeighborsClassifier(1), (x[:100], y[:100]), test=(x[100:], y[100:]), quiet=True, command="c <b>"
+        KNeighborsClassifier(1),
+        (x[:100], y[:100]),
+        test=(x[100:], y[100:]),
+        stages=["data", "signal"],
+        quiet=True,
+        command="c <b>",
     )
 
 

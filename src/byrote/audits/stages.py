@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from byrote.audits.data_stage import DataStage
+from byrote.audits.labels_stage import LabelsStage
 from byrote.audits.memorization_stage import MemorizationStage
 from byrote.audits.regularizers_stage import RegularizersStage
 from byrote.audits.signal_stage import SignalStage
@@ -17,6 +18,7 @@ STAGES: dict[str, Stage] = {
         DataStage(),
         SignalStage(),
         MemorizationStage(),
+        LabelsStage(),
         RegularizersStage(),
     )
 }

@@ -297,8 +297,8 @@ class Judge(TrainingFlags, DataFlags):
 
 @dataclass(frozen=True, kw_only=True)
 class Audit(DataFlags):
-    """What you run before you believe a score: the score without leaks, and whether it beats chance. Stages that there
-    are so far: data, signal."""
+    """What you run before you believe a score: the score without leaks, whether it beats chance, and which labels are
+    wrong. Stages that there are so far: data, signal, labels."""
 
     name: ClassVar[str] = "audit"
     model: Annotated[tyro.conf.Positional[str | None], _shown("MODEL", "none, with --predictions")] = None
@@ -321,8 +321,8 @@ class Audit(DataFlags):
     """The most time for all of it, such as 90s, 10min or 2h: stages take smaller versions, and say which."""
     fail_on: Annotated[str, _shown("STR", "nothing")] = ""
     """Alarms, joined by commas, that end the command with code 4: leakage, label-conflicts, no-signal,
-    leaking-pipeline; NAME>2% sets how much is allowed. An alarm of which nothing is known, since its stage was not
-    made, ends with 4 too."""
+    leaking-pipeline, wrong-labels; NAME>2% sets how much is allowed. An alarm of which nothing is known, since its
+    stage was not made or has no conclusion, ends with 4 too."""
     dry_run: bool = False
     """Print the stages with their time, memory and disk, and what the budget leaves out; fits the model on some
     rows."""
@@ -332,7 +332,8 @@ class Audit(DataFlags):
     seeds: int = 1
     """Fits of the model, over which the score is averaged."""
     out: Annotated[Path | None, _shown("PATH", "byrote-audit")] = None
-    """The folder for report.html, audit.json, duplicates.csv, clean_split.csv, runs.db and figures/."""
+    """The folder for report.html, audit.json, duplicates.csv, clean_split.csv, wrong_labels.csv, runs.db and
+    figures/."""
     store: Annotated[str | None, _shown("STR", "OUT/runs.db")] = None
     """The file or database URL of the finished runs of networks."""
     device: str = "auto"
