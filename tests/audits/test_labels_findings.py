@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from byrote.audits.labels_findings import findings_of_labels, number_is_known
+from byrote.audits.material import Material, Rows
+from byrote.audits.metric import Metric
+from byrote.audits.stage import Case, StageResult, interval_figure
+from byrote.audits.subject import Subject
+
+
+class Named(Subject):
+    name = identity = "net"
+
+    def fit(self, train, seed):
+        raise AssertionError
+
+
+@pytest.fixture
+def case():
+    rows = Rows(np.zeros((4, 2)), np.array([0, 1, 0, 1]), np.arange(4))
+    return Case(Named(), Material("m", "M", "vectors", rows, rows, ("a", "b")), Metric("accuracy", 2))
+
+
+def figures(low=0.03, mean=0.05, high=0.06, **changes):
+    return {
+        "num_rows": 1000,
+        "num_wrong": interval_figure(1000 * mean, 1000 * low, 1000 * high, 1000),
+        "share_wrong": interval_figure(mean, low, high, 1000),
+        "read_off_at_recall": 0.9,
+        "is_pure": True,
+        "num_listed": 48,
+        "listed_false_share": interval_figure(0.04, 0.01, 0.2, 48),
+        "hidden": {"uniform": {"stated": 0.9, "p": 0.7} | interval_figure(0.92, 0.8, 0.97, 50)},
+        "num_hidden": 50,
+        "rise_with_hidden": 49.0,
+    } | changes
+
+
+@pytest.mark.parametrize(
+    ("share", "outcome"),
+    [
+        ((0.03, 0.05, 0.06), "not supported"),
+        ((0.0, 0.001, 0.004), "supported"),
+        ((0.005, 0.012, 0.02), "no conclusion"),
+    ],
+)
+def test_whether_few_are_wrong_is_told_by_the_interval(case, share, outcome):
+    count, check = findings_of_labels(case, StageResult("done", figures=figures(*share)))
+    assert count.outcome == outcome
+    assert check.outcome == "supported"
+
+
+def test_the_sentences_have_their_figures(case):
+    count, check = findings_of_labels(case, StageResult("done", figures=figures()))
+    assert "About 50 of 1,000 rows (30 to 60), 5.0%, have a wrong label" in count.statement
+    assert "48 are more likely wrong than right; of these, 4.0% (1.0% to 20%) are labelled rightly" in count.statement
+    assert "50 errors were hidden" in check.statement
+    assert "92% (80% to 97%), where 90% were foretold" in check.statement
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"is_pure": False, "read_off_at_recall": 0.12}, "with 12% of planted errors"),
+        ({"share_wrong": interval_figure(0.7, 0.6, 0.8, 1000)}, "Rows do not show their labels"),
+        (
+            {"hidden": {"uniform": {"stated": 0.9, "p": 0.01} | interval_figure(0.6, 0.5, 0.7, 50)}},
+            "did not come out at the rate",
+        ),
+    ],
+)
+def test_a_number_that_is_not_known_is_no_conclusion(case, changes, words):
+    assert not number_is_known(figures(**changes))
+    count = findings_of_labels(case, StageResult("done", figures=figures(**changes)))[0]
+    assert count.outcome == "no conclusion"
+    assert words in count.statement
+
+
+def test_too_few_hidden_errors_check_nothing(case):
+    few = {"uniform": {"stated": 0.9, "p": 0.001} | interval_figure(0.2, 0.0, 0.6, 5)}
+    assert number_is_known(figures(hidden=few))
+    assert findings_of_labels(case, StageResult("done", figures=figures(hidden=few)))[1].outcome == "no conclusion"
+    assert findings_of_labels(case, StageResult("done", figures=figures(hidden={})))[1].outcome == "no conclusion"
