@@ -11,9 +11,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from byrote.data.augmentations import find_augmentation
 from byrote.data.dataset import Dataset
+from byrote.data.preprocessing import Inputs
 from byrote.models.catalog import build_model
 from byrote.training import compiled as training_compiled
+from byrote.training.batches import EpochAugmentation, Picked, TrainingBatch
 from byrote.training.compiled import CannotCompile, CompiledStep, Graph, compiled
 from byrote.training.engine import train
 from byrote.training.optimizers import ELEMENTWISE, ReplicaOptimizer
@@ -25,11 +28,28 @@ from byrote.training.step import Step, TakeStep, take_step
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
 
 
+def stored(pixels: Tensor) -> Inputs:
+    shape = (1,) * pixels.ndim
+    return Inputs(pixels, torch.full(shape, 1.5), torch.full(shape, -0.25), 1.0, whiten=False)
+
+
+def batch_of(
+    inputs: Inputs,
+    rows: Tensor,
+    labels: Tensor,
+    dtype: torch.dtype,
+    augmentation: EpochAugmentation | None = None,
+) -> TrainingBatch:
+    picked = Picked(inputs, rows, rows, dtype, augmentation)
+    return TrainingBatch(labels, picked.network_inputs, picked)
+
+
 class Course:
     """A group of networks, step by step, on batches drawn for it."""
 
     def __init__(self, specs: Sequence[TrainSpec], input_shape: tuple[int, ...], *, is_compiled: bool) -> None:
         self.spec, self.input_shape = specs[0], input_shape
+        self.seeds = [spec.seed for spec in specs]
         networks = []
         for spec in specs:
             network = build_model(
@@ -40,6 +60,8 @@ class Course:
         self.replicas = Replicas(networks)
         self.optimizer = ReplicaOptimizer(specs, self.replicas.parameters)
         self.log: list[str] = []
+        self.dtype = torch.float64 if self.spec.precision == "float64" else torch.float32
+        self.inputs = stored(torch.rand(40, *input_shape, generator=torch.Generator().manual_seed(0)))
         self.take: TakeStep = partial(
             take_step, loss=self.spec.loss, numerics=make_numerics(self.spec.precision, "cpu")
         )
@@ -49,14 +71,20 @@ class Course:
     def step(self, number: int) -> tuple[Step, list[Tensor]]:
         generator = torch.Generator().manual_seed(number)
         num, size = self.replicas.num_replicas, 12 + number % 2
-        dtype = torch.float64 if self.spec.precision == "float64" else torch.float32
-        inputs = torch.rand(num, size, *self.input_shape, generator=generator, dtype=dtype)
+        rows = torch.randint(40, (num, size), generator=generator)
         labels = torch.randint(5, (num, size), generator=generator)
         gradients: list[Tensor] = []
-        step = self.take(self.replicas, self.optimizer, inputs, labels, 0.99**number, look=gradients.extend)
+        batch = batch_of(self.inputs, rows, labels, self.dtype, self.augmentation(number))
+        step = self.take(self.replicas, self.optimizer, batch, 0.99**number, look=gradients.extend)
         return step, [gradient.clone() for gradient in gradients]
 
+    def augmentation(self, epoch: int) -> EpochAugmentation | None:
+        function = find_augmentation(self.spec.augmentation, self.input_shape)
+        seeds = self.seeds
+        return EpochAugmentation.of_epoch("own", function, seeds, epoch, "cpu") if function else None
+
     def keep(self, kept: Sequence[int]) -> None:
+        self.seeds = [self.seeds[replica] for replica in kept]
         self.replicas.keep(kept)
         self.optimizer.keep(kept, self.replicas.parameters)
         if isinstance(self.take, CompiledStep):
@@ -138,6 +166,11 @@ def test_every_model_of_the_catalogue_without_convolutions(model: str, input_sha
     assert_same_course(model=model, input_shape=input_shape, steps=200, learning_rate=0.01, margin=1e-7)
 
 
+@pytest.mark.parametrize("augmentation", ["random-crop", "crop-flip-color"])
+def test_a_step_that_augments_its_batch(augmentation: str) -> None:
+    assert_same_course(replicas=2, steps=6, input_shape=(3, 8, 8), augmentation=augmentation, leaving={4: [1]})
+
+
 @pytest.mark.slow
 def test_bfloat16() -> None:
     """To the rounding of products, whose sums are in another order."""
@@ -206,9 +239,10 @@ def test_what_cannot_be_recorded_goes_on_as_it_is_and_says_why(network: type[Cou
     compiling = CompiledStep(take, log.append)
     one, other = (ReplicaOptimizer(specs, each.parameters) for each in (plain, fast))
     for _ in range(3):
-        inputs, labels = torch.rand(1, 4, 6, dtype=torch.float64), torch.randint(5, (1, 4))
-        take(plain, one, inputs, labels, 1.0)
-        compiling(fast, other, inputs, labels, 1.0)
+        inputs, labels = stored(torch.rand(4, 6)), torch.randint(5, (1, 4))
+        batch = batch_of(inputs, torch.arange(4)[None], labels, torch.float64)
+        take(plain, one, batch, 1.0)
+        compiling(fast, other, batch, 1.0)
     assert not compiling.is_compiled
     assert len(log) == 1
     assert log[0].startswith("not compiled, since ")
@@ -231,8 +265,9 @@ def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch._inductor.cpp_builder.get_cpp_compiler", found_none)
     course = Course([TrainSpec(model="mlp-1x8")], (6,), is_compiled=False)
     course.step(0)
+    batch = batch_of(course.inputs, torch.arange(4)[None], torch.randint(5, (1, 4)), torch.float32)
     with pytest.raises(CannotCompile, match=r"no C\+\+ compiler"):
-        compiled(course.take, course.replicas, course.optimizer, torch.rand(1, 4, 6), torch.randint(5, (1, 4)))
+        compiled(course.take, course.replicas, course.optimizer, batch)
 
 
 def test_whole_runs_say_whether_they_were_compiled(tiny: Dataset) -> None:

@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from byrote.models.catalog import build_model
+from byrote.training.batches import TrainingBatch
 from byrote.training.optimizers import ReplicaOptimizer
 from byrote.training.precision import make_numerics
 from byrote.training.replicas import Replicas
@@ -30,7 +31,8 @@ def test_a_step_is_that_of_each_network_by_itself() -> None:
     replicas = Replicas(networks)
     seen: list[torch.Tensor] = []
     take = partial(take_step, loss="cross-entropy", numerics=make_numerics("float64", "cpu"))
-    step = take(replicas, ReplicaOptimizer(specs, replicas.parameters), inputs, labels, 0.5, look=seen.extend)
+    batch = TrainingBatch(labels, lambda: inputs)
+    step = take(replicas, ReplicaOptimizer(specs, replicas.parameters), batch, 0.5, look=seen.extend)
     torch.testing.assert_close(step.losses, torch.stack(losses))
     assert step.predictions.equal(predictions)
     for found, *wanted in zip(seen, *gradients, strict=True):

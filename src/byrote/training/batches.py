@@ -1,15 +1,19 @@
 """The network inputs of batches, one batch after another, augmented where that is asked for.
 
 Inputs that are not on the device are fetched in a thread, one batch ahead of the step that needs it.
+
+What a step is given is a `TrainingBatch`, whose inputs are made when the step asks for them: by `batches`, or, where
+the step is one compiled graph, within that graph, from what lies on the device.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from itertools import tee
 
 import torch
@@ -17,7 +21,7 @@ from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
 from byrote.data.augmentations import Augmentation, draws
-from byrote.data.preprocessing import Batch
+from byrote.data.preprocessing import Batch, Inputs
 from byrote.errors import UserError
 from byrote.randomness import stream_seed
 from byrote.training.conditions import SplitTensors
@@ -44,17 +48,17 @@ class EpochAugmentation:
         keys = [stream_seed(seed, "augmentation", epoch) for seed in seeds]
         return cls(name, function, torch.tensor(keys, device=device))
 
-    def inputs(
-        self, split: SplitTensors, batch: Batch, examples: Int64[Tensor, "R B"], dtype: torch.dtype
+    def network_inputs(
+        self, inputs: Inputs, batch: Batch, examples: Int64[Tensor, "R B"], dtype: torch.dtype
     ) -> Float[Tensor, "M C h w"]:
-        """Network inputs of the `batch` that was fetched for `examples`.
+        """Those of the `batch` that was fetched from `inputs` for `examples`.
 
         Raises:
             UserError: the function gave something else than as many images of the network's size.
         """
         keys = self.keys.repeat_interleave(examples.shape[1])
         draw = draws(keys, examples.flatten().to(keys.device), dtype)
-        before, size = tuple(batch.pixels.shape), split.inputs.size
+        before, size = tuple(batch.pixels.shape), inputs.size
 
         def changed(images: Tensor) -> Tensor:
             found = self.function(images, draw, size)
@@ -65,7 +69,7 @@ class EpochAugmentation:
                 )
             return found
 
-        return split.inputs.augmented(batch, changed, dtype)
+        return inputs.augmented(batch, changed, dtype)
 
     def verify(self, split: SplitTensors, examples: Int64[Tensor, "R B"], dtype: torch.dtype) -> None:
         """Tries it on a few examples.
@@ -75,7 +79,7 @@ class EpochAugmentation:
         """
         batch = split.fetch(examples, whole=True)
         try:
-            self.inputs(split, batch, examples, dtype)
+            self.network_inputs(split.inputs, batch, examples, dtype)
         except UserError:
             raise
         except Exception as error:
@@ -83,6 +87,110 @@ class EpochAugmentation:
                 f"augmentation {self.name!r} failed on images of shape {tuple(batch.pixels.shape)} and size "
                 f"{split.inputs.size}: {type(error).__name__}: {error}"
             ) from error
+
+
+@dataclass(frozen=True, eq=False)
+class Picked:
+    """Examples on the device, before network inputs are made of them."""
+
+    inputs: Inputs
+    rows: Int64[Tensor, "R B"]
+    """Where they are within `inputs`."""
+    examples: Int64[Tensor, "R B"]
+    """Which of each replica's own they are."""
+    dtype: torch.dtype
+    augmentation: EpochAugmentation | None = None
+
+    @property
+    def parts(self) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        """All that network inputs follow from: what is stored, what is `[R]`, and what is of this batch, `[R B]`."""
+        stored = [self.inputs.pixels, self.inputs.scale, self.inputs.shift]
+        if self.augmentation is None:
+            return stored, [], [self.rows]
+        return stored, [self.augmentation.keys], [self.rows, self.examples]
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """The same, one after another."""
+        stored, of_runs, of_batch = self.parts
+        return stored + of_runs + of_batch
+
+    def on(self, tensors: Sequence[Tensor]) -> Picked:
+        """The same of other tensors."""
+        pixels, scale, shift, *others = tensors
+        inputs = replace(self.inputs, pixels=pixels, scale=scale, shift=shift)
+        if self.augmentation is None:
+            return replace(self, inputs=inputs, rows=others[0])
+        keys, rows, examples = others
+        return replace(
+            self, inputs=inputs, rows=rows, examples=examples, augmentation=replace(self.augmentation, keys=keys)
+        )
+
+    def network_inputs(self) -> Shaped[Tensor, "R B ..."]:
+        """As a step takes them."""
+        batch = self.inputs.fetch(self.rows.flatten(), whole=self.augmentation is not None)
+        if self.augmentation is None:
+            found = self.inputs.scaled(batch, self.dtype)
+        else:
+            found = self.augmentation.network_inputs(self.inputs, batch, self.examples, self.dtype)
+        return found.reshape(*self.rows.shape, *found.shape[1:])
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingBatch:
+    """What a step of R replicas is given."""
+
+    labels: Int64[Tensor, "R B"]
+    inputs: Callable[[], Shaped[Tensor, "R B ..."]]
+    """Makes the network inputs."""
+    picked: Picked | None = None
+    """What they are made of, where that lies on the device."""
+
+
+class EpochBatches:
+    """The batches of an epoch, whose examples come in `order` and end where `bounds` say."""
+
+    def __init__(
+        self,
+        split: SplitTensors,
+        order: Int64[Tensor, "R N"],
+        labels: Int64[Tensor, "R N"],
+        bounds: Sequence[tuple[int, int]],
+        dtype: torch.dtype,
+        augmentation: EpochAugmentation | None = None,
+    ) -> None:
+        self._split, self._dtype, self._augmentation = split, dtype, augmentation
+        self._order, self._bounds = order.to(split.inputs.home), bounds
+        self._labels = self._parts(labels)
+        self._arriving: Iterator[Tensor] = iter(())
+        self._next = -1
+
+    def __len__(self) -> int:
+        return len(self._bounds)
+
+    def __getitem__(self, number: int) -> TrainingBatch:
+        return TrainingBatch(self._labels[number], partial(self._inputs, number), self._picked(number))
+
+    def _inputs(self, number: int) -> Shaped[Tensor, "R B ..."]:
+        if number != self._next:
+            parts = (self._order[:, first:last] for first, last in self._bounds[number:])
+            self._arriving = batches(self._split, parts, self._dtype, self._augmentation)
+        self._next = number + 1
+        return next(self._arriving)
+
+    def _picked(self, number: int) -> Picked | None:
+        if not self._split.inputs.is_on_device:
+            return None
+        rows, examples = self._rows_and_examples
+        return Picked(self._split.inputs, rows[number], examples[number], self._dtype, self._augmentation)
+
+    @cached_property
+    def _rows_and_examples(self) -> tuple[list[Tensor], list[Tensor]]:
+        return self._parts(self._split.rows.gather(1, self._order)), self._parts(self._order)
+
+    def _parts(self, of_epoch: Int64[Tensor, "R N"]) -> list[Int64[Tensor, "R _"]]:
+        """Batch by batch, each by itself in memory."""
+        return [of_epoch[:, first:last].contiguous() for first, last in self._bounds]
 
 
 def batches(
@@ -99,7 +207,7 @@ def batches(
         if augmentation is None:
             inputs = split.inputs.scaled(batch, dtype)
         else:
-            inputs = augmentation.inputs(split, batch, examples, dtype)
+            inputs = augmentation.network_inputs(split.inputs, batch, examples, dtype)
         shaped, last = split.shaped(inputs, examples), 0
         while last < examples.shape[1]:
             first, last = last, last + next(sizes).shape[1]

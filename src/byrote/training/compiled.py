@@ -1,9 +1,11 @@
 """The step of a group as one compiled graph: `take_step`, recorded once and made into machine code by torch's inductor.
 
-Nothing is written twice: what is recorded is what `take_step` does with the group's own networks and optimiser, down to
-torch's operations. The numbers of replicas and of a batch's examples stay open, so that one graph serves a group while
-replicas leave it. Inductor keeps what it has compiled on disk (in TORCHINDUCTOR_CACHE_DIR, or else in torch's folder
-among the temporary files).
+Nothing is written twice: what is recorded is what `take_step` does with the group's own networks and optimiser, and
+what makes network inputs of a batch's examples, down to torch's operations. The numbers of replicas and of a batch's
+examples stay open, so that one graph serves a group while replicas leave it. Calls of operations are compiled too, and
+between steps the graph is called without what torch.compile does around each call: one small network takes as long for
+either as for its products. Inductor keeps what it has compiled on disk (in TORCHINDUCTOR_CACHE_DIR, or else in torch's
+folder among the temporary files).
 """
 
 from __future__ import annotations
@@ -17,10 +19,11 @@ from itertools import chain
 from typing import Any
 
 import torch
-from jaxtyping import Int64, Shaped
+from jaxtyping import Int64
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from byrote.training.batches import Picked, TrainingBatch
 from byrote.training.optimizers import ReplicaOptimizer
 from byrote.training.own_draws import draws_noted, globals_of
 from byrote.training.planner import is_convolutional
@@ -46,6 +49,7 @@ class CompiledStep:
         self._num_steps = 0
         self._graphs: list[Graph] = []
         self._tensors: list[Tensor] = []
+        self._factor: tuple[float | Tensor, Tensor] | None = None
 
     @property
     def is_compiled(self) -> bool:
@@ -56,33 +60,33 @@ class CompiledStep:
         self,
         replicas: Replicas,
         optimizer: ReplicaOptimizer,
-        inputs: Shaped[Tensor, "R B ..."],
-        labels: Int64[Tensor, "R B"],
+        batch: TrainingBatch,
         factor: float | Tensor,
         *,
         look: Look | None = None,
     ) -> Step:
         self._num_steps += 1
-        labels = labels.contiguous()  # a batch's are a part of the epoch's
         if self._num_steps == 1:
             # Optimisers make their state in their first step, and what networks keep elsewhere shows.
             with _python_noted(replicas.network) as changes:
-                step = self._take(replicas, optimizer, inputs, labels, factor, look=look)
+                step = self._take(replicas, optimizer, batch, factor, look=look)
             if not changes:
-                self._compile(replicas, optimizer, inputs, labels)
+                self._compile(replicas, optimizer, batch)
             else:
                 self._log(f"not compiled, since {changes[0]}")
             return step
-        if self._graphs and not any(graph.serves(labels) for graph in self._graphs):
-            self._compile(replicas, optimizer, inputs, labels)
-        graph = next((graph for graph in self._graphs if graph.serves(labels)), None)
-        if graph is None:
-            return self._take(replicas, optimizer, inputs, labels, factor, look=look)
+        if self._graphs and not any(graph.serves(batch.labels) for graph in self._graphs):
+            self._compile(replicas, optimizer, batch)
+        graph = next((graph for graph in self._graphs if graph.serves(batch.labels)), None)
+        if graph is None or batch.picked is None:
+            return self._take(replicas, optimizer, batch, factor, look=look)
         if not self._tensors:
             self._tensors = _tensors_of(replicas, optimizer)
+        if self._factor is None or self._factor[0] != factor:
+            self._factor = factor, torch.as_tensor(factor, dtype=torch.float64)
         with torch.no_grad():
             losses, predictions, *gradients = graph.function(
-                *self._tensors, inputs, labels, torch.as_tensor(factor, dtype=torch.float64)
+                [*self._tensors, *batch.picked.tensors, batch.labels, self._factor[1]]
             )
         if look is not None:
             look(gradients)
@@ -96,11 +100,10 @@ class CompiledStep:
         self,
         replicas: Replicas,
         optimizer: ReplicaOptimizer,
-        inputs: Shaped[Tensor, "R B ..."],
-        labels: Int64[Tensor, "R B"],
+        batch: TrainingBatch,
     ) -> None:
         try:
-            self._graphs.append(compiled(self._take, replicas, optimizer, inputs, labels))
+            self._graphs.append(compiled(self._take, replicas, optimizer, batch))
         except CannotCompile as reason:
             self._graphs = []
             self._log(f"not compiled, since {reason}")
@@ -111,8 +114,9 @@ class Graph:
     """A compiled step."""
 
     function: Callable[..., Any]
-    """Of the tensors of replicas and optimiser, inputs, labels and the factor of the learning rates: changes the former
-    in place; gives losses, predictions, and the gradient of each parameter."""
+    """Of a list of the tensors of replicas and optimiser, those that a batch is picked by, its labels and the factor of
+    the learning rates: changes the first two in place; gives losses, predictions, and the gradient of each parameter.
+    """
     conditions: Callable[[int, int], bool]
     """Whether it is right for so many replicas and examples."""
 
@@ -121,23 +125,18 @@ class Graph:
         return self.conditions(*labels.shape)
 
 
-def compiled(
-    take: TakeStep,
-    replicas: Replicas,
-    optimizer: ReplicaOptimizer,
-    inputs: Shaped[Tensor, "R B ..."],
-    labels: Int64[Tensor, "R B"],
-) -> Graph:
+def compiled(take: TakeStep, replicas: Replicas, optimizer: ReplicaOptimizer, batch: TrainingBatch) -> Graph:
     """`take` for these replicas, or fewer of them, and any batch like this. All is left as it was.
 
     Raises:
         CannotCompile: why not.
     """
-    from torch._inductor import standalone_compile
     from torch._inductor.cpp_builder import get_cpp_compiler
 
-    if labels.device.type != "cpu":
-        raise CannotCompile(f"steps on {labels.device.type} are not")
+    if batch.labels.device.type != "cpu":
+        raise CannotCompile(f"steps on {batch.labels.device.type} are not")
+    if batch.picked is None:
+        raise CannotCompile("its images lie on disk")
     if is_convolutional(replicas.network):
         raise CannotCompile("convolutions gain nothing by it, and take many minutes to compile")
     if any(isinstance(value, int | float) for each in optimizer.state for value in each.values()):
@@ -149,12 +148,23 @@ def compiled(
     with warnings.catch_warnings(), left_as_they_were([replicas.network]), torch.random.fork_rng([]):
         warnings.simplefilter("ignore")
         try:
-            graph, arguments, conditions = _recorded(take, replicas, optimizer, inputs, labels)
-            with torch.no_grad():
-                return Graph(standalone_compile(graph, arguments, options={"config_patches": _settings()}), conditions)
+            graph, arguments, conditions = _recorded(take, replicas, optimizer, batch.picked, batch.labels)
+            return Graph(_machine_code(graph, arguments), conditions)
         except Exception as error:  # whatever torch makes of the network's own code
             first = [line for line in str(error).splitlines() if line.strip()][:1]
             raise CannotCompile(f"torch fails: {': '.join([type(error).__name__, *first])}") from error
+
+
+def _machine_code(graph: torch.fx.GraphModule, arguments: Sequence[Tensor]) -> Callable[[list[Tensor]], Any]:
+    """Inductor's, without what torch.compile does around each of its calls."""
+    from torch._guards import TracingContext, detect_fake_mode, tracing
+    from torch._inductor import config
+    from torch._inductor.compile_fx import compile_fx_inner
+
+    fake_mode = detect_fake_mode(arguments)
+    with torch.no_grad(), config.patch(_settings()), tracing(TracingContext(fake_mode)):
+        made: Any = compile_fx_inner(graph, list(arguments), is_inference=True, cpp_wrapper=True)
+    return made.current_callable
 
 
 def _settings() -> dict[str, Any]:
@@ -163,6 +173,9 @@ def _settings() -> dict[str, Any]:
         "fallback_random": True,
         # With it, torch 2.13 writes positions times a hash's constants, in dropout, as numbers beyond 64 bits.
         "constant_and_index_propagation": False,
+        # A step's calls too in C++, not in Python.
+        "cpp_wrapper": True,
+        "size_asserts": False,
         # Written into the code, and so into the name under which it is kept.
         "cpp.threads": torch.get_num_threads(),
     }
@@ -178,10 +191,12 @@ def _recorded(
     take: TakeStep,
     replicas: Replicas,
     optimizer: ReplicaOptimizer,
-    inputs: Shaped[Tensor, "R B ..."],
+    picked: Picked,
     labels: Int64[Tensor, "R B"],
 ) -> tuple[torch.fx.GraphModule, list[Any], Callable[[int, int], bool]]:
+    from torch._inductor.decomposition import select_decomp_table
     from torch._subclasses import FakeTensorMode
+    from torch.func import functionalize
     from torch.fx.experimental.proxy_tensor import make_fx
     from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
@@ -195,7 +210,10 @@ def _recorded(
         arguments: list[Any] = [
             _with_sizes(tensor, [many] if len(tensor.shape) and len(tensor) == num else []) for tensor in tensors
         ]
-        arguments += [_with_sizes(tensor, [many, examples]) for tensor in (inputs, labels)]
+        stored, of_runs, of_batch = picked.parts
+        arguments += [_with_sizes(tensor, []) for tensor in stored]
+        arguments += [_with_sizes(tensor, [many]) for tensor in of_runs]
+        arguments += [_with_sizes(tensor, [many, examples]) for tensor in (*of_batch, labels)]
         arguments.append(torch.empty((), dtype=torch.float64))
     parameters, buffers, kept = list(replicas.parameters), list(replicas.buffers), optimizer.state
     trained = [parameter.requires_grad for parameter in replicas.parameters.values()]
@@ -212,13 +230,13 @@ def _recorded(
         state = [
             {k: v.double() if isinstance(v, Tensor) and not v.ndim else v for k, v in each.items()} for each in before
         ]
-        batch_inputs, batch_labels, factor = given
+        *of_batch, batch_labels, factor = given
+        now_picked = picked.on(of_batch)
         gradients: list[Tensor] = []
         taken = take(
             replicas.on(leaves, own),
             optimizer.on(leaves, state),
-            batch_inputs,
-            batch_labels,
+            TrainingBatch(batch_labels, now_picked.network_inputs, now_picked),
             factor,
             look=gradients.extend,
         )
@@ -233,6 +251,11 @@ def _recorded(
     for node in reversed(graph.graph.nodes):
         if "profiler" in str(node.target):
             graph.graph.erase_node(node)
+    graph.recompile()
+    # Inductor takes values rather than tensors that change, and its own operations.
+    without_changes = functionalize(graph, remove="mutations")
+    graph = make_fx(without_changes, select_decomp_table(), tracing_mode="symbolic")(*arguments)
+    graph.graph.eliminate_dead_code()
     for node in next(iter(reversed(graph.graph.nodes))).args[0]:
         node.meta["example_value"] = node.meta["val"]  # where inductor looks for the open sizes
     graph.recompile()

@@ -10,20 +10,20 @@ from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from byrote.data.augmentations import find_augmentation
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.models.number_types import input_type
-from byrote.training.batches import batches
+from byrote.training.batches import EpochBatches, TrainingBatch
 from byrote.training.compiled import CompiledStep
 from byrote.training.conditions import SplitTensors, labels_digest, make_conditions
 from byrote.training.course import Course
 from byrote.training.course_recorder import CourseRecorder, StepProbe, is_early_row
 from byrote.training.epochs import batch_bounds, most_steps
-from byrote.training.evaluation import Evaluation, evaluate, to_numpy
+from byrote.training.evaluation import Evaluation, count_correct, evaluate, to_numpy
 from byrote.training.evaluation_schedule import EvaluationSchedule, sample_strides
 from byrote.training.group_state import GroupSetup, GroupState, Position, Splits
 from byrote.training.key import network_input_shape
@@ -225,15 +225,12 @@ def _train_epoch(setup: GroupSetup, state: GroupState, report: Callable[[Progres
     recipe, train, first_step = setup.recipe, state.splits.train, state.position.step
     bounds = setup.bounds[: setup.total_steps - first_step]
     factors = learning_rate_factors(recipe, first=first_step, num=len(bounds), total=setup.total_steps)
-    order = state.tally.order.to(train.inputs.home)
     augmentation = state.streams.augmentation(recipe.augmentation, setup.augment, state.position.epoch)
-    arriving = batches(train, (order[:, first:last] for first, last in bounds), setup.dtype, augmentation)
+    arriving = EpochBatches(train, state.tally.order, state.tally.labels, bounds, setup.dtype, augmentation)
     reported = time.perf_counter()
-    for number, ((first, last), factor, inputs) in enumerate(
-        zip(bounds, factors, arriving, strict=True), first_step + 1
-    ):
-        labels = state.tally.labels[:, first:last]
-        step, figures = _step(setup, state, number, inputs, labels, factor, is_last=last == bounds[-1][1])
+    for index, ((_, last), factor) in enumerate(zip(bounds, factors, strict=True)):
+        number = first_step + index + 1
+        step, figures = _step(setup, state, number, arriving[index], factor, is_last=last == bounds[-1][1])
         _record_step(state, number, step, figures, recipe.dense_steps)
         if time.perf_counter() - reported > _SECONDS_BETWEEN_REPORTS:
             reported = time.perf_counter()
@@ -247,8 +244,7 @@ def _step(
     setup: GroupSetup,
     state: GroupState,
     number: int,
-    inputs: Shaped[Tensor, "R B ..."],
-    labels: Int64[Tensor, "R B"],
+    batch: TrainingBatch,
     factor: float,
     *,
     is_last: bool,
@@ -264,9 +260,7 @@ def _step(
 
     if measure:
         probe.before_step(state.replicas.parameters)
-    step = state.take(
-        state.replicas, state.optimizer, inputs, labels, factor, look=look if measure or remember else None
-    )
+    step = state.take(state.replicas, state.optimizer, batch, factor, look=look if measure or remember else None)
     if measure:
         figures |= probe.after_step(state.replicas.parameters)
     return step, figures
@@ -367,11 +361,11 @@ def _near_threshold(setup: GroupSetup, state: GroupState, positions: set[int]) -
         if not unclear:
             break
         sample = train.at(order[:, ::stride].to(train.inputs.home))
-        found = _evaluate(setup, state, sample, unclear)
+        found = count_correct(state.replicas, sample, unclear, dtype=setup.dtype, numerics=setup.numerics)
         unclear = [
             position
-            for position, evaluation in zip(unclear, found, strict=True)
-            if courses[position].is_near_in_sample(evaluation.num_correct, sample.num_examples, ceilings[position])
+            for position, num_correct in zip(unclear, found, strict=True)
+            if courses[position].is_near_in_sample(num_correct, sample.num_examples, ceilings[position])
         ]
     return near | set(unclear)
 

@@ -17,8 +17,10 @@ from byrote.training.conditions import SplitTensors
 from byrote.training.precision import widened
 from byrote.training.replicas import Replicas
 
-# Examples of all replicas together in one forward pass: their activations stay near the caches.
+# Examples of all replicas together in one forward pass, whose activations stay near the caches; and the fewest of each
+# replica: with fewer, a pass of a stack takes longer for its calls than for what they do.
 _BATCH = 512
+_LEAST_BATCH = 128
 _TOP = 5
 
 
@@ -55,7 +57,7 @@ def evaluate(
     total = torch.zeros(len(members), dtype=torch.float64)
     in_top = torch.zeros_like(part.labels, dtype=torch.bool)
     margins = torch.empty_like(part.labels, dtype=torch.float16) if with_margins else None
-    size = max(_BATCH // len(members), 32)
+    size = max(_BATCH // len(members), _LEAST_BATCH)
     examples = torch.arange(n, device=part.inputs.home).expand(len(members), -1)
     last = 0
     for inputs in batches(part, examples.split(size, dim=1), dtype):
@@ -90,6 +92,25 @@ def log_odds(logits: Float[Tensor, "R B K"], labels: Int64[Tensor, "R B"]) -> Fl
     place = labels[..., None]
     others = logits.scatter(-1, place, -torch.inf).logsumexp(-1)
     return logits.gather(-1, place)[..., 0] - others
+
+
+@torch.no_grad()
+def count_correct(
+    replicas: Replicas,
+    split: SplitTensors,
+    members: Sequence[int],
+    *,
+    dtype: torch.dtype,
+    numerics: Callable[[], AbstractContextManager[object]],
+) -> list[int]:
+    """How many of all N labels trained on the replicas at positions `members` get right, as `evaluate` counts them."""
+    part = split.keep(members)
+    examples = torch.arange(part.num_examples, device=part.inputs.home).expand(len(members), -1)
+    found = []
+    for inputs in batches(part, examples.split(max(_BATCH // len(members), _LEAST_BATCH), dim=1), dtype):
+        with numerics():
+            found.append(widened(replicas(inputs, training=False, members=members)).argmax(-1))
+    return [int(number) for number in (torch.cat(found, dim=1) == part.labels).sum(1).tolist()]
 
 
 def loss_per_replica(logits: Float[Tensor, "R B K"], labels: Int64[Tensor, "R B"], kind: str) -> Float[Tensor, " R"]:

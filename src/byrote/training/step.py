@@ -7,9 +7,10 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int64, Shaped
+from jaxtyping import Float, Int64
 from torch import Tensor
 
+from byrote.training.batches import TrainingBatch
 from byrote.training.evaluation import loss_per_replica
 from byrote.training.optimizers import ReplicaOptimizer
 from byrote.training.precision import widened
@@ -35,8 +36,7 @@ class TakeStep(Protocol):
         self,
         replicas: Replicas,
         optimizer: ReplicaOptimizer,
-        inputs: Shaped[Tensor, "R B ..."],
-        labels: Int64[Tensor, "R B"],
+        batch: TrainingBatch,
         factor: float | Tensor,
         *,
         look: Look | None = None,
@@ -46,8 +46,7 @@ class TakeStep(Protocol):
 def take_step(
     replicas: Replicas,
     optimizer: ReplicaOptimizer,
-    inputs: Shaped[Tensor, "R B ..."],
-    labels: Int64[Tensor, "R B"],
+    batch: TrainingBatch,
     factor: float | Tensor,
     *,
     loss: str,
@@ -56,8 +55,8 @@ def take_step(
 ) -> Step:
     """At `factor` times the replicas' learning rates. Changes weights, buffers and the optimiser's state in place."""
     with numerics():
-        logits = widened(replicas(inputs, training=True))
-    losses = loss_per_replica(logits, labels, loss)
+        logits = widened(replicas(batch.inputs(), training=True))
+    losses = loss_per_replica(logits, batch.labels, loss)
     losses.sum().backward()
     replicas.collect_gradients()
     # Were each batch shared by several processes, they would average the gradients here.

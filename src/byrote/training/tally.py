@@ -20,7 +20,8 @@ class EpochTally:
     order: Int64[Tensor, "R N"]
     labels: Int64[Tensor, "R N"]
     true_labels: Int64[Tensor, "R N"]
-    predictions: Int64[Tensor, "R N"]
+    predictions: list[Int64[Tensor, "R _"]] = field(default_factory=list)
+    """[S] of batches."""
     losses: list[Float[Tensor, " R"]] = field(default_factory=list)
     """[S] means over batches."""
     sizes: list[int] = field(default_factory=list)
@@ -29,42 +30,53 @@ class EpochTally:
     """Examples of each replica that are done."""
     steps_in_early_rows: int = 0
     """How many of these steps the rows of the early record cover."""
+    _counted: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+    """What is counted of the examples seen, once that is asked for: losses, and accuracies on both kinds of labels."""
 
     @classmethod
     def of_epoch(cls, split: SplitTensors, order: Int64[Tensor, "R N"]) -> EpochTally:
         """An empty one, of the examples of `split` in this order."""
         there = order.to(split.labels.device)
         labels = split.labels.gather(1, there)
-        return cls(order, labels, split.true_labels.gather(1, there), torch.full_like(labels, -1))
+        return cls(order, labels, split.true_labels.gather(1, there))
 
     def add(self, losses: Float[Tensor, " R"], predictions: Int64[Tensor, "R B"]) -> None:
         """Of the next batch."""
         size = predictions.shape[1]
-        self.predictions[:, self.seen : self.seen + size] = predictions
+        self._counted = None
+        self.predictions.append(predictions)
         self.losses.append(losses)
         self.sizes.append(size)
         self.seen += size
 
     def mean_loss(self) -> Float[np.ndarray, " R"]:
         """Over the examples seen."""
-        return weighted_mean(self.losses, self.sizes)
+        return self._figures()[0]
 
     def accuracy(self) -> Float[np.ndarray, " R"]:
         """Over the examples seen, against the labels trained on."""
-        return share_equal(self.predictions[:, : self.seen], self.labels[:, : self.seen])
+        return self._figures()[1]
 
     def accuracy_true_labels(self) -> Float[np.ndarray, " R"]:
         """Over the examples seen, against the true labels."""
-        return share_equal(self.predictions[:, : self.seen], self.true_labels[:, : self.seen])
+        return self._figures()[2]
+
+    def _figures(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        if self._counted is None:
+            predictions = torch.cat(self.predictions, dim=1)
+            shares = (share_equal(predictions, part[:, : self.seen]) for part in (self.labels, self.true_labels))
+            self._counted = (weighted_mean(self.losses, self.sizes), *shares)
+        return self._counted
 
     def take_early(self) -> dict[str, Float[np.ndarray, " R"]]:
         """Loss and accuracy of the steps since the last call."""
         steps = slice(self.steps_in_early_rows, len(self.losses))
-        examples = slice(sum(self.sizes[: steps.start]), self.seen)
+        predictions = torch.cat(self.predictions[steps], dim=1)
+        labels = self.labels[:, self.seen - predictions.shape[1] : self.seen]
         self.steps_in_early_rows = steps.stop
         return {
             "train_loss": weighted_mean(self.losses[steps], self.sizes[steps]),
-            "train_accuracy": share_equal(self.predictions[:, examples], self.labels[:, examples]),
+            "train_accuracy": share_equal(predictions, labels),
         }
 
     def first_non_finite(self) -> list[int | None]:
