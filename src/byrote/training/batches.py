@@ -15,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import tee
+from typing import cast
 
 import torch
 from jaxtyping import Float, Int64, Shaped
@@ -104,7 +105,7 @@ class Picked:
     @property
     def parts(self) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """All that network inputs follow from: what is stored, what is `[R]`, and what is of this batch, `[R B]`."""
-        stored = [self.inputs.pixels, self.inputs.scale, self.inputs.shift]
+        stored = [cast(Tensor, self.inputs.pixels), self.inputs.scale, self.inputs.shift]
         if self.augmentation is None:
             return stored, [], [self.rows]
         return stored, [self.augmentation.keys], [self.rows, self.examples]

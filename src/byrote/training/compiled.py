@@ -164,7 +164,8 @@ def _machine_code(graph: torch.fx.GraphModule, arguments: Sequence[Tensor]) -> C
     fake_mode = detect_fake_mode(arguments)
     with torch.no_grad(), config.patch(_settings()), tracing(TracingContext(fake_mode)):
         made: Any = compile_fx_inner(graph, list(arguments), is_inference=True, cpp_wrapper=True)
-    return made.current_callable
+    call: Callable[[list[Tensor]], Any] = made.current_callable
+    return call
 
 
 def _settings() -> dict[str, Any]:

@@ -64,8 +64,11 @@ class EpochTally:
     def _figures(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         if self._counted is None:
             predictions = torch.cat(self.predictions, dim=1)
-            shares = (share_equal(predictions, part[:, : self.seen]) for part in (self.labels, self.true_labels))
-            self._counted = (weighted_mean(self.losses, self.sizes), *shares)
+            self._counted = (
+                weighted_mean(self.losses, self.sizes),
+                share_equal(predictions, self.labels[:, : self.seen]),
+                share_equal(predictions, self.true_labels[:, : self.seen]),
+            )
         return self._counted
 
     def take_early(self) -> dict[str, Float[np.ndarray, " R"]]:
