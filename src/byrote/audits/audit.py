@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 from byrote import __version__
 from byrote.audits.metric import Metric
@@ -26,6 +25,7 @@ from byrote.audits.stages import STAGES, chosen_stages
 from byrote.audits.subject import SubjectFailed
 from byrote.audits.subjects import make_subject
 from byrote.errors import UserError, suggestion
+from byrote.evidence.comparisons import holm
 from byrote.evidence.finding import Finding
 from byrote.evidence.verdicts import SIGNIFICANCE
 from byrote.files import make_folder, write_file, write_table
@@ -60,10 +60,9 @@ class Audit:
         """Of each stage, its p-values that stay below 5% among all of this audit's (Holm, 1979)."""
         names = [(stage, flag) for stage, result in self.results.items() for flag in result.p_values]
         values = [self.results[stage].p_values[flag] for stage, flag in names]
-        rejected = multipletests(values, SIGNIFICANCE, method="holm")[0] if values else []
         found: dict[str, dict[str, bool]] = {stage: {} for stage in self.results}
-        for (stage, flag), yes in zip(names, rejected, strict=True):
-            found[stage][flag] = bool(yes)
+        for (stage, flag), adjusted in zip(names, holm(values), strict=True):
+            found[stage][flag] = bool(adjusted <= SIGNIFICANCE)
         return found
 
     def findings_of(self, stage: str) -> list[Finding]:
