@@ -105,15 +105,15 @@ def test_what_cannot_be_audited():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_nulls_raise_few_flags():
-    """At 5% more than eight of sixty are flagged in three of a thousand draws."""
+    """At 5% more than 18 of 200 are flagged in one of a hundred draws. That a tree fits random labels is true."""
     raised = 0
-    for seed in range(60):
+    for seed in range(200):
         draw = np.random.default_rng(seed)
         data = draw.standard_normal((120, 5)), draw.integers(0, 2, 120)
         audit = byrote.audit(DecisionTreeClassifier(), data, quiet=True)
-        raised += (
-            audit.alarms["leakage"] > 0 or any(audit.significant["data"].values()) or audit.alarms["no-signal"] == 0
-        )
-    assert raised <= 8
+        flags = {flag for found in audit.significant.values() for flag, yes in found.items() if yes}
+        alarms = {name for name, value in audit.alarms.items() if (value > 0) != (name == "no-signal")}
+        raised += bool(alarms or flags - {"fits-random-labels"})
+    assert raised <= 18
