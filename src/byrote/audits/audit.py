@@ -13,14 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import pandas as pd
 
 from byrote import __version__
 from byrote.audits.metric import Metric
 from byrote.audits.reading import read_material
-from byrote.audits.stage import Case, Estimate, Stage, StageResult
+from byrote.audits.recorded_audit import RecordedAudit, audit_recorded
+from byrote.audits.stage import SCHEMA, Case, Estimate, Stage, StageResult, stage_entry
 from byrote.audits.stages import STAGES, chosen_stages
 from byrote.audits.subject import SubjectFailed
 from byrote.audits.subjects import make_subject
@@ -30,10 +31,10 @@ from byrote.evidence.finding import Finding
 from byrote.evidence.verdicts import SIGNIFICANCE
 from byrote.files import make_folder, write_file, write_table
 from byrote.masking import masked
+from byrote.recording.recorder import Recorder
+from byrote.recording.recording import Recording
 from byrote.runs.store import Store
 
-SCHEMA = 1
-"""Of audit.json: raised when a reader of it would have to change."""
 _UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 _DEFAULT_METRIC = "accuracy"
 
@@ -111,18 +112,7 @@ class Audit:
             "metric": case.metric.name,
             "alarms": self.alarms,
             "stages": {
-                name: {
-                    "status": result.status,
-                    "statement": result.statement,
-                    "findings": [
-                        {"claim": finding.claim, "outcome": finding.outcome, "statement": finding.statement}
-                        for finding in self.findings_of(name)
-                    ],
-                    "figures": dict(result.figures),
-                    "p_values": {
-                        flag: {"p": p, "significant": significant[name][flag]} for flag, p in result.p_values.items()
-                    },
-                }
+                name: stage_entry(result, self.findings_of(name), significant[name])
                 for name, result in self.results.items()
             },
         }
@@ -153,6 +143,21 @@ class Audit:
         return notebook_html(self)
 
 
+@overload
+def audit(
+    model: Recorder | Recording,
+    data: Any = None,
+    *,
+    out: str | Path | None = None,
+    title: str | None = None,
+    command: str = "",
+) -> RecordedAudit: ...
+
+
+@overload
+def audit(model: Any = None, data: Any = None, **asked: Any) -> Audit: ...
+
+
 def audit(
     model: Any = None,
     data: Any = None,
@@ -176,7 +181,7 @@ def audit(
     quiet: bool = False,
     loading: Mapping[str, Any] | None = None,
     **recipe: Any,
-) -> Audit:
+) -> Audit | RecordedAudit:
     """Audits a model on data: the score without leaks, and whether it beats chance.
 
     >>> import byrote
@@ -187,7 +192,8 @@ def audit(
 
     Args:
         model: a network (class, factory, instance, name), a classifier or pipeline of scikit-learn, or a function
-            `pipeline(table, labels, seed) -> score`; see `make_subject`.
+            `pipeline(table, labels, seed) -> score`; see `make_subject`. Or a Recorder, or what `Recorder.read` gives:
+            nothing is fitted then, and of the other arguments it takes `data`, `out`, `title` (`audit_recorded`).
         data, test, label, groups, time: see `read_material`.
         metric: a scorer of scikit-learn, by its name.
         train_fn: what trains `model`: `train_fn(model, train_dataset) -> predict`.
@@ -203,6 +209,13 @@ def audit(
     Raises:
         UserError: what cannot be audited, found before anything is trained wherever it can be.
     """
+    if isinstance(model, Recorder | Recording):
+        asked = {"test": test, "label": label, "groups": groups, "time": time, "train_fn": train_fn}
+        asked |= {"predictions": predictions, "stages": stages, "budget": budget, "loading": loading, **recipe}
+        unused = [name for name, value in asked.items() if value is not None]
+        if unused:
+            raise UserError(f"got {', '.join(unused)} with a recorder, which has no use for it: leave it out")
+        return audit_recorded(model, data, out=out, title=title, command=command)
     started = clock.monotonic()
     chosen, seconds = chosen_stages(stages), parse_budget(budget)
     setting = _Setting(

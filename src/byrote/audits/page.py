@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from byrote.audits.stages import STAGES
 from byrote.charts.sections import Section
+from byrote.evidence.finding import Finding
 from byrote.files import make_folder, write_file
 from byrote.report.rendering import chart, distinct, environment, theme, write_figure
 
@@ -48,28 +50,45 @@ def render(audit: Audit, parts: list[Section]) -> str:
         {"name": name, "title": STAGES[name].title, "result": result, "findings": audit.findings_of(name)}
         for name, result in audit.results.items()
     ]
+    title, model = case.material.title, case.subject.name
+    return page_html(audit.findings, title, model, stages, parts, notes(audit), audit.command)
+
+
+def page_html(
+    findings: Sequence[Finding],
+    title: str,
+    model: str,
+    stages: Sequence[Mapping[str, Any]],
+    parts: Sequence[Section],
+    notes: Sequence[str],
+    command: str,
+) -> str:
+    """What pages of all audits are made of.
+
+    Args:
+        stages: of each its `name`, `title`, `result` and `findings`.
+    """
     return (
         environment()
         .get_template("audit.html.jinja")
         .render(
-            headline=headline(audit),
-            title=case.material.title,
-            model=case.subject.name,
+            headline=headline(findings),
+            title=title,
+            model=model,
             stages=stages,
             sections=parts,
             style="screen",
             theme=theme("screen"),
             chart_of=lambda figure: chart(figure, "screen"),
-            notes=notes(audit),
-            command=audit.command,
+            notes=notes,
+            command=command,
             environments=distinct([{"byrote": _version()}]),
         )
     )
 
 
-def headline(audit: Audit) -> str:
-    """The first sentence: what the data stage says of the score, else the first finding."""
-    findings = audit.findings
+def headline(findings: Sequence[Finding]) -> str:
+    """The first sentence of the first finding."""
     return findings[0].statement.split(". ")[0].rstrip(".") + "." if findings else "Nothing was audited."
 
 
@@ -93,12 +112,17 @@ def notes(audit: Audit) -> list[str]:
 
 def notebook_html(audit: Audit) -> str:
     """Findings as a table."""
+    return findings_table(audit.findings)
+
+
+def findings_table(findings: Sequence[Finding]) -> str:
+    """What a notebook shows of an audit."""
     rows = "".join(
         f'<tr><td style="text-align: left">{html.escape(each.claim)}</td><td>{html.escape(each.outcome)}</td>'
         f'<td style="text-align: left">{html.escape(each.statement)}</td></tr>'
-        for each in audit.findings
+        for each in findings
     )
-    return f"<p><b>{html.escape(headline(audit))}</b></p><table>{rows}</table>"
+    return f"<p><b>{html.escape(headline(findings))}</b></p><table>{rows}</table>"
 
 
 def _version() -> str:

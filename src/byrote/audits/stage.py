@@ -25,6 +25,8 @@ from byrote.audits.subject import Fit, Predictor, Subject, SubjectFailed
 from byrote.charts.sections import Section
 from byrote.evidence.finding import Finding
 
+SCHEMA = 1
+"""Of audit.json: raised when a reader of it would have to change."""
 CLEAN_SPLIT = "clean_split.csv"
 Status: TypeAlias = Literal["done", "skipped", "no conclusion"]
 
@@ -164,6 +166,17 @@ class Stage(ABC):
     @abstractmethod
     def sections(self, case: Case, result: StageResult, findings: Sequence[Finding]) -> list[Section]:
         """Figures and tables for the page."""
+
+
+def stage_entry(result: StageResult, findings: Sequence[Finding], significant: Mapping[str, bool]) -> dict[str, Any]:
+    """What audit.json holds of one stage."""
+    return {
+        "status": result.status,
+        "statement": result.statement,
+        "findings": [{"claim": each.claim, "outcome": each.outcome, "statement": each.statement} for each in findings],
+        "figures": dict(result.figures),
+        "p_values": {flag: {"p": p, "significant": significant[flag]} for flag, p in result.p_values.items()},
+    }
 
 
 def interval_figure(mean: float, low: float, high: float, n: int) -> dict[str, float | int | None]:
