@@ -420,8 +420,8 @@ def _why_unknown(found: RecordedLabels) -> str:
         )
     if found.likeness_p < SIGNIFICANCE:
         return (
-            f"At most some {100 * share:.1f}% of the labels are wrong, but the first of the list do not fare as planted "
-            "errors do: hard examples that are labelled rightly are among them, or errors of another kind."
+            f"At most some {100 * share:.1f}% of the labels are wrong, but the first of the list do not fare as "
+            "planted errors do: hard examples that are labelled rightly are among them, or errors of another kind."
         )
     return "Planted errors that were held back are not found as often as the others."
 

@@ -12,8 +12,9 @@ M R are errors, and the false discovery rate is 1 - M R / k. The chance that a s
 list: it is the slope of the least concave line above M R(t) over F(t), by isotonic regression, and the rate at each cut
 is the mean of 1 - p up to there.
 
-Least where    A minimum of noisy ratios is too low: it is taken where the ratio with one standard deviation of the
-               count on top, (F + sqrt(F + 1)) / R, is least, among cuts with a recall of LEAST_RECALL or more.
+Least where    A minimum of noisy ratios is too low: it is taken where the ratio with CAUTION standard deviations of the
+               count on top, and as many of R, which few planted errors leave open, is least, among cuts with a recall
+               of LEAST_RECALL or more.
 Purity         Where errors and right rows overlap everywhere, F / R falls to the very top of the list, and what it
                reaches is only an upper bound. So it must have stopped falling at a recall of PURE_RECALL.
 Planted rows   A row that is wrong already may be planted into being right. So rows count as planted ones with the
@@ -42,6 +43,7 @@ CAUTION = 3.0
 _CUTS = 200
 _RESAMPLES = 200
 _ROUNDS, _FURTHER_ROUNDS = 6, 2
+_LEAST_RIGHT = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,8 +173,9 @@ def _estimated(
     sizes = np.cumsum(np.bincount(own, weights, num_cuts))
     for _ in range(rounds):
         right = weights * (1 - p_wrong)
-        right = right if right[rows].any() else weights  # where all seem wrong, none is left to plant errors in
-        found = _read_off(sizes, _recall(rows, places, right, num_cuts))
+        # Where all seem wrong, none is left to plant errors in.
+        right = right if right[rows].sum() > _LEAST_RIGHT * weights[rows].sum() else weights
+        found = _read_off(sizes, _recall(rows, places, right, num_cuts), len(rows))
         p_wrong = found.p_wrong[own]
     return found
 
@@ -184,10 +187,11 @@ def _recall(
     return np.cumsum(counts) / max(counts.sum(), 1e-12)
 
 
-def _read_off(sizes: Float64[np.ndarray, " G"], recall: Float64[np.ndarray, " G"]) -> _Estimate:
+def _read_off(sizes: Float64[np.ndarray, " G"], recall: Float64[np.ndarray, " G"], num_planted: int) -> _Estimate:
     allowed = np.flatnonzero(recall >= LEAST_RECALL)
     luck = np.sqrt(sizes[allowed] * (1 - recall[allowed]) + 1)
-    at = allowed[np.argmin((sizes[allowed] + CAUTION * luck) / recall[allowed])]
+    own_luck = np.sqrt(np.clip(1 - recall[allowed], 0, 1) / (recall[allowed] * num_planted))
+    at = allowed[np.argmin((sizes[allowed] + CAUTION * luck) / recall[allowed] * (1 + CAUTION * own_luck))]
     num_errors = min(sizes[at] / recall[at], sizes[-1])
     errors = np.minimum(num_errors * recall, sizes)
     steps, gains = np.diff(sizes, prepend=0.0), np.diff(errors, prepend=0.0)
