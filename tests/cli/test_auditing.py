@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -86,3 +87,37 @@ def test_wrong_input_is_one_sentence(table, capsys, more, sentence):
 def test_the_command_is_parsed():
     assert parse(["audit", "net.py:Net", "--data", "digits", "--steps", "5"]).recipe == {"steps": 5}
     assert callable(make_audit)
+
+
+@pytest.fixture
+def mislabelled(tmp_path, monkeypatch):
+    """A table of two classes that lie apart, with 8% of the labels exchanged, and which."""
+    monkeypatch.chdir(tmp_path)
+    draw = np.random.default_rng(1)
+    truth = np.arange(400) % 2
+    wrong = draw.random(400) < 0.08
+    given = pd.DataFrame(draw.standard_normal((400, 4)) + 6 * truth[:, None], columns=list("abcd"))
+    given["y"] = np.where(truth ^ wrong, "yes", "no")
+    given.to_csv("t.csv", index=False)
+    return set(np.flatnonzero(wrong))
+
+
+def test_wrong_labels_are_fixed_in_a_file_of_their_own(mislabelled, capsys, tmp_path):
+    before = (tmp_path / "t.csv").read_bytes()
+    command = f"{TREE} --stages labels --fail-on wrong-labels>2%".split()
+    assert main([*command, "--fix", "fixes/labels.csv"]) == 4
+    said = capsys.readouterr()
+    assert "--fail-on wrong-labels: " in said.err
+    assert "corrected labels to confirm; the data are as they were" in said.out
+    fixes = pd.read_csv("fixes/labels.csv")
+    rows = {int(re.search(r"row (\d+)", place)[1]) for place in fixes["place"]}
+    assert len(rows & mislabelled) >= 0.8 * len(mislabelled)
+    assert set(fixes["label"]) == {"yes", "no"}
+    assert fixes["confirmed"].isna().all()
+    assert (tmp_path / "t.csv").read_bytes() == before
+    assert main([*command, "--fix", "fixes/labels.csv"]) == 2
+    assert "which is there already" in capsys.readouterr().err
+    assert main(f"{TREE} --stages labels --fail-on wrong-labels>30% --fix again.csv".split()) == 0
+    assert pd.read_csv("again.csv").equals(fixes)
+    assert main(f"{TREE} --stages data --fix other.csv".split()) == 2
+    assert "without the stage labels" in capsys.readouterr().err

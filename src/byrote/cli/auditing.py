@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,8 @@ from byrote.cli.flags import Audit
 from byrote.cli.interruption import shown, told_how_to_go_on
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from byrote.audits.audit import Limit
 
 
@@ -20,9 +22,13 @@ def make_audit(command: Audit, arguments: Sequence[str]) -> int:
     `--fail-on` asks for something that was found."""
     started = time.monotonic()
     from byrote.audits.audit import audit, parse_limits
+    from byrote.audits.label_fixes import check_place_of_fixes
+    from byrote.audits.stages import chosen_stages
     from byrote.files import make_folder
 
     limits = parse_limits(command.fail_on)
+    if command.fix is not None:
+        check_place_of_fixes(command.fix, [stage.name for stage in chosen_stages(command.stages)])
     out = command.out or Path("byrote-audit")
     given = _given(command)
     if command.dry_run:
@@ -33,6 +39,8 @@ def make_audit(command: Audit, arguments: Sequence[str]) -> int:
     with told_how_to_go_on(store, out, arguments):
         made = audit(command.model, command.data, out=out, store=command.store, command=shown(arguments), **given)
         made.write(out)
+        if command.fix is not None:
+            print(_fixed(command.fix, made.results["labels"].tables))
     for finding in made.findings:
         print(f"{finding.claim}: {finding.outcome}\n    {finding.statement}")
     print(f"Report: {out / 'report.html'} ({time.monotonic() - started:.0f} s in all)")
@@ -42,6 +50,17 @@ def make_audit(command: Audit, arguments: Sequence[str]) -> int:
     for line in passed:
         print(f"byrote: {line}", file=sys.stderr)
     return 3 if made.traces else 4 if passed else 0
+
+
+def _fixed(path: Path, tables: Mapping[str, pd.DataFrame]) -> str:
+    """What became of `--fix`, in a sentence."""
+    from byrote.audits.label_fixes import write_label_fixes
+    from byrote.audits.labels_stage import WRONG_LABELS
+
+    if WRONG_LABELS not in tables:
+        return f"Nothing is known of wrong labels: {path} is not written."
+    num = write_label_fixes(path, tables[WRONG_LABELS])
+    return f"{path} has {num:,} corrected label{'' if num == 1 else 's'} to confirm; the data are as they were."
 
 
 def _given(command: Audit) -> dict[str, Any]:

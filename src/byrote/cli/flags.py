@@ -323,6 +323,9 @@ class Audit(DataFlags):
     """Alarms, joined by commas, that end the command with code 4: leakage, label-conflicts, no-signal,
     leaking-pipeline, memorises, wrong-labels; NAME>2% sets how much is allowed. An alarm of which nothing is known,
     since its stage was not made or has no conclusion, ends with 4 too."""
+    fix: Annotated[Path | None, _shown("PATH", "none")] = None
+    """A new csv file for the labels that are more likely wrong than right, each with the one that is suggested and a
+    column to confirm it in; the data are never changed."""
     dry_run: bool = False
     """Print the stages with their time, memory and disk, and what the budget leaves out; fits the model on some
     rows."""
