@@ -141,19 +141,28 @@ def test_no_library_update_changes_the_draw_unseen() -> None:
     assert hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()[:16] == "5866ec85b2f45a0b"
 
 
-@pytest.mark.parametrize("num", [2, 9, 40])
-def test_two_halves_are_the_parts_of_one_draw(num: int) -> None:
-    for draw in range(3):
-        (first, others), (second, rest) = (half_rows(num, 2 * draw + part, seed=1) for part in (0, 1))
-        assert len(first) == len(second) == num // 2 == half_size(num)
-        assert not set(first) & set(second)
-        for rows, left in ((first, others), (second, rest)):
-            assert sorted([*rows, *left]) == list(range(num))
-            assert (np.diff(rows) > 0).all()
-    assert not np.array_equal(half_rows(40, 0, 1)[0], half_rows(40, 2, 1)[0])
-    assert not np.array_equal(half_rows(40, 0, 1)[0], half_rows(40, 0, 2)[0])
+@given(labels, st.integers(0, 2**32))
+def test_two_halves_are_the_parts_of_one_draw(labels: np.ndarray, seed: int) -> None:
+    num = len(labels)
+    if num < 2:
+        with pytest.raises(UserError, match="got 1 training examples to train on a half of"):
+            half_rows(labels, 0, seed)
+        return
+    (first, others), (second, rest) = (half_rows(labels, 4 + part, seed) for part in (0, 1))
+    assert len(first) == len(second) == num // 2 == half_size(num)
+    assert not set(first) & set(second)
+    for rows, left in ((first, others), (second, rest)):
+        assert sorted([*rows, *left]) == list(range(num))
+        assert (np.diff(rows) > 0).all()
+    counts = [np.bincount(labels[rows], minlength=6) for rows in (first, second)]
+    assert np.abs(counts[0] - counts[1]).max() <= 2
 
 
-def test_a_single_example_has_no_half() -> None:
-    with pytest.raises(UserError, match="got 1 training examples to train on a half of"):
-        half_rows(1, 0, 0)
+def test_each_example_is_in_every_other_half_and_in_halves_with_any_other() -> None:
+    labels = np.arange(40) % 3
+    inside = np.zeros((2000, 40), dtype=bool)
+    for number in range(2000):
+        inside[number, half_rows(labels, number, 7)[0]] = True
+    assert (inside.sum(axis=0) == 1000).all()
+    together = inside.T.astype(int) @ inside.astype(int)
+    assert together[~np.eye(40, dtype=bool)].min() > 400

@@ -551,7 +551,7 @@ def test_a_run_on_half_is_that_on_its_rows_alone_and_is_asked_about_all(tiny: Da
     noisy = corrupt(tiny, "partial-labels", rate=0.3)
     halves = train_all([spec(half=number, seed=number, steps=20) for number in range(3)], noisy)
     for number, outcome in enumerate(halves):
-        trained, others = half_rows(121, number, 0)
+        trained, others = half_rows(noisy.train.labels, number, 0)
         (alone,) = train_all([spec(seed=number, steps=20)], replace(noisy, train=noisy.train.take(trained)))
         assert outcome.final_state is not None
         assert alone.final_state is not None

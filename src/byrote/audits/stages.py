@@ -8,6 +8,7 @@ from byrote.audits.data_stage import DataStage
 from byrote.audits.labels_stage import LabelsStage
 from byrote.audits.memorization_stage import MemorizationStage
 from byrote.audits.regularizers_stage import RegularizersStage
+from byrote.audits.rote_stage import RoteStage
 from byrote.audits.signal_stage import SignalStage
 from byrote.audits.stage import Stage
 from byrote.errors import UserError, suggestion
@@ -20,6 +21,7 @@ STAGES: dict[str, Stage] = {
         MemorizationStage(),
         LabelsStage(),
         RegularizersStage(),
+        RoteStage(),
     )
 }
 

@@ -298,7 +298,8 @@ class Judge(TrainingFlags, DataFlags):
 @dataclass(frozen=True, kw_only=True)
 class Audit(DataFlags):
     """What you run before you believe a score: the score without leaks, whether it beats chance, whether the model
-    learns or memorises, and which labels are wrong. Stages so far: data, signal, memorization, labels."""
+    learns or memorises, which labels are wrong, which regularisers earn their keep, and what is known by rote. Stages:
+    data, signal, memorization, labels, regularizers, rote."""
 
     name: ClassVar[str] = "audit"
     model: Annotated[tyro.conf.Positional[str | None], _shown("MODEL", "none, with --predictions")] = None
@@ -321,8 +322,8 @@ class Audit(DataFlags):
     """The most time for all of it, such as 90s, 10min or 2h: stages take smaller versions, and say which."""
     fail_on: Annotated[str, _shown("STR", "nothing")] = ""
     """Alarms, joined by commas, that end the command with code 4: leakage, label-conflicts, no-signal,
-    leaking-pipeline, memorises, wrong-labels; NAME>2% sets how much is allowed. An alarm of which nothing is known,
-    since its stage was not made or has no conclusion, ends with 4 too."""
+    leaking-pipeline, memorises, wrong-labels, members-told; NAME>2% sets how much is allowed. An alarm of which nothing
+    is known, since its stage was not made or has no conclusion, ends with 4 too."""
     fix: Annotated[Path | None, _shown("PATH", "none")] = None
     """A new csv file for the labels that are more likely wrong than right, each with the one that is suggested and a
     column to confirm it in; the data are never changed."""

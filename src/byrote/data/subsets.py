@@ -9,7 +9,7 @@ from jaxtyping import Int64
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
-from byrote.randomness import permutation, stream
+from byrote.randomness import stream
 
 
 def subset(data: Dataset, n_train: int | None, seed: int) -> Dataset:
@@ -48,19 +48,26 @@ def held_out_rows(
     return _parted(labels, len(labels) - num_held_out(len(labels), share), stream(seed, "validation"))
 
 
-def half_rows(num_examples: int, number: int, seed: int) -> tuple[Int64[np.ndarray, " M"], Int64[np.ndarray, " V"]]:
+def half_rows(
+    labels: Int64[np.ndarray, " N"], number: int, seed: int
+) -> tuple[Int64[np.ndarray, " M"], Int64[np.ndarray, " V"]]:
     """The rows of half `number`, and all others, both ascending.
 
-    Halves 2k and 2k + 1 are the two parts of draw k, which leaves one example out of both where their number is odd: so
-    each example is in just half of an even number of halves, or in fewer by chance alone.
+    Halves 2k and 2k + 1 are the two parts of draw k, in which numbers of a class differ by two at most: else a half's
+    most frequent class would tell who is in it. One example is in neither part where their number is odd.
 
     Raises:
         UserError: fewer than two examples.
     """
-    size, first = half_size(num_examples), number % 2
-    drawn = permutation(stream(seed, "half", number // 2), num_examples)
-    is_left = np.ones(num_examples, dtype=bool)
-    is_left[drawn[first * size : (first + 1) * size]] = False
+    size, part = half_size(len(labels)), number % 2
+    draw = stream(seed, "half", number // 2)
+    # Any two neighbours in an order by classes, the classes in a random order and each shuffled, are parted by a coin.
+    places = draw.random(int(labels.max()) + 1)
+    order = np.lexsort((draw.random(len(labels)), places[labels]))
+    couples = order[: 2 * size].reshape(size, 2)
+    sides = (draw.random(size) < 0.5).astype(np.int64) ^ part
+    is_left = np.ones(len(labels), dtype=bool)
+    is_left[couples[np.arange(size), sides]] = False
     return np.flatnonzero(~is_left), np.flatnonzero(is_left)
 
 

@@ -126,7 +126,7 @@ def make_conditions(specs: Sequence[TrainSpec], data: Dataset, *, device: str, c
             pairs.append(preprocess(corrupted, spec.preprocessing, spec.crop))
             input_ids.append(_identities(*pairs[-1], corrupted.kind))
         labels, true = corrupted.train.labels, corrupted.train.true_labels
-        trained, kept_out = _parted(spec, true)
+        trained, kept_out = _parted(spec, labels, true)
         train_ids, test_ids = input_ids[versions[version]]
         most_correct.append(num_attainable(train_ids[trained], labels[trained], data.num_classes))
         test_leaked.append(np.flatnonzero(np.isin(test_ids, train_ids[trained])))
@@ -180,10 +180,12 @@ def make_conditions(specs: Sequence[TrainSpec], data: Dataset, *, device: str, c
     )
 
 
-def _parted(spec: TrainSpec, true: Int64[np.ndarray, " N"]) -> tuple[Int64[np.ndarray, " M"], Int64[np.ndarray, " V"]]:
+def _parted(
+    spec: TrainSpec, labels: Int64[np.ndarray, " N"], true: Int64[np.ndarray, " N"]
+) -> tuple[Int64[np.ndarray, " M"], Int64[np.ndarray, " V"]]:
     """The rows that are trained on, and those that are not."""
     if spec.half is not None:
-        return half_rows(len(true), spec.half, spec.data_seed)
+        return half_rows(labels, spec.half, spec.data_seed)
     return _replaced(spec, *held_out_rows(true, spec.validation, spec.data_seed))
 
 

@@ -51,7 +51,7 @@ def test_what_networks_say_is_put_where_its_examples_are(tiny):
     found = answers_of(by_number, noisy)
     assert found.inside.sum(axis=1).tolist() == [60] * 4
     for place, outcome in enumerate(by_number):
-        trained, others = half_rows(121, place, 3)
+        trained, others = half_rows(noisy.train.labels, place, 3)
         assert found.inside[place, trained].all()
         right = outcome.left_out_predictions == noisy.train.labels[others]
         np.testing.assert_array_equal(found.right[place, others], right)

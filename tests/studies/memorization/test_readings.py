@@ -13,7 +13,7 @@ from byrote.theory.memorization.membership import lira, roc
 def test_a_constant_is_known_by_nobody_and_betrays_nobody():
     """Intervals hold 0 for memorization and one half for the AUC."""
     labels = np.arange(40) % 4
-    inside = np.stack([np.isin(np.arange(40), half_rows(40, number, 0)[0]) for number in range(32)])
+    inside = np.stack([np.isin(np.arange(40), half_rows(labels, number, 0)[0]) for number in range(32)])
     right = np.broadcast_to(labels == 0, (32, 40))
     margins = np.where(right, 1.0, -1.0).astype(np.float16)
     answers = Answers(inside, right, margins, right[:, :20], margins[:, :20])
@@ -40,7 +40,7 @@ def test_an_interval_of_an_auc_holds_one_half_where_nothing_can_be_told():
     for seed in range(200):
         inside = np.zeros((64, 60), dtype=bool)
         for number in range(64):
-            inside[number, half_rows(60, number, seed)[0]] = True
+            inside[number, half_rows(np.arange(60) % 3, number, seed)[0]] = True
         noise = generator.standard_normal((64, 60)) + 3 * generator.standard_normal(60)
         found = of_attacked(roc(lira(noise, inside), inside, np.array([0.1])).auc)
         held += found.low <= 0.5 <= found.high

@@ -15,7 +15,7 @@ def drawn(num_networks: int, num_examples: int, effect: float, seed: int = 0) ->
     generator = np.random.default_rng(seed)
     inside = np.zeros((num_networks, num_examples), dtype=bool)
     for number in range(num_networks):
-        inside[number, half_rows(num_examples, number, seed)[0]] = True
+        inside[number, half_rows(np.arange(num_examples) % 3, number, seed)[0]] = True
     own = 3 * generator.standard_normal(num_examples)
     return generator.standard_normal((num_networks, num_examples)) + own + effect * inside, inside
 

@@ -17,9 +17,9 @@ import pandas as pd
 
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import Interval
-from byrote.evidence.known_by_rote import ROTE, ends_at_once
+from byrote.evidence.known_by_rote import ROTE, TOLD, Counts, ends_at_once
 from byrote.evidence.obstacles import check_failed, unfinished
-from byrote.evidence.verdicts import LITTLE, exceeds
+from byrote.evidence.verdicts import exceeds
 from byrote.evidence.words import percent
 
 
@@ -94,16 +94,11 @@ def _scores(model: str, rate: float, table: pd.DataFrame, networks: int) -> Scor
 def _surely(examples: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """The ends of intervals of all scores, which hold at once with a chance of 95%."""
     known = examples[(examples["num_in"] > 0) & (examples["num_out"] > 0)]
-    return ends_at_once(*counts_of(known))
-
-
-def counts_of(examples: pd.DataFrame) -> list[np.ndarray]:
-    """Networks that are right and all, of those with each example and of those without it."""
     found = []
     for name in ("in", "out"):
-        sizes = examples[f"num_{name}"].to_numpy(np.float64)
-        found += [np.round(examples[f"accuracy_{name}"].to_numpy(np.float64) * sizes), sizes]
-    return found
+        sizes = known[f"num_{name}"].to_numpy(np.float64)
+        found += [np.round(known[f"accuracy_{name}"].to_numpy(np.float64) * sizes), sizes]
+    return ends_at_once(Counts(*found))
 
 
 def _by_rote(scores: Scores) -> Finding:
@@ -138,9 +133,9 @@ def _told_apart(scores: Scores) -> Finding:
         f"{percent(row['lira_tpr_001'])} at 1%. RMIA: {row['rmia_auc']:.3f}, {percent(row['rmia_tpr_0001'])} and "
         f"{percent(row['rmia_tpr_001'])}."
     )
-    if exceeds(auc, 0.5) == "supported":
+    if exceeds(auc, TOLD) == "supported":
         return Finding(claim, "supported", figures)
-    if auc.high < 0.5 + LITTLE:
+    if auc.high < TOLD:
         return Finding(claim, "not supported", figures)
     more = 2 * int(row["networks"])
     return Finding(claim, "no conclusion", f"{figures} More networks would tell (`--networks {more}`).")

@@ -95,7 +95,7 @@ def answers_of(outcomes: Sequence[TrainOutcome], data: Dataset) -> Answers:
     inside, right = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
     margins = np.zeros(shape, dtype=np.float16)
     for place, outcome in enumerate(kept):
-        trained, others = half_rows(len(data.train), outcome.spec.half or 0, outcome.spec.data_seed)
+        trained, others = half_rows(data.train.labels, outcome.spec.half or 0, outcome.spec.data_seed)
         inside[place, trained] = True
         for rows, predicted, found in (
             (trained, outcome.train_predictions, outcome.train_margins),

@@ -23,7 +23,7 @@ from scipy.special import expit
 from scipy.stats import rankdata
 
 _FEWEST_FOR_OWN_DEVIATION = 64
-"""References of a kind, from which on an example has deviations of its own (Carlini et al., section VI-A)."""
+"""Networks of a kind, from which on an example has deviations of its own (Carlini et al., section VI-A)."""
 _COLUMNS = 2048
 _LEAST_DEVIATION = 1e-6
 """Networks that all say the same have no deviation: what differs from them by rounding is not told apart."""
@@ -40,8 +40,7 @@ def lira(margins: Shaped[np.ndarray, "M N"], inside: Bool[np.ndarray, "M N"]) ->
         inside: whether the network is trained on the example. M is even; pairs are at 2k and 2k + 1.
     """
     scores = np.empty(margins.shape, dtype=np.float32)
-    fewest = (len(inside) - 2) // 2
-    deviations = None if fewest >= _FEWEST_FOR_OWN_DEVIATION else _common_deviations(margins, inside)
+    deviations = None if len(inside) // 2 >= _FEWEST_FOR_OWN_DEVIATION else _common_deviations(margins, inside)
     for part in _parts(margins.shape[1]):
         phi = margins[:, part].astype(np.float64)
         phi -= phi.mean(axis=0)
