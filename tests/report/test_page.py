@@ -74,7 +74,7 @@ def test_the_page_is_whole_and_loads_nothing(report, study, outcomes) -> None:
     ]
     places = [page.text.index(words) for words in in_order]
     assert places == sorted(places)
-    for told in ("One seed: no interval", "n = 64", "A fine processor", "torch 2.13.0"):
+    for told in ("There is one seed, and so no interval", "n = 64", "A fine processor", "torch 2.13.0"):
         assert told in page.text
 
 

@@ -90,5 +90,7 @@ def _classes_section(figures: Mapping[str, Any]) -> Section:
     most = sorted(figures["classes"], key=lambda each: -each["num_train"])
     shown = most if len(most) <= 20 else [*most[:10], *most[-10:]]
     rows = [[each["class"], f"{each['num_train']:,}", f"{each['num_test']:,}"] for each in shown]
-    lead = "Rows of each class." if len(most) <= 20 else "Rows of the ten largest and the ten smallest classes."
+    lead = "So many rows each class has."
+    if len(most) > 20:
+        lead = "So many rows the ten largest and the ten smallest classes have."
     return Section("classes", "Classes", lead, table=PageTable(("class", "training", "test"), {"": rows}))

@@ -172,8 +172,8 @@ class DataFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class Reproduce(TrainingFlags, DataFlags):
-    """A figure or table of the paper, on the paper's data or on yours; or all of them, with an index beside the paper's
-    own figures."""
+    """Makes a figure or table of the paper, on the paper's data or on yours; or all of them, with an index beside the
+    paper's own figures."""
 
     name: tyro.conf.Positional[ReproductionName]
     """What to reproduce: see `byrote list studies`. With all, models, corruptions and the recipe go to the studies that
@@ -359,7 +359,7 @@ else:
 
 @dataclass(frozen=True)
 class QuantityChoice:
-    """A quantity of a model and its recipe, measured on data."""
+    """Measures a quantity of a model and its recipe on data."""
 
     quantity: AnyQuantity
 

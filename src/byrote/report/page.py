@@ -284,7 +284,7 @@ def _recipes_used(study: Study, results: Results) -> list[Recipe]:
 def _run_notes(outcomes: Sequence[TrainOutcome]) -> list[str]:
     seeds = len({outcome.spec.seed for outcome in outcomes})
     interval = (
-        "One seed: no interval. Another seed would give other figures."
+        "There is one seed, and so no interval: another seed would give other figures."
         if seeds == 1
         else f"{seeds} seeds; ± and bars are 95% intervals of the mean over seeds (Student's t)."
     )

@@ -81,7 +81,7 @@ def test_a_row_a_strength_with_none_for_comparison(shown) -> None:
     assert accuracy.data["label"].tolist() == ["none", "weight decay 0.01", "weight decay 0.1", "random crop"]
     assert accuracy.data["none"].nunique() == 1
     assert accuracy.data.set_index("label").loc["weight decay 0.1", "value"] < accuracy.data["none"].iloc[0]
-    assert accuracy.caption == "After 120 steps. One seed: no interval."
+    assert accuracy.caption == "Networks were tested after 120 steps. One seed: no interval."
 
 
 def test_what_is_memorised_ends_at_the_next_n(shown) -> None:

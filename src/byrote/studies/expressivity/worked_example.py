@@ -29,9 +29,10 @@ def worked_sections(result: Computed, data: Dataset) -> list[Section]:
             id="step-1",
             number="Step 1",
             title=f"{n} points, put on a line",
-            lead=f"{n} training examples with random labels, each {d:,} numbers long. One direction a of {d:,} "
-            "weights makes each a single number, z = <a, x>. Almost any direction keeps them apart; of several, the "
-            "one with the widest smallest gap is taken. Above the pictures, the labels to be learned.",
+            lead=f"These are {n} training examples with random labels, each {d:,} numbers long. One direction a "
+            f"of {d:,} weights makes each a single number, z = <a, x>. Almost any direction keeps them apart; of "
+            "several, the one with the widest smallest gap is taken. Above the pictures stand the labels to be "
+            "learned.",
             figures=[line_figure(result, data, names)],
         ),
         Section(

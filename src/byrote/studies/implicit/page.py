@@ -61,8 +61,8 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
             ),
             table=stopping_table(table),
             note="Gain: test accuracy where validation was best, minus that of the last step. Optimism: what choosing "
-            "by the test set itself would have added. Both in points. Validation examples are a stratified part of the "
-            "training set that is not trained on; their labels are true. The first of equally good moments counts.",
+            "by the test set itself would have added. Both are in points. Validation examples are a stratified part of "
+            "the training set that is not trained on; their labels are true. The first of equally good moments counts.",
         )
     ]
     pairs = _pairs(table)
@@ -72,12 +72,12 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
                 id="batch-norm",
                 number="Figure 2b",
                 title="Batch norm",
-                lead="The same network with and without it, for the same steps on the same batches.",
+                lead="The same network is trained with and without it, for the same steps on the same batches.",
                 figures=[figure for pair in pairs for figure in batch_norm_figures(results.outcomes, *pair)],
                 table=batch_norm_table(table, study.data),
-                note="Steps until accuracy over an epoch's training batches, in train mode, had reached that; exact to "
-                "one epoch. In evaluation mode batch norm uses running averages. On few examples they lag behind the "
-                "weights, and training accuracy is then lower than in train mode.",
+                note="Steps are counted until accuracy over an epoch's training batches, in train mode, had reached "
+                "that; they are exact to one epoch. In evaluation mode batch norm uses running averages. On few "
+                "examples they lag behind the weights, and training accuracy is then lower than in train mode.",
             )
         )
     return Presentation(headline=headline(findings), sections=sections)

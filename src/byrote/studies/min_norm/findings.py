@@ -144,9 +144,9 @@ def _norm_tells_labels(row: KernelRow, n_train: int, table: pd.DataFrame) -> Fin
     return Finding(
         claim,
         exceeds(expected, math.log(ours)),
-        f"Norm {ours:.4g} for true labels, {_range(random['scaled_norm'])} for {_draws(len(theirs))} of random ones, "
-        f"{theirs.mean() / ours:.3g} times as large (n = {n_train:,}); {between}. As a bound on Rademacher complexity, "
-        f"norm x sqrt(trace K) / n, that is {true['rademacher_bound'].iloc[0]:.3g} and "
+        f"The norm is {ours:.4g} for true labels and {_range(random['scaled_norm'])} for {_draws(len(theirs))} of "
+        f"random ones, {theirs.mean() / ours:.3g} times as large (n = {n_train:,}); {between}. As a bound on "
+        f"Rademacher complexity, norm x sqrt(trace K) / n, that is {true['rademacher_bound'].iloc[0]:.3g} and "
         f"{random['rademacher_bound'].mean():.3g}: above 1 it says nothing.",
     )
 
@@ -167,7 +167,7 @@ def _norm_orders(pair: tuple[KernelRow, KernelRow], sizes: Mapping[KernelRow, in
     statement = (
         f"{_error_and_norm(first, fits[first])}; {_error_and_norm(second, fits[second])} "
         f"(McNemar's p = {better.p_value:.2g}, n = {sizes[first]:,}). Norms are in units of the kernel's root mean "
-        "square, so that scaling the features changes nothing. The paper, on MNIST: 1.2% and 220, 0.6% and 390."
+        "square, so that scaling the features changes nothing. The paper has 1.2% and 220, 0.6% and 390 on MNIST."
     )
     if better.p_value >= SIGNIFICANCE:
         return Finding(
@@ -189,11 +189,11 @@ def _l2_helps(row: KernelRow, n_train: int, table: pd.DataFrame, generalised: Ou
         return Finding(claim, "no conclusion", gain)
     difference = gain.difference
     statement = (
-        f"Test error {_percent(_unseen_error(with_l2))} with l2 ({with_l2['ridge'].iloc[0]:.3g} on the "
-        f"diagonal, chosen on a validation split of the training set), {_percent(_unseen_error(without))} "
+        f"The test error is {_percent(_unseen_error(with_l2))} with l2 ({with_l2['ridge'].iloc[0]:.3g} on the "
+        f"diagonal, chosen on a validation split of the training set) and {_percent(_unseen_error(without))} "
         f"without: {_points(-difference.mean)} points (95% interval {_points(-difference.high)} to "
         f"{_points(-difference.low)}; McNemar's p = {gain.p_value:.2g}; n = {n_train:,}). "
-        "The paper, on CIFAR-10 at n = 50,000: 15% and 17%."
+        "The paper has 15% and 17% on CIFAR-10, at n = 50,000."
     )
     if generalised == "not supported":
         return Finding(claim, "not supported", f"Without l2 they do not generalise. {statement}")

@@ -56,8 +56,8 @@ def descent_figure(results: Sequence[Computed]) -> Figure | None:
         name="descent-to-minimum-norm",
         title="Distance from the interpolant of minimum norm",
         subtitle=f"Gaussian kernel, n = {found[0].calculation.model_dump()['n_train']:,}",
-        caption="In units of its norm. From a random start of the same norm, descent ends at the interpolant nearest "
-        "to that start. One order of the examples: no interval.",
+        caption="Distances are in units of its norm. From a random start of the same norm, descent ends at the "
+        "interpolant nearest to that start. There is one order of the examples, and so no interval.",
         data=data,
         chart=layered(line, data=data, height=260),
     )

@@ -145,7 +145,11 @@ def _limits(analysis: MinNormStudy, table: pd.DataFrame) -> str:
         words.append(f"Random convolutions are {int(convolutions['num_features'].iloc[0]):,} features.")
     fewer = {row: n for row, n in analysis.sizes.items() if n < len(analysis.data.train)}
     if published_rows(analysis.data):
-        words.insert(0, f"{PAPER}, section 5, on all {len(analysis.data.train):,} training examples.")
+        words.insert(
+            0,
+            f"The paper's figures are those of {PAPER}, section 5, on all {len(analysis.data.train):,} training "
+            "examples.",
+        )
         if fewer:
             sizes = " and ".join(f"{n:,}" for n in sorted(set(fewer.values())))
             words.insert(1, f"Ours on {sizes} are at a disadvantage: test error falls with the number of examples.")

@@ -34,9 +34,9 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
             Section(
                 id=f"sizes-{slug(str(family))}",
                 title=family_name(str(family)),
-                lead="Error against the number of parameters per training example. Classically, test error grows once "
-                "there are more parameters than it takes to fit; here look at what it does to the right of the dotted "
-                "line, from which on all networks fit.",
+                lead="Error is drawn against the number of parameters per training example. Classically, test error "
+                "grows once there are more parameters than it takes to fit; here look at what it does to the right of "
+                "the dotted line, from which on all networks fit.",
                 figures=[error_figure(own) for _, own in runs.groupby("label_rate")],
                 table=_sizes_table(runs),
                 note=f"Every size is trained for {int(runs['steps_run'].max()):,} steps, with one recipe.",

@@ -121,8 +121,8 @@ def _beside_the_paper(table: pd.DataFrame, data: Dataset) -> Section:
             spans=(("", 2), ("training accuracy", 2), ("test accuracy", 2), ("", 2)),
             blocks={"": rows},
         ),
-        note=f"{PAPER}, Table 1, without augmentation; the paper trained on 50,000 images. Fewer examples are easier "
-        "to fit and harder to generalise from.",
+        note=f"The paper's figures are those of {PAPER}, Table 1, without augmentation, on 50,000 images. Fewer "
+        "examples are easier to fit and harder to generalise from.",
     )
 
 
@@ -200,13 +200,15 @@ def early_figures(outcomes: Sequence[TrainOutcome]) -> list[Figure]:
         )
         y = alt.Y(f"{measure}:Q", title=None)
         layers = [*bands(base, y, data), base.mark_line().encode(y=y)]
-        caption = "Between the gradients of successive batches. " if measure == "gradient_cosine" else ""
+        caption = (
+            "The cosine is that between the gradients of successive batches. " if measure == "gradient_cosine" else ""
+        )
         figures.append(
             Figure(
                 name=f"early-{measure.replace('_', '-')}-{_slug(runs[0])}",
                 title=f"{title[0].upper()}{title[1:]}",
                 subtitle=model_label(runs[0].spec.model, runs[0].n_train),
-                caption=f"{caption}Each of the first {last:,} steps, averaged in bins. {_seeds(runs)}",
+                caption=f"{caption}Each of the first {last:,} steps counts, averaged in bins. {_seeds(runs)}",
                 data=data,
                 chart=layered(*layers, data=data, height=200),
                 log_steps=True,

@@ -35,8 +35,8 @@ def present(study: StrengthStudy, results: Results, table: pd.DataFrame, finding
             Section(
                 id=f"strengths-{slug(model)}",
                 title=f"{model}, regularised more and more",
-                lead="One regulariser at a time, from its weakest strength down to its strongest; dotted, the network "
-                "without any. Test accuracy falls to the left, what is memorised too.",
+                lead="One regulariser is on at a time, from its weakest strength down to its strongest; the dotted "
+                "line is the network without any. Test accuracy falls to the left, and so does what is memorised.",
                 figures=drawn(
                     accuracy_figure(ladders, own),
                     capacity_figure(ladders, own),
@@ -81,7 +81,7 @@ def accuracy_figure(ladders: Ladders, runs: pd.DataFrame) -> Figure | None:
         name=f"strengths-accuracy-{_slug(ladders)}",
         title="Test accuracy",
         subtitle=f"true labels, n = {n:,}",
-        caption=f"After {ladders.steps:,} steps. {seed_sentence(runs)}",
+        caption=f"Networks were tested after {ladders.steps:,} steps. {seed_sentence(runs)}",
         data=data,
         chart=_by_strength(ladders, data, axis, "test accuracy", number=".1%"),
     )

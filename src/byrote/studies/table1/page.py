@@ -154,7 +154,7 @@ def _limits(study: Table1Study, table: pd.DataFrame) -> str:
     fewer = sorted(set(table["n_train"]) - {len(study.data.train)})
     words = []
     if is_cifar10(study.data):
-        words.append(f"{PAPER}, Table 1, on 50,000 images.")
+        words.append(f"The paper's figures are those of {PAPER}, Table 1, on 50,000 images.")
         if fewer:
             words.append(
                 f"Ours on {' and '.join(f'{n:,}' for n in fewer)} cannot reach its level of test accuracy: fewer "
@@ -254,7 +254,7 @@ def curves_figure(outcomes: Sequence[TrainOutcome]) -> Figure | None:
         name=f"table-1-{slug(first.spec.model)}",
         title=first.spec.model,
         subtitle=f"n = {first.n_train:,}",
-        caption="Thin: train accuracy, on the labels trained on. Thick: test accuracy. Evaluated after "
+        caption="Thin: train accuracy, on the labels trained on. Thick: test accuracy. They were evaluated after "
         f"{len(curves[0])} of {first.epochs_run:,} epochs. {BANDS_IN_WORDS + ' ' if many else ''}{seeds}",
         data=data,
         chart=layered(*band, train, test.add_params(picked), data=data, height=260),

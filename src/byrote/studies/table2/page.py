@@ -46,7 +46,7 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
             id="table-2",
             number="Table 2",
             title="Regularisers and random labels",
-            lead=f"Accuracy after training with and without each regulariser. {guess}",
+            lead=f"The network is trained with and without each regulariser. {guess}",
             table=our_table(table, beside=beside),
             note=f"{_BEST}. {evaluated(results.outcomes)}" + (f" {_PAPER_NOTE}" if beside else ""),
         ),
@@ -54,8 +54,8 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
             id="along-training",
             number="Figure 2a",
             title="Test accuracy along training",
-            lead="True labels, one line a combination of regularisers. A wide band at the end is what stopping early "
-            "could have saved.",
+            lead="Labels are true, and each line is a combination of regularisers. A wide band at the end is what "
+            "stopping early could have saved.",
             figures=drawn(
                 *(
                     early_stopping_figure(runs, [_regularizers(run) for run in runs], "Figure 2a")
@@ -69,7 +69,7 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
             Section(
                 id="paper",
                 title="The paper's Table 2",
-                lead="For context alone: another network on other data.",
+                lead="It is there for context alone, being of another network on other data.",
                 table=paper_table(),
                 note=_PAPER_NOTE,
             )
@@ -86,7 +86,10 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
     )
 
 
-_PAPER_NOTE = f"{PAPER}, Table 2: Inception V3 on the 1.28 million images and 1,000 classes of ImageNet."
+_PAPER_NOTE = (
+    f"The paper's figures are those of {PAPER}, Table 2, of Inception V3 on the 1.28 million images and 1,000 classes "
+    "of ImageNet."
+)
 
 
 def headline(findings: Sequence[Finding]) -> str:
