@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted((ROOT / "examples").glob("*.py"))
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
-WITH_IMAGES = ("mlp_throughput", "conv_throughput", "bookkeeping", "augmentation")
+WITH_IMAGES = ("mlp_throughput", "conv_throughput", "bookkeeping", "augmentation", "recorder")
 
 
 def code_cells(notebook: Path) -> list[dict]:

@@ -29,7 +29,7 @@ def test_the_page_says_what_was_found(leaking):
     assert "c &lt;b&gt;" in html
     assert html.count("data:image/png;base64,") == 12
     assert not re.search(r'(src|href)="http', html)
-    assert headline(leaking) in html
+    assert headline(leaking.findings) in html
 
 
 def test_the_notes_say_how_to_read_it(leaking):

@@ -35,6 +35,8 @@ LISTED = 0.1
 FEW = 0.01
 """What is called few wrong labels: a test score on 10,000 rows tells no smaller difference."""
 _MOST = 0.5
+_DIFFER = SIGNIFICANCE / 2
+"""Below which planted errors that were held back, or the first of the list, are not as was assumed: of two tests."""
 _TITLES = {"labels": "Which labels are wrong?", "rote": "What is learnt by rote, and what is forgotten?"}
 
 
@@ -98,7 +100,7 @@ class RecordedAudit:
         found = self.labels
         if found is None or not found.rates.is_pure or found.rates.num_errors.mean > _MOST * len(found.rows):
             return False
-        return min(found.held_back.p_value, found.likeness_p) >= SIGNIFICANCE
+        return min(found.held_back.p_value, found.likeness_p) >= _DIFFER
 
     def place(self, row: int) -> str:
         """Where the example came from, in words."""
@@ -285,14 +287,14 @@ class RecordedAudit:
             f"({100 * held.found.low:.0f}% to {100 * held.found.high:.0f}%) are on the list, and of the others "
             f"{100 * held.stated:.0f}%."
         )
-        agrees: Outcome = "supported" if held.p_value >= SIGNIFICANCE else "not supported"
-        alike = "are distributed as" if found.likeness_p >= SIGNIFICANCE else "differ from"
+        agrees: Outcome = "supported" if held.p_value >= _DIFFER else "not supported"
+        alike = "are distributed as" if found.likeness_p >= _DIFFER else "differ from"
         return [
             count,
             Finding("Planted errors that were held back are found as often as the others", agrees, words),
             Finding(
                 "The first of the list fare as planted errors do",
-                "supported" if found.likeness_p >= SIGNIFICANCE else "not supported",
+                "supported" if found.likeness_p >= _DIFFER else "not supported",
                 f"Their scores {alike} those of planted errors (p = {found.likeness_p:.2g}), which the stated rates "
                 "assume.",
             ),
@@ -418,7 +420,7 @@ def _why_unknown(found: RecordedLabels) -> str:
             f"At most some {100 * share:.1f}% of the labels are wrong, but examples that are labelled rightly fared "
             f"alike: they mix from the top of the list on, with {100 * rates.least_at:.0f}% of planted errors."
         )
-    if found.likeness_p < SIGNIFICANCE:
+    if found.likeness_p < _DIFFER:
         return (
             f"At most some {100 * share:.1f}% of the labels are wrong, but the first of the list do not fare as "
             "planted errors do: hard examples that are labelled rightly are among them, or errors of another kind."
