@@ -1,6 +1,9 @@
 __version__: str
 
 # audits
+from .audits.assertions import assert_chance_on_random_labels as assert_chance_on_random_labels
+from .audits.assertions import assert_learns as assert_learns
+from .audits.assertions import assert_no_leakage as assert_no_leakage
 from .audits.audit import Audit as Audit
 from .audits.audit import audit as audit
 
