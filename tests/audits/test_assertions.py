@@ -100,7 +100,7 @@ def test_what_has_leaked_is_named(tmp_path):
     with pytest.raises(AssertionError, match=r"50 rows of the test split are identical to one of training"):
         byrote.assert_no_leakage(split(again, labels), out=tmp_path / "copies")
     told = np.c_[table, labels + np.random.default_rng(2).normal(0, 0.05, len(labels))]
-    with pytest.raises(AssertionError, match="feature 6 .* tells the label best"):
+    with pytest.raises(AssertionError, match=r"feature 6 .* tells the label best"):
         byrote.assert_no_leakage(split(told, labels), out=tmp_path / "column")
 
 

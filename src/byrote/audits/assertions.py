@@ -79,8 +79,8 @@ def assert_chance_on_random_labels(pipeline: Any, data: Any, *, budget: str | fl
     >>> import byrote
     >>> from sklearn.model_selection import cross_val_score
     >>> from sklearn.naive_bayes import GaussianNB
-    >>> def score(table, labels, seed):
-    ...     return cross_val_score(GaussianNB(), table, labels, cv=3).mean()
+    >>> def score(images, labels, seed):
+    ...     return cross_val_score(GaussianNB(), images.reshape(len(images), -1), labels, cv=3).mean()
     >>> byrote.assert_chance_on_random_labels(score, byrote.load("digits"))
 
     Args:
