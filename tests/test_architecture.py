@@ -33,7 +33,7 @@ FLOORS = (
     {"runs", "report"},
     {"audits"},
     {""},  # the public names: for the command line and for users; all may ask for __version__
-    {"cli"},
+    {"cli", "pytest_plugin"},
     {"__main__"},
 )
 FLOOR = {part: number for number, parts in enumerate(FLOORS) for part in parts}

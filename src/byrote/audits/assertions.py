@@ -15,6 +15,8 @@ from sklearn.dummy import DummyClassifier
 
 from byrote.audits.audit import Audit, audit
 from byrote.audits.kept_for_tests import KEPT
+from byrote.audits.whole_pipelines import is_pipeline
+from byrote.errors import UserError
 
 _BUDGET = "1min"
 _LEAKS = (
@@ -79,8 +81,8 @@ def assert_chance_on_random_labels(pipeline: Any, data: Any, *, budget: str | fl
     >>> import byrote
     >>> from sklearn.model_selection import cross_val_score
     >>> from sklearn.naive_bayes import GaussianNB
-    >>> def score(images, labels, seed):
-    ...     return cross_val_score(GaussianNB(), images.reshape(len(images), -1), labels, cv=3).mean()
+    >>> def score(table, labels, seed):
+    ...     return cross_val_score(GaussianNB(), table.reshape(len(table), -1), labels, cv=3).mean()
     >>> byrote.assert_chance_on_random_labels(score, byrote.load("digits"))
 
     Args:
@@ -93,6 +95,11 @@ def assert_chance_on_random_labels(pipeline: Any, data: Any, *, budget: str | fl
         UserError: what cannot be audited, or is no pipeline.
     """
     __tracebackhide__ = True
+    if not is_pipeline(pipeline):
+        raise UserError(
+            f"got {getattr(pipeline, '__name__', type(pipeline).__name__)}, expected a function "
+            "pipeline(table, labels, seed) -> score, with arguments of these names"
+        )
     found = _audited("chance-on-random-labels", pipeline, data, ("signal",), budget, options)
     if found.alarms.get("leaking-pipeline", 1.0):
         _fail(found, "signal", ("On labels that say nothing, the pipeline only guesses",))
