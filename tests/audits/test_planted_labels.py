@@ -22,6 +22,8 @@ def test_uniform_errors_strike_all_rows_and_other_labels_alike(votes_and_labels)
 def test_confused_errors_go_as_rows_look_otherwise_than_they_are_labelled(votes_and_labels):
     chances = error_chances("confused", *votes_and_labels)
     assert chances.sum() == pytest.approx(1)
+    sure_of_none = error_chances("confused", *votes_and_labels, np.zeros(300))
+    np.testing.assert_allclose(sure_of_none, error_chances("uniform", *votes_and_labels))
     assert chances[1, 0] == pytest.approx((10 + 1 / 6) / 11)
     assert (np.diag(chances) == 0).all()
 
@@ -44,7 +46,7 @@ def test_classes_without_rows_are_left_out():
 
 def test_scores_of_planted_errors_are_those_of_their_wrong_labels(votes_and_labels):
     votes, labels = votes_and_labels
-    planted = planted_errors("uniform", votes, labels, 100, np.random.default_rng(0))
+    planted = planted_errors(error_chances("uniform", votes, labels), votes, labels, 100, np.random.default_rng(0))
     looks_right = (votes.argmax(axis=1) == labels)[planted.rows]
     assert (planted.scores[looks_right] == 1).all()
     assert (suspicion(votes, labels)[votes.argmax(axis=1) == labels] == -1).all()

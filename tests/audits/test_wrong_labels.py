@@ -41,7 +41,8 @@ def test_planted_errors_in_digits_are_found_at_the_stated_rate():
     assert rates.num_errors.low <= num <= rates.num_errors.high
     listed = rates.order[: found.listed]
     cut = rates.cut_at(found.listed)
-    assert rates.false_share[cut] == pytest.approx(1 - wrong[listed].mean(), abs=0.07)
+    assert rates.false_low[cut] - 0.02 <= 1 - wrong[listed].mean() <= rates.false_high[cut] + 0.02
+    assert rates.false_share[cut] == pytest.approx(1 - wrong[listed].mean(), abs=0.1)
     assert (found.suggested[listed][wrong[listed]] == truth[listed][wrong[listed]]).mean() > 0.9
     assert found.num_hidden == 50
     assert found.rise == pytest.approx(50, abs=15)
@@ -74,7 +75,7 @@ def test_labels_that_rows_do_not_show():
     x, y = draw.standard_normal((800, 6)).astype(np.float32), draw.integers(0, 3, 800)
     near = nearest_rows(x)
     found = find_wrong_labels({"neighbours": lambda z: neighbour_votes(near, z, 3)}, y, 3, neighbour_votes(near, y, 3))
-    assert found.rates.num_errors.mean > 400 or not found.rates.is_pure
+    assert found.agreement < 0.2
 
 
 @pytest.mark.slow

@@ -11,15 +11,16 @@ from byrote.evidence.verdicts import SIGNIFICANCE
 
 FEW = 0.01
 """What is still called few: a test score tells no smaller difference between models on 10,000 rows."""
-MOST = 0.5
-"""Where more of the labels seem wrong than right, rows do not show their labels, and nothing is known."""
+LEAST_AGREEMENT = 0.5
+"""Cohen's kappa of the voter with the labels. Below, rows show their labels so badly that calling all rows wrong which
+look otherwise, and all others right, agrees with itself, whatever is true."""
 _FEWEST_HIDDEN = 10
 _KINDS = {"confused": "between classes that look alike", "uniform": "uniform"}
 
 
 def number_is_known(figures: Mapping[str, Any]) -> bool:
     """Whether the number of wrong labels is known, rather than bounded or unknown."""
-    if not figures["is_pure"] or figures["share_wrong"]["mean"] > MOST:
+    if not figures["is_pure"] or figures["agreement"] < LEAST_AGREEMENT:
         return False
     return _check(figures) != "not supported"
 
@@ -67,9 +68,12 @@ def _count_finding(case: Case, result: StageResult, claim: str) -> Finding:
 
 
 def _why_unknown(figures: Mapping[str, Any]) -> str:
-    share, recall = figures["share_wrong"]["mean"], figures["read_off_at_recall"]
-    if share > MOST:
-        return "Rows do not show their labels: planted errors look like all others."
+    share, recall, agreement = figures["share_wrong"]["mean"], figures["read_off_at_recall"], figures["agreement"]
+    if agreement < LEAST_AGREEMENT:
+        return (
+            f"Rows hardly show their labels: the best voter agrees with them {_percent(max(agreement, 0.0))} of the "
+            "way from chance to always (Cohen's kappa), where half is needed."
+        )
     if not figures["is_pure"]:
         return (
             f"At most some {100 * share:.1f}% of the labels are wrong, but rightly labelled rows of other classes look "

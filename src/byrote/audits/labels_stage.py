@@ -258,6 +258,7 @@ def _figures(found: WrongLabels, num_rows: int, smaller: str) -> dict[str, Any]:
         "read_off_at_recall": rates.least_at,
         "is_pure": rates.is_pure,
         "voter": found.voter,
+        "agreement": found.agreement,
         "planted_found_by": dict(found.found_by),
         "compared_at_length": found.compared_at,
         "num_listed": listed,

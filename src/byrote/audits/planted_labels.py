@@ -7,25 +7,34 @@ from typing import Literal, TypeAlias
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from byrote.audits.label_votes import Votes, suspicion
+from byrote.audits.label_votes import Votes, suggested, suspicion
 from byrote.evidence.planted_errors import Planted
 
 ErrorKind: TypeAlias = Literal["confused", "uniform"]
 ERROR_KINDS: tuple[ErrorKind, ...] = ("confused", "uniform")
 
 
-def error_chances(kind: ErrorKind, votes: Votes, labels: Int64[np.ndarray, " N"]) -> Float64[np.ndarray, "K K"]:
+def error_chances(
+    kind: ErrorKind,
+    votes: Votes,
+    labels: Int64[np.ndarray, " N"],
+    p_wrong: Float64[np.ndarray, " N"] | None = None,
+) -> Float64[np.ndarray, "K K"]:
     """The chance that a wrong label is of a row of class i and says j.
 
     Uniform: each row and each other label alike. Confused: as often as rows look like i that are labelled j, one row
     being spread over all pairs.
+
+    Args:
+        p_wrong: of each row; None counts those as wrong that look like another class.
     """
     num_classes = votes.shape[1]
     others = 1.0 - np.eye(num_classes)
     spread = np.bincount(labels, minlength=num_classes)[:, None] * others
     spread /= spread.sum()
     if kind == "confused":
-        np.add.at(spread, (votes.argmax(axis=1), labels), others[votes.argmax(axis=1), labels])
+        wrong = suspicion(votes, labels) > 0 if p_wrong is None else p_wrong
+        np.add.at(spread, (suggested(votes, labels), labels), wrong)
     return spread / spread.sum()
 
 
@@ -47,8 +56,12 @@ def drawn_errors(
 
 
 def planted_errors(
-    kind: ErrorKind, votes: Votes, labels: Int64[np.ndarray, " N"], num: int, draw: np.random.Generator
+    chances: Float64[np.ndarray, "K K"],
+    votes: Votes,
+    labels: Int64[np.ndarray, " N"],
+    num: int,
+    draw: np.random.Generator,
 ) -> Planted:
     """Each alone: votes on a row do not depend on its own label."""
-    rows, wrong = drawn_errors(error_chances(kind, votes, labels), labels, num, draw)
+    rows, wrong = drawn_errors(chances, labels, num, draw)
     return Planted(rows, suspicion(votes[rows], wrong))

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 from scipy.stats import binomtest
+from sklearn.metrics import cohen_kappa_score
 
 from byrote.audits.label_votes import Votes, suggested, suspicion, together
 from byrote.audits.planted_labels import ERROR_KINDS, ErrorKind, drawn_errors, error_chances, planted_errors
 from byrote.evidence.intervals import Interval, binomial_interval
-from byrote.evidence.planted_errors import ErrorRates, Planted, error_rates
+from byrote.evidence.planted_errors import RESAMPLES, ErrorRates, error_rates
 from byrote.randomness import stream
 
 HIDDEN_SHARE = 0.01
@@ -26,6 +27,7 @@ _LEAST_HIDDEN, _MOST_HIDDEN_SHARE = 50, 0.05
 """At least 50 of them, where that is no more than a twentieth of the rows."""
 _PLANTED = 20_000
 _SHORTEST_LIST = 10
+_TURNS = 3
 
 Voter = Callable[[Int64[np.ndarray, " N"]], Votes]
 """Votes of rows with these labels."""
@@ -55,6 +57,8 @@ class WrongLabels:
     hidden: Mapping[str, Hidden]
     """Of each kind, on the list of rows that are more likely wrong than right, once the hidden ones are among them."""
     num_hidden: int
+    agreement: float
+    """Cohen's kappa of what the voter says with the labels: 0 where rows do not show them, 1 where they do."""
     rise: float
     """By how many errors the estimate rises once the hidden ones are counted with the others."""
 
@@ -89,9 +93,9 @@ def find_wrong_labels(
     }
     voter = max(found_by, key=lambda name: found_by[name])
     chosen = votes[voter]
-    rates = error_rates(own[voter], _planted(chosen, labels, seed), seed)
+    rates = _rates(chosen, labels, seed)
     after = suspicion(chosen, marked)
-    with_hidden = error_rates(after, _planted(chosen, marked, seed), seed)
+    with_hidden = _rates(chosen, marked, seed)
     return WrongLabels(
         rates,
         own[voter],
@@ -101,6 +105,7 @@ def find_wrong_labels(
         length,
         _checked(with_hidden, chosen, labels, after, hidden, seed),
         sum(len(each.rows) for each in hidden.values()),
+        float(cohen_kappa_score(labels, chosen.argmax(axis=1))),
         with_hidden.num_errors.mean - rates.num_errors.mean,
     )
 
@@ -137,11 +142,19 @@ def _drawn(
     return drawn_errors(error_chances(kind, votes, labels), labels, _PLANTED, stream(seed, what, kind))
 
 
-def _planted(votes: Votes, labels: Int64[np.ndarray, " N"], seed: int) -> dict[str, Planted]:
-    return {
-        kind: planted_errors(kind, votes, labels, _PLANTED, stream(seed, "planted errors", kind))
-        for kind in ERROR_KINDS
-    }
+def _rates(votes: Votes, labels: Int64[np.ndarray, " N"], seed: int) -> ErrorRates:
+    """Planted errors go between classes as those do that seem wrong: by how likely wrong rows are, found in turn."""
+    scores, p_wrong = suspicion(votes, labels), None
+    for turn in range(_TURNS):
+        planted = {
+            kind: planted_errors(
+                error_chances(kind, votes, labels, p_wrong), votes, labels, _PLANTED, stream(seed, "planted", kind)
+            )
+            for kind in ERROR_KINDS
+        }
+        rates = error_rates(scores, planted, seed, RESAMPLES if turn == _TURNS - 1 else 1)
+        p_wrong = rates.p_wrong
+    return rates
 
 
 def _share_found(own: Float32[np.ndarray, " N"], planted: Float32[np.ndarray, " P"], length: int) -> float:

@@ -41,7 +41,7 @@ LEAST_RECALL = 0.1
 PURE_RECALL = 0.3
 CAUTION = 3.0
 _CUTS = 200
-_RESAMPLES = 200
+RESAMPLES = 200
 _ROUNDS, _FURTHER_ROUNDS = 6, 2
 _LEAST_RIGHT = 1e-6
 
@@ -88,11 +88,14 @@ class ErrorRates:
         return min(int(np.searchsorted(self.cut_sizes, size)), len(self.cut_sizes) - 1)
 
 
-def error_rates(scores: Real[np.ndarray, " N"], planted: Mapping[str, Planted], seed: int = 0) -> ErrorRates:
+def error_rates(
+    scores: Real[np.ndarray, " N"], planted: Mapping[str, Planted], seed: int = 0, resamples: int = RESAMPLES
+) -> ErrorRates:
     """
     Args:
         scores: of the rows as they are; above 0 where another label is likelier than the one that is given.
         planted: of each kind of error; the first is the kind that true errors are taken to be of.
+        resamples: that intervals are made of.
     """
     numbers = np.asarray(scores, dtype=np.float64)
     cuts = _cuts(numbers, np.concatenate([each.scores for each in planted.values()]))
@@ -103,7 +106,7 @@ def error_rates(scores: Real[np.ndarray, " N"], planted: Mapping[str, Planted], 
     found = _estimated(own, rows, places, once, len(cuts), suspects, _ROUNDS)
     draw = stream(seed, "resampled rows")
     drawn = []
-    for _ in range(_RESAMPLES):
+    for _ in range(max(resamples, 1)):
         weights = np.bincount(draw.integers(num_rows, size=num_rows), minlength=num_rows).astype(np.float64)
         drawn.append(_estimated(own, rows, places, weights, len(cuts), found.p_wrong[own], _FURTHER_ROUNDS))
     low, high = np.quantile([each.num_errors for each in drawn], [0.025, 0.975])
