@@ -16,7 +16,7 @@ from byrote.data.dataset import Dataset
 from byrote.data.preprocessing import Inputs
 from byrote.errors import UserError
 from byrote.randomness import stream_seed
-from byrote.training.batches import EpochAugmentation, batches
+from byrote.training.batches import EpochAugmentation, EpochBatches, batches
 from byrote.training.conditions import SplitTensors, make_conditions
 from byrote.training.spec import TrainSpec
 
@@ -60,6 +60,29 @@ def test_batches_come_in_order(tiny: Dataset) -> None:
     found = list(batches(split, parts(orders()), torch.float64))
     assert [batch.shape[1] for batch in found] == [50, 50, 21]
     assert torch.equal(torch.cat(found, dim=1), split.gather(orders(), torch.float64))
+
+
+@pytest.mark.parametrize("augmented", [False, True])
+def test_inputs_made_where_a_step_is_compiled_are_those_of_batches(tiny: Dataset, augmented: bool) -> None:
+    """In order, and from any batch on."""
+    split, order = train_split(tiny), orders()
+    options = (torch.float64, augmentation() if augmented else None)
+    bounds = [(0, 50), (50, 100), (100, 121)]
+    arriving = EpochBatches(split, order, split.labels.gather(1, order), bounds, *options)
+    expected = list(batches(split, parts(order), *options))
+    for number in (0, 2, 1, 2):
+        batch = arriving[number]
+        assert batch.picked is not None
+        assert torch.equal(batch.picked.network_inputs(), expected[number])
+        assert torch.equal(batch.inputs(), expected[number])
+        assert torch.equal(batch.labels, split.labels.gather(1, parts(order)[number]))
+
+
+def test_inputs_on_disk_are_not_for_compiled_steps(tiny: Dataset, tmp_path: Path) -> None:
+    split, order = train_split(mapped(tiny, tmp_path), SPECS[:1]), orders(1)
+    batch = EpochBatches(split, order, split.labels.gather(1, order), [(0, 50)], torch.float64)[0]
+    assert batch.picked is None
+    assert torch.equal(batch.inputs(), split.gather(order[:, :50], torch.float64))
 
 
 def test_a_stack_is_augmented_as_each_replica_alone_and_in_any_batches(tiny: Dataset) -> None:

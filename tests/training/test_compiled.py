@@ -166,9 +166,24 @@ def test_every_model_of_the_catalogue_without_convolutions(model: str, input_sha
     assert_same_course(model=model, input_shape=input_shape, steps=200, learning_rate=0.01, margin=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("augmentation", ["random-crop", "crop-flip-color"])
 def test_a_step_that_augments_its_batch(augmentation: str) -> None:
-    assert_same_course(replicas=2, steps=6, input_shape=(3, 8, 8), augmentation=augmentation, leaving={4: [1]})
+    assert_same_course(
+        replicas=2, steps=200, input_shape=(3, 8, 8), augmentation=augmentation, leaving={100: [1]}, learning_rate=0.01
+    )
+
+
+@pytest.mark.slow
+def test_a_compiled_run_twice_is_bit_equal(tiny: Dataset) -> None:
+    specs = [TrainSpec(model="mlp-1x8", seed=seed, steps=40, batch_size=20) for seed in range(2)]
+    first, second = (list(train(specs, tiny, device="cpu", compile="on", keep_weights=True)) for _ in range(2))
+    for one, other in zip(first, second, strict=True):
+        assert one.final_state is not None
+        assert other.final_state is not None
+        for name, weight in one.final_state.items():
+            assert other.final_state[name].equal(weight)
+        assert one.curve["train_loss"].tolist() == other.curve["train_loss"].tolist()
 
 
 @pytest.mark.slow

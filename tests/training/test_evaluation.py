@@ -9,7 +9,7 @@ from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset
 from byrote.models.catalog import build_model
 from byrote.training.conditions import make_conditions
-from byrote.training.evaluation import evaluate, loss_per_replica, share_equal, weighted_mean
+from byrote.training.evaluation import count_correct, evaluate, loss_per_replica, share_equal, weighted_mean
 from byrote.training.precision import make_numerics
 from byrote.training.replicas import Replicas
 from byrote.training.spec import TrainSpec
@@ -23,9 +23,10 @@ def test_evaluation_is_the_slow_loop(tiny: Dataset, members: list[int], kind: st
     specs = [TrainSpec(model="mlp-1x9", seed=i, corruptions=c) for i, c in enumerate(corruptions)]
     split = make_conditions(specs, tiny, device="cpu", channels_last=False).train
     networks = [build_model(s.model, input_shape=(1, 8, 8), num_classes=10, seed=s.seed) for s in specs]
-    found = evaluate(
-        Replicas(networks), split, members, loss=kind, dtype=torch.float32, numerics=make_numerics("float32", "cpu")
-    )
+    replicas, numerics = Replicas(networks), make_numerics("float32", "cpu")
+    found = evaluate(replicas, split, members, loss=kind, dtype=torch.float32, numerics=numerics)
+    counted = count_correct(replicas, split, members, dtype=torch.float32, numerics=numerics)
+    assert counted == [evaluation.num_correct for evaluation in found]
     everything = split.gather(torch.arange(121).expand(3, -1), torch.float32)
     for evaluation, member in zip(found, members, strict=True):
         labels, true = split.labels[member], split.true_labels[member]

@@ -166,9 +166,6 @@ class EpochBatches:
         self._arriving: Iterator[Tensor] = iter(())
         self._next = -1
 
-    def __len__(self) -> int:
-        return len(self._bounds)
-
     def __getitem__(self, number: int) -> TrainingBatch:
         return TrainingBatch(self._labels[number], partial(self._inputs, number), self._picked(number))
 

@@ -75,9 +75,10 @@ class CompiledStep:
             else:
                 self._log(f"not compiled, since {changes[0]}")
             return step
-        if self._graphs and not any(graph.serves(batch.labels) for graph in self._graphs):
+        graph = self._serving(batch)
+        if graph is None and self._graphs:
             self._compile(replicas, optimizer, batch)
-        graph = next((graph for graph in self._graphs if graph.serves(batch.labels)), None)
+            graph = self._serving(batch)
         if graph is None or batch.picked is None:
             return self._take(replicas, optimizer, batch, factor, look=look)
         if not self._tensors:
@@ -91,6 +92,9 @@ class CompiledStep:
         if look is not None:
             look(gradients)
         return Step(losses, predictions)
+
+    def _serving(self, batch: TrainingBatch) -> Graph | None:
+        return next((graph for graph in self._graphs if graph.serves(batch.labels)), None)
 
     def keep(self) -> None:
         """To be called when replicas have left: those of all others are other tensors now."""
