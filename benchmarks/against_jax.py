@@ -13,6 +13,9 @@ examples after every epoch. Both compilations are left out, and stated.
 `--clock cpu` counts seconds of processor time of this process, for machines that others compute on too: by that, more
 threads or processes gain nothing, and a ratio is that of one core.
 
+Measured by `--clock cpu` on one machine whose two cores ten others used (results/against_jax.json, one round): 0.47,
+0.62 and 0.68 times JAX for 1, 16 and 64 small MLPs, on one core each. What two processes make of that was not measured.
+
 Asked on two cores: 0.8, 1.5 and 1.2 times JAX for 1, 16 and 64 small MLPs.
 """
 
