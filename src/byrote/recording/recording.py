@@ -9,6 +9,7 @@ its others are NaN, and `read_recording` lays the parts over each other.
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,7 +147,9 @@ def _merged(folder: Path, parts: Sequence[PartSummary]) -> Any:
     first = parts[0]
     layout = epoch_layout(first.num_examples, first.num_classes)
     mapped = [_epochs(folder, part) for part in parts]
-    whole = np.memmap(folder / "merged.bin", layout, "w+", shape=(first.epochs,))
+    # Under a name of its own until it is whole: other processes may read what this one replaces.
+    temporary = folder / f".{uuid.uuid4().hex}.part"
+    whole = np.memmap(temporary, layout, "w+", shape=(first.epochs,))
     padding = sum(part.largest_batch for part in parts)
     for epoch in range(first.epochs):
         target = whole[epoch]
@@ -159,12 +162,14 @@ def _merged(folder: Path, parts: Sequence[PartSummary]) -> Any:
                 target[name][seen] = each[epoch][name][seen]
         repeated, missing = int(np.maximum(times_seen - 1, 0).sum()), int((times_seen == 0).sum())
         if max(repeated, missing) > padding + sum(part.num_not_finite for part in parts):
+            temporary.unlink()
             raise UserError(
                 f"in epoch {epoch + 1} of the {len(parts)} processes {repeated:,} examples came several times and "
                 f"{missing:,} never: give each process its own share, as DistributedSampler does with one seed for all "
                 "and set_epoch"
             )
     whole.flush()
+    temporary.replace(folder / "merged.bin")
     return np.memmap(folder / "merged.bin", layout, "r", shape=(first.epochs,))
 
 
