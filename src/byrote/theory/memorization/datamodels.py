@@ -1,0 +1,105 @@
+"""What a network says of a test example as a linear function of what it was trained on, and how well that foretells.
+
+    value(z) of a network trained on S  =  b(z) + sum over i in S of w_i(z)
+
+With fewer networks than examples this has many solutions. Of these, ridge regression takes that of least sum of
+w_i(z)^2 / v_i(z), where v_i(z) is larger for training examples that resemble z: what is far away decides little.
+
+Source     Ilyas et al., Datamodels: predicting predictions from training data (ICML 2022), section 2; Park et al., TRAK
+           (ICML 2023), definition 2.3, for the score. The prior by similarity is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float64, Shaped
+from scipy.stats import rankdata
+
+_PENALTIES = np.geomspace(1e-2, 1e3, 16)
+"""In units of the mean eigenvalue."""
+_SCALES = (0.1, 0.2, 0.4, 0.8)
+"""Of similarity, as shares of the median squared distance."""
+_LEAST = 0.01
+"""The prior variance of what does not resemble a test example at all, where 1 is that of its like."""
+
+
+@dataclass(frozen=True, eq=False)
+class Datamodels:
+    """Of T test examples."""
+
+    weights: Float64[np.ndarray, "N T"]
+    offsets: Float64[np.ndarray, " T"]
+    scale: float | None
+    """By which similarity was told; None: all training examples were taken alike."""
+    penalty: float
+
+    def foretell(self, inside: Bool[np.ndarray, "S N"]) -> Float64[np.ndarray, "S T"]:
+        """Of networks trained on these examples."""
+        return self.offsets + _signs(inside) @ self.weights
+
+
+def datamodels(
+    inside: Bool[np.ndarray, "M N"],
+    values: Shaped[np.ndarray, "M T"],
+    squared_distances: Shaped[np.ndarray, "N T"] | None = None,
+) -> Datamodels:
+    """By M networks, whose values of T test examples are known.
+
+    Penalty, and the scale of similarity, are those of the least error left out of the fit (generalised
+    cross-validation), one for all test examples.
+
+    Args:
+        squared_distances: between training and test inputs; None takes all training examples alike.
+    """
+    design = _signs(inside)
+    mean, found = values.mean(axis=0), values.astype(np.float64) - values.mean(axis=0)
+    scales: Sequence[float | None] = (None,) if squared_distances is None else (None, *_SCALES)
+    least, best = np.inf, Datamodels(np.zeros((inside.shape[1], values.shape[1])), mean, None, np.inf)
+    for scale in scales:
+        variances = np.ones((inside.shape[1], values.shape[1]))
+        if scale is not None and squared_distances is not None:
+            similar = np.exp(-squared_distances / (scale * np.median(squared_distances)))
+            variances = _LEAST + similar / similar.max(axis=0)
+        errors, weights = _ridge(design, found, variances)
+        place = int(errors.argmin())
+        if errors[place] < least:
+            least, best = float(errors[place]), Datamodels(weights[place], mean, scale, float(_PENALTIES[place]))
+    return best
+
+
+def linear_datamodelling_score(
+    foretold: Shaped[np.ndarray, "S T"], observed: Shaped[np.ndarray, "S T"]
+) -> Float64[np.ndarray, " T"]:
+    """For each test example, Spearman's correlation over training sets that the datamodels were not fitted on; NaN
+    where all are equal."""
+    first, second = (rankdata(values, axis=0) for values in (foretold, observed))
+    first, second = first - first.mean(axis=0), second - second.mean(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (first * second).sum(axis=0) / np.sqrt((first**2).sum(axis=0) * (second**2).sum(axis=0))
+
+
+def _signs(inside: Bool[np.ndarray, "M N"]) -> Float64[np.ndarray, "M N"]:
+    """1 of what is in, -1 of what is not: halves have a mean of 0."""
+    return np.where(inside, 1.0, -1.0)
+
+
+def _ridge(
+    design: Float64[np.ndarray, "M N"], found: Float64[np.ndarray, "M T"], variances: Float64[np.ndarray, "N T"]
+) -> tuple[Float64[np.ndarray, " P"], Float64[np.ndarray, "P N T"]]:
+    """For each of the penalties, the error of generalised cross-validation over all test examples, and the weights."""
+    num_tests = found.shape[1]
+    errors = np.zeros(len(_PENALTIES))
+    weights = np.zeros((len(_PENALTIES), design.shape[1], num_tests))
+    for test in range(num_tests):
+        kernel = (design * variances[:, test]) @ design.T
+        eigenvalues, vectors = np.linalg.eigh(kernel)
+        along = vectors.T @ found[:, test]
+        for place, penalty in enumerate(_PENALTIES * max(eigenvalues.mean(), 1e-12)):
+            shrunk = 1 / (eigenvalues + penalty)
+            left = penalty * shrunk
+            errors[place] += ((left * along) ** 2).mean() / left.mean() ** 2 / max(found[:, test].var(), 1e-12)
+            weights[place, :, test] = variances[:, test] * (design.T @ (vectors @ (shrunk * along)))
+    return errors / num_tests, weights

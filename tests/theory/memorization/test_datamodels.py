@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from byrote.data.subsets import half_rows
+from byrote.theory.memorization.datamodels import datamodels, linear_datamodelling_score
+
+
+def halves(first: int, num: int, num_examples: int) -> np.ndarray:
+    inside = np.zeros((num, num_examples), dtype=bool)
+    for place in range(num):
+        inside[place, half_rows(np.zeros(num_examples, dtype=np.int64), first + place, 0)[0]] = True
+    return inside
+
+
+def test_a_linear_value_is_foretold_once_there_are_enough_networks() -> None:
+    weights = np.random.default_rng(0).standard_normal((20, 3))
+    inside, others = halves(0, 200, 20), halves(1000, 50, 20)
+    found = datamodels(inside, inside @ weights)
+    assert linear_datamodelling_score(found.foretell(others), others @ weights).min() > 0.99
+    np.testing.assert_allclose(found.foretell(others), others @ weights, atol=0.2)
+
+
+def test_what_resembles_a_test_example_is_looked_at_first() -> None:
+    """Of 400 examples five decide each test example, those that are nearest: forty networks tell as much by them."""
+    generator = np.random.default_rng(1)
+    train, test = generator.standard_normal((400, 3)), generator.standard_normal((6, 3))
+    distances = ((train[:, None] - test) ** 2).sum(-1)
+    weights = np.zeros((400, 6))
+    for column, own in enumerate(np.argsort(distances, axis=0)[:5].T):
+        weights[own, column] = 1.0
+    inside, others = halves(0, 40, 400), halves(1000, 60, 400)
+    plain, near = datamodels(inside, inside @ weights), datamodels(inside, inside @ weights, distances)
+    scores = [linear_datamodelling_score(each.foretell(others), others @ weights).mean() for each in (plain, near)]
+    assert near.scale is not None
+    assert scores[1] > max(scores[0] + 0.2, 0.6)
+
+
+def test_the_score_is_spearmans_with_ties() -> None:
+    generator = np.random.default_rng(2)
+    first, second = generator.integers(0, 5, (2, 30, 4)).astype(float)
+    second[:, 3] = 1.0
+    found = linear_datamodelling_score(first, second)
+    assert found[:3] == pytest.approx([spearmanr(first[:, each], second[:, each])[0] for each in range(3)])
+    assert np.isnan(found[3])
