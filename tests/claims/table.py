@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from claims import comparing, implicit, kernels, measured, memorising, seeds, table1
+from claims import by_rote, comparing, implicit, kernels, measured, memorising, seeds, table1
 from claims.simulation import Fact, Simulation
 
-PARTS = (comparing, seeds, table1, implicit, kernels, measured, memorising)
+PARTS = (comparing, seeds, table1, implicit, kernels, measured, memorising, by_rote)
 SIMULATIONS: list[Simulation] = [simulation for part in PARTS for simulation in part.SIMULATIONS]
 FACTS: list[Fact] = [fact for part in PARTS for fact in part.FACTS]

@@ -18,6 +18,7 @@ from byrote.studies.architectures.study import architectures_study
 from byrote.studies.expressivity.study import expressivity_study
 from byrote.studies.implicit.study import ImplicitStudy
 from byrote.studies.largest_n.study import LargestNStudy
+from byrote.studies.memorization.study import MemorizationStudy
 from byrote.studies.min_norm.study import MinNormStudy
 from byrote.studies.overparameterization.study import overparameterization_study
 from byrote.studies.rademacher.study import rademacher_study
@@ -97,6 +98,7 @@ def test_no_study_makes_a_claim_that_the_table_lacks(tiny):
     studies += [make(tiny, recipe=recipe, seeds=3) for make in (rademacher_study, LargestNStudy)]
     studies += [rademacher_study(tiny, recipe=recipe, n_train=8, exhaustive=True)]
     studies += [StabilityStudy(tiny, recipe=recipe, seeds=3, replacements=8)]
+    studies += [MemorizationStudy(tiny, recipe=recipe)]
     studies += [RandomizationStudy(data=tiny, models=["mlp-1x512"])]
     studies += [StrengthStudy(data=tiny, models=["mlp-1x512"], sizes=3)]
     studies += [ImplicitStudy(data=tiny, models=["inception", "inception-no-batchnorm"]), MinNormStudy(data=tiny)]

@@ -20,9 +20,9 @@ from scipy.stats import rankdata
 
 _PENALTIES = np.geomspace(1e-2, 1e3, 16)
 """In units of the mean eigenvalue."""
-_SCALES = (0.1, 0.2, 0.4, 0.8)
+_SCALES = (0.05, 0.1, 0.2, 0.4)
 """Of similarity, as shares of the median squared distance."""
-_LEAST = 0.01
+_LEAST = 0.003
 """The prior variance of what does not resemble a test example at all, where 1 is that of its like."""
 
 
