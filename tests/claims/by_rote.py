@@ -24,8 +24,8 @@ SHIFT = 0.205
 
 
 def verdict(generator: np.random.Generator, seeds: int, n_test: int, effect: float):
-    """All that is trained on is right; of what is not, one half less `effect`, less twice that in the wide network, with
-    noise, and where labels are wrong. Log-odds rise by SHIFT and ten times `effect`."""
+    """All that is trained on is right; of what is not, one half less `effect`, and less as much again in the wide
+    network, with noise, and where labels are wrong. Log-odds rise by SHIFT and ten times `effect`."""
     number = int(generator.integers(2**31))
     labels = np.arange(EXAMPLES) % 2
     inside = np.zeros((NETWORKS, EXAMPLES), dtype=bool)
@@ -82,7 +82,9 @@ SIMULATIONS = [
                 "MODEL memorises wrong labels more than right ones with N% of labels redrawn",
                 "narrow memorises wrong labels more than right ones .*", ALIKE, ALIKE, MORE,
             ),
-            Claim("MODEL memorises more where labels are noisier", "narrow memorises more where .*", ALIKE, ALIKE, MORE),
+            Claim(
+                "MODEL memorises more where labels are noisier", "narrow memorises more where .*", ALIKE, ALIKE, MORE,
+            ),
             Claim("Larger networks memorise more", "Larger networks memorise more", ALIKE, ALIKE, MORE),
         ],
         test_examples=(0,),
