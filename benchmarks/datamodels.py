@@ -3,8 +3,8 @@
 Command    python benchmarks/datamodels.py --data mnist:DIR --n-train 5000 --n-test 500 --networks 512
 Aim        At least 0.45 on MNIST with an MLP of 0.11 million weights (mlp-1x138), which is the best that gradient
            methods are published with; leave-one-out correlations are below 0.03.
-Found      0.48 on 1,000 and 100 images with 512 networks (benchmarks/results/datamodels.json); 0.40 with 256; without the
-           prior by similarity 0.30 and 0.15. 5,000 and 500 images have not been run.
+Found      0.48 on 1,000 and 100 images with 512 networks (benchmarks/results/datamodels.json), 0.40 with 256; without
+           the prior by similarity 0.30 and 0.15. 5,000 and 500 images have not been run.
 """
 
 from __future__ import annotations
