@@ -19,7 +19,7 @@ from sklearn.metrics import cohen_kappa_score
 from byrote.audits.label_votes import Votes, suggested, suspicion, together
 from byrote.audits.planted_labels import ERROR_KINDS, ErrorKind, drawn_errors, error_chances, planted_errors
 from byrote.evidence.intervals import Interval, binomial_interval
-from byrote.evidence.planted_errors import RESAMPLES, ErrorRates, error_rates
+from byrote.evidence.planted_errors import RESAMPLES, ErrorRates, Planted, error_rates
 from byrote.randomness import stream
 
 HIDDEN_SHARE = 0.01
@@ -146,7 +146,7 @@ def _rates(votes: Votes, labels: Int64[np.ndarray, " N"], seed: int) -> ErrorRat
     """Planted errors go between classes as those do that seem wrong: by how likely wrong rows are, found in turn."""
     scores, p_wrong = suspicion(votes, labels), None
     for turn in range(_TURNS):
-        planted = {
+        planted: dict[str, Planted] = {
             kind: planted_errors(
                 error_chances(kind, votes, labels, p_wrong), votes, labels, _PLANTED, stream(seed, "planted", kind)
             )
