@@ -178,7 +178,7 @@ def _shape(name: str, figures: Mapping[str, Any], found: Mapping[str, bool]) -> 
         return Finding(claim, "not supported", f"Its ladder is catastrophic (under {under} kept at a fifth). {words}")
     if found.get("tempered", False):
         return Finding(
-            claim, "not supported", f"Its ladder is tempered: it loses some with every share of them. {words}"
+            claim, "not supported", f"Its ladder is tempered: the more labels are wrong, the more it loses. {words}"
         )
     return Finding(claim, "no conclusion", f"{words} More test rows would tell of which shape its ladder is.")
 
