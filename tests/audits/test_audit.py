@@ -107,7 +107,8 @@ def test_what_cannot_be_audited():
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_nulls_raise_few_flags():
-    """At 5% more than 18 of 200 are flagged in one of a hundred draws. That a tree fits random labels is true."""
+    """At 5% more than 18 of 200 are flagged in one of a hundred draws. What is true of a tree on random labels is no
+    false alarm: it fits them, knows them by rote, and tells by its errors which rows it was fitted on."""
     raised = 0
     for seed in range(200):
         draw = np.random.default_rng(seed)
@@ -115,5 +116,5 @@ def test_nulls_raise_few_flags():
         audit = byrote.audit(DecisionTreeClassifier(), data, quiet=True)
         flags = {flag for found in audit.significant.values() for flag, yes in found.items() if yes}
         alarms = {name for name, value in audit.alarms.items() if (value > 0) != (name == "no-signal")}
-        raised += bool(alarms or flags - {"fits-random-labels"})
+        raised += bool((alarms | flags) - {"fits-random-labels", "by-rote", "members-told"})
     assert raised <= 18
