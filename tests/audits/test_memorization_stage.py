@@ -74,9 +74,10 @@ def test_a_forest_is_a_learner(data):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_small_network_is_a_learner(data):
-    recipe = {"learning_rate": 0.05} if isinstance(data, tuple) else {}
-    audit = audited("mlp-1x512", data, **recipe)
-    assert outcomes(audit)[0] == outcomes(audit)[2] == "supported"
+    """On breast cancer it learns, but with half of the labels random it keeps no more than copying surely does."""
+    audit = audited("mlp-1x512", data)
+    assert outcomes(audit)[0] == "supported"
+    assert outcomes(audit)[2] == ("no conclusion" if isinstance(data, tuple) else "supported")
     assert audit.alarms == {"memorises": 0.0}
 
 
