@@ -61,6 +61,12 @@ def test_without_planted_errors_suspects_are_listed_without_a_rate() -> None:
     assert made.json()["stages"]["labels"]["status"] == "no conclusion"
 
 
+def test_a_list_of_few_does_not_show_what_the_rates_assume() -> None:
+    recording, _ = made_up_recording(0.0, 0.05, gap=8.0)
+    made = audit(recording)
+    assert [each.outcome for each in made.findings_of("labels")] == ["supported", "no conclusion", "no conclusion"]
+
+
 def test_nothing_is_known_where_planted_errors_fare_like_all_others() -> None:
     recording, _ = made_up_recording(gap=0.0)
     made = audit(recording)

@@ -35,6 +35,7 @@ LISTED = 0.1
 FEW = 0.01
 """What is called few wrong labels: a test score on 10,000 rows tells no smaller difference."""
 _MOST = 0.5
+_FEWEST_LISTED = 20
 _DIFFER = SIGNIFICANCE / 2
 """Below which planted errors that were held back, or the first of the list, are not as was assumed: of two tests."""
 _TITLES = {"labels": "Which labels are wrong?", "rote": "What is learnt by rote, and what is forgotten?"}
@@ -281,24 +282,7 @@ class RecordedAudit:
             elif share["low"] > FEW:
                 outcome = "not supported"
             count = Finding(claim, outcome, f"{words}. `{WRONG_LABELS}` lists them.")
-        held = found.held_back
-        words = (
-            f"Of {held.found.n} planted errors that were held back, {100 * held.found.mean:.0f}% "
-            f"({100 * held.found.low:.0f}% to {100 * held.found.high:.0f}%) are on the list, and of the others "
-            f"{100 * held.stated:.0f}%."
-        )
-        agrees: Outcome = "supported" if held.p_value >= _DIFFER else "not supported"
-        alike = "are distributed as" if found.likeness_p >= _DIFFER else "differ from"
-        return [
-            count,
-            Finding("Planted errors that were held back are found as often as the others", agrees, words),
-            Finding(
-                "The first of the list fare as planted errors do",
-                "supported" if found.likeness_p >= _DIFFER else "not supported",
-                f"Their scores {alike} those of planted errors (p = {found.likeness_p:.2g}), which the stated rates "
-                "assume.",
-            ),
-        ]
+        return [count, *_assumption_findings(found)]
 
     def _rote_result(self) -> StageResult:
         found, recording = self.courses, self.recording
@@ -399,6 +383,29 @@ def _check_rows(data: Any, recording: Recording) -> None:
             f"{len(wrong):,} recorded labels are not those of their rows in the data (row {wrong[0]}: "
             f"{given[wrong[0]]} and {data.train.labels[wrong[0]]}): give the data in the order that was recorded"
         )
+
+
+def _assumption_findings(found: RecordedLabels) -> list[Finding]:
+    """Whether what the rates assume was seen to hold; a list of a few examples cannot show it."""
+    held, p = found.held_back, found.likeness_p
+    claims = (
+        "Planted errors that were held back are found as often as the others",
+        "The list fares as planted errors do",
+    )
+    if found.num_likely < _FEWEST_LISTED:
+        why = f"{found.num_likely} examples are more likely wrong than right, too few to compare with planted errors."
+        return [Finding(claim, "no conclusion", why) for claim in claims]
+    words = (
+        f"Of {held.found.n} planted errors that were held back, {100 * held.found.mean:.0f}% "
+        f"({100 * held.found.low:.0f}% to {100 * held.found.high:.0f}%) are on the list, and of the others "
+        f"{100 * held.stated:.0f}%."
+    )
+    alike = "are distributed as" if p >= _DIFFER else "differ from"
+    scores = f"Scores of its first {alike} those of planted errors (p = {p:.2g}), which the stated rates assume."
+    return [
+        Finding(claim, "supported" if value >= _DIFFER else "not supported", said)
+        for claim, value, said in zip(claims, (held.p_value, p), (words, scores), strict=True)
+    ]
 
 
 def _too_few_planted(recording: Recording) -> str:
