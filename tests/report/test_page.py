@@ -121,7 +121,9 @@ def test_a_run_that_did_not_fit_gives_no_conclusion(report, study, outcome) -> N
     page = read(report(study(), [outcome(), outcome("random-labels", fitted=False)]))
     assert "No conclusion about learning by rote." in page.text
     assert "? not fitted: no conclusion" in page.text
-    assert "The one run stopped before it had fitted (mlp-1x512, random labels, seed 0: train accuracy 0.400" in page.text
+    assert (
+        "The one run stopped before it had fitted (mlp-1x512, random labels, seed 0: train accuracy 0.400" in page.text
+    )
 
 
 def test_a_failed_check_stands_at_the_top_and_in_the_checks(report, study, outcome) -> None:
@@ -129,7 +131,8 @@ def test_a_failed_check_stands_at_the_top_and_in_the_checks(report, study, outco
     page = read(report(study(), [outcome(), outcome("random-labels", checks=broken)]))
     assert "1 self-check failed" in page.text
     assert "A self-check failed in the one run (one permutation): nothing follows from it until" in page.text
-    assert "one permutation" in page.text and "Found 2." in page.text
+    assert "one permutation" in page.text
+    assert "Found 2." in page.text
     assert "2 checks passed in 2 runs" in page.text
     assert "fresh weights in 2 runs; mlp-1x512, true labels, seed 0: Digests agree." in page.text
 

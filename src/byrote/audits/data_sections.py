@@ -34,7 +34,9 @@ def _score_section(case: Case, figures: Mapping[str, Any]) -> Section:
         row("difference", "difference"),
     ]
     table = PageTable(("", metric.title, "95% interval", "rows"), {"": rows})
-    lead = f"The {metric.title} on all test rows, and on those that have no copy and no shared group in training."
+    lead = (
+        f"Here is the {metric.title} on all test rows, and on those that have no copy and no shared group in training."
+    )
     fits = (
         f" Means over {score['seeds']} fits."
         if score["seeds"] > 1
@@ -79,7 +81,7 @@ def _copies_section(case: Case, figures: Mapping[str, Any]) -> Section:
     return Section(
         "copies",
         "Copies",
-        f"Which {what} occur more than once.",
+        f"Here are {what} that occur more than once.",
         table=PageTable(("", "identical", "near"), {"": rows}),
         note=note,
         pictures=shown,

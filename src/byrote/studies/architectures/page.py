@@ -45,8 +45,8 @@ def present(
         Section(
             id="architectures",
             title="Learning and learning by rote",
-            lead="To the right, architectures that generalise better; at the top, those that memorise more examples, "
-            "and those that take longest to, beside learning.",
+            lead="To the right stand architectures that generalise better; at the top stand those that memorise more "
+            "examples, and those that take longest to, beside learning.",
             figures=drawn(capacity_figure(records, seeds), time_figure(records, seeds)),
             table=_architectures_table(records) if records else None,
             note=" ".join([_limits(study), *reasons]),
@@ -231,8 +231,8 @@ def _switches(study: ArchitectureStudy, table: pd.DataFrame, num_seeds: int) -> 
         Section(
             id="switches",
             title="Which switch matters",
-            lead="One network whose properties are exchanged one by one, all combinations at about the same size. "
-            "Drawn is each switch's share of what all of them together change, by Shapley value; the "
+            lead="It is one network whose properties are exchanged one by one, all combinations at about the same "
+            "size. Drawn is each switch's share of what all of them together change, by Shapley value; the "
             "intervals of all switches hold at once with 95%.",
             figures=[
                 attribution_figure(reading, _TITLES[response], _AXES[response], _scale(response))

@@ -78,8 +78,8 @@ def _weights(built: pd.DataFrame, trained: pd.DataFrame) -> Section:
     return Section(
         id="weights",
         title="Weights that represent any labels",
-        lead="Left, what is known to be enough. Points are networks that were built on these data and tried; lines are "
-        "the formulas. Right, the smallest networks that fit random labels by training.",
+        lead="On the left is what is known to be enough. Points are networks that were built on these data and tried; "
+        "lines are the formulas. On the right are the smallest networks that fit random labels by training.",
         figures=figures,
         table=_built_table(built),
         note="Errors are those of the plain sum over all units, in float64, at all n points.",

@@ -75,7 +75,7 @@ def worked_sections(result: Computed, data: Dataset) -> list[Section]:
             number="Step 5",
             title="The function",
             lead="The sum of the units is a line with a corner at each threshold, and goes through all targets. "
-            f"{d:,} weights for the direction, {n} thresholds and {n} weights: "
+            f"It has {d:,} weights for the direction, {n} thresholds and {n} weights: "
             f"{int(result.values['num_weights'] or 0):,} in all.",
             figures=[function_figure(result)],
             note=f"The forward pass of the network misses the targets by {result.values['largest_error']:.0e} at most.",

@@ -50,9 +50,9 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
             id="early-stopping",
             number="Figure 2a",
             title="Early stopping",
-            lead="How much better a network would have tested had training stopped sooner. Its best on the test set is "
-            "what one could hope for; what stopping early really gives is its test accuracy where it was best on "
-            "validation examples.",
+            lead="Here is how much better a network would have tested had training stopped sooner. Its best on the "
+            "test set is what one could hope for; what stopping early really gives is its test accuracy where it was "
+            "best on validation examples.",
             figures=drawn(
                 *(
                     early_stopping_figure(runs, [run.spec.setting for run in runs], "Figure 2a")

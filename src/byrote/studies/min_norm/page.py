@@ -53,8 +53,9 @@ def present(study: MinNormStudy, results: Results, table: pd.DataFrame, findings
             id="rows",
             number="Section 5",
             title="Beside the paper" if beside else "Interpolation without regularisation",
-            lead="Kernel machines that take every training label exactly: test error after true labels, and after "
-            f"random ones with the same kernel.{' Differences are in points, ours minus the paper.' if beside else ''}",
+            lead="Kernel machines take every training label exactly here; drawn is their test error after true labels, "
+            "and after random ones with the same "
+            f"kernel.{' Differences are in points, ours minus the paper.' if beside else ''}",
             table=page_table(study, table),
             note=_limits(study, table),
         ),
@@ -68,13 +69,14 @@ def present(study: MinNormStudy, results: Results, table: pd.DataFrame, findings
         Section(
             id="learning-curves",
             title="More examples",
-            lead="Test error and norm of the functions that interpolate n examples.",
+            lead="These are the test error and norm of the functions that interpolate n examples.",
             figures=drawn(curve_figure(table, "test_error"), curve_figure(table, "scaled_norm")),
         ),
         Section(
             id="choices",
             title="Choices, and how they were made",
-            lead="Error on the held-out part of the training set with each width of the kernel and strength of l2.",
+            lead="This is the error on the held-out part of the training set with each width of the kernel and "
+            "strength of l2.",
             figures=drawn(*(ladder_figure(results.computed, name) for name in ("width", "ridge"))),
         ),
         Section(

@@ -58,15 +58,15 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
             id="figure-1a",
             number="Figure 1a",
             title="Training loss",
-            lead="Loss on the training batches under each setting, with the same recipe: how long it takes to start "
-            "falling, and to end. Pick a name in the legend to see it alone.",
+            lead="Here is the loss on the training batches under each setting, with the same recipe: it shows how long "
+            "it takes to start falling, and to end. Pick a name in the legend to see it alone.",
             figures=drawn(*map(figure_1a, models.values())),
         ),
         Section(
             id="figure-1b-section",
             number="Figure 1b",
             title="Time to fit",
-            lead="How many times longer a network takes when a share of its labels is redrawn at random.",
+            lead="Here is how many times longer a network takes when a share of its labels is redrawn at random.",
             figures=drawn(figure_1b(table)),
             beside_next=True,
         ),
@@ -81,9 +81,9 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
         Section(
             id="slow-start",
             title="The slow start",
-            lead="The paper's explanation: under random labels the first gradients are large but uncorrelated, so they "
-            "cancel. Then their norms would be larger, and the cosine between successive ones smaller, the more labels "
-            "are redrawn.",
+            lead="The paper's explanation is that under random labels the first gradients are large but uncorrelated, "
+            "so they cancel. Then their norms would be larger, and the cosine between successive ones smaller, the "
+            "more labels are redrawn.",
             figures=[figure for runs in models.values() for figure in early_figures(runs)],
         ),
     ]

@@ -40,8 +40,8 @@ def present(
         Section(
             id="attribution",
             title="Effect of each regulariser",
-            lead="Its share of what all of them together change on true labels, by Shapley value: the shares of a "
-            "picture add up to that change. A gap that shrinks is to the left. Intervals are simultaneous: those "
+            lead="Drawn is its share of what all of them together change on true labels, by Shapley value: the shares "
+            "of a picture add up to that change. A gap that shrinks is to the left. Intervals are simultaneous: those "
             "of all regularisers hold at once with 95%.",
             figures=drawn(*(effects_figure(model, own, found) for model, own in runs.items())),
             note=" ".join(dict.fromkeys(reasons)),
@@ -57,9 +57,9 @@ def present(
         Section(
             id="anova",
             title="Analysis of variance",
-            lead="How much of the spread of all runs on true labels goes with each regulariser and with each pair of "
-            "them. A main effect averages over the other regularisers, on and off in equal parts. Its interval is at "
-            "95% by itself, those of Shapley values all at once.",
+            lead="Here is how much of the spread of all runs on true labels goes with each regulariser and with each pair "
+            "of them. A main effect averages over the other regularisers, on and off in equal parts. Its interval is "
+            "at 95% by itself, those of Shapley values all at once.",
             table=_anova(found),
         ),
     ]

@@ -48,8 +48,8 @@ def present(study: StrengthStudy, results: Results, table: pd.DataFrame, finding
             Section(
                 id=f"worth-{slug(model)}",
                 title=f"{model}: worth in examples",
-                lead="The horizontal distance to the learning curve of the network without regularisers: how many "
-                "times as many examples it needs to do as well.",
+                lead="The horizontal distance to the learning curve of the network without regularisers is how "
+                "many times as many examples that one needs to do as well.",
                 figures=drawn(worth_figure(ladders, own, found)),
                 table=worth_table(ladders, found),
             ),

@@ -48,8 +48,8 @@ def present(study: Table4Study, results: Results, table: pd.DataFrame, findings:
                 id="table-4",
                 number="Table 4",
                 title="Random labels with regularisers",
-                lead="Train accuracy on random labels, without augmentation when measured: what each network memorises "
-                "with each regulariser.",
+                lead="Here is train accuracy on random labels, without augmentation when measured: what each network "
+                "memorises with each regulariser.",
                 table=page_table(study, table),
                 note=f"{PAPER}, Table 4, on 50,000 images; its weight decay is not stated. Failed: to converge."
                 if beside
@@ -58,8 +58,8 @@ def present(study: Table4Study, results: Results, table: pd.DataFrame, findings:
             Section(
                 id="weight-decay",
                 title="How much weight decay it takes",
-                lead="Train accuracy on random labels against weight decay, 0 at the left end: where a network stops "
-                "fitting, and where it stops converging.",
+                lead="Drawn is train accuracy on random labels against weight decay, 0 at the left end: where a network "
+                "stops fitting, and where it stops converging.",
                 figures=drawn(*(weight_decay_figure(study, model, table) for model in study.model_names)),
             ),
         ],
