@@ -71,8 +71,8 @@ def present(study: StabilityStudy, results: Results, table: pd.DataFrame, findin
             Section(
                 id=f"stability-{slug(sensitivity.model)}",
                 title=f"Change by one example: {sensitivity.model}",
-                lead="The same network is trained again with one example replaced: drawn is how much the loss changes for "
-                "each replacement, and how many points change by how much.",
+                lead="The same network is trained again with one example replaced: drawn is how much the loss changes "
+                "for each replacement, and how many points change by how much.",
                 figures=[changes_figure(sensitivity, own), shares_figure(sensitivity, own)],
                 table=changes_table(sensitivity),
                 note=_runs_sentence(runs),
@@ -84,8 +84,8 @@ def present(study: StabilityStudy, results: Results, table: pd.DataFrame, findin
             Section(
                 id="known",
                 title="Where theory is exact",
-                lead="There are two algorithms whose uniform constant has a known bound: what is measured in the same way "
-                "stays below it.",
+                lead="There are two algorithms whose uniform constant has a known bound: what is measured in the "
+                "same way stays below it.",
                 table=known_table(cases),
             )
         )

@@ -58,8 +58,8 @@ def present(study: Table4Study, results: Results, table: pd.DataFrame, findings:
             Section(
                 id="weight-decay",
                 title="How much weight decay it takes",
-                lead="Drawn is train accuracy on random labels against weight decay, 0 at the left end: where a network "
-                "stops fitting, and where it stops converging.",
+                lead="Drawn is train accuracy on random labels against weight decay, 0 at the left end: where a "
+                "network stops fitting, and where it stops converging.",
                 figures=drawn(*(weight_decay_figure(study, model, table) for model in study.model_names)),
             ),
         ],
