@@ -58,8 +58,8 @@ def present(
             id="anova",
             title="Analysis of variance",
             lead="Here is how much of the spread of all runs on true labels goes with each regulariser and with each "
-            "pair of them. A main effect averages over the other regularisers, on and off in equal parts. Its interval is "
-            "at 95% by itself, those of Shapley values all at once.",
+            "pair of them. A main effect averages over the other regularisers, on and off in equal parts. Its interval "
+            "is at 95% by itself, those of Shapley values all at once.",
             table=_anova(found),
         ),
     ]
