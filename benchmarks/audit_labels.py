@@ -2,12 +2,14 @@
 how far the stated rate of false discoveries is from the true one.
 
     python benchmarks/audit_labels.py --data mnist:DIR [--rows 10000] [--rate 0.05] [--draws 3] [--cleanlab]
+        [--first-row 10000] [--first-seed 100]
 
 Errors are uniform, or each class becomes the one that k nearest neighbours on 50 principal components confuse it with
 most. Asked: at most 7% and 9% missing on MNIST, the stated rate within 0.05 of the truth in 18 of 20 draws. Beside
 ours: those neighbours alone, and with --cleanlab (`pip install -c constraints.txt -e ".[bench]"`) cleanlab's ranking
 by five-fold probabilities of a logistic regression on the pixels, and of these neighbours. All times are seconds of
-CPU."""
+CPU. The kernel, the features and the caution of the estimate were chosen on the first 10,000 images and seeds 0 to 9:
+other rows and seeds tell how well they do on what they have not seen."""
 
 from __future__ import annotations
 
@@ -34,11 +36,13 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--rate", type=float, default=0.05)
     parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--first-row", type=int, default=0)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--cleanlab", action="store_true")
     arguments = parser.parse_args()
     material = read_material(byrote.load(arguments.data))
     rows = both_in_order(material)
-    rows = rows.take(np.arange(min(arguments.rows, len(rows))))
+    rows = rows.take(np.arange(arguments.first_row, min(arguments.first_row + arguments.rows, len(rows))))
     truth, num_classes = rows.labels, material.num_classes
     started = time.process_time()
     features = label_features(material, rows)
@@ -57,7 +61,7 @@ def main() -> None:
     }
     kinds = ("uniform", "confusable") if arguments.rate else ("none",)
     for kind in kinds:
-        for seed in range(arguments.draws):
+        for seed in range(arguments.first_seed, arguments.first_seed + arguments.draws):
             labels, wrong = flipped(truth, num_classes, confusions, kind, arguments.rate, seed)
             started = time.process_time()
             found = find_wrong_labels(voters, labels, num_classes, neighbour_votes(near, labels, num_classes))
