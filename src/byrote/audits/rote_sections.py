@@ -106,7 +106,10 @@ def _scores_figure(case: Case, table: pd.DataFrame) -> Figure:
         "Training rows by how much of their label is known by rote. The rule is one half.",
         data,
         layered(
-            alt.Chart().mark_bar().encode(x=x, x2="high:Q", y=y, tooltip=tips), dotted(x=0.5), data=data, height=220
+            alt.Chart().mark_rect().encode(x=x, x2="high:Q", y=y, y2=alt.datum(0), tooltip=tips),
+            dotted(x=0.5),
+            data=data,
+            height=220,
         ),
     )
 

@@ -284,7 +284,7 @@ def _figure(case: Case, figures: Mapping[str, Any]) -> Figure:
     data = rounded(data.assign(score=figures["score"]["mean"], chance=figures["chance"]))
     base = alt.Chart()
     x = alt.X("low:Q", title=case.metric.title, scale=alt.Scale(zero=False))
-    bars = base.mark_bar().encode(x=x, x2="high:Q", y=alt.Y("count:Q", title="labellings"))
+    bars = base.mark_rect().encode(x=x, x2="high:Q", y=alt.Y("count:Q", title="labellings"), y2=alt.datum(0))
     line = base.mark_rule(strokeWidth=2).encode(x=alt.X("score:Q"))
     guess = base.mark_rule(strokeDash=[4, 3]).encode(x=alt.X("chance:Q"))
     caption = (

@@ -136,10 +136,11 @@ def scores_figure(scores: Scores) -> Figure:
         caption="Examples by how much of their label is known by rote. The rule is one half.",
         data=data,
         chart=layered(
-            base.mark_bar().encode(
+            base.mark_rect().encode(
                 x=alt.X("low:Q", title="accuracy with the example minus accuracy without"),
                 x2="high:Q",
                 y=y,
+                y2=alt.datum(0),
                 tooltip=[tip("low", "from", ".2f"), tip("high", "to", ".2f"), tip("examples", "", ",")],
             ),
             dotted(x=0.5),
@@ -238,7 +239,8 @@ def membership_table(scores: Scores) -> PageTable:
 def _told(row: pd.Series | None, attack: str, end: str) -> Cell:
     name = f"{attack}_tpr_{end}"
     found = interval_of(row, name, f"{name}_low", f"{name}_high")
-    return Cell(percent(found.mean), note=f"{percent(found.low)} to {percent(found.high)}")
+    ends = "" if np.isnan(found.low) else f"{percent(found.low)} to {percent(found.high)}"
+    return Cell(percent(found.mean), note=ends)
 
 
 def _influence_section(scores: Scores, result: Computed, data: Dataset) -> Section:
