@@ -28,8 +28,8 @@ def sections_of_labels(case: Case, result: StageResult) -> list[Section]:
 
 def _rates_section(case: Case, figures: Mapping[str, Any]) -> Section:
     lead = (
-        "What a list of the likeliest rows holds, by its length: the share that is labelled rightly after all, and the "
-        "share of planted errors that would be on it."
+        "A list of the likeliest rows holds this, by its length: a share that is labelled rightly after all, and a share "
+        "of the planted errors."
     )
     return Section(
         "wrong-labels",
@@ -95,7 +95,7 @@ def _voters_section(case: Case, figures: Mapping[str, Any]) -> Section:
     return Section(
         "label-voters",
         "Who says that a label is wrong",
-        f"Planted errors that are found in lists of {figures['compared_at_length']:,} rows. {said}.",
+        f"These shares of planted errors are found in lists of {figures['compared_at_length']:,} rows. {said}.",
         table=PageTable(("", "found"), {"": rows}),
     )
 
@@ -104,7 +104,7 @@ def _list_sections(result: StageResult) -> list[Section]:
     table, figures = result.tables["wrong_labels.csv"], result.figures
     if not len(table):
         return []
-    lead = "Each with the label it has, the one that is suggested, and the chance that the first is wrong."
+    lead = "Each stands with the label it has, the one that is suggested, and the chance that the first is wrong."
     note = "`wrong_labels.csv` has all of them, with reasons and copies. Nothing of your data was changed."
     if figures["pictures"]:
         shown = [

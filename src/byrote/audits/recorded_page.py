@@ -97,7 +97,7 @@ def _label_sections(audit: RecordedAudit) -> list[Section]:
             Section(
                 "wrong-labels",
                 "The list of wrong labels",
-                "What lists of the likeliest examples hold, by their length.",
+                "Lists of the likeliest examples hold this much, by their length.",
                 table=PageTable(("length", "labelled rightly", "95% interval", "planted errors found"), {"": rows}),
                 note=f"Ranked by {found.score}, by which planted errors are found best (in lists of "
                 f"{found.compared_at:,}: {best}). {_ASSUMPTION}",
@@ -125,7 +125,7 @@ def _label_sections(audit: RecordedAudit) -> list[Section]:
         Section(
             "suspects",
             "The first of the list",
-            "Each with the label that it has and the class that most often came first of the others.",
+            "Each stands with the label that it has and the class that most often came first of the others.",
             table=PageTable(header, {"": listed}),
             pictures=_pictures(audit, table["row"].to_numpy(np.int64), "Their pictures"),
         )
@@ -235,13 +235,13 @@ def _forgetting_section(audit: RecordedAudit) -> Section:
 def _example_sections(audit: RecordedAudit) -> list[Section]:
     found = audit.courses
     lists = (
-        ("hardest", "Hard examples", "Those whose label had the lowest mean probability.", -found.confidence),
-        ("ambiguous", "Ambiguous examples", "Those whose probability varied most.", found.variability),
-        ("easiest", "Easy examples", "Those whose label had the highest mean probability.", found.confidence),
+        ("hardest", "Hard examples", "Here are those whose label had the lowest mean probability.", -found.confidence),
+        ("ambiguous", "Ambiguous examples", "Here are those whose probability varied most.", found.variability),
+        ("easiest", "Easy examples", "Here are those whose label had the highest mean probability.", found.confidence),
         (
             "most-forgotten",
             "Forgotten examples",
-            "Those that were forgotten most often.",
+            "Here are those that were forgotten most often.",
             np.where(found.forgotten > 0, found.forgotten.astype(np.float64), np.nan),
         ),
     )

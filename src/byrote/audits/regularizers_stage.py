@@ -99,8 +99,8 @@ class RegularizersStage(Stage):
             Section(
                 "regularizers",
                 "What the regularisers are worth",
-                "Test accuracy that each adds, as its share of what all together add (Shapley values), on the same "
-                "test rows.",
+                "Each adds this much test accuracy, as its share of what all together add (Shapley values), on the "
+                "same test rows.",
                 figures=[_figure(case, figures)],
                 table=PageTable(("on", "train", "test", "random labels, train"), {"": rows}),
                 note=(

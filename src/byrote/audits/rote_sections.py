@@ -31,8 +31,8 @@ def sections_of_rote(case: Case, figures: Mapping[str, Any], table: pd.DataFrame
     scores = Section(
         "rote",
         "Known by rote",
-        "How often fits on halves of the rows that have a row in them give its label, minus how often the others do: 1 "
-        "where the label is known from that row alone.",
+        "A score is how often fits on halves of the rows that have a row in them give its label, minus how often the "
+        "others do: it is 1 where the label is known from that row alone.",
         figures=[_scores_figure(case, table)],
         table=PageTable(("", "right with it", "right without", "by rote", "told"), {"": _rows_of(most)}),
         pictures=_pictures(case, most),
@@ -54,7 +54,8 @@ def sections_of_rote(case: Case, figures: Mapping[str, Any], table: pd.DataFrame
     members = Section(
         "members",
         "Who it was fitted on",
-        "What an attacker can tell who sees the answers, and can fit the same model on other rows of the same kind.",
+        "An attacker who sees the answers, and can fit the same model on other rows of the same kind, can tell this "
+        "much.",
         figures=[_roc_figure(case, figures)],
         table=PageTable(("", "AUC", "told at 0.1% false alarms", "at 1%"), {"": attacks}),
     )

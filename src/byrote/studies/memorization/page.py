@@ -110,8 +110,8 @@ def _scores_section(scores: Scores, table: pd.DataFrame, data: Dataset) -> Secti
     return Section(
         id=f"scores-{_name(scores)}",
         title=f"Known by rote: {_title(scores)}",
-        lead="How often networks that were trained on an example give its label, minus how often others do, for every "
-        "example; the mean by class; and the examples of which most is known by rote.",
+        lead="A score is how often networks that were trained on an example give its label, minus how often others do. "
+        "Here are those of all examples, their means by class, and the examples of which most is known by rote.",
         figures=[scores_figure(scores)],
         table=scores_table(own, most),
         pictures=rows,
@@ -179,8 +179,8 @@ def _membership_section(scores: Scores, result: Computed) -> Section:
     return Section(
         id=f"membership-{_name(scores)}",
         title=f"Who was trained on: {_title(scores)}",
-        lead="What an attacker can tell who sees the confidence that a network gives to an example's label, from the "
-        "same networks: nothing was trained for it.",
+        lead="An attacker who sees the confidence that a network gives to an example's label can tell this much from "
+        "the same networks: nothing was trained for it.",
         figures=[roc_figure(scores, result)],
         table=membership_table(scores),
         note="At risk: the examples that most of the networks trained on them betray, at a false-positive rate of "
@@ -256,8 +256,8 @@ def _influence_section(scores: Scores, result: Computed, data: Dataset) -> Secti
     return Section(
         id=f"influence-{_name(scores)}",
         title=f"Which examples decide others: {_title(scores)}",
-        lead="By how many points a test example is right more often where a training example was trained on: those "
-        "with the largest influence, for every test example.",
+        lead="Influence is by how many points a test example is right more often where a training example was trained "
+        "on. Here are the largest, for every test example.",
         figures=drawn(influence_figure(scores, pairs)),
         table=PageTable(header=("test example", "training example", "influence"), blocks={"": shown}),
         note="The largest of many: intervals of single pairs are not corrected for their number. All pairs are in the "
@@ -326,8 +326,8 @@ def _growth_section(known: Sequence[Scores]) -> Section:
     return Section(
         id="growth",
         title="What makes networks memorise",
-        lead="The mean share of labels that are known by rote, against the size of the network and the share of "
-        "labels that were redrawn.",
+        lead="Here is the mean share of labels that are known by rote, against the size of the network and the share "
+        "of labels that were redrawn.",
         figures=[growth_figure(known)],
         table=PageTable(header=header, blocks={"": rows}),
         note="Intervals are over pairs of networks; all models have the same halves.",
