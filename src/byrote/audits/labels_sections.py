@@ -28,8 +28,8 @@ def sections_of_labels(case: Case, result: StageResult) -> list[Section]:
 
 def _rates_section(case: Case, figures: Mapping[str, Any]) -> Section:
     lead = (
-        "A list of the likeliest rows holds this, by its length: a share that is labelled rightly after all, and a share "
-        "of the planted errors."
+        "A list of the likeliest rows holds this, by its length: a share that is labelled rightly after all, and a "
+        "share of the planted errors."
     )
     return Section(
         "wrong-labels",
