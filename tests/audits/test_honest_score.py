@@ -52,7 +52,8 @@ def test_groups_widen_the_interval():
     assert grouped.high - grouped.low > 2 * (alone.high - alone.low)
 
 
-def test_other_metrics_and_several_fits():
+def test_other_metrics_and_several_fits(monkeypatch):
+    monkeypatch.setattr("byrote.audits.honest_score._RESAMPLES", 200)
     draw = np.random.default_rng(0)
     labels = draw.integers(0, 2, 200)
     fits = []

@@ -84,7 +84,7 @@ def test_test_rows_of_one_class_tell_nothing():
 
 def test_slow_metrics_are_computed_less_often(tiny):
     audit = audited(DecisionTreeClassifier(), tiny)
-    slow = audited(DecisionTreeClassifier(), tiny, metric="f1_macro", budget=20)
+    slow = audited(DecisionTreeClassifier(), tiny, metric="f1_macro", budget=4)
     assert SignalStage().estimate(audit.case).smaller == ""
     assert slow.results["signal"].figures["num_exchanges"] <= EXCHANGES
     assert slow.results["signal"].figures["p"] < 0.01

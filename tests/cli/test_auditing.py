@@ -104,7 +104,7 @@ def mislabelled(tmp_path, monkeypatch):
 
 def test_wrong_labels_are_fixed_in_a_file_of_their_own(mislabelled, capsys, tmp_path):
     before = (tmp_path / "t.csv").read_bytes()
-    command = f"{TREE} --stages labels --fail-on wrong-labels>2%".split()
+    command = f"{TREE} --stages labels --fail-on wrong-labels>1%".split()
     assert main([*command, "--fix", "fixes/labels.csv"]) == 4
     said = capsys.readouterr()
     assert "--fail-on wrong-labels: " in said.err

@@ -240,7 +240,7 @@ def test_failed_runs_leave_the_rest_and_exit_code_3(tmp_path, capsys):
 
 def test_an_interrupted_run_has_drawn_a_live_page_and_says_how_to_go_on(tmp_path):
     out = tmp_path / "out"
-    process = run_process("demo", "--live", "--out", str(out), *QUICK, "--steps", "3000")
+    process = run_process("demo", "--live", "--out", str(out), *QUICK, "--steps", "1200")
     url = re.search(r"http://127\.0\.0\.1:\d+/", process.stderr.readline())[0]
     for line in process.stderr:
         if re.match(r"\d+/16", line):

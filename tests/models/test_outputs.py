@@ -54,10 +54,13 @@ def test_the_scores_are_found(output: Any) -> None:
 @pytest.mark.parametrize(
     ("output", "message"),
     [
-        (None, "model 'x' gave a NoneType with no tensor, expected a tensor of class scores of shape (2, 3)"),
-        ({"a": SCORES, "b": AUXILIARY}, "a dict with a (2, 3), b (2, 3), expected"),
-        ((FEATURES, FEATURES), "a tuple with 0 (2, 7), 1 (2, 7), expected"),
-        ("logits", "a str with no tensor"),
+        (
+            None,
+            "model 'x' gave an object of type NoneType with no tensor, expected a tensor of class scores of shape (2, 3)",
+        ),
+        ({"a": SCORES, "b": AUXILIARY}, "type dict with a (2, 3), b (2, 3), expected"),
+        ((FEATURES, FEATURES), "type tuple with 0 (2, 7), 1 (2, 7), expected"),
+        ("logits", "type str with no tensor"),
     ],
 )
 def test_where_there_are_none_it_is_said(output: Any, message: str) -> None:

@@ -122,6 +122,7 @@ def assert_same_course(
     assert fast.log == []
 
 
+@pytest.mark.slow
 def test_a_stack_that_replicas_leave_until_one_is_left() -> None:
     """The numbers of replicas and of examples stay open in one graph; with dropout, weight decay, and an optimiser that
     counts its steps."""

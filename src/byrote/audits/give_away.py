@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float64, Int64
 from sklearn.feature_selection import f_classif
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
 from byrote.audits.columns import numbers_of
@@ -90,8 +90,13 @@ def _screened(
 
 def _accuracy(column: Float64[np.ndarray, " N"], labels: Int64[np.ndarray, " N"]) -> float:
     tree = DecisionTreeClassifier(max_leaf_nodes=max(2, len(np.unique(labels))), random_state=0)
-    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
-    return float((cross_val_predict(tree, column[:, None], labels, cv=folds) == labels).mean())
+    inputs = column.astype(np.float32)[:, None]
+    check = bool(np.isnan(column).any())  # without, a tree heeds no missing values; with, it takes three times as long
+    right = 0
+    for fitted, held_out in StratifiedKFold(_FOLDS, shuffle=True, random_state=0).split(inputs, labels):
+        tree.fit(inputs[fitted], labels[fitted], check_input=check)
+        right += int((tree.predict(inputs[held_out], check_input=check) == labels[held_out]).sum())
+    return right / len(labels)
 
 
 def _p_value(
