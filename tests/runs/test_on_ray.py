@@ -68,13 +68,17 @@ def test_a_study_outlives_its_nodes(cluster, tmp_path):
         seeds=2,
     )
     lines: list[str] = []
+    ray = pytest.importorskip("ray")
     with ThreadPoolExecutor(1) as thread:  # Ray starts nodes in the main thread alone
         found = thread.submit(
             run, study, tmp_path / "runs.db", Ray(cluster.address), device="cpu", quiet=True, on_log=lines.append
         )
+        own = ray.get_runtime_context().get_node_id()  # this process would end with it
         for _ in range(3):
             time.sleep(8)
-            cluster.remove_node(cluster.nodes.pop(0), allow_graceful=False)
+            killed = next(node for node in cluster.nodes if node.node_id != own)
+            cluster.nodes.remove(killed)
+            cluster.remove_node(killed, allow_graceful=False)
             cluster.nodes.append(cluster.add_node(num_cpus=1))
         outcomes = found.result()
     assert any(line.startswith("a worker died in a group of ") for line in lines), lines

@@ -9,7 +9,6 @@ import pickle
 import signal
 import threading
 import time
-import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar, final
@@ -84,7 +83,8 @@ class Ray(Executor):
             # Beside this process, so that both end together.
             strategies = importlib.import_module("ray.util.scheduling_strategies")
             here = strategies.NodeAffinitySchedulingStrategy(self._ray.get_runtime_context().get_node_id(), soft=True)
-            self._inbox = self._ray.remote(num_cpus=0, scheduling_strategy=here)(_Inbox).remote()
+            inbox = self._ray.remote(num_cpus=0, scheduling_strategy=here, max_restarts=-1)(_Inbox)
+            self._inbox = inbox.remote()
         number = next(self._numbers)
         self._callbacks[number] = standing = _Callback(number, function, self._inbox)
         return standing
@@ -141,13 +141,11 @@ class Ray(Executor):
     def _hear(self) -> None:
         if self._inbox is None:
             return
+        self._heard = time.monotonic()
         try:
             batches = self._ray.get(self._inbox.take.remote())
-        except self._ray.exceptions.RayError as error:
-            warnings.warn(f"progress of Ray's workers can no longer be heard: {error}", stacklevel=2)
-            self._inbox = None
-            return
-        self._heard = time.monotonic()
+        except self._ray.exceptions.RayActorError:
+            return  # its machine died: what it had not handed on is not told, and it begins anew elsewhere
         for batch in batches:
             for number, arguments in pickle.loads(batch):  # noqa: S301 (of this run's own workers)
                 if (standing := self._callbacks.get(number)) is not None:
