@@ -56,9 +56,10 @@ def _count_finding(case: Case, result: StageResult, claim: str) -> Finding:
         words += (
             f". {figures['num_listed']:,} are more likely wrong than right; of these, "
             f"{_percent(false['mean'])} ({_percent(false['low'])} to {_percent(false['high'])}) are labelled rightly "
-            "after all"
+            "after all. `wrong_labels.csv` lists them."
         )
-    words += ". `wrong_labels.csv` lists them."
+    else:
+        words += "; none is more likely wrong than right."
     outcome: Outcome = "no conclusion"
     if share["high"] < FEW:
         outcome = "supported"

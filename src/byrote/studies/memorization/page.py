@@ -183,7 +183,7 @@ def _membership_section(scores: Scores, result: Computed) -> Section:
         "the same networks: nothing was trained for it.",
         figures=[roc_figure(scores, result)],
         table=membership_table(scores),
-        note="At risk: the examples that most of the networks trained on them betray, at a false-positive rate of "
+        note="At risk are the examples that most of the networks trained on them betray, at a false-positive rate of "
         "0.1%.",
     )
 
@@ -222,16 +222,17 @@ def roc_figure(scores: Scores, result: Computed) -> Figure:
 
 
 def membership_table(scores: Scores) -> PageTable:
-    """A row for each attack, and for each of the examples most at risk."""
-    blocks: dict[str, list[list[str | Cell]]] = {"": [], "most at risk (LiRA)": []}
+    """A row for each attack, and for each of the examples most at risk, if any network betrays one."""
+    blocks: dict[str, list[list[str | Cell]]] = {"": []}
     for attack in ATTACKS:
         auc = interval_of(scores.whole, *(f"{attack}_auc{end}" for end in ("", "_low", "_high")))
         entry: list[str | Cell] = [_ATTACKS[attack], Cell(f"{auc.mean:.3f}", note=in_words(auc, 3))]
         blocks[""].append([*entry, *(_told(scores.whole, attack, end) for end in RATES)])
-    for row in scores.examples.nlargest(_MOST_SHOWN // 2, "lira_tpr_0001").to_dict("records"):
+    betrayed = scores.examples[scores.examples["lira_tpr_0001"] > 0]
+    for row in betrayed.nlargest(_MOST_SHOWN // 2, "lira_tpr_0001").to_dict("records"):
         own = pd.Series(row)
         place = Cell(str(row["place"]), note=str(row["label"]))
-        blocks["most at risk (LiRA)"].append([place, "", *(_told(own, "lira", end) for end in RATES)])
+        blocks.setdefault("most at risk (LiRA)", []).append([place, "", *(_told(own, "lira", end) for end in RATES)])
     headings = [f"told at {rate:.1%} false alarms" for rate in RATES.values()]
     return PageTable(header=("", "AUC", *headings), blocks=blocks)
 
@@ -260,8 +261,8 @@ def _influence_section(scores: Scores, result: Computed, data: Dataset) -> Secti
         "on. Here are the largest, for every test example.",
         figures=drawn(influence_figure(scores, pairs)),
         table=PageTable(header=("test example", "training example", "influence"), blocks={"": shown}),
-        note="The largest of many: intervals of single pairs are not corrected for their number. All pairs are in the "
-        "figure's csv.",
+        note="These are the largest of many, and intervals of single pairs are not corrected for their number. All "
+        "pairs are in the figure's csv.",
     )
 
 
