@@ -10,13 +10,14 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from byrote.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_ROWS_AT_ONCE = 10_000
 # What spreadsheets take for the start of a formula, at the start of a cell or after what some of them split cells at.
 _FORMULA = re.compile(r"(^|[;\t\r\n])(?=\s*[=+\-@＝＋－＠]|[\t\r])")
 _REMEDIES = {
@@ -44,7 +45,7 @@ def make_folder(path: Path) -> None:
     Raises:
         UserError: it cannot be made or written to.
     """
-    with _explained(path):
+    with explained(path):
         path.mkdir(parents=True, exist_ok=True)
         probe = path / f".{uuid.uuid4().hex}"
         try:
@@ -60,7 +61,7 @@ def write_file(path: Path, content: str | bytes) -> None:
         UserError: it cannot be written.
     """
     temporary = path.with_name(f".{uuid.uuid4().hex}.part")
-    with _explained(path):
+    with explained(path):
         try:
             temporary.write_bytes(content.encode() if isinstance(content, str) else content)
             temporary.replace(path)
@@ -74,6 +75,29 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     Raises:
         UserError: the file cannot be written.
     """
+    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
+    with explained(path):
+        try:
+            with temporary.open("w", encoding="utf-8", newline="") as file:
+                write_csv(file, [table])
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_csv(file: TextIO, tables: Iterable[pd.DataFrame]) -> int:
+    """Writes tables with the same columns as one, some rows at a time; gives how many rows there were."""
+    num_written = 0
+    for number, table in enumerate(tables):
+        for first in range(0, max(len(table), 1), _ROWS_AT_ONCE):
+            part = harmless_table(table.iloc[first : first + _ROWS_AT_ONCE])
+            part.to_csv(file, index=False, header=not (number or first))
+        num_written += len(table)
+    return num_written
+
+
+def harmless_table(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with `harmless` entries and names of columns."""
     import pandas as pd
 
     columns = [
@@ -81,7 +105,7 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
         for _, column in table.items()
     ]
     safe = pd.concat(columns, axis=1) if columns else table
-    write_file(path, safe.to_csv(index=False, header=[harmless(name) for name in table.columns]))
+    return safe.set_axis([harmless(name) for name in table.columns], axis=1)
 
 
 def write_rows(path: Path, rows: Iterable[Sequence[Any]]) -> None:
@@ -114,7 +138,8 @@ def _is_number(text: str) -> bool:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
+    """Raises UserError, with a remedy, where the body cannot write the file or folder."""
     try:
         yield
     except OSError as error:

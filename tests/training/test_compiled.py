@@ -204,6 +204,7 @@ class FlattensByLength(nn.Module):
         return self.norm(self.layer(x.view(len(x), -1)))
 
 
+@pytest.mark.slow
 def test_batches_of_two_sizes_of_a_users_network(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
     record = training_compiled.compiled
@@ -286,6 +287,7 @@ def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
         compiled(course.take, course.replicas, course.optimizer, batch)
 
 
+@pytest.mark.slow
 def test_whole_runs_say_whether_they_were_compiled(tiny: Dataset) -> None:
     specs = [TrainSpec(model="mlp-1x8", seed=seed, steps=9, batch_size=20, precision="float64") for seed in range(2)]
     log: list[str] = []

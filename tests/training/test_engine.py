@@ -339,7 +339,7 @@ def train_all(specs: Sequence[TrainSpec], data: Dataset, **options: object) -> l
 @pytest.mark.parametrize(
     "fields",
     [
-        {"steps": 120, "decay": 0.5, "decay_steps": 30},
+        {"steps": 40, "decay": 0.5, "decay_steps": 10},
         {"steps": 30, "schedule": "cosine", "warmup_steps": 5},
         {"steps": 30, "schedule": LINEAR, "optimizer": "RAdam", "learning_rate": 0.01},
         {"steps": 20, "warmup_steps": 9, "decay": 0.5, "decay_steps": 4},
@@ -353,13 +353,9 @@ def train_all(specs: Sequence[TrainSpec], data: Dataset, **options: object) -> l
         {"model": "alexnet", "steps": 3, "n_train": 20},
         {"preprocessing": "standardize", "momentum": 0.0, "n_train": 50},
         {"optimizer_options": (("nesterov", True),)},
-        {"optimizer": "SGD"},
         {"optimizer": "adam"},
         {"optimizer": "AdamW"},
         {"optimizer": "RMSprop", "learning_rate": 0.003, "optimizer_options": (("momentum", 0.5),)},
-        {"optimizer": "Adagrad"},
-        {"optimizer": "NAdam"},
-        {"optimizer": "ASGD"},
         {"batch_size": 500, "steps": 10},
         {"batch_size": 1, "steps": 30, "n_train": 20},
         {"n_train": 1, "steps": 3},
@@ -684,7 +680,7 @@ def test_token_ids_reach_the_network_in_a_stack_and_alone(precision: str) -> Non
     ids = np.random.default_rng(0).integers(0, 50, (60, 5))
     splits = [Split.clean(part, part[:, 0] % 2) for part in (ids[:40], ids[40:])]
     data = Dataset("ids", splits[0], splits[1], ("a", "b"), pixel_max=1.0)
-    common = {"model": name_of(embedding), "epochs": 6, "learning_rate": 0.1, "batch_size": 8}
+    common = {"model": name_of(embedding), "epochs": 3, "learning_rate": 0.1, "batch_size": 8}
     common["precision"] = precision
     settings = [(), (Corruption(name="random-labels"),), (Corruption(name="shuffled-pixels"),)]
     specs = [TrainSpec(corruptions=corruptions, **common) for corruptions in settings]

@@ -18,7 +18,7 @@ from byrote.training.spec import TrainSpec
 def started(data: Dataset) -> tuple[GroupSetup, GroupState]:
     specs = [TrainSpec(model="mlp-1x8", seed=seed, epochs=3, batch_size=40) for seed in range(3)]
     built = [build_network(spec, data, "cpu", None) for spec in specs]
-    return engine._start(*zip(*built, strict=True), data, "cpu", keep_weights=True)  # type: ignore[misc]
+    return engine._start(*zip(*built, strict=True), data, "cpu", keep_weights=True, ranks=None)  # type: ignore[misc]
 
 
 def test_what_a_group_carries_is_declared_and_nothing_else(tiny: Dataset) -> None:

@@ -20,6 +20,7 @@ from byrote.training.planner import (
     resolve_device,
     resolve_precision,
     seconds_compiled,
+    share_expected,
 )
 from byrote.training.spec import TrainSpec
 
@@ -209,3 +210,12 @@ def test_a_long_run_takes_less_where_it_is_compiled_and_convolutions_as_much(tin
     assert 60 <= seconds_compiled(100.0, long, tiny, "cpu", "auto") < 70
     assert seconds_compiled(100.0, long, tiny, "cpu", "off") == seconds_compiled(100.0, long, tiny, "cuda", "on") == 100
     assert seconds_compiled(100.0, [TrainSpec(model="conv-small")], tiny, "cpu", "on") == 100
+
+
+def test_what_fits_late_is_taken_to_need_more_of_its_epochs() -> None:
+    clean = TrainSpec(model="mlp-1x4")
+    names = ("gaussian", "random-labels")
+    noisy = [clean.model_copy(update={"corruptions": (Corruption(name=name),)}) for name in names]
+    shares = [share_expected(spec) for spec in (clean, *noisy)]
+    assert shares == sorted(set(shares))
+    assert share_expected(TrainSpec(model="mlp-1x4", stop="at_steps", steps=10)) == 1.0

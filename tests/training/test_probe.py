@@ -40,6 +40,12 @@ def test_token_ids_stay_whole_and_what_is_found_is_said() -> None:
     assert note.startswith(f"{name_of(words)} gives probabilities")
 
 
+def test_quantities_for_a_model_of_token_ids_are_told_how_to_be_read() -> None:
+    split = Split.clean(np.float32(np.arange(40).reshape(8, 5)), np.arange(8) % 2)
+    with pytest.raises(UserError, match=r"failed: .*; if the inputs are token ids, .* \(`--kind tokens`\)"):
+        probe_models([TrainSpec(model=name_of(words))], Dataset("words", split, split, ("a", "b")), "cpu")
+
+
 def test_constants_of_batch_norm_want_a_model_that_has_it(tiny: Dataset) -> None:
     plain = TrainSpec(model="mlp-1x4", batch_norm_epsilon=1e-4)
     with pytest.raises(UserError, match=r"got batch_norm_epsilon=0.0001, but no batch norm in mlp-1x4: leave it out"):

@@ -118,6 +118,17 @@ class InPlace(Net):
         return self.first(x.mul_(0.5))
 
 
+class ViewOfWeights(nn.Module):
+    """The best constant: what it gives lies where its weights lie."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scores = nn.Parameter(torch.randn(3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.scores.expand(len(x), -1)
+
+
 def old_weight_norm() -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -155,7 +166,7 @@ def test_what_a_stack_would_change_is_trained_alone(make: Callable[[], nn.Module
 
 @pytest.mark.parametrize(
     "make",
-    [Net, ModuleLevel, InPlace, old_weight_norm],
+    [Net, ModuleLevel, InPlace, ViewOfWeights, old_weight_norm],
 )
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_what_a_stack_leaves_as_it_is_is_stacked(make: Callable[[], nn.Module], precision: str) -> None:

@@ -17,6 +17,7 @@ from torch.nn.utils import parametrizations, prune
 
 from byrote.data.dataset import Dataset
 from byrote.data.preprocessing import preprocess
+from byrote.data.sources import from_arrays
 from byrote.models.catalog import build_model
 from byrote.randomness import permutation, stream
 from byrote.references import name_of
@@ -311,6 +312,60 @@ def test_a_model_trains_as_in_plain_torch(kind: type[nn.Module], tiny: Dataset) 
         assert outcome.final_state is not None
         assert outcome.final_state.keys() == expected.keys()
         for name, value in expected.items():
+            torch.testing.assert_close(outcome.final_state[name], value, rtol=1e-8, atol=1e-9)
+        assert not outcome.failed_checks
+    assert sorted(outcome.spec.seed for outcome in found) == [0, 1, 1]
+
+
+class TwoInputs(nn.Module):
+    """Takes a dict."""
+
+    def __init__(self, input_shape: dict[str, tuple[int, ...]], num_classes: int) -> None:
+        super().__init__()
+        self.pairs = nn.Embedding(9, 4)
+        self.first, self.out = nn.Linear(64, 12), nn.Linear(16, num_classes)
+
+    def forward(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        seen = [self.first(inputs["image"].flatten(1)).relu(), self.pairs(inputs["pairs"]).sum(1)]
+        return self.out(torch.cat(seen, 1))
+
+
+class ByName(TwoInputs):
+    def forward(self, pairs: torch.Tensor, image: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        return super().forward({"image": image, "pairs": pairs})
+
+
+@pytest.mark.parametrize("kind", [TwoInputs, ByName])
+def test_several_inputs_train_as_in_plain_torch(kind: type[TwoInputs], tiny: Dataset) -> None:
+    """In a stack and alone, with weights that lie in float64."""
+    splits = [
+        part
+        for split in (tiny.train, tiny.test)
+        for part in ({"image": split.inputs, "pairs": np.stack([split.labels % 3, split.labels // 2], 1)}, split.labels)
+    ]
+    data = from_arrays(*splits, pixel_max=16.0, kind={"pairs": "tokens"})
+    specs = [specs_of(model=name_of(kind), preprocessing="auto", seed=n, precision="float64") for n in range(2)]
+    notes: list[str] = []
+    found = [*train(specs, data, keep_weights=True, device="cpu", on_log=notes.append)]
+    found += train(specs[1:], data, keep_weights=True, device="cpu")
+    assert not any("alone" in note for note in notes), notes
+    for outcome in found:
+        spec = outcome.spec
+        built = build_model(spec.model, input_shape=data.input_shape, num_classes=10, seed=spec.seed).double()
+        network = TwoInputs({}, 10).double()
+        network.load_state_dict(built.state_dict())
+        optimizer = torch.optim.SGD(network.parameters(), lr=spec.learning_rate, momentum=spec.momentum)
+        images, pairs = torch.from_numpy(splits[0]["image"]).double() / 16, torch.from_numpy(splits[0]["pairs"])
+        labels, step = torch.from_numpy(tiny.train.labels), 0
+        while step < 16:
+            order = permutation(stream(spec.seed, "batches", 1 + step // 7), len(labels))
+            rows = np.array_split(order, 7)[step % 7]
+            optimizer.zero_grad()
+            F.cross_entropy(network({"image": images[rows], "pairs": pairs[rows]}), labels[rows]).backward()
+            optimizer.step()
+            step += 1
+        for name, value in network.state_dict().items():
+            assert outcome.final_state is not None
             torch.testing.assert_close(outcome.final_state[name], value, rtol=1e-8, atol=1e-9)
         assert not outcome.failed_checks
     assert sorted(outcome.spec.seed for outcome in found) == [0, 1, 1]

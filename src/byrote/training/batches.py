@@ -26,6 +26,7 @@ from byrote.data.preprocessing import Batch, Inputs
 from byrote.errors import UserError
 from byrote.randomness import stream_seed
 from byrote.training.conditions import SplitTensors
+from byrote.training.ranks import Part, Ranks
 
 _AHEAD = 1
 _JOINED_VALUES = 2**16
@@ -146,10 +147,13 @@ class TrainingBatch:
     """Makes the network inputs."""
     picked: Picked | None = None
     """What they are made of, where that lies on the device."""
+    part: Part | None = None
+    """Which examples of the batch these are, where several processes share it."""
 
 
 class EpochBatches:
-    """The batches of an epoch, whose examples come in `order` and end where `bounds` say."""
+    """The batches of an epoch, whose examples come in `order` and end where `bounds` say; this process's part of each,
+    where several share them."""
 
     def __init__(
         self,
@@ -159,22 +163,42 @@ class EpochBatches:
         bounds: Sequence[tuple[int, int]],
         dtype: torch.dtype,
         augmentation: EpochAugmentation | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
         self._split, self._dtype, self._augmentation = split, dtype, augmentation
         self._order, self._bounds = order.to(split.inputs.home), bounds
+        self._of_whole: list[Part | None] = [None] * len(bounds)
+        if ranks is not None:
+            parts = [ranks.part(last - first) for first, last in bounds]
+            self._of_whole = [*parts]
+            self._bounds = [
+                (start + part.first, start + part.last) for (start, _), part in zip(bounds, parts, strict=True)
+            ]
         self._labels = self._parts(labels)
         self._arriving: Iterator[Tensor] = iter(())
         self._next = -1
 
     def __getitem__(self, number: int) -> TrainingBatch:
-        return TrainingBatch(self._labels[number], partial(self._inputs, number), self._picked(number))
+        inputs = partial(self._inputs, number)
+        return TrainingBatch(self._labels[number], inputs, self._picked(number), self._of_whole[number])
 
     def _inputs(self, number: int) -> Shaped[Tensor, "R B ..."]:
         if number != self._next:
-            parts = (self._order[:, first:last] for first, last in self._bounds[number:])
+            first_joined = number - number % self._num_joined
+            parts = (self._order[:, first:last] for first, last in self._bounds[first_joined:])
             self._arriving = batches(self._split, parts, self._dtype, self._augmentation)
+            for _ in range(first_joined, number):
+                next(self._arriving)
         self._next = number + 1
         return next(self._arriving)
+
+    @property
+    def _num_joined(self) -> int:
+        """How many batches `batches` makes at once."""
+        if not self._split.inputs.is_on_device or len(self._order) > 1:
+            return 1
+        first, last = self._bounds[0]
+        return math.ceil(_JOINED_VALUES / ((last - first) * math.prod(self._split.inputs.pixels.shape[1:])))
 
     def _picked(self, number: int) -> Picked | None:
         if not self._split.inputs.is_on_device:

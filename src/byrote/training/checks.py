@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from jaxtyping import Int64, Shaped
 
 from byrote.data.check import Check, newly_changed
 from byrote.data.corruptions.application import apply_corruptions
+from byrote.data.corruptions.by_part import checks_by_part
 from byrote.data.corruptions.contract import LabelCorruption
 from byrote.data.corruptions.label_laws import binomial_interval
 from byrote.data.corruptions.uniform_labels import UniformLabels
@@ -33,7 +35,9 @@ def data_checks(spec: TrainSpec, clean: Dataset, corrupted: Dataset) -> list[Che
             of_labels = method.check(clean, corrupted, corruption.rate)
         else:
             rate = corruption.rate
-            of_inputs = method.check(clean, corrupted, corruption.strength or method.strength or 1.0)
+            strength = corruption.strength or method.strength or 1.0
+            check = partial(checks_by_part, method) if clean.parts else method.check
+            of_inputs = check(clean, corrupted, strength)
     return [
         *of_labels,
         _true_labels_kept(clean, corrupted),

@@ -25,7 +25,8 @@ from torch.overrides import TorchFunctionMode
 
 from byrote.training.batches import Picked, TrainingBatch
 from byrote.training.optimizers import ReplicaOptimizer
-from byrote.training.own_draws import draws_noted, globals_of
+from byrote.training.own_draws import draws_noted
+from byrote.training.own_state import kept_in_python
 from byrote.training.planner import is_convolutional
 from byrote.training.replicas import Replicas
 from byrote.training.step import Look, Step, TakeStep
@@ -46,8 +47,11 @@ class CompiledStep:
     def __init__(self, take: TakeStep, log: Callable[[str], None]) -> None:
         self._take = take
         self._log = log
-        self._num_steps = 0
+        self.has_begun = False
+        """Whether its first step is taken."""
         self._graphs: list[Graph] = []
+        self.made_for: list[tuple[int, int]] = []
+        """Of how many replicas and examples the batch was that each graph was made for."""
         self._tensors: list[Tensor] = []
         self._factor: tuple[float | Tensor, Tensor] | None = None
 
@@ -65,19 +69,19 @@ class CompiledStep:
         *,
         look: Look | None = None,
     ) -> Step:
-        self._num_steps += 1
-        if self._num_steps == 1:
+        if not self.has_begun:
+            self.has_begun = True
             # Optimisers make their state in their first step, and what networks keep elsewhere shows.
             with _python_noted(replicas.network) as changes:
                 step = self._take(replicas, optimizer, batch, factor, look=look)
             if not changes:
-                self._compile(replicas, optimizer, batch)
+                self.compile(replicas, optimizer, batch)
             else:
                 self._log(f"not compiled, since {changes[0]}")
             return step
         graph = self._serving(batch)
         if graph is None and self._graphs:
-            self._compile(replicas, optimizer, batch)
+            self.compile(replicas, optimizer, batch)
             graph = self._serving(batch)
         if graph is None or batch.picked is None:
             return self._take(replicas, optimizer, batch, factor, look=look)
@@ -100,16 +104,18 @@ class CompiledStep:
         """To be called when replicas have left: those of all others are other tensors now."""
         self._tensors = []
 
-    def _compile(
+    def compile(
         self,
         replicas: Replicas,
         optimizer: ReplicaOptimizer,
         batch: TrainingBatch,
     ) -> None:
+        """For batches like this, and others as far as that goes."""
         try:
             self._graphs.append(compiled(self._take, replicas, optimizer, batch))
+            self.made_for.append((batch.labels.shape[0], batch.labels.shape[1]))
         except CannotCompile as reason:
-            self._graphs = []
+            self._graphs, self.made_for = [], []
             self._log(f"not compiled, since {reason}")
 
 
@@ -284,7 +290,7 @@ def _recorded(
 def _python_noted(network: nn.Module) -> Iterator[list[str]]:
     """Gives a list of reasons that is empty where a step within leaves all that a recording would not see as it was:
     random generators but torch's own, buffers' places in memory, and what modules and their files keep in Python."""
-    before, places = _kept_in_python(network), {name: b.data_ptr() for name, b in network.named_buffers()}
+    before, places = kept_in_python(network), {name: b.data_ptr() for name, b in network.named_buffers()}
     found: list[str] = []
     with draws_noted(network) as draws:
         yield found
@@ -292,26 +298,8 @@ def _python_noted(network: nn.Module) -> Iterator[list[str]]:
         found.append("it draws random numbers by other means than torch")
     if {name: b.data_ptr() for name, b in network.named_buffers()} != places:
         found.append("it replaces a buffer instead of updating it in place")
-    if _kept_in_python(network) != before:
+    if kept_in_python(network) != before:
         found.append("its modules keep what changes from step to step in Python")
-
-
-def _kept_in_python(network: nn.Module) -> list[Any]:
-    return [
-        (name, _noted(value))
-        for module in network.modules()
-        for names in (vars(module), globals_of(module) or {})
-        for name, value in list(names.items())
-    ]
-
-
-def _noted(value: Any) -> Any:
-    """What tells whether it has changed; of containers, how many they hold."""
-    if isinstance(value, Tensor):
-        return id(value), value._version
-    if isinstance(value, int | float | str):
-        return value
-    return id(value), len(value) if isinstance(value, list | dict | set) else None
 
 
 def _open_size(shapes: Any, name: str, hint: int) -> Any:

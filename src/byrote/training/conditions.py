@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,9 @@ from byrote.training.checks import data_checks, digest, held_out, unseen
 from byrote.training.near_copies import with_ids_of_near_rows
 from byrote.training.planner import SHARE_OF_MEMORY
 from byrote.training.spec import TrainSpec
+
+_WANTS_WHOLE_NUMBERS = re.compile(r"(expected|must be).*\blong\b", re.IGNORECASE | re.DOTALL)
+"""What torch says where quantities are looked up in an embedding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,9 +208,13 @@ def _replaced(
 
 def token_hint(data: Dataset, error: Exception) -> str:
     """What to do, where a model that takes whole numbers was given quantities."""
-    if data.kind != "vectors" or "expected" not in str(error).lower() or "long" not in str(error).lower():
+    if data.kind not in ("vectors", "dict") or not _WANTS_WHOLE_NUMBERS.search(str(error)):
         return ""
-    return "; if the inputs are token ids, load them with kind='tokens', which keeps them whole numbers"
+    if data.kind == "dict":
+        return "; an input of token ids has to come as whole numbers of more than 8 bits, or by kind={NAME: 'tokens'}"
+    return (
+        "; if the inputs are token ids, load them with kind='tokens' (`--kind tokens`), which keeps them whole numbers"
+    )
 
 
 def labels_digest(split: SplitTensors, replica: int) -> str:

@@ -252,6 +252,11 @@ class _Calls(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.number = self.values = self.products = self.convolutions = 0.0
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """What torch asks of a mode: hiding it from torch's compiler, which counts nothing here, would import that."""
+        return False
+
     def __torch_dispatch__(self, operator: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         found = operator(*args, **(kwargs or {}))
         if operator.is_view:

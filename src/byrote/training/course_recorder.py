@@ -41,6 +41,17 @@ class CourseRecorder:
         """Adds the figures of an evaluation to the newest row."""
         self._curves[run][-1] |= figures
 
+    def snapshot(self, runs: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
+        """All that is kept of each of `runs`, an entry a column."""
+        tables = ((self.curve(run), self.early(run)) for run in runs)
+        return [(_table(curve), _table(early)) for curve, early in tables]
+
+    def restore(self, runs: Sequence[int], snapshot: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """Lets it go on from where it was at `snapshot`."""
+        for run, (curve, early) in zip(runs, snapshot, strict=True):
+            self._curves[run] = _rows_of(curve, CURVE_COLUMNS)
+            self._early[run] = _rows_of(early, EARLY_COLUMNS)
+
     def curve(self, run: int) -> dict[str, np.ndarray]:
         """CURVE_COLUMNS of one run, an entry an epoch; NaN where nothing was recorded."""
         return _columns(self._curves[run], CURVE_COLUMNS)
@@ -56,7 +67,8 @@ class StepProbe:
     def __init__(self, parameters: dict[str, Tensor]) -> None:
         self._initial = [parameter.detach().clone() for parameter in parameters.values()]
         self._before: list[Tensor] = []
-        self._last_gradients: list[Tensor] | None = None
+        self.last_gradients: list[Tensor] | None = None
+        """Of the step before, where the next one is compared with them."""
 
     def before_step(self, parameters: dict[str, Tensor]) -> None:
         """Keeps the weights, for `after_step`."""
@@ -68,10 +80,10 @@ class StepProbe:
         if measure:
             norm = _inner(gradients, gradients).sqrt()
             figures["gradient_norm"] = norm
-            if self._last_gradients is not None:
-                other = _inner(self._last_gradients, self._last_gradients).sqrt()
-                figures["gradient_cosine"] = _inner(gradients, self._last_gradients) / (norm * other)
-        self._last_gradients = gradients if remember else None
+            if self.last_gradients is not None:
+                other = _inner(self.last_gradients, self.last_gradients).sqrt()
+                figures["gradient_cosine"] = _inner(gradients, self.last_gradients) / (norm * other)
+        self.last_gradients = gradients if remember else None
         return figures
 
     def after_step(self, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -89,8 +101,8 @@ class StepProbe:
         """Goes on with the replicas at these positions."""
         rows = list(kept)
         self._initial = [tensor[rows] for tensor in self._initial]
-        if self._last_gradients is not None:
-            self._last_gradients = [tensor[rows] for tensor in self._last_gradients]
+        if self.last_gradients is not None:
+            self.last_gradients = [tensor[rows] for tensor in self.last_gradients]
 
 
 def _inner(a: Sequence[Tensor], b: Sequence[Tensor]) -> Float[Tensor, " R"]:
@@ -114,6 +126,14 @@ def _append(
     for position, run in enumerate(runs):
         row = {name: float(v[position] if isinstance(v, np.ndarray) else v) for name, v in figures.items()}
         rows[run].append(row)
+
+
+def _table(columns: dict[str, np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.stack(list(columns.values())))
+
+
+def _rows_of(table: Tensor, names: Sequence[str]) -> list[dict[str, float]]:
+    return [dict(zip(names, row, strict=True)) for row in table.T.tolist()]
 
 
 def _columns(rows: list[dict[str, float]], names: Sequence[str]) -> dict[str, np.ndarray]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.models.number_types import input_type
 from byrote.training.batches import EpochBatches, TrainingBatch
+from byrote.training.checkpoints import Checkpoints, Keeper, Unusable
 from byrote.training.compiled import CompiledStep
 from byrote.training.conditions import SplitTensors, labels_digest, make_conditions
 from byrote.training.course import Course
@@ -30,15 +32,18 @@ from byrote.training.key import network_input_shape
 from byrote.training.learning_rate_schedule import learning_rate_factors
 from byrote.training.optimizers import ReplicaOptimizer, is_elementwise
 from byrote.training.outcome import Progress, StopReason, TrainOutcome
+from byrote.training.own_draws import restore_all
 from byrote.training.planner import Compile, is_convolutional, pays_to_compile, resolve_device
 from byrote.training.precision import make_numerics, weights_dtype
+from byrote.training.ranks import Ranks
 from byrote.training.replica_run import Origin, ReplicaRun, build_network, environment
 from byrote.training.replicas import Replicas
 from byrote.training.spec import FIELDS_OF_REPLICAS, TrainSpec
 from byrote.training.step import Step, take_step
 from byrote.training.streams import Streams
 from byrote.training.tally import EpochTally
-from byrote.training.trial import goes_with_channels_last, trial_inputs, verify, why_not_stackable
+from byrote.training.trial import goes_with_channels_last, refuse_parts, trial_inputs, verify, why_not_stackable
+from byrote.training.whole_batch import with_whole_batches
 
 _SECONDS_BETWEEN_REPORTS = 0.5
 
@@ -52,6 +57,9 @@ def train(
     keep_weights: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
     on_log: Callable[[str], None] | None = None,
+    ranks: Ranks | None = None,
+    checkpoints: Checkpoints | None = None,
+    finished: Collection[str] = (),
 ) -> Iterator[TrainOutcome]:
     """Trains one group of runs side by side and yields each outcome as soon as its replica is done.
 
@@ -70,9 +78,16 @@ def train(
         keep_weights: whether outcomes have `initial_state` and `final_state`.
         on_progress: called at the end of every epoch, and about twice a second within long ones.
         on_log: called with sentences that a user should know of.
+        ranks: the processes that share every batch, all of which call this with equal arguments.
+        checkpoints: where the group keeps what it carries, to go on from there after a kill; nowhere without. They
+            are removed once all outcomes have been taken.
+        finished: the keys of runs whose outcomes the caller has from before: they are not trained where that changes
+            nothing for the others.
 
     Raises:
-        UserError: a model, optimiser or crop that does not go with the data, or specs that differ in anything else.
+        UserError: a model, optimiser or crop that does not go with the data, or specs that differ in anything else; a
+            model that processes cannot share the batches of.
+        RankLost: one of the processes has ended.
     """
     log = on_log or (lambda _: None)
     device = resolve_device(device)
@@ -85,27 +100,46 @@ def train(
             f"got a group of runs that differ in {', '.join(differing)}; runs trained side by side may differ in "
             f"{', '.join(FIELDS_OF_REPLICAS)}: let plan_groups make the groups"
         )
+    again = partial(
+        train,
+        data=data,
+        device=device,
+        compile=compile,
+        keep_weights=keep_weights,
+        on_progress=on_progress,
+        on_log=on_log,
+        ranks=ranks,
+        checkpoints=checkpoints,
+        finished=finished,
+    )
     built = [build_network(spec, data, device, log if position == 0 else None) for position, spec in enumerate(specs)]
     networks, origins = [network for network, _ in built], [origin for _, origin in built]
     if len(specs) > 1 and (refusal := _why_not_stackable(specs[0], networks, data, device)):
         log(f"{specs[0].model}: trained one by one, since {refusal}")
-        for spec in specs:
-            yield from train(
-                (spec,),
-                data,
-                device=device,
-                compile=compile,
-                keep_weights=keep_weights,
-                on_progress=on_progress,
-                on_log=on_log,
-            )
+        for spec, origin in zip(specs, origins, strict=True):
+            if origin.key not in finished:
+                yield from again((spec,))
         return
-    setup, state = _start(networks, origins, data, device, keep_weights)
+    setup, state = _start(networks, origins, data, device, keep_weights, ranks)
     pays = partial(pays_to_compile, specs[0], networks[0], len(specs), setup.total_steps, device)
-    if compile == "on" or (compile == "auto" and pays()):
+    if ranks is not None:
+        if compile == "on":
+            log(f"{specs[0].model}: its steps are not compiled, since several processes share each of them")
+    elif compile == "on" or (compile == "auto" and pays()):
         log(f"{specs[0].model}: its steps are compiled, which takes up to half a minute before the second one")
         state = replace(state, take=CompiledStep(state.take, lambda reason: log(f"{specs[0].model}: {reason}")))
-    yield from _outcomes(setup, state, on_progress or (lambda _: None))
+    if checkpoints is None:
+        yield from _outcomes(setup, state, on_progress or (lambda _: None))
+        return
+    keeper = Keeper(checkpoints, setup, state, log)
+    try:
+        setup, state = keeper.resumed(setup, state, finished)
+    except Unusable as reason:
+        log(f"{specs[0].model}: starts over, since its checkpoint {keeper.path} {reason}")
+        yield from again(specs, checkpoints=checkpoints if keeper.remove() else None)
+        return
+    yield from _outcomes(setup, state, on_progress or (lambda _: None), keeper)
+    keeper.remove()
 
 
 def _why_not_stackable(spec: TrainSpec, networks: Sequence[nn.Module], data: Dataset, device: str) -> str | None:
@@ -118,7 +152,12 @@ def _why_not_stackable(spec: TrainSpec, networks: Sequence[nn.Module], data: Dat
 
 @torch.inference_mode(False)
 def _start(
-    networks: Sequence[nn.Module], origins: Sequence[Origin], data: Dataset, device: str, keep_weights: bool
+    networks: Sequence[nn.Module],
+    origins: Sequence[Origin],
+    data: Dataset,
+    device: str,
+    keep_weights: bool,
+    ranks: Ranks | None,
 ) -> tuple[GroupSetup, GroupState]:
     """A group at the beginning of its first epoch."""
     started = time.perf_counter()
@@ -149,6 +188,9 @@ def _start(
     with streams.opened("trial", 0):
         smallest = min(last - first for first, last in bounds)
         verify(networks[0], inputs, spec=recipe, data=data, smallest_batch=smallest)
+    if ranks is not None:
+        refuse_parts(networks, recipe, data, streams, dtype, smallest, ranks)
+    numerics = with_whole_batches(make_numerics(recipe.precision, device), ranks)
 
     replicas = Replicas(networks)
     runs = [
@@ -170,19 +212,21 @@ def _start(
         num_classes=data.num_classes,
         device=device,
         dtype=dtype,
-        numerics=make_numerics(recipe.precision, device),
+        numerics=numerics,
         augment=augment,
         bounds=tuple(bounds),
         total_steps=most_steps(recipe, n),
         keep_weights=keep_weights,
         started_seconds=started,
+        ranks=ranks,
     )
     state = GroupState(
         position=Position(epoch=1),
         active=tuple(range(len(specs))),
+        leavings=(),
         replicas=replicas,
         optimizer=ReplicaOptimizer(specs, replicas.parameters),
-        take=partial(take_step, loss=recipe.loss, numerics=make_numerics(recipe.precision, device)),
+        take=partial(take_step, loss=recipe.loss, numerics=numerics, ranks=ranks),
         streams=streams,
         recorder=CourseRecorder(len(specs)),
         probe=StepProbe(replicas.parameters),
@@ -194,12 +238,14 @@ def _start(
     return setup, state
 
 
-def _outcomes(setup: GroupSetup, state: GroupState, report: Callable[[Progress], None]) -> Iterator[TrainOutcome]:
+def _outcomes(
+    setup: GroupSetup, state: GroupState, report: Callable[[Progress], None], keeper: Keeper | None = None
+) -> Iterator[TrainOutcome]:
     is_over = False
     while not is_over:
         epoch = state.position.epoch
         with state.streams.opened("dropout", epoch):
-            state = _train_epoch(setup, state, report)
+            state = _train_epoch(setup, state, report, keeper)
         stops = [_stop_without_evaluation(setup.recipe, state.position, loss) for loss in state.tally.mean_loss()]
         with state.streams.opened("evaluation", epoch):
             state, stops = _evaluate_epoch(setup, state, stops)
@@ -209,7 +255,7 @@ def _outcomes(setup: GroupSetup, state: GroupState, report: Callable[[Progress],
         is_over = not kept
         if kept:
             state = _next_epoch(state.keep(kept) if finished else state)
-        # Only now: a caller that stops here leaves nothing half done.
+        # Only now: a caller that stops here leaves nothing half done. The next checkpoint comes after they are stored.
         yield from finished
 
 
@@ -220,16 +266,26 @@ def _next_epoch(state: GroupState) -> GroupState:
     return replace(state, position=position, tally=EpochTally.of_epoch(state.splits.train, order))
 
 
-def _train_epoch(setup: GroupSetup, state: GroupState, report: Callable[[Progress], None]) -> GroupState:
-    """One epoch, or what is left of the run's steps."""
-    recipe, train, first_step = setup.recipe, state.splits.train, state.position.step
+def _train_epoch(
+    setup: GroupSetup, state: GroupState, report: Callable[[Progress], None], keeper: Keeper | None = None
+) -> GroupState:
+    """One epoch, what is left of one, or what is left of the run's steps."""
+    recipe, train, done = setup.recipe, state.splits.train, len(state.tally.losses)
+    first_step = state.position.step - done
+    if state.drawn is not None:
+        restore_all([state.replicas.network], setup.device, state.drawn)
+        state = replace(state, drawn=None)
     bounds = setup.bounds[: setup.total_steps - first_step]
     factors = learning_rate_factors(recipe, first=first_step, num=len(bounds), total=setup.total_steps)
     augmentation = state.streams.augmentation(recipe.augmentation, setup.augment, state.position.epoch)
-    arriving = EpochBatches(train, state.tally.order, state.tally.labels, bounds, setup.dtype, augmentation)
+    arriving = EpochBatches(
+        train, state.tally.order, state.tally.labels, bounds, setup.dtype, augmentation, setup.ranks
+    )
     reported = time.perf_counter()
-    for index, ((_, last), factor) in enumerate(zip(bounds, factors, strict=True)):
+    for index, ((_, last), factor) in islice(enumerate(zip(bounds, factors, strict=True)), done, None):
         number = first_step + index + 1
+        if keeper is not None:
+            keeper.look(setup, state, step=number - 1, is_last=last == bounds[-1][1])
         step, figures = _step(setup, state, number, arriving[index], factor, is_last=last == bounds[-1][1])
         _record_step(state, number, step, figures, recipe.dense_steps)
         if time.perf_counter() - reported > _SECONDS_BETWEEN_REPORTS:
@@ -361,7 +417,9 @@ def _near_threshold(setup: GroupSetup, state: GroupState, positions: set[int]) -
         if not unclear:
             break
         sample = train.at(order[:, ::stride].to(train.inputs.home))
-        found = count_correct(state.replicas, sample, unclear, dtype=setup.dtype, numerics=setup.numerics)
+        found = count_correct(
+            state.replicas, sample, unclear, dtype=setup.dtype, numerics=setup.numerics, ranks=setup.ranks
+        )
         unclear = [
             position
             for position, num_correct in zip(unclear, found, strict=True)
@@ -381,6 +439,7 @@ def _evaluate(setup: GroupSetup, state: GroupState, split: SplitTensors, due: Se
         dtype=setup.dtype,
         numerics=setup.numerics,
         with_margins=state.splits.left_out is not None,
+        ranks=setup.ranks,
     )
 
 
@@ -400,7 +459,11 @@ def _finish(setup: GroupSetup, state: GroupState, position: int, stop_reason: St
         seconds=time.perf_counter() - setup.started_seconds,
         curve=state.recorder.curve(index),
         early=state.recorder.early(index),
-        environment=environment(setup.device) | {"compiled": "yes" if state.is_compiled else "no"},
+        environment=environment(setup.device)
+        | {
+            "compiled": "yes" if state.is_compiled else "no",
+            "processes": str(setup.ranks.size if setup.ranks else 1),
+        },
         final_state=state.replicas.state(position) if setup.keep_weights else None,
         **run.figures(state.courses[index], labels_at_end=labels_digest(state.splits.train, position)),
     )

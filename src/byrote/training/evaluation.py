@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from byrote.training.batches import batches
 from byrote.training.conditions import SplitTensors
 from byrote.training.precision import widened
+from byrote.training.ranks import Ranks
 from byrote.training.replicas import Replicas
 
 # Examples of all replicas together in one forward pass, whose activations stay near the caches; and the fewest of each
@@ -49,27 +50,37 @@ def evaluate(
     dtype: torch.dtype,
     numerics: Callable[[], AbstractContextManager[object]],
     with_margins: bool = False,
+    ranks: Ranks | None = None,
 ) -> list[Evaluation]:
-    """The replicas at positions `members` on all N examples of `split`, given to them as `dtype`."""
+    """The replicas at positions `members` on all N examples of `split`, given to them as `dtype`.
+
+    Processes that share the work have whole batches each, so that the figures are those of one process.
+    """
     part = split.keep(members)
     n = part.num_examples
-    predictions = torch.empty_like(part.labels)
-    total = torch.zeros(len(members), dtype=torch.float64)
-    in_top = torch.zeros_like(part.labels, dtype=torch.bool)
-    margins = torch.empty_like(part.labels, dtype=torch.float16) if with_margins else None
-    size = max(_BATCH // len(members), _LEAST_BATCH)
-    examples = torch.arange(n, device=part.inputs.home).expand(len(members), -1)
-    last = 0
-    for inputs in batches(part, examples.split(size, dim=1), dtype):
-        first, last = last, last + inputs.shape[1]
+    predictions = torch.zeros_like(part.labels)
+    in_top = torch.zeros_like(part.labels)
+    margins = torch.zeros_like(part.labels, dtype=torch.float64) if with_margins else None
+    examples, bounds, own = _shared(part, len(members), ranks)
+    sums = torch.zeros(len(bounds), len(members), dtype=torch.float64)
+    for number, inputs in zip(
+        own, batches(part, (examples[:, slice(*bounds[each])] for each in own), dtype), strict=True
+    ):
+        first, last = bounds[number]
         with numerics():
             logits = widened(replicas(inputs, training=False, members=members))
-        total += loss_per_replica(logits, part.labels[:, first:last], loss).cpu().double() * (last - first)
+        sums[number] = loss_per_replica(logits, part.labels[:, first:last], loss).cpu().double() * (last - first)
         predictions[:, first:last] = logits.argmax(-1)
         best = logits.topk(min(_TOP, logits.shape[-1]), sorted=False).indices
         in_top[:, first:last] = (best == part.labels[:, first:last, None]).any(-1)
         if margins is not None:
             margins[:, first:last] = log_odds(logits, part.labels[:, first:last])
+    if ranks is not None:
+        sums = sums.to(predictions.device)
+        ranks.total(sums, predictions, in_top, *([] if margins is None else [margins]))
+    total = torch.zeros(len(members), dtype=torch.float64)
+    for of_batch in sums.cpu():
+        total += of_batch
     correct = (predictions == part.labels).sum(1).tolist()
     correct_true = (predictions == part.true_labels).sum(1).tolist()
     correct_top = in_top.sum(1).tolist()
@@ -81,7 +92,7 @@ def evaluate(
             top5_accuracy=correct_top[position] / n,
             num_correct=correct[position],
             predictions=predictions[position].cpu().numpy(),
-            margins=None if margins is None else margins[position].cpu().numpy(),
+            margins=None if margins is None else margins[position].half().cpu().numpy(),
         )
         for position in range(len(members))
     ]
@@ -102,15 +113,32 @@ def count_correct(
     *,
     dtype: torch.dtype,
     numerics: Callable[[], AbstractContextManager[object]],
+    ranks: Ranks | None = None,
 ) -> list[int]:
     """How many of all N labels trained on the replicas at positions `members` get right, as `evaluate` counts them."""
     part = split.keep(members)
-    examples = torch.arange(part.num_examples, device=part.inputs.home).expand(len(members), -1)
-    found = []
-    for inputs in batches(part, examples.split(max(_BATCH // len(members), _LEAST_BATCH), dim=1), dtype):
+    examples, bounds, own = _shared(part, len(members), ranks)
+    num_correct = torch.zeros(len(members), dtype=torch.int64, device=part.labels.device)
+    for number, inputs in zip(
+        own, batches(part, (examples[:, slice(*bounds[each])] for each in own), dtype), strict=True
+    ):
         with numerics():
-            found.append(widened(replicas(inputs, training=False, members=members)).argmax(-1))
-    return [int(number) for number in (torch.cat(found, dim=1) == part.labels).sum(1).tolist()]
+            found = widened(replicas(inputs, training=False, members=members)).argmax(-1)
+        num_correct += (found == part.labels[:, slice(*bounds[number])]).sum(1)
+    if ranks is not None:
+        ranks.total(num_correct)
+    return [int(number) for number in num_correct.tolist()]
+
+
+def _shared(
+    split: SplitTensors, num_members: int, ranks: Ranks | None
+) -> tuple[Int64[Tensor, "R N"], list[tuple[int, int]], range]:
+    """All examples, where each batch of them begins and ends, and which of the batches are for this process."""
+    n, size = split.num_examples, max(_BATCH // num_members, _LEAST_BATCH)
+    bounds = [(first, min(first + size, n)) for first in range(0, n, size)]
+    part = None if ranks is None else ranks.part(len(bounds))
+    own = range(len(bounds)) if part is None else range(part.first, part.last)
+    return torch.arange(n, device=split.inputs.home).expand(num_members, -1), bounds, own
 
 
 def loss_per_replica(logits: Float[Tensor, "R B K"], labels: Int64[Tensor, "R B"], kind: str) -> Float[Tensor, " R"]:

@@ -28,6 +28,15 @@ class EvaluationSchedule:
         self._next = 1.0
         self._done = 0
 
+    @property
+    def snapshot(self) -> tuple[float, int]:
+        """What `restore` brings back."""
+        return self._next, self._done
+
+    def restore(self, snapshot: tuple[float, int]) -> None:
+        """Lets it go on from where it was at `snapshot`."""
+        self._next, self._done = snapshot
+
     def is_due(self, epoch: int) -> bool:
         """To be asked once after each epoch, from 1 on.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -15,6 +16,7 @@ from byrote.training.course import Course
 from byrote.training.course_recorder import CourseRecorder, StepProbe
 from byrote.training.evaluation_schedule import EvaluationSchedule
 from byrote.training.optimizers import ReplicaOptimizer
+from byrote.training.ranks import Ranks
 from byrote.training.replica_run import ReplicaRun
 from byrote.training.replicas import Replicas
 from byrote.training.spec import TrainSpec
@@ -43,6 +45,8 @@ class GroupSetup:
     keep_weights: bool
     started_seconds: float
     """When, by time.perf_counter."""
+    ranks: Ranks | None = None
+    """The processes that share its batches, where there are several."""
 
     @property
     def recipe(self) -> TrainSpec:
@@ -88,6 +92,8 @@ class GroupState:
     position: Position
     active: tuple[int, ...]
     """[R] which of the runs still train; the axis R of all tensors below follows it."""
+    leavings: tuple[tuple[int, ...], ...]
+    """What `active` was after each time that runs left: where in memory weights lie may depend on it."""
     replicas: Replicas
     """Weights and buffers."""
     optimizer: ReplicaOptimizer
@@ -108,6 +114,8 @@ class GroupState:
     """What is counted of the current epoch."""
     splits: Splits
     """Rebuilt from the specs, the data and `active`."""
+    drawn: dict[str, Any] | None = None
+    """Where the epoch goes on in its middle, what random generators were at: see `own_draws`."""
 
     @property
     def is_compiled(self) -> bool:
@@ -132,9 +140,11 @@ class GroupState:
         self.probe.keep(kept)
         if isinstance(self.take, CompiledStep):
             self.take.keep()
+        active = tuple(self.active[position] for position in kept)
         return replace(
             self,
-            active=tuple(self.active[position] for position in kept),
+            active=active,
+            leavings=(*self.leavings, active),
             streams=self.streams.keep(kept),
             splits=self.splits.keep(kept),
         )

@@ -30,7 +30,8 @@ SCHEDULES: dict[str, str] = {
 
 Schedule: TypeAlias = Callable[[int, int], float]
 
-_CALLED_AS = "a function (step, total_steps) -> factor of the learning rate"
+_CALL = "(step, total_steps)"
+_CALLED_AS = f"a function {_CALL} -> factor of the learning rate"
 
 
 def learning_rate_factors(recipe: Recipe, *, first: int, num: int, total: int) -> list[float]:
@@ -47,7 +48,7 @@ def learning_rate_factors(recipe: Recipe, *, first: int, num: int, total: int) -
     rising = [(step + 1) / (warmup + 1) for step in range(first, min(first + num, warmup))]
     if not is_reference(recipe.schedule):
         return [*rising, *(schedule(step, total - warmup) for step in after)]
-    with users_code(recipe.schedule, f"schedule {recipe.schedule!r}"), undisturbed(0):
+    with users_code(recipe.schedule, f"schedule {recipe.schedule!r}, called as {_CALL},"), undisturbed(0):
         return [*rising, *(_number(recipe.schedule, schedule(step, total - warmup), step) for step in after)]
 
 

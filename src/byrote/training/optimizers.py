@@ -56,6 +56,8 @@ def verify_optimizer(spec: Recipe, axes: Iterable[int]) -> None:
         UserError: no such optimiser, options that it does not take, or one that cannot be used here: whose steps need
             a closure, sparse or second derivatives, weights of another shape, or modes of its own.
     """
+    if optimizer_class(spec.optimizer) is torch.optim.SGD and not spec.optimizer_options:
+        return  # all that it takes are fields of the recipe; the first optimiser that is made takes seconds to import
     weights = {
         str(number): torch.linspace(-1, 1, 2**number).view(1, *[2] * number).requires_grad_() for number in set(axes)
     }
@@ -104,6 +106,21 @@ class ReplicaOptimizer:
         """What the optimiser keeps of each slice of each parameter, slice by slice."""
         optimizer = self._sliced.optimizer
         return [optimizer.state.get(part, {}) for group in optimizer.param_groups for part in group["params"]]
+
+    @property
+    def snapshot(self) -> dict[str, Any]:
+        """The same, and what it keeps of each slice as a whole."""
+        groups = self._sliced.optimizer.param_groups
+        return {"state": self.state, "groups": [{k: v for k, v in each.items() if k != "params"} for each in groups]}
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Lets it go on from where it was at `snapshot`, of as many replicas."""
+        optimizer = self._sliced.optimizer
+        for group, values in zip(optimizer.param_groups, snapshot["groups"], strict=True):
+            group.update(values)
+        parts = [part for group in optimizer.param_groups for part in group["params"]]
+        optimizer.state.clear()
+        optimizer.state.update({part: own for part, own in zip(parts, snapshot["state"], strict=True) if own})
 
     @property
     def is_one_slice(self) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -43,10 +44,35 @@ EARLY_COLUMNS = (
     "gradient_cosine",  # between the gradients of this batch and of the batch before
 )
 
+LOADED_WHEN_ASKED_FOR = (
+    "curve",
+    "early",
+    "train_predictions",
+    "test_predictions",
+    "left_out_predictions",
+    "train_margins",
+    "left_out_margins",
+    "test_margins",
+    "checks",
+)
+"""What takes nearly all the memory of an outcome, and few readers need of many runs."""
+LoadFields = Callable[[str], Mapping[str, Any]]
+"""From the key of a run to these of its fields."""
+CheckResults = tuple[tuple[str, bool], ...]
 
-@dataclass(frozen=True, eq=False)
-class TrainOutcome:
+
+class _Deferred:
+    """Where the rest of an outcome comes from that was made without it. These are no fields: a copy has all fields."""
+
+    __slots__ = ("_load", "_told")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class TrainOutcome(_Deferred):
     """A finished run. Accuracies are fractions; times are in seconds, epochs and optimiser steps.
+
+    Of a run that a store has, curves, predictions and checks are read when they are asked for, each time anew: the
+    store must be there then.
 
     >>> import byrote
     >>> spec = TrainSpec(model="mlp-1x16", n_train=60, learning_rate=0.1)
@@ -104,7 +130,8 @@ class TrainOutcome:
     initial_weights: str
     """Digest of the initial weights: equal for equal models and seeds, whatever the corruption."""
     environment: dict[str, str]
-    """device, hardware, threads, and the versions of byrote, torch, numpy and python."""
+    """device, hardware, threads, whether steps were compiled, how many processes shared each batch, and the versions of
+    byrote, torch, numpy and python."""
     test_leaked: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """[L] rows of the test examples whose input, after preprocessing, is one that was trained on,
     exactly or, of vectors, but for rounding. What is right
@@ -126,6 +153,30 @@ class TrainOutcome:
     initial_state: dict[str, torch.Tensor] | None = None
     """Weights and buffers before the first step, where the caller asked to keep them."""
     final_state: dict[str, torch.Tensor] | None = None
+
+    @classmethod
+    def without_arrays(cls, load: LoadFields, check_results: CheckResults, fields: Mapping[str, Any]) -> TrainOutcome:
+        """The outcome with all other fields, which calls `load` for those of LOADED_WHEN_ASKED_FOR."""
+        made, put = object.__new__(cls), object.__setattr__
+        for name, value in fields.items():
+            put(made, name, value)
+        for name, value in (("initial_state", None), ("final_state", None), ("_load", load), ("_told", check_results)):
+            put(made, name, value)
+        return made
+
+    if not TYPE_CHECKING:  # else any name would be one of its attributes
+
+        def __getattr__(self, name: str) -> Any:
+            """Called for what it was made without."""
+            if name in LOADED_WHEN_ASKED_FOR:
+                return self._load(self.key)[name]
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    @property
+    def check_results(self) -> CheckResults:
+        """Of each of `checks`, its name and whether it passed; of a run that a store has, without reading them."""
+        told: CheckResults | None = getattr(self, "_told", None)
+        return tuple((check.name, check.passed) for check in self.checks) if told is None else told
 
     def __repr__(self) -> str:
         spec, fitted = self.spec, "fitted" if self.fitted else "not fitted"
@@ -172,6 +223,8 @@ class TrainOutcome:
     @property
     def failed_checks(self) -> tuple[Check, ...]:
         """Those that block every conclusion; () of a sound run."""
+        if all(passed for _, passed in self.check_results):
+            return ()
         return tuple(check for check in self.checks if not check.passed)
 
 

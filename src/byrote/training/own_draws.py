@@ -42,6 +42,36 @@ def restore(generator: Any, state: Any) -> None:
         generator.set_state(state)
 
 
+def all_states(networks: Iterable[nn.Module], device: str) -> dict[str, Any]:
+    """Of the global generators, the device's among them, and of those of the networks."""
+    return {
+        "python": random.getstate(),
+        "numpy": np.random.get_state(),  # noqa: NPY002
+        "torch": torch.get_rng_state(),
+        "device": _state_of_device(device),
+        "own": [state_of(generator) for generator in own_generators(networks)],
+    }
+
+
+def restore_all(networks: Iterable[nn.Module], device: str, states: dict[str, Any]) -> None:
+    """Lets all of them go on from where they were at `all_states`."""
+    random.setstate(states["python"])
+    np.random.set_state(states["numpy"])  # noqa: NPY002
+    torch.set_rng_state(states["torch"])
+    if device.startswith("cuda"):
+        torch.cuda.set_rng_state(states["device"], device)
+    elif device == "mps":
+        torch.mps.set_rng_state(states["device"])
+    for generator, state in zip(own_generators(networks), states["own"], strict=True):
+        restore(generator, state)
+
+
+def _state_of_device(device: str) -> torch.Tensor | None:
+    if device.startswith("cuda"):
+        return torch.cuda.get_rng_state(device)
+    return torch.mps.get_rng_state() if device == "mps" else None
+
+
 @contextmanager
 def draws_noted(network: nn.Module) -> Iterator[list[str]]:
     """Gives a list that is empty as long as no forward pass within draws from these, nor from Python's and NumPy's

@@ -125,6 +125,15 @@ def nominal_seconds(work: Work) -> float:
     return _NOMINAL.seconds(work) * (_SHARE_OF_EPOCHS if work.is_most else 1.0)
 
 
+def share_expected(spec: TrainSpec) -> float:
+    """Of the most that a run may take, about what it takes beside others of its kind: those that may stop once they
+    have fitted do so the later, the more of their labels are noise, and inputs without structure take longer too."""
+    if spec.stop != "at_interpolation":
+        return 1.0
+    unlike = 0.5 if spec.input_method is not None else 0.0
+    return min(_SHARE_OF_EPOCHS / 2 + spec.label_rate + unlike, 1.0)
+
+
 def _group(specs: Sequence[TrainSpec], data: Dataset, reason: str) -> Group:
     demand = _demand(specs, data)
     return Group(tuple(specs), reason, num_bytes=int(demand.num_bytes), seconds=nominal_seconds(demand.work))

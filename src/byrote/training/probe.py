@@ -11,50 +11,49 @@ from torch import Tensor
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
+from byrote.input_parts import as_networks_get_it
 from byrote.isolation import undisturbed
 from byrote.models.catalog import build_model
 from byrote.models.number_types import input_type
 from byrote.models.probe import probe
 from byrote.references import digest_in, is_reference, short_name, source_digest
+from byrote.training.conditions import token_hint
 from byrote.training.key import network_input_shape
 from byrote.training.precision import weights_dtype
 from byrote.training.spec import TrainSpec
 from byrote.training.trial import verify
 
 
-def probe_models(specs: Iterable[TrainSpec], data: Dataset, device: str, num_classes: int | None = None) -> list[str]:
+def probe_models(specs: Iterable[TrainSpec], data: Dataset, device: str) -> list[str]:
     """Sentences on the models of `specs`; of those in the box there is nothing to say.
-
-    Args:
-        num_classes: of the labels that are trained on, where they are not those of the data.
 
     Raises:
         UserError: a model that cannot be trained on `data`: see `byrote.models.probe`.
     """
-    num_classes = num_classes or data.num_classes
+    examples = _Examples(data)
     notes = [
         f"{short_name(model) if digest_in(model) else model} {note}"
         for model, shape, dropout in dict.fromkeys(
             (spec.model, network_input_shape(spec, data), spec.dropout) for spec in specs if is_reference(spec.model)
         )
-        for note in _probed(model, source_digest(model), shape, dropout, _Examples(data), num_classes, device)
+        for note in _probed(model, source_digest(model), shape, dropout, examples, data.num_classes, device)
     ]
     return list(dict.fromkeys(notes))
 
 
-def refuse_without_batch_norm(specs: Iterable[TrainSpec], data: Dataset, num_classes: int | None = None) -> None:
+def refuse_without_batch_norm(specs: Iterable[TrainSpec], data: Dataset) -> None:
     """Raises UserError where constants of batch norm are asked for and no model that is to be trained with them has it:
     they would be heeded nowhere."""
     for field in ("batch_norm_momentum", "batch_norm_epsilon"):
         asked = {spec.model: spec for spec in specs if getattr(spec, field) is not None}
-        if asked and not any(_has_batch_norm(spec, data, num_classes or data.num_classes) for spec in asked.values()):
+        if asked and not any(_has_batch_norm(spec, data) for spec in asked.values()):
             value = getattr(next(iter(asked.values())), field)
             raise UserError(f"got {field}={value:g}, but no batch norm in {', '.join(asked)}: leave it out")
 
 
-def _has_batch_norm(spec: TrainSpec, data: Dataset, num_classes: int) -> bool:
+def _has_batch_norm(spec: TrainSpec, data: Dataset) -> bool:
     shape = network_input_shape(spec, data)
-    network = build_model(spec.model, input_shape=shape, num_classes=num_classes, dropout=spec.dropout)
+    network = build_model(spec.model, input_shape=shape, num_classes=data.num_classes, dropout=spec.dropout)
     return any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in network.modules())
 
 
@@ -79,18 +78,18 @@ class _Examples:
     """Two examples, equal where they are of equal data: what has been tried is not tried again."""
 
     def __init__(self, data: Dataset) -> None:
-        self._data = data
+        self.data = data
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Examples) and self._data.fingerprint == other._data.fingerprint
+        return isinstance(other, _Examples) and self.data.fingerprint == other.data.fingerprint
 
     def __hash__(self) -> int:
-        return hash(self._data.fingerprint)
+        return hash(self.data.fingerprint)
 
     def inputs(self, shape: tuple[int, ...]) -> Tensor:
-        found = np.asarray(self._data.train.inputs[:2])
+        found = as_networks_get_it(np.asarray(self.data.train.inputs[:2]), self.data.parts)
         if len(shape) == 3:
-            return torch.from_numpy(found[:, :, : shape[1], : shape[2]].astype(np.float32) / self._data.pixel_max)
+            return torch.from_numpy(found[:, :, : shape[1], : shape[2]].astype(np.float32) / self.data.pixel_max)
         return torch.from_numpy(found.astype(np.float32 if found.dtype.kind == "f" else np.int64))
 
 
@@ -99,4 +98,9 @@ def _probed(
     model: str, _source: str, shape: tuple[int, ...], dropout: float, examples: _Examples, num_classes: int, device: str
 ) -> list[str]:
     inputs = examples.inputs(shape).to(device)
-    return probe(model, inputs, num_classes=num_classes, dropout=dropout)
+    try:
+        return probe(model, inputs, input_shape=shape, num_classes=num_classes, dropout=dropout)
+    except UserError as error:
+        if hint := token_hint(examples.data, error):
+            raise UserError(f"{error}{hint}") from error.__cause__
+        raise

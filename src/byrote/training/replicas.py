@@ -107,6 +107,19 @@ class Replicas:
         self._leaves = list(self.parameters.values())
         self.num_replicas = len(rows)
 
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """All that steps change, by name: `[R, ...]`, but of a single network as its modules have them."""
+        own = chain(self._network.named_parameters(), self._network.named_buffers())
+        stacked = chain(self.parameters.items(), self.buffers.items())
+        return dict(own if self.alone else stacked)
+
+    @torch.no_grad()
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Sets them to what `tensors` was, in place."""
+        for name, tensor in self.tensors.items():
+            tensor.detach().copy_(tensors[name])
+
     def state(self, replica: int) -> dict[str, Tensor]:
         """A copy, on the CPU, of the weights and buffers that one network would save."""
         if self.alone:

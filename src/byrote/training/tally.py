@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -48,6 +49,25 @@ class EpochTally:
         self.losses.append(losses)
         self.sizes.append(size)
         self.seen += size
+
+    def snapshot(self, num_classes: int) -> dict[str, Any]:
+        """What `restore` brings back to one of the same epoch."""
+        kind = torch.int16 if num_classes <= torch.iinfo(torch.int16).max else torch.int32
+        return {
+            "predictions": torch.cat(self.predictions, dim=1).to(kind) if self.predictions else None,
+            "losses": torch.stack(self.losses) if self.losses else None,
+            "sizes": self.sizes,
+            "steps_in_early_rows": self.steps_in_early_rows,
+        }
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Lets an empty one go on from where it was at `snapshot`."""
+        if snapshot["losses"] is None:
+            return
+        parts = snapshot["predictions"].long().split(snapshot["sizes"], dim=1)
+        for losses, predictions in zip(snapshot["losses"], parts, strict=True):
+            self.add(losses, predictions.contiguous())
+        self.steps_in_early_rows = snapshot["steps_in_early_rows"]
 
     def mean_loss(self) -> Float[np.ndarray, " R"]:
         """Over the examples seen."""

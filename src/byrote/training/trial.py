@@ -1,12 +1,12 @@
 """A group's networks on a few examples before they are trained: whether they work, whether a stack of them gives what
-each gives alone, and whether they go with channels-last memory."""
+each gives alone, whether parts of a batch give what all of it gives, and whether they go with channels-last memory."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -16,13 +16,18 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from byrote.data.dataset import Dataset
-from byrote.errors import UserError
+from byrote.errors import RankLost, UserError
+from byrote.input_parts import as_networks_get_it
+from byrote.models.dropout import numbered_from
 from byrote.training.conditions import token_hint
 from byrote.training.key import network_input_shape
 from byrote.training.own_draws import draws_noted, own_generators, restore, state_of
 from byrote.training.precision import make_numerics
+from byrote.training.ranks import Part, Ranks
 from byrote.training.replicas import Replicas
 from byrote.training.spec import TrainSpec
+from byrote.training.streams import Streams
+from byrote.training.whole_batch import with_whole_batches
 
 Numerics = Callable[[], AbstractContextManager[object]]
 
@@ -31,14 +36,22 @@ _EXAMPLES = 8
 _ROUNDING = {torch.float64: 1e-8, torch.float32: 1e-3}
 """How far, as a share of the largest, numbers may differ that two orders of the same sums give."""
 _ROUNDING_OF_LESS, _ROUNDING_OF_TF32 = 0.1, 0.02
+_SHARE_OF_GRADIENTS = 0.2
+"""How far all gradients together may differ, as a share of their norm: where rounding turns a ReLU on or off, single
+ones differ by more than rounding."""
 
 
-def trial_inputs(spec: TrainSpec, data: Dataset, device: str, dtype: torch.dtype) -> Shaped[Tensor, "B ..."]:
-    """A few inputs as networks of `spec` take them: of the first token ids, else made up."""
+def trial_inputs(
+    spec: TrainSpec, data: Dataset, device: str, dtype: torch.dtype, num: int = _EXAMPLES
+) -> Shaped[Tensor, "B ..."]:
+    """A few inputs as networks of `spec` take them: of token ids and of several inputs the first, else made up."""
     if data.kind == "tokens":
-        return torch.from_numpy(data.train.inputs[:_EXAMPLES].astype(np.int64)).to(device)
+        return torch.from_numpy(data.train.inputs[:num].astype(np.int64)).to(device)
+    if data.kind == "dict":
+        rows = torch.from_numpy(np.array(as_networks_get_it(data.train.inputs[:num], data.parts))).to(device)
+        return rows.to(dtype) if rows.is_floating_point() else rows
     generator = torch.Generator(device).manual_seed(0)
-    shape = (_EXAMPLES, *network_input_shape(spec, data))
+    shape = (num, *network_input_shape(spec, data))
     return torch.rand(shape, device=device, dtype=dtype, generator=generator)
 
 
@@ -76,6 +89,48 @@ def why_not_stackable(
                 "something that is neither a parameter nor a buffer of its own, or changes gradients by a hook"
             )
     return None
+
+
+def refuse_parts(
+    networks: Sequence[nn.Module],
+    spec: TrainSpec,
+    data: Dataset,
+    streams: Streams,
+    dtype: torch.dtype,
+    smallest_batch: int,
+    ranks: Ranks,
+) -> None:
+    """Raises UserError where several processes, each with its part of every batch, would not train what one does: a
+    batch has too few examples, or a network computes over the batch by other means than batch norm, or draws by
+    torch's own generator, so that its parts give other outputs or gradients than all of it."""
+    advice = f"got {ranks.size} processes that share each batch of model {spec.model!r}"
+    if ranks.size > smallest_batch:
+        raise UserError(
+            f"{advice}, whose smallest batch has {smallest_batch} examples: start {smallest_batch} processes at most, "
+            "or choose a larger batch size"
+        )
+    inputs = trial_inputs(spec, data, streams.device, dtype, max(_EXAMPLES, 2 * ranks.size))
+    numerics = make_numerics(spec.precision, streams.device)
+    with left_as_they_were(networks), streams.opened("trial", 0):
+        stacked = torch.stack([inputs] * len(networks))
+        whole = _course(Replicas(networks), stacked, numerics)
+    with left_as_they_were(networks), streams.opened("trial", 0):
+        try:
+            parts = _course(Replicas(networks), stacked, numerics, ranks)
+        except RankLost:
+            raise
+        except Exception as error:  # whatever the network's own code makes of a part
+            raise UserError(f"{advice}, which fails on a part of one: {_words(error)}; use a single process") from error
+    what = _difference(replace(whole, gradients={}), replace(parts, gradients={}), spec.precision)
+    away = [(parts.gradients[name] - found).norm() for name, found in whole.gradients.items()]
+    far = _SHARE_OF_GRADIENTS * float(torch.stack([found.norm() for found in whole.gradients.values()]).norm())
+    if not what and float(torch.stack(away).norm()) > far:
+        what = "gradients"
+    if what:
+        raise UserError(
+            f"{advice}, which has other {what} on parts of one than on all of it: it computes over the batch by other "
+            "means than batch norm, or draws by torch's generator (nn.Dropout is fine); use a single process"
+        )
 
 
 def goes_with_channels_last(
@@ -118,7 +173,7 @@ def verify(
     numerics, doing = make_numerics(spec.precision, inputs.device.type), f"model {spec.model!r}"
     for training in (False, True):
         part = inputs[: min(len(inputs), smallest_batch)] if training else inputs
-        shape, mode = tuple(part.shape[1:]), "training" if training else "evaluation"
+        shape, mode = network_input_shape(spec, data), "training" if training else "evaluation"
         with left_as_they_were([network]):
             try:
                 with numerics():
@@ -195,24 +250,36 @@ class _Course:
         return _Course({name: found for name, found in outputs.items() if len(found)}, gradients)
 
 
-def _course(replicas: Replicas, inputs: Tensor, numerics: Numerics) -> _Course:
-    """Two steps of training and an evaluation: what a network keeps from one call to the next shows in later ones."""
+def _course(replicas: Replicas, inputs: Tensor, numerics: Numerics, ranks: Ranks | None = None) -> _Course:
+    """Two steps of training and an evaluation: what a network keeps from one call to the next shows in later ones.
+    Where several processes share the inputs, of all of them together."""
     outputs: dict[str, Tensor] = {}
     gradients: dict[str, Tensor] = {}
+    num = inputs.shape[1]
+    part = Part(0, num, num) if ranks is None else ranks.part(num)
+    numerics = with_whole_batches(numerics, ranks)
     for name, training in (("first", True), ("second", True), ("evaluated", False)):
-        with numerics():
-            found = replicas(inputs.clone(), training=training)
-        outputs[name] = found.detach()
+        with numerics(), numbered_from(part.first):
+            found = replicas(inputs[:, part.first : part.last].clone(), training=training)
+        outputs[name] = found.detach().clone()  # it may be a view of a weight, which is put back
         if found.requires_grad and training:
-            (found * torch.linspace(-1, 1, found[0].numel(), device=found.device).view(found[0].shape)).sum().backward()
+            total = found[0].numel() * num // (part.last - part.first)
+            weights = torch.linspace(-1, 1, total, device=found.device)[
+                total * part.first // num : total * part.last // num
+            ]
+            (found * weights.view(found[0].shape)).sum().backward()
             replicas.collect_gradients()
             gradients |= {
                 f"{name} {weight}": torch.zeros_like(p) if p.grad is None else p.grad.detach().clone()
                 for weight, p in replicas.parameters.items()
             }
             replicas.clear_gradients()
-    with numerics(), torch.no_grad():
-        outputs["without others"] = replicas(inputs[:1].clone(), training=True, members=[0])
+    if ranks is None:
+        with numerics(), torch.no_grad():
+            outputs["without others"] = replicas(inputs[:1].clone(), training=True, members=[0]).clone()
+    else:
+        outputs = {name: ranks.whole(found, 1, part) for name, found in outputs.items()}
+        ranks.total(*gradients.values())
     return _Course(outputs, gradients)
 
 
