@@ -34,6 +34,10 @@ class WorkerDied(RuntimeError):
     """A process to which work was given has ended without a word."""
 
 
+class RankLost(RuntimeError):
+    """One of the processes that train a group together has ended, or has given it up."""
+
+
 def suggestion(word: str, known: Collection[str]) -> str:
     """ "; did you mean 'demo'?", to end a sentence with, where something known is near, in any case; else ""."""
     by_lower_case = {name.lower(): name for name in known}

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -45,10 +46,18 @@ class Record(BaseModel):
         except ValidationError as error:
             known = type(self).model_fields
             raise UserError("; ".join(_sentence(problem, known) for problem in error.errors())) from None
+        # Which fields were given is the same for all runs of a plan, and takes more memory than their values do.
+        object.__setattr__(self, "__pydantic_fields_set__", _one_of(frozenset(self.model_fields_set)))
 
     @classmethod
     def model_validate(cls: type[R], obj: Any, **options: Any) -> R:
         return cls(**obj) if isinstance(obj, dict) and not options else super().model_validate(obj, **options)
+
+
+@lru_cache(maxsize=256)
+def _one_of(names: frozenset[str]) -> set[str]:
+    """The same object for equal ones. Nothing is added to it, as records are frozen."""
+    return set(names)
 
 
 def meant(name: str, known: Collection[str]) -> str | None:

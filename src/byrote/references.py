@@ -15,7 +15,7 @@ import pickle
 import re
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -186,6 +186,13 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
             for name, place in zip(alike, _places(alike), strict=True):
                 shorts[name] = f"{short} ({place})" if place else short
     return shorts
+
+
+def shortened(text: str, names: Mapping[str, str]) -> str:
+    """The text with the short name for each of `names` in it."""
+    for name in sorted(names, key=len, reverse=True):  # one may end in another
+        text = text.replace(name, names[name])
+    return text
 
 
 def digest_in(name: str) -> str:

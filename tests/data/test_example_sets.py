@@ -253,7 +253,6 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     "dates": ((Items([{"at": datetime.now(tz=UTC), "label": 0}]),), r"column 'at', holds values of type datetime, exp"),
     "no label": ((Items([{"a": 1.0, "b": 2.0}]),), r"has the columns a, b, and none of them may be the label"),
     "two labels": ((Items([{"a": 1, "y": 2, "label": 3}]),), r"and y or label may be the label; say which"),
-    "two inputs": ((Items([{"a": [1], "b": [2], "y": 3}]),), r"x_train has several columns of inputs, a, b: keep one"),
     "an image with transparency": (
         (Items([(image.convert("RGBA"), 0) for image in images(2)]),),
         r"x_train, row 0 .*: an image of mode RGBA, expected L or RGB; convert it",

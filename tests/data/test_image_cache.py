@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
+from gated import until
 from PIL import Image
 
 from byrote.data import decoding, image_cache, images
@@ -311,7 +311,7 @@ def test_kill_9_leaves_no_cache_or_a_whole_one(step: str, before: str, photos: P
     """Before or after each step; what is left does not disturb the next process."""
     spoil(photos, "images")
     process = start_loading(photos, tmp_path, SIGNAL.format(step=step, before=before, signal="SIGKILL"))
-    assert process.communicate(timeout=120)[0] == ""
+    assert process.communicate(timeout=300)[0] == ""
     assert process.returncode == -signal.SIGKILL
     is_whole = step == "pathlib.Path.rename" and before != ""
     assert [name.endswith(".part") for name in caches(tmp_path)] == [not is_whole]
@@ -323,24 +323,38 @@ def test_kill_9_leaves_no_cache_or_a_whole_one(step: str, before: str, photos: P
     assert [name.endswith(".part") for name in caches(tmp_path)] == [False]
 
 
+# A file becomes a pipe, at which the process that decodes it waits.
+WITH_PIPE = f"""
+{IN_PROCESSES}
+whole = image_cache.write_images
+def write_images(*args):
+    pipe = pathlib.Path(sys.argv[1], "cat", "0")
+    pipe.unlink()
+    os.mkfifo(pipe)
+    return whole(*args)
+image_cache.write_images = write_images
+"""
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_signals_while_processes_decode(number: signal.Signals, tmp_path: Path) -> None:
-    """Sixty links to one large image, which take a second."""
-    folder, first = tmp_path / "many", tmp_path / "many" / "cat" / "first"
+    folder, kept = tmp_path / "many", tmp_path / "kept"
+    kept.write_bytes(image_bytes(np.zeros((3, 8, 8), np.uint8)))
     for row in range(60):
-        path = folder / ("cat", "dog")[row % 2] / (str(row) if row else "first")
+        path = folder / ("cat", "dog")[row % 2] / str(row)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if row == 0:
-            path.write_bytes(image_bytes(np.zeros((3, 1000, 1000), np.uint8)))
-        else:
-            os.link(first, path)
-    process = start_loading(folder, tmp_path, IN_PROCESSES)
-    until = time.monotonic() + 60
-    while not list((tmp_path / "cache").glob("*.part/pixels.npy")):
-        assert time.monotonic() < until
-        time.sleep(0.01)
-    os.killpg(process.pid, number)
-    output, errors = process.communicate(timeout=120)
+        os.link(kept, path)
+    process = start_loading(folder, tmp_path, WITH_PIPE)
+    pipe = folder / "cat" / "0"
+    until(lambda: pipe.is_fifo() or process.poll() is not None)
+    with pipe.open("wb", buffering=0) as written:  # which waits for who reads
+        os.killpg(process.pid, number)
+        process.wait(300)
+        if number == signal.SIGKILL:  # who reads ends once it has read
+            written.write(kept.read_bytes())
+    output, errors = process.communicate(timeout=300)
+    pipe.unlink()
+    os.link(kept, pipe)
     assert (process.returncode, output) == (-number, "")
     assert errors.count("Traceback") == (number == signal.SIGINT)
     assert [name.endswith(".part") for name in caches(tmp_path)] == [True] * (number == signal.SIGKILL)
@@ -354,7 +368,7 @@ def test_a_waiting_process_goes_on_where_one_is_killed(photos: Path, tmp_path: P
     waiting = start_loading(photos, tmp_path)
     assert waiting.stderr.readline().startswith("Waiting for another process, which is building ")
     killed.kill()
-    output, errors = waiting.communicate(timeout=120)
+    output, errors = waiting.communicate(timeout=300)
     assert waiting.returncode == 0, errors
     assert killed.communicate()[0] == ""
     assert errors.startswith("Building ")
@@ -364,7 +378,7 @@ def test_a_waiting_process_goes_on_where_one_is_killed(photos: Path, tmp_path: P
 
 def test_processes_that_load_at_once_build_once(photos: Path, tmp_path: Path) -> None:
     processes = [start_loading(photos, tmp_path, IN_PROCESSES) for _ in range(2)]
-    said = [process.communicate(timeout=120) for process in processes]
+    said = [process.communicate(timeout=300) for process in processes]
     assert len({output for output, _ in said}) == 1
     assert len(said[0][0].strip()) == 64
     assert sum(errors.count("Building ") for _, errors in said) == 1
@@ -372,28 +386,33 @@ def test_processes_that_load_at_once_build_once(photos: Path, tmp_path: Path) ->
 
 
 def test_a_cache_that_appears_while_waiting_is_taken(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load(f"images:{photos}", image_size=5, cache=tmp_path / "cache")
     (name,) = caches(tmp_path)
     whole, aside = tmp_path / "cache" / name, tmp_path / "aside"
     whole.rename(aside)
-    is_held = threading.Event()
+    is_held, is_told = threading.Event(), threading.Event()
 
     def build() -> None:
         with FileLock(f"{whole}.lock"):
             is_held.set()
-            time.sleep(0.3)
+            is_told.wait(300)
             aside.rename(whole)
 
+    def say(line: str) -> None:
+        told.append(line)
+        is_told.set()
+
+    told: list[str] = []
+    monkeypatch.setattr(image_cache, "_say", say)
     monkeypatch.delattr(image_cache, "write_images")
     other = threading.Thread(target=build)
     other.start()
     is_held.wait()
-    capfd.readouterr()
     load(f"images:{photos}", image_size=5, cache=tmp_path / "cache")
     other.join()
-    assert capfd.readouterr().err == f"Waiting for another process, which is building {whole}\n"
+    assert told == [f"Waiting for another process, which is building {whole}"]
 
 
 @pytest.mark.parametrize("kept", [0, 1, 7, 39, 40])

@@ -244,6 +244,8 @@ def test_whole_numbers_are_quantities_unless_that_is_said(recwarn: pytest.Warnin
 
 def test_token_ids_of_a_file(tmp_path: Path) -> None:
     np.savez(tmp_path / "ids.npz", x=IDS, y=CLASSES)
+    with pytest.warns(UserWarning, match=r"ids.npz: x holds whole numbers from 0 on, .*`--kind tokens`"):
+        assert load(f"npz:{tmp_path / 'ids.npz'}").kind == "vectors"
     data = load(f"npz:{tmp_path / 'ids.npz'}", kind="tokens")
     np.testing.assert_array_equal(data.test.inputs, IDS[data.test.sources])
     (tmp_path / "ids.csv").write_text("a,b,y\n" + "\n".join(f"{i},{i * i},{i % 2}" for i in range(20)))
@@ -295,11 +297,6 @@ def test_a_path_without_its_kind_is_given_one() -> None:
     ("x", "y", "message"),
     [
         ((row for row in np.eye(4)), [0, 1, 0, 1], "x_train is a generator, which .* numpy.stack"),
-        (
-            {"a": np.ones(4), "b": np.ones(4)},
-            [0, 1, 0, 1],
-            r"x_train is a dict of 'a', 'b', .* pandas.DataFrame\(x_train\)",
-        ),
         ("table.csv", None, "x_train is a str, 'table.csv', expected an array; files are for byrote.load"),
         (
             pd.DataFrame({"a": [1, 2], "b": [0, 1]}),

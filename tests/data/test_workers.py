@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
@@ -10,6 +9,7 @@ from operator import truediv
 from pathlib import Path
 
 import pytest
+from gated import until
 
 from byrote.data import workers
 from byrote.data.workers import map_in_order
@@ -96,7 +96,4 @@ def test_workers_end_with_their_process(number: signal.Signals, tmp_path: Path) 
     os.killpg(script.pid, number)
     assert script.stderr.read().count("Traceback") == (number == signal.SIGINT)
     assert script.wait() == -number
-    until = time.monotonic() + 20
-    while any(map(is_running, pids)):
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    until(lambda: not any(map(is_running, pids)))

@@ -138,3 +138,15 @@ def test_a_forward_pass_may_change_its_input_and_draw() -> None:
     assert tried(name_of(lambda: nn.Sequential(nn.Flatten(), nn.ReLU(inplace=True), nn.Linear(64, 3)))) == []
     assert torch.equal(X, before)
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_outputs_may_lie_where_weights_lie() -> None:
+    class Shares(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scores = nn.Parameter(torch.full((3,), 1 / 3))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.scores.expand(len(x), -1)
+
+    assert tried(name_of(Shares)) == []  # they add up to one before weights are changed, and not thereafter

@@ -28,21 +28,30 @@ def columns_of(pairs: Sequence[tuple[Any, Any]], names: Sequence[tuple[str, str]
     Raises:
         UserError: what cannot be made an array of numbers, or of labels, as it is.
     """
+    tables = [_table_or_array(x, name) for (x, _), (name, _) in zip(pairs, names, strict=True)]
+    for x, (_, y), (x_name, y_name) in zip(tables, pairs, names, strict=True):
+        refuse_other_order(x, y, x_name, y_name)
+    inputs, notes = input_columns(tables, [name for name, _ in names])
+    labels = [label_column(y, name) for (_, y), (_, name) in zip(pairs, names, strict=True)]
+    return [column for pair in zip(inputs, labels, strict=True) for column in pair], notes
+
+
+def input_columns(values: Sequence[Any], names: Sequence[str]) -> tuple[list[Column], list[str]]:
+    """The inputs of one split or two; and what is to be said of them.
+
+    Raises:
+        UserError: what cannot be made an array of numbers as it is.
+    """
     notes: list[str] = []
-    inputs = [_table_or_array(x, name) for (x, _), (name, _) in zip(pairs, names, strict=True)]
-    for x, (_, y), (x_name, y_name) in zip(inputs, pairs, names, strict=True):
-        _refuse_other_order(x, y, x_name, y_name)
+    inputs = [_table_or_array(x, name) for x, name in zip(values, names, strict=True)]
     if all(_is_table(x) for x in inputs):
         if len(inputs) == 2:
-            inputs[1], notes = matched(inputs[0], inputs[1], names[0][0], names[1][0])
+            inputs[1], notes = matched(inputs[0], inputs[1], *names)
         if has_names(inputs[0]):
-            left_out, about_rows = without_row_numbers(inputs[0], names[0][0])
+            left_out, about_rows = without_row_numbers(inputs[0], names[0])
             inputs = [x.drop(columns=left_out) for x in inputs]
             notes += about_rows
-    columns = []
-    for x, (_, y), (x_name, y_name) in zip(inputs, pairs, names, strict=True):
-        columns += [_inputs(x, x_name), _labels(y, y_name)]
-    return columns, notes
+    return [_inputs(x, name) for x, name in zip(inputs, names, strict=True)], notes
 
 
 def as_array(values: Any, name: str) -> np.ndarray:
@@ -175,7 +184,12 @@ def _is_missing(value: Any) -> bool:
     return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
-def _labels(values: Any, name: str) -> Column:
+def label_column(values: Any, name: str) -> Column:
+    """Labels as they came.
+
+    Raises:
+        UserError: they cannot be made an array with one label a row.
+    """
     values = _table_or_array(list(values) if is_lazy_list(values) else values, name)
     if _is_table(values):
         values = _from_label_table(values)
@@ -219,8 +233,8 @@ def _from_label_list(values: Sequence[Any], name: str) -> Any:
     return array
 
 
-def _refuse_other_order(x: Any, y: Any, x_name: str, y_name: str) -> None:
-    """Rows of pandas have names as well: an index."""
+def refuse_other_order(x: Any, y: Any, x_name: str, y_name: str) -> None:
+    """Raises UserError for inputs and labels of pandas, whose rows have names as well, that are in different orders."""
     if not (hasattr(x, "iloc") and hasattr(y, "iloc")) or len(x) != len(y) or x.index.equals(y.index):
         return
     import pandas as pd

@@ -11,10 +11,11 @@ import numpy as np
 from jaxtyping import Float32, Int64, Shaped
 
 from byrote.data.columns import Column, check_rows
-from byrote.data.dataset import Dataset, Kind, Split
+from byrote.data.dataset import Dataset, Split
 from byrote.data.labels import numbered
 from byrote.data.subsets import split_rows
 from byrote.errors import UserError
+from byrote.input_parts import Part, PartKind
 
 Channels = Literal["first", "last"]
 
@@ -57,12 +58,14 @@ class Unassembled:
     """None: judged by the pixels."""
     channels: Channels | None = None
     """Which axis of `[N, ., ., .]` holds the channels; None: judged by the shape, where that is possible."""
-    kind: Kind | None = None
+    kind: PartKind | None = None
     """None: judged by the shape; `[N, D]` are vectors then, and never tokens."""
     mapped: bool = False
     """The inputs are views of a read-only memory map, uint8 `[N, C, H, W]`, and stay that: copies may not fit."""
     rejected: tuple[tuple[str, str], ...] = ()
     """Files that are left out, and why."""
+    parts: tuple[Part, ...] = ()
+    """Of several inputs, how they lie in rows that are packed and checked already."""
     notes: tuple[str, ...] = ()
     """What was left out or taken in a way that the user should know of, a sentence each."""
 
@@ -75,17 +78,17 @@ class NothingLeft(UserError):
         self.rejected = rejected
 
 
-def refuse_unknown_kind(kind: str | None) -> Kind | None:
+def refuse_unknown_kind(kind: object) -> PartKind | None:
     """The kind, where it is one."""
-    if kind not in (None, *get_args(Kind)):
-        raise UserError(f"got kind={kind!r}, expected one of {', '.join(get_args(Kind))}")
-    return cast(Kind | None, kind)
+    if kind not in (None, *get_args(PartKind)):
+        raise UserError(f"got kind={kind!r}, expected one of {', '.join(get_args(PartKind))}")
+    return cast(PartKind | None, kind)
 
 
 def could_be_tokens(reading: Unassembled) -> bool:
     """Whether vectors may be meant as token ids: whole numbers by type, of more bits than pixels have, none below 0."""
     inputs = [part.inputs.values for part in reading.splits]
-    return all(
+    return not reading.parts and all(
         values.ndim == 2
         and values.shape[1] > 1
         and values.dtype.kind in "iu"
@@ -103,7 +106,13 @@ def assemble(reading: Unassembled, *, name: str, title: str = "", split_seed: in
     """
     parts = reading.splits
     inputs, pixel_maxima = zip(
-        *(_checked_inputs(part.inputs, reading.channels, reading.mapped, reading.kind) for part in parts), strict=True
+        *(
+            (part.inputs.values, 1.0)
+            if reading.parts
+            else checked_inputs(part.inputs, reading.channels, mapped=reading.mapped, kind=reading.kind)
+            for part in parts
+        ),
+        strict=True,
     )
     for part, array in zip(parts, inputs, strict=True):
         if len(array) != len(part.labels.values):
@@ -142,6 +151,7 @@ def assemble(reading: Unassembled, *, name: str, title: str = "", split_seed: in
         class_names=class_names,
         pixel_max=float(pixel_maxima[0] if reading.pixel_max is None else reading.pixel_max),
         title=title,
+        parts=reading.parts,
     )
 
 
@@ -181,8 +191,8 @@ def _check_classes(train: Split, test: Split, class_names: tuple[str, ...], *, t
         )
 
 
-def _checked_inputs(
-    column: Column, channels: Channels | None, mapped: bool, kind: Kind | None
+def checked_inputs(
+    column: Column, channels: Channels | None, *, mapped: bool, kind: PartKind | None
 ) -> tuple[Shaped[np.ndarray, "N ..."], float]:
     """Vectors `[N, D]` in float32, images `[N, C, H, W]` in uint8 or float32, or token ids `[N, T]` in int64; and the
     value of a full pixel."""
@@ -271,6 +281,11 @@ def _vectors(values: Shaped[np.ndarray, "N D"], column: Column) -> Float32[np.nd
                 f"by {spread:g} (standard deviation) around {feature.mean():g}; {remedy}, or drop it"
             )
     return floats
+
+
+def rounded_values(column: Column) -> list[str]:
+    """What to say of whole numbers of vectors that float32 does not hold."""
+    return list(_rounded(column, column.values.astype(np.float32)))
 
 
 def _rounded(column: Column, floats: Shaped[np.ndarray, "N ..."]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, TypeAlias
 
@@ -12,18 +12,20 @@ from jaxtyping import Bool, Float64, Int64, Shaped, UInt64
 
 from byrote.data.distinct_inputs import input_hashes
 from byrote.errors import UserError
+from byrote.input_parts import PackedShape, Part, PartKind, first_images
 
-Kind: TypeAlias = Literal["images", "vectors", "tokens"]
-"""What an input is: pixels, numeric features, or a sequence of whole numbers that stand for something."""
+Kind: TypeAlias = PartKind | Literal["dict"]
+"""What an input is: pixels, numeric features, a sequence of whole numbers that stand for something, or several inputs
+by their names."""
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
     """N examples.
 
-    `inputs` are images `[N, C, H, W]` (uint8, or float32 on the same scale), vectors `[N, D]` (float32) or token ids
-    `[N, T]` (int64). `labels` are what a network is trained on; `true_labels` what the data said. On a test split they
-    agree.
+    `inputs` are images `[N, C, H, W]` (uint8, or float32 on the same scale), vectors `[N, D]` (float32), token ids
+    `[N, T]` (int64), or several of them packed into rows `[N, W]` (float32, or int64 where all are token ids). `labels`
+    are what a network is trained on; `true_labels` what the data said. On a test split they agree.
     """
 
     inputs: Shaped[np.ndarray, "N ..."]
@@ -104,6 +106,8 @@ class Dataset:
     """What figures call the data, where that says more than `name`: "CIFAR-10 (JPEG copy)"."""
     corruptions: tuple[str, ...] = field(default=())
     """What was done to it, in order, each as "name(rate=…, seed=…)"."""
+    parts: tuple[Part, ...] = ()
+    """Of several inputs, how they lie in rows: the network gets them by their names."""
 
     def __repr__(self) -> str:
         done = f", {', '.join(self.corruptions)}" if self.corruptions else ""
@@ -118,12 +122,14 @@ class Dataset:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """(C, H, W) for images, (D,) for vectors, (T,) for tokens."""
-        return self.train.inputs.shape[1:]
+        """(C, H, W) for images, (D,) for vectors, (T,) for tokens; of several inputs a `PackedShape`."""
+        return PackedShape(self.parts) if self.parts else self.train.inputs.shape[1:]
 
     @property
     def kind(self) -> Kind:
         """Follows from the arrays: vectors are floats, tokens whole numbers."""
+        if self.parts:
+            return "dict"
         if len(self.input_shape) == 3:
             return "images"
         return "tokens" if self.train.inputs.dtype.kind in "iu" else "vectors"
@@ -133,13 +139,29 @@ class Dataset:
         return self.kind == "images"
 
     @property
+    def has_images(self) -> bool:
+        """Whether there are images to show: of several inputs, one at least."""
+        return self.is_images or first_images(self.parts) is not None
+
+    @property
     def label(self) -> str:
         return self.title or self.name
+
+    def alone(self, part: Part) -> Dataset:
+        """The same examples with this one of several inputs alone."""
+        train, test = (replace(split, inputs=part.alone(split.inputs)) for split in (self.train, self.test))
+        return replace(self, train=train, test=test, pixel_max=part.pixel_max, parts=())
+
+    @cached_property
+    def unseen(self) -> Bool[np.ndarray, " T"]:
+        """Which test examples have an input that is not in the training set."""
+        return ~np.isin(self.test.input_hashes, self.train.input_hashes)
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over dtype, shape and content of all arrays: part of the key of every run on this data."""
-        digest = hashlib.sha256(f"{self.class_names}{self.pixel_max}".encode())
+        parts = str(self.parts) if self.parts else ""
+        digest = hashlib.sha256(f"{self.class_names}{self.pixel_max}{parts}".encode())
         for split in (self.train, self.test):
             for array in (split.inputs, split.labels, split.true_labels, split.changed_inputs):
                 digest.update(f"{array.dtype.str}{array.shape}".encode())

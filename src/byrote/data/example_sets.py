@@ -35,7 +35,8 @@ class ExampleSet:
 
 
 def is_example_set(value: Any) -> bool:
-    """Whether it has inputs and labels both: a data set, a loader, a mapping, a pair of arrays."""
+    """Whether it has inputs and labels both: a data set, a loader, a mapping, a pair of arrays, or of a dict of inputs
+    and its labels."""
     if _is_pair(value) or isinstance(value, Mapping) or _is_loader(value):
         return True
     is_array = hasattr(value, "__array__") or hasattr(value, "dtype") or isinstance(value, list | tuple | str | bytes)
@@ -144,12 +145,20 @@ def _read(value: Any, label: str | None, name: str) -> ExampleSet:
 
 
 def _is_pair(value: Any) -> bool:
-    return (
-        isinstance(value, tuple)
-        and len(value) == 2
-        and all(hasattr(part, "__array__") or hasattr(part, "detach") or isinstance(part, list) for part in value)
-        and len(getattr(value[0], "shape", None) or np.shape(value[0])) > 1
-    )
+    if not (isinstance(value, tuple) and len(value) == 2 and _is_array(value[1])):
+        return False
+    if isinstance(value[0], Mapping):
+        return True
+    return _is_array(value[0]) and len(getattr(value[0], "shape", None) or np.shape(value[0])) > 1
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "__array__") or hasattr(value, "detach") or isinstance(value, list)
+
+
+def is_dict_of_inputs(inputs: Any, labels: Any) -> bool:
+    """Whether these are several inputs by their names, beside their labels."""
+    return isinstance(inputs, Mapping) and _is_array(labels) and not _is_pair(labels)
 
 
 def _is_loader(value: Any) -> bool:
@@ -203,33 +212,43 @@ def _from_items(dataset: Any, rows: Sequence[int], label: str | None, name: str)
         raise UserError(f"{name} has no rows, expected at least one example")
     take, about = _taker(dataset, _item(dataset, rows[0], name), label, name)
     first = _example(take, dataset, rows[0], name)
-    refuse_too_large(first[0].nbytes * len(rows), name)
+    refuse_too_large(sum(part.nbytes for part in first[0].values()) * len(rows), name)
     for row in rows[:_READ_TWICE]:
         once, again = (_example(take, dataset, row, name) for _ in range(2))
-        if not all(_same(a, b) for a, b in zip(once, again, strict=True)):
+        is_same = once[0].keys() == again[0].keys() and _same(once[1], again[1])
+        if not (is_same and all(_same(part, again[0][key]) for key, part in once[0].items())):
             raise UserError(
                 f"{name}, row {row} (counting from 0), is another each time that it is read, as by an augmentation at "
                 "random: give the data set without it, and name an augmentation in the recipe"
             )
-    inputs = np.empty((len(rows), *first[0].shape), first[0].dtype)
+    inputs = {key: np.empty((len(rows), *part.shape), part.dtype) for key, part in first[0].items()}
     labels = []
     for number, row in enumerate(rows):
         x, y = _example(take, dataset, row, name)
-        if x.shape != first[0].shape or x.dtype != first[0].dtype:
+        if x.keys() != first[0].keys():
             raise UserError(
-                f"{name}, row {row} (counting from 0), has an input of {x.dtype} {x.shape}, where row {rows[0]} has "
-                f"{first[0].dtype} {first[0].shape}; give all rows one shape and type"
+                f"{name}, row {row} (counting from 0), has the inputs {', '.join(x)}, where row {rows[0]} has "
+                f"{', '.join(first[0])}; give all rows the same"
             )
-        inputs[number] = x
+        for key, part in x.items():
+            known = first[0][key]
+            if part.shape != known.shape or part.dtype != known.dtype:
+                what = f"an input {key!r}" if key else "an input"
+                raise UserError(
+                    f"{name}, row {row} (counting from 0), has {what} of {part.dtype} {part.shape}, where row "
+                    f"{rows[0]} has {known.dtype} {known.shape}; give all rows one shape and type"
+                )
+            inputs[key][number] = part
         labels.append(y.item() if y.ndim == 0 else y)
     codes = np.array(labels) if all(type(value) is int for value in labels) else None
     class_names = None if codes is None else _names_for(codes, about.class_names)
     if about.columns:
         import pandas as pd
 
-        table = pd.DataFrame(inputs, columns=list(about.columns))
+        table = pd.DataFrame(inputs[_ALONE], columns=list(about.columns))
         return ExampleSet(table, labels, class_names, notes=about.notes)
-    return ExampleSet(inputs, labels, class_names, about.is_tokens, about.channels_last, about.notes)
+    found = inputs[_ALONE] if about.is_one else inputs
+    return ExampleSet(found, labels, class_names, about.is_tokens, about.channels_last, about.notes)
 
 
 @dataclass(frozen=True)
@@ -242,6 +261,8 @@ class _About:
     notes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     """Of a table of numbers, the names of its features."""
+    is_one: bool = True
+    """Whether an example has one input, and no dict of them."""
 
 
 def _taker(dataset: Any, item: Any, label: str | None, name: str) -> tuple[Callable[[Any], tuple[Any, Any]], _About]:
@@ -258,7 +279,10 @@ def _taker(dataset: Any, item: Any, label: str | None, name: str) -> tuple[Calla
     owner = dataset
     while not hasattr(owner, "classes") and hasattr(owner, "dataset"):  # a Subset
         owner = owner.dataset
-    return tuple, _About(getattr(owner, "classes", None), channels_last=is_pillow(item[0]))
+    is_one = not isinstance(item[0], Mapping)
+    if not (is_one or item[0]):
+        raise UserError(f"{name} is a {type(dataset).__name__} whose inputs are empty dicts, expected arrays by name")
+    return tuple, _About(getattr(owner, "classes", None), channels_last=is_pillow(item[0]), is_one=is_one)
 
 
 def _named_taker(
@@ -283,12 +307,13 @@ def _named_taker(
     for preferred in (("input_ids",), INPUT_WORDS):
         if len(arrays) > 1 and len(chosen := [column for column in arrays if column.lower() in preferred]) == 1:
             arrays = chosen
-    if len(arrays) > 1:
-        raise UserError(f"{name} has several columns of inputs, {', '.join(arrays)}: keep one of them")
     class_names = getattr(kinds.get(label), "names", None)
+    unused = [column for column in others if column not in arrays]
+    notes = (f"{name}: columns {', '.join(unused)} are not used",) if unused else ()
+    if len(arrays) > 1:
+        about = _About(class_names, notes=notes, is_one=False)
+        return lambda found: ({column: found[column] for column in arrays}, found[label]), about
     if arrays:
-        unused = [column for column in others if column != arrays[0]]
-        notes = (f"{name}: columns {', '.join(unused)} are not used",) if unused else ()
         about = _About(class_names, arrays[0] == "input_ids", is_pillow(item[arrays[0]]), notes)
         return lambda found: (found[arrays[0]], found[label]), about
     for column in others:
@@ -303,11 +328,25 @@ def _named_taker(
     return lambda found: (np.array([found[column] for column in others], np.float64), found[label]), about
 
 
+_ALONE = ""
+"""What an input is called that has no name."""
+
+
 def _example(
     take: Callable[[Any], tuple[Any, Any]], dataset: Any, row: int, name: str
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Its inputs by their names, and its label."""
     x, y = take(_item(dataset, row, name))
-    return _plain(x, f"{name}, row {row} (counting from 0)"), _plain(y, name)
+    place = f"{name}, row {row} (counting from 0)"
+    if not isinstance(x, Mapping):
+        return {_ALONE: _plain(x, place)}, _plain(y, name)
+    for key, part in x.items():
+        if isinstance(part, Mapping | str | bytes | None):
+            raise UserError(
+                f"{place}, input {key!r}: got a {type(part).__name__}, expected an array of numbers; encode it, or "
+                "leave it out"
+            )
+    return {str(key): _plain(part, f"{place}, input {key!r}") for key, part in x.items()}, _plain(y, name)
 
 
 def _item(dataset: Any, row: int, name: str) -> Any:

@@ -7,6 +7,7 @@ Token ids are names, of which no mean can be taken.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -14,9 +15,10 @@ from jaxtyping import Int64
 
 from byrote.data.dataset import Dataset, Kind
 from byrote.errors import UserError
+from byrote.input_parts import Part, names_in_words
 
 Preprocessing: TypeAlias = Literal["auto", "whiten", "standardize", "none"]
-BY_KIND: dict[Kind, Preprocessing] = {"images": "whiten", "vectors": "standardize", "tokens": "none"}
+BY_KIND: dict[Kind, Preprocessing] = {"images": "whiten", "vectors": "standardize", "tokens": "none", "dict": "none"}
 """What is done to inputs of each kind unless something else is asked for."""
 
 
@@ -33,6 +35,11 @@ def preprocessing_of(data: Dataset, asked: Preprocessing) -> Preprocessing:
             f"got preprocessing={asked!r} for {data.name}, whose inputs are token ids: they are names, and arithmetic "
             "would mix them up; leave preprocessing out"
         )
+    if data.kind == "dict" and asked != "none":
+        raise UserError(
+            f"got preprocessing={asked!r} for {data.name}, whose inputs are {names_in_words(data.parts)}: the network "
+            "gets several inputs as they come; leave preprocessing out, and scale them before, or in the network"
+        )
     if data.kind == "vectors" and asked == "whiten":
         raise UserError(
             f"got preprocessing='whiten' for {data.name}, whose inputs are vectors: it would normalise each row by "
@@ -46,6 +53,8 @@ def in_words(data: Dataset, done: Preprocessing) -> str:
     """What `done` does to the inputs of `data`, and why, in one sentence."""
     if data.kind == "tokens":
         return f"Inputs are sequences of {data.input_shape[0]} token ids, whole numbers up to the network."
+    if data.kind == "dict":
+        return in_words_of_parts(data.parts)
     what = (
         f"images of {' x '.join(map(str, data.input_shape))} values"
         if data.is_images
@@ -60,6 +69,21 @@ def in_words(data: Dataset, done: Preprocessing) -> str:
     }[done]
     why = "" if done != BY_KIND[data.kind] else f" (what {data.kind} get unless something else is asked for)"
     return f"Inputs are {what}; {how}{why}."
+
+
+def in_words_of_parts(parts: Sequence[Part]) -> str:
+    """What several inputs are, and how the network gets them, in one sentence."""
+    said = "; ".join(f"{part.name}, {_part_in_words(part)}" for part in parts)
+    return f"The network gets several inputs by name, each as it comes: {said}."
+
+
+def _part_in_words(part: Part) -> str:
+    size = " x ".join(map(str, part.shape)) or "one"
+    if part.kind == "images":
+        return f"images of {size} values" + (", scaled to [0, 1]" if part.is_scaled else "")
+    if part.kind == "tokens":
+        return f"{size} {'bools' if part.dtype == 'bool' else 'token ids'}"
+    return f"{size} {'quantity' if part.size == 1 else 'quantities'}"
 
 
 def constant_features(data: Dataset) -> Int64[np.ndarray, " M"]:

@@ -121,7 +121,7 @@ def _whole_or_names(column: Column) -> Shaped[np.ndarray, " N"]:
             ~(np.abs(labels) <= _LARGEST_EXACT) | (labels != np.rint(labels)),
             column,
             "a label that is neither a whole number nor a name",
-            "byrote classifies: turn quantities into classes, and fill in what is missing",
+            _CLASSIFIES,
         )
     if labels.dtype == np.uint64:
         check_rows(
@@ -136,6 +136,10 @@ def _whole_or_names(column: Column) -> Shaped[np.ndarray, " N"]:
     return whole
 
 
+_CLASSIFIES = (
+    "byrote classifies: turn quantities into classes, and fill in what is missing; `byrote audit` takes quantities as "
+    "they are, with a regressor or with --metric r2"
+)
 _LEAVE_OUT_OR_NAME = "leave these rows out, or, if it is a class, give the classes names in place of numbers"
 _GIVE_OR_LEAVE_OUT = "give each example its class, or leave the row out"
 
@@ -184,7 +188,7 @@ def _from_objects(labels: Shaped[np.ndarray, " N"], column: Column) -> Shaped[np
         np.array([not _is_whole(label) or abs(int(label)) > np.iinfo(np.int64).max for label in labels], dtype=bool),
         column,
         "a label that is neither a whole number nor a name",
-        "byrote classifies: turn quantities into classes, and fill in what is missing",
+        _CLASSIFIES,
     )
     return np.array(whole, dtype=np.int64)
 

@@ -3,7 +3,8 @@
 Whitening is the paper's (appendix A): subtract the image's mean, divide by its adjusted standard deviation
 max(deviation, 1/sqrt(number of values)), on pixels scaled to [0, 1]. Vectors are standardised instead, column by
 column: their values are quantities of different kinds, and what all columns of a row share is no brightness. Token ids
-are names, not quantities, and stay the whole numbers that they are.
+are names, not quantities, and stay the whole numbers that they are. Several inputs reach the network as they come, but
+for 8-bit pixels, which are scaled to [0, 1].
 
 Pixels from which an augmentation takes its windows are kept whole, and cropped when they are gathered. So are pixels on
 disk (memory-mapped), which stay there and are only ever read in blocks.
@@ -24,6 +25,7 @@ from torch import Tensor
 from byrote.data.dataset import Dataset, moments
 from byrote.data.kinds import Preprocessing, preprocessing_of
 from byrote.errors import UserError
+from byrote.input_parts import as_networks_get_it
 
 _BLOCK_VALUES = 2**20
 """Values of pixels worked on at a time: 8 MiB in float64."""
@@ -196,7 +198,7 @@ def preprocess(data: Dataset, kind: Preprocessing, crop: int | None = None) -> t
             "expected images at least that large; leave the crop out"
         )
     done = preprocessing_of(data, kind)
-    splits = [split.inputs for split in (data.train, data.test)]
+    splits = [as_networks_get_it(split.inputs, data.parts) for split in (data.train, data.test)]
     if done == "standardize" and not data.is_images:
         splits = _standardized(data)
     if done == "whiten":

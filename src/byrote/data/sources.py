@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from byrote.data.arrays import columns_of
+from byrote.data.arrays import columns_of, label_column, refuse_other_order
 from byrote.data.assembly import (
     Channels,
     Examples,
@@ -23,13 +23,22 @@ from byrote.data.assembly import (
 from byrote.data.cifar import read_cifar10, read_cifar100
 from byrote.data.columns import Column
 from byrote.data.csv_table import read_csv
-from byrote.data.dataset import Dataset, Kind
+from byrote.data.dataset import Dataset
 from byrote.data.download import DOWNLOADS, find_or_fetch
-from byrote.data.example_sets import ExampleSet, example_sets, is_example_set, is_stream, labelled_table
+from byrote.data.example_sets import (
+    ExampleSet,
+    example_sets,
+    is_dict_of_inputs,
+    is_example_set,
+    is_stream,
+    labelled_table,
+)
 from byrote.data.idx import read_idx_folder
 from byrote.data.npz import read_npz
+from byrote.data.several_inputs import packed_inputs
 from byrote.errors import UserError, suggestion
 from byrote.files import make_folder, write_rows
+from byrote.input_parts import PartKind
 
 _DIGITS = tuple("0123456789")
 _FASHION = (
@@ -153,7 +162,7 @@ def load(
     cache: str | Path | None = None,
     max_pixels: int | None = None,
     rejected: str | Path | None = None,
-    kind: Kind | None = None,
+    kind: PartKind | None = None,
 ) -> Dataset:
     """The data set of a source, one of SOURCES: "digits", "mnist:DIR", "csv:FILE".
 
@@ -174,11 +183,29 @@ def load(
         max_pixels: larger images, by what their header says, are not decoded but left out (images, parquet).
         rejected: a csv file to list the images in that are left out, undecodable ones above all; a warning counts them.
         kind: "vectors" or "tokens": what the numbers of an example are (csv, npz, parquet); by default quantities,
-            whatever the column is called.
+            whatever the column is called. Whole numbers of more than 8 bits may be meant as token ids, and a warning
+            asks which (npz, parquet), until kind is given.
 
     Raises:
         UserError: naming the file, the row and the remedy.
     """
+    reading, own_title = read_source(
+        name, label=label, image_size=image_size, cache=cache, max_pixels=max_pixels, rejected=rejected, kind=kind
+    )
+    return assemble(reading, name=name, title=own_title if title is None else title)
+
+
+def read_source(
+    name: str,
+    *,
+    label: str | None = None,
+    image_size: int | None = None,
+    cache: str | Path | None = None,
+    max_pixels: int | None = None,
+    rejected: str | Path | None = None,
+    kind: PartKind | None = None,
+) -> tuple[Unassembled, str]:
+    """What a source holds, before its labels are taken for classes, and what figures call it; as `load`."""
     refuse_other_types(name, label=label, image_size=image_size, max_pixels=max_pixels)
     scheme, colon, place = name.partition(":")
     source = _SOURCES.get(scheme)
@@ -198,7 +225,8 @@ def load(
         ("kind", kind),
     ):
         if value is not None and option not in source.takes:
-            raise UserError(f"got {option}={value!r}, which has no meaning for {source.pattern}: leave it out")
+            shown = str(value) if isinstance(value, Path) else value
+            raise UserError(f"got {option}={shown!r}, which has no meaning for {source.pattern}: leave it out")
     if image_size is not None and image_size < 1:
         raise UserError(f"got image_size={image_size}, expected a number of pixels of at least 1")
     if bool(place) != (":" in source.pattern) and not (scheme in DOWNLOADS and not colon):
@@ -215,10 +243,12 @@ def load(
         raise
     if refuse_unknown_kind(kind) is not None:
         reading = replace(reading, kind=kind)
+    elif "kind" in source.takes:
+        _warn_of_possible_tokens(reading)
     _write_rejected(reading.rejected, list_of_rejected)
     if reading.rejected:
         reading = replace(reading, notes=(*reading.notes, _left_out(reading.rejected, list_of_rejected)))
-    return assemble(reading, name=name, title=(source.title or path.name) if title is None else title)
+    return reading, source.title or path.name
 
 
 def refuse_other_types(name: object, *, label: object, **pixels: object) -> None:
@@ -262,7 +292,7 @@ def from_arrays(
     class_names: Sequence[str] | None = None,
     pixel_max: float | None = None,
     channels: Channels | None = None,
-    kind: Kind | None = None,
+    kind: PartKind | Mapping[str, PartKind] | None = None,
     split_seed: int = 0,
 ) -> Dataset:
     """The user's arrays as a data set; without a test split they are split 4 to 1.
@@ -271,6 +301,12 @@ def from_arrays(
     and y_train, one object that has both, and in place of x_test and y_test another: a map-style Dataset or DataLoader
     of PyTorch, a Bunch of scikit-learn, a Dataset or DatasetDict of Hugging Face, a DataFrame with its label, a pair of
     arrays, a dictionary of splits. Of a loader, the examples are taken, and neither its batches nor its order.
+
+    Several inputs an example: x_train is a dict of arrays by name, or examples of a Dataset are ({"image": ..., "age":
+    ...}, label). The network gets them by name: as one dict where its forward takes one argument, by keyword where its
+    arguments are called as they are. Each comes in its own shape: 8-bit pixels as float32 in [0, 1], other numbers as
+    float32, whole numbers of more than 8 bits as token ids in int64, bools as bools, and nothing is normalised. `kind`
+    then says of some by name what they are. See `byrote.data.several_inputs`.
 
     Shapes: `[N, D]` are vectors; `[N, H, W]`, `[N, C, H, W]` and `[N, H, W, C]` are images. Where both or neither of
     axes 1 and 3 have 1 or 3 entries, `channels` must say which axis holds the channels.
@@ -287,15 +323,45 @@ def from_arrays(
         pixel_max: the value of a full pixel. By default 255 for whole numbers and for floats between 0 and 255 that
             exceed 1; 1 for all other floats.
         kind: "images", "vectors" or "tokens"; by default `[N, D]` are vectors, of whatever type. Whole numbers of more
-            than 8 bits may be meant as token ids, and a warning asks which, until kind is given.
+            than 8 bits may be meant as token ids, and a warning asks which, until kind is given. Of several inputs, a
+            dict of these by name.
         split_seed: draws the test split where none is given.
 
     Raises:
         UserError: naming the array, the row and the remedy.
     """
+    reading = read_arrays(
+        x_train,
+        y_train,
+        x_test,
+        y_test,
+        label=label,
+        class_names=class_names,
+        pixel_max=pixel_max,
+        channels=channels,
+        kind=kind,
+    )
+    return assemble(reading, name=name, title=title, split_seed=split_seed)
+
+
+def read_arrays(
+    x_train: Any,
+    y_train: Any = None,
+    x_test: Any = None,
+    y_test: Any = None,
+    *,
+    label: str | None = None,
+    class_names: Sequence[str] | None = None,
+    pixel_max: float | None = None,
+    channels: Channels | None = None,
+    kind: PartKind | Mapping[str, PartKind] | None = None,
+) -> Unassembled:
+    """What the user's arrays hold, before their labels are taken for classes; as `from_arrays`."""
     sets = _example_sets(x_train, y_train, x_test, y_test, label)
     first = sets[0]
     names = [("x_train", "y_train"), ("x_test", "y_test")][: len(sets)]
+    if any(isinstance(found.inputs, Mapping) for found in sets):
+        return _of_dicts(sets, names, class_names, kind, channels, pixel_max)
     columns, notes = columns_of([(found.inputs, found.labels) for found in sets], names)
     found_names = first.class_names if all(found.class_names == first.class_names for found in sets) else None
     reading = Unassembled(
@@ -306,13 +372,49 @@ def from_arrays(
         refuse_unknown_kind(kind) or ("tokens" if first.is_tokens else None),
         notes=tuple(dict.fromkeys((*(note for found in sets for note in found.notes), *notes))),
     )
-    if kind is None and not first.is_tokens and could_be_tokens(reading):
+    if kind is None and not first.is_tokens:
+        _warn_of_possible_tokens(reading)
+    return reading
+
+
+def _of_dicts(
+    sets: Sequence[ExampleSet],
+    names: Sequence[tuple[str, str]],
+    class_names: Sequence[str] | None,
+    kind: Any,
+    channels: Channels | None,
+    pixel_max: float | None,
+) -> Unassembled:
+    """Of examples that have several inputs."""
+    labels = [label_column(found.labels, name) for found, (_, name) in zip(sets, names, strict=True)]
+    for found, (x_name, y_name) in zip(sets, names, strict=True):
+        for key, values in found.inputs.items() if isinstance(found.inputs, Mapping) else ():
+            refuse_other_order(values, found.labels, f"{x_name}[{key!r}]", y_name)
+    inputs, parts, notes = packed_inputs(
+        [found.inputs for found in sets],
+        [name for name, _ in names],
+        kind=kind,
+        channels=channels,
+        pixel_max=pixel_max,
+    )
+    same = all(found.class_names == sets[0].class_names for found in sets)
+    return Unassembled(
+        tuple(Examples(*pair) for pair in zip(inputs, labels, strict=True)),
+        (sets[0].class_names if same else None) if class_names is None else tuple(map(str, class_names)),
+        notes=tuple(dict.fromkeys((*(note for found in sets for note in found.notes), *notes))),
+        parts=parts,
+    )
+
+
+def _warn_of_possible_tokens(reading: Unassembled) -> None:
+    if could_be_tokens(reading):
+        inputs = reading.splits[0].inputs
         warnings.warn(
-            f"{columns[0].name} holds whole numbers from 0 on, which are taken for the quantities of "
-            f"{columns[0].values.shape[1]} features; if they are token ids, give kind='tokens', else kind='vectors'",
-            stacklevel=2,
+            f"{inputs.name} holds whole numbers from 0 on, which are taken for the quantities of "
+            f"{inputs.values.shape[1]} features; if they are token ids, give kind='tokens' (`--kind tokens`), else "
+            "kind='vectors'",
+            stacklevel=4,
         )
-    return assemble(reading, name=name, title=title, split_seed=split_seed)
 
 
 def _example_sets(x_train: Any, y_train: Any, x_test: Any, y_test: Any, label: str | None) -> list[ExampleSet]:
@@ -322,6 +424,14 @@ def _example_sets(x_train: Any, y_train: Any, x_test: Any, y_test: Any, label: s
         if len(tables) > 2 or not all(hasattr(table, "iloc") for table in tables):
             raise UserError("got label= and labels besides, expected one or two tables that have the column of labels")
         return [labelled_table(table, label, name) for table, name in zip(tables, ("x_train", "x_test"), strict=False)]
+    if is_dict_of_inputs(x_train, y_train):
+        if x_test is not None and not is_dict_of_inputs(x_test, y_test):
+            raise UserError(
+                f"got x_train, a dict of the inputs {', '.join(map(str, x_train)) or '(none)'}, and x_test, a "
+                f"{type(x_test).__name__}, with y_test, a {type(y_test).__name__}: give the test split in the same form"
+            )
+        test_set = [] if x_test is None else [ExampleSet(x_test, y_test)]
+        return [ExampleSet(x_train, y_train), *test_set]
     if is_example_set(x_train):
         others = [value for value in (y_train, x_test, y_test) if value is not None]
         if len(others) > 1 or not all(map(is_example_set, others)):
@@ -333,9 +443,9 @@ def _example_sets(x_train: Any, y_train: Any, x_test: Any, y_test: Any, label: s
                 )
             if isinstance(x_train, Mapping):
                 raise UserError(
-                    f"x_train is a {type(x_train).__name__} of {', '.join(map(repr, list(x_train)[:10]))}, and labels "
-                    "came besides: if these are columns, give pandas.DataFrame(x_train); if it holds the labels too, "
-                    "give it alone"
+                    f"x_train is a {type(x_train).__name__} of {', '.join(map(repr, list(x_train)[:10]))}, and y_train "
+                    f"a {type(y_train).__name__}: if these are several inputs, give their labels as an array; if it "
+                    "holds the labels too, give it alone"
                 )
             raise UserError(
                 f"x_train is a {type(x_train).__name__} and brings its labels, as any Dataset does: give "

@@ -13,7 +13,8 @@ from byrote.randomness import stream
 
 
 def subset(data: Dataset, n_train: int | None, seed: int) -> Dataset:
-    """`n_train` training examples, each class in its share, in their original order; None keeps all.
+    """`n_train` training examples, each class in its share, in their original order; None keeps all. Where it is all of
+    them nothing is copied.
 
     For one seed, subsets of different sizes are nested up to the rounding of a class's share to whole examples.
 
@@ -28,6 +29,8 @@ def subset(data: Dataset, n_train: int | None, seed: int) -> Dataset:
             f"got n_train={n_train} for {data.name}, which has {available} training examples; "
             f"choose between 1 and {available}, or leave n_train out to take all"
         )
+    if n_train == available:
+        return data
     rows = stratified_rows(data.train.true_labels, n_train, stream(seed, "subset"))
     return replace(data, train=data.train.take(rows))
 

@@ -9,11 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from byrote.errors import UserError, suggestion
+from byrote.input_parts import PackedShape, names_in_words
 from byrote.isolation import undisturbed
 from byrote.models import factories
 from byrote.models.instances import redrawn
 from byrote.models.lazy_layers import materialized
 from byrote.models.outputs import class_scores
+from byrote.models.unpacking import give_parts, num_examples
 from byrote.randomness import stream_seed
 from byrote.references import is_reference, load_object, users_code
 
@@ -43,7 +45,8 @@ MODELS: dict[str, str] = {
     "switchboard-DxW+SWITCH...": "D layers of W channels on a grid of patches, fully connected until switched: "
     "each of local, shared, skip, attention, norm, pool exchanges one property and no other",
     "FILE.py:NAME": "your own: a function or class called as NAME(input_shape=(C, H, W), num_classes=K) -> nn.Module, "
-    "or with what it takes of these, in_channels, img_size and in_features; or a network",
+    "or with what it takes of these, in_channels, img_size and in_features; or a network; of several inputs, "
+    "input_shape is a dict of shapes",
     "package.module:NAME": "the same, from an installed package",
 }
 
@@ -85,8 +88,9 @@ def build_model(
 
     Of the user's own models: `call_factory` says with which arguments they are called; lazy layers are given their
     shapes; a network that was handed over is copied and drawn anew (`redrawn`); `class_scores` says what is taken of
-    outputs that are no tensor. All global random streams (torch's, NumPy's, Python's) are opened with `seed`, and are
-    left as they were, as the global settings of torch and Python are.
+    outputs that are no tensor. Where `input_shape` is that of a data set with several inputs, the network is given
+    packed rows, and gets them by their names (`byrote.models.unpacking`). All global random streams (torch's, NumPy's,
+    Python's) are opened with `seed`, and are left as they were, as the global settings of torch and Python are.
 
     Raises:
         UserError: an unknown name, images asked of vectors, or a factory that does not take what there is, fails, or
@@ -112,16 +116,19 @@ def build_model(
         if not isinstance(model, torch.nn.Module):
             raise UserError(f"model {name!r} gave an object of type {type(model).__name__}, expected a torch.nn.Module")
         with users_code(name, f"model {name!r}, whose lazy layers take their shapes from inputs {input_shape},"):
+            if isinstance(input_shape, PackedShape):
+                give_parts(model, input_shape, name)
             model = materialized(model, input_shape, name)
     # Whatever is made of the network, copies and stacks included, then gives scores.
     if not any(getattr(hook, "func", None) is _take_scores for hook in model._forward_hooks.values()):
-        model.register_forward_hook(partial(_take_scores, name, num_classes))
+        model.register_forward_hook(partial(_take_scores, name, num_classes), with_kwargs=True)
     return model
 
 
-def _take_scores(name: str, num_classes: int, _: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
-    # Not len(), which would make a number of a size that a recorded step leaves open.
-    return class_scores(output, batch=inputs[0].shape[0], num_classes=num_classes, name=name)
+def _take_scores(
+    name: str, num_classes: int, _: nn.Module, inputs: tuple[Any, ...], keywords: dict[str, Any], output: Any
+) -> Any:
+    return class_scores(output, batch=num_examples(inputs, keywords), num_classes=num_classes, name=name)
 
 
 def takes_dropout(name: str) -> bool:
@@ -138,6 +145,11 @@ def _built_in_for(name: str, input_shape: tuple[int, ...]) -> Callable[..., nn.M
     factory = _built_in(name)
     if factory is None:
         raise UserError(f"got model {name!r}, expected one of {', '.join(MODELS)}{suggestion(name, _EXAMPLES)}")
+    if isinstance(input_shape, PackedShape):
+        raise UserError(
+            f"model {name!r} takes one input, got {names_in_words(input_shape.parts)}; give a network of your own "
+            "(FILE.py:NAME), whose forward takes a dict of them, or each by its name"
+        )
     if len(input_shape) != 3 and not name.startswith("mlp-"):
         raise UserError(
             f"model {name!r} takes images of shape (C, H, W), got inputs of shape {input_shape}; use an mlp-DxW"

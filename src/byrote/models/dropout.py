@@ -6,11 +6,27 @@ be compared with the same network trained alone.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from byrote.randomness import splitmix
+
+_first_example: ContextVar[int] = ContextVar("first_example", default=0)
+
+
+@contextmanager
+def numbered_from(first: int) -> Iterator[None]:
+    """Inputs within begin at this example of a batch, whose masks are drawn for all of it."""
+    token = _first_example.set(first)
+    try:
+        yield
+    finally:
+        _first_example.reset(token)
 
 
 class Dropout(nn.Module):
@@ -41,6 +57,8 @@ class Dropout(nn.Module):
         # Positions of one step must not meet those of the next, hence two hashes.
         step = splitmix(self.key, self.count)
         positions = torch.arange(x.numel(), device=x.device).view(x.shape)
+        if first := _first_example.get():
+            positions = positions + first * (x.numel() // len(x))
         bits = splitmix(step, positions) & (2**31 - 1)
         kept = bits >= round(self.rate * 2**31)
         # At rate 1 nothing is kept, and 0/0 would be no number.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from byrote.errors import UserError
+from byrote.input_parts import PackedShape
 
 _NAMES = {
     "input_shape": ("input_shape", "in_shape", "image_shape", "img_shape"),
@@ -90,6 +91,12 @@ def _arguments(factory: Callable[..., Any], name: str, known: Mapping[str, Any])
             given.add(thing)
             break
     if unknown := [key for key in required if key not in found]:
+        if isinstance(known["input_shape"], dict):
+            raise UserError(
+                f"got model {name!r}, which cannot be called without {', '.join(unknown)}: of several inputs byrote "
+                f"passes by name, where a model takes them, input_shape={known['input_shape']}, num_classes and the "
+                "like; give all else a default, or set it with functools.partial"
+            )
         raise UserError(
             f"got model {name!r}, which cannot be called without {', '.join(unknown)}: byrote passes by name, where a "
             f"model takes them, input_shape={known['input_shape']}, in_channels, img_size (of square images), "
@@ -117,10 +124,15 @@ def _is_required(parameter: inspect.Parameter) -> bool:
 
 
 def _known(input_shape: tuple[int, ...], num_classes: int, dropout: float) -> dict[str, Any]:
-    """Each thing that there is to pass; None of what these data have not."""
+    """Each thing that there is to pass; None of what these data have not. Of several inputs, the shape of each."""
+    if isinstance(input_shape, PackedShape):
+        shapes = {part.name: part.shape for part in input_shape.parts}
+        known: dict[str, Any] = dict.fromkeys(("channels", "side", "features"))
+        known |= {"input_shape": shapes, "num_classes": num_classes}
+        return known | ({"dropout": dropout} if dropout else {})
     is_images = len(input_shape) == 3
     is_square = is_images and input_shape[1] == input_shape[2]
-    known: dict[str, Any] = {
+    known = {
         "input_shape": input_shape,
         "channels": input_shape[0] if is_images else None,
         "side": input_shape[1] if is_square else None,

@@ -25,6 +25,8 @@ def initialize(model: nn.Module, *, branch_ends: Collection[nn.Module] = ()) -> 
     `branch_ends` are the last layers of its residual branches, unless a norm follows them.
     """
     layers = [module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d | LocallyConnected)]
+    if any(layer.weight.is_meta for layer in layers):
+        return model  # nothing is there to be drawn, and torch would import its compiler to say so
     for layer in layers:
         gain = 2.0 / len(branch_ends) if layer in branch_ends else 2.0
         if layer is layers[-1]:

@@ -62,17 +62,18 @@ def squashing(scores: Tensor, scaled: Tensor) -> str:
 
     Args:
         scores: its outputs `[B, K]`.
-        scaled: its outputs where all weights are many times as large: scores leave the range from 0 to 1, which they
-            may have been in by chance, and a sigmoid does not.
+        scaled: its outputs where all weights are many times as large: scores leave the range from 0 to 1, or no longer
+            add up to one, as they may have done by chance; what is squashed does so still, if it is finite.
     """
     import torch
 
     found, larger = (part.detach().double().cpu() for part in (scores, scaled))
     if found.shape[1] < 2 or not bool(torch.isfinite(found).all()):
         return ""
-    if bool((found >= 0).all()) and _are_one(found.sum(1)):
+    both = (found, larger) if bool(torch.isfinite(larger).all()) else (found,)
+    if all(bool((each >= 0).all()) and _are_one(each.sum(1)) for each in both):
         return "softmax"
-    if bool((found <= 0).all()) and _are_one(found.exp().sum(1)):
+    if all(bool((each <= 0).all()) and _are_one(each.exp().sum(1)) for each in both):
         return "log_softmax"
     if bool((found > 0).all()) and bool((larger >= 0).all()) and bool((torch.maximum(found, larger) <= 1).all()):
         return "sigmoid"

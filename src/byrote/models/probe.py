@@ -27,12 +27,15 @@ _SQUASHED = {
 }
 
 
-def probe(name: str, inputs: Tensor, *, num_classes: int, dropout: float) -> list[str]:
+def probe(
+    name: str, inputs: Tensor, *, num_classes: int, dropout: float, input_shape: tuple[int, ...] | None = None
+) -> list[str]:
     """What a reader should know of model `name`, in sentences: that it gives probabilities instead of scores, or that
     it is a network which was handed over.
 
     Args:
         inputs: a few examples `[B, ...]`, where the model is to be tried.
+        input_shape: of one of them, as `build_model` takes it; None takes that of `inputs`.
 
     Raises:
         UserError: there are no weights to train, a call fails, or what it gives are no class scores `[B, K]` that
@@ -40,7 +43,9 @@ def probe(name: str, inputs: Tensor, *, num_classes: int, dropout: float) -> lis
     """
     import torch
 
-    network = build_model(name, input_shape=tuple(inputs.shape[1:]), num_classes=num_classes, dropout=dropout)
+    if input_shape is None:
+        input_shape = tuple(inputs.shape[1:])
+    network = build_model(name, input_shape=input_shape, num_classes=num_classes, dropout=dropout)
     paths, weights = {path for path, _ in network.named_parameters()}, list(network.parameters())
     trained = [weight for weight in weights if weight.requires_grad]
     if weights and not trained:
@@ -51,7 +56,7 @@ def probe(name: str, inputs: Tensor, *, num_classes: int, dropout: float) -> lis
     network.to(inputs.device)
     if inputs.is_floating_point():
         inputs = inputs.to(input_type(network, inputs.dtype))
-    doing = f"model {name!r} on {len(inputs)} inputs of shape {tuple(inputs.shape[1:])}"
+    doing = f"model {name!r} on {len(inputs)} inputs of shape {input_shape}"
     with undisturbed(0), torch.enable_grad(), users_code(name, doing):
         outputs = _outputs(network, inputs, training=False)
         if made := [path for path, _ in network.named_parameters() if path not in paths]:
@@ -81,7 +86,7 @@ def probe(name: str, inputs: Tensor, *, num_classes: int, dropout: float) -> lis
 def _outputs(network: nn.Module, inputs: Tensor, *, training: bool) -> Tensor:
     network.train(training)  # which need not return the network
     outputs: Tensor = network(inputs.clone())  # a forward pass may change its input
-    return outputs
+    return outputs.clone()  # it may be a view of a weight, which is changed
 
 
 def _refuse_output(name: str, outputs: Tensor, batch: int, num_classes: int) -> None:

@@ -7,14 +7,16 @@ touched; a corruption of inputs acts on both splits alike.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool
 
+from byrote.data.corruptions.by_part import context_of, of_part
 from byrote.data.corruptions.catalog import (
     CORRUPTIONS,
     TRUE_LABELS,
@@ -23,7 +25,7 @@ from byrote.data.corruptions.catalog import (
     is_known,
     partial_name_of,
 )
-from byrote.data.corruptions.contract import CorruptionContext, InputCorruption, LabelCorruption
+from byrote.data.corruptions.contract import AnyCorruption, CorruptionContext, InputCorruption, LabelCorruption
 from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset, Split, require_dataset
 from byrote.errors import UserError
@@ -76,7 +78,9 @@ def refuse_impossible(corruptions: Sequence[Corruption], data: Dataset) -> None:
         found[method.changes] = corruption.name
         if method.strength is None and corruption.strength is not None:
             raise UserError(f"got strength={corruption.strength:g} for {corruption.name}, which has none")
-        if not method.goes_with(data.kind):
+        if data.parts and isinstance(method, InputCorruption):
+            _refuse_for_parts(corruption.name, method, data)
+        elif not method.goes_with(data.kind):
             known = ", ".join(
                 name for name in CORRUPTIONS if is_reference(name) or name == TRUE_LABELS
                 or find_corruption(name).goes_with(data.kind)
@@ -84,6 +88,23 @@ def refuse_impossible(corruptions: Sequence[Corruption], data: Dataset) -> None:
             raise UserError(
                 f"got {corruption.name} for {data.name}, whose inputs are token ids and have no mean or variance; "
                 f"choose among {known}"
+            )
+
+
+def goes_with(method: AnyCorruption, data: Dataset) -> bool:
+    """Whether inputs like those of `data` can have it: of several, each."""
+    if data.parts and isinstance(method, InputCorruption):
+        return all(of_part(method, part) for part in data.parts)
+    return method.goes_with(data.kind)
+
+
+def _refuse_for_parts(name: str, method: InputCorruption, data: Dataset) -> None:
+    for part in data.parts:
+        if of_part(method, part) is None:
+            what = "token ids, which are names" if part.num_places > 1 else "a single number, which has no other place"
+            raise UserError(
+                f"got {name} for {data.name}, whose input {part.name} is {what}; choose another, as gaussian, or leave "
+                "that input out"
             )
 
 
@@ -135,11 +156,38 @@ def _with_labels(method: LabelCorruption, corruption: Corruption, context: Corru
 
 
 def _with_inputs(method: InputCorruption, corruption: Corruption, context: CorruptionContext) -> Dataset:
+    data = context.data
+    chosen = {
+        name: stream(context.seed, "inputs", "chosen", name).random(len(split)) < corruption.rate
+        for name, split in (("train", data.train), ("test", data.test))
+    }
+    if not data.parts:
+        return _redrawn(method, corruption, context, chosen)
+    rows = {"train": data.train.inputs.copy(), "test": data.test.inputs.copy()}
+    for part in data.parts:
+        if own := of_part(method, part):
+            found = _redrawn(own, corruption, context_of(context, part), chosen)
+            rows["train"][:, part.columns] = part.packed(found.train.inputs)
+            rows["test"][:, part.columns] = part.packed(found.test.inputs)
+    train, test = (
+        replace(split, inputs=rows[name], changed_inputs=split.changed_inputs | chosen[name])
+        for name, split in (("train", data.train), ("test", data.test))
+    )
+    return replace(data, train=train, test=test)
+
+
+def _redrawn(
+    method: InputCorruption,
+    corruption: Corruption,
+    context: CorruptionContext,
+    chosen_of: Mapping[str, Bool[np.ndarray, " _"]],
+) -> Dataset:
+    """The data of the context, with the chosen examples of each split redrawn."""
     data, seed, is_users = context.data, context.seed, is_reference(corruption.name)
     dtype = np.float32 if method.of_quantities else data.train.inputs.dtype
     splits: dict[str, Split] = {}
     for name, split in (("train", data.train), ("test", data.test)):
-        chosen = stream(seed, "inputs", "chosen", name).random(len(split)) < corruption.rate
+        chosen = chosen_of[name]
         inputs = split.inputs.astype(dtype, order="C")  # others would be reshaped into copies
 
         def redraw_block(

@@ -143,6 +143,8 @@ class InputCorruption(CorruptionMethod, ABC):
     """A corruption of inputs, of training and test set alike."""
 
     changes: ClassVar[Literal["inputs"]] = "inputs"
+    of_places: ClassVar[bool] = False
+    """Whether it moves the values of an input to other places, and so leaves a single number as it is."""
     destroys_structure: ClassVar[bool] = False
     """Whether it leaves nothing that networks make use of: to fit what it gives takes memory, and no learning. What
     leaves some, as a little noise does, is no test of memory."""

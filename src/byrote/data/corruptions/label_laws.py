@@ -6,9 +6,11 @@ in 10^6.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from jaxtyping import Float64, Int64
-from scipy import stats
+from scipy import special
 
 from byrote.data.check import SIGNIFICANCE, Check
 
@@ -34,7 +36,7 @@ def changed_by(
     given = (sizes @ law - sizes * stays) / np.maximum(others, 1)
     trials = np.concatenate([np.repeat(sizes, k), sizes, others])
     chance = np.concatenate([law.ravel(), 1 - stays, given]).clip(0, 1)
-    tails = np.minimum(stats.binom.cdf(counts, trials, chance), stats.binom.sf(counts - 1, trials, chance))
+    tails = np.minimum(special.bdtr(counts, trials, chance), special.bdtrc(counts - 1, trials, chance))
     worst = int(tails.argmin())
     p_value = min(1.0, 2 * len(tails) * float(tails[worst]))
     return [
@@ -69,5 +71,10 @@ def at_most(before: Int64[np.ndarray, " N"], after: Int64[np.ndarray, " N"], rat
 def binomial_interval(n: int, chance: float) -> tuple[int, int]:
     if chance in (0, 1):
         return (n, n) if chance else (0, 0)
-    low, high = stats.binom.interval(1 - SIGNIFICANCE, n, chance)
-    return int(low), int(high)
+    return _quantile(SIGNIFICANCE / 2, n, chance), _quantile(1 - SIGNIFICANCE / 2, n, chance)
+
+
+def _quantile(level: float, n: int, chance: float) -> int:
+    """Of the binomial law. scipy.stats has it too, and takes as long to import as half of torch."""
+    about = math.ceil(special.bdtrik(level, n, chance))  # the inverse of a continuous function between the counts
+    return about - 1 if about > 0 and special.bdtr(about - 1, n, chance) >= level else about

@@ -17,6 +17,7 @@ class RandomPixels(InputCorruption):
 
     name = "random-pixels"
     description = "a permutation of the pixel positions for each image of its own"
+    of_places = True
     destroys_structure = True
 
     def redraw(

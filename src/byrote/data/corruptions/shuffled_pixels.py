@@ -20,6 +20,7 @@ class ShuffledPixels(InputCorruption):
         "one permutation of the pixel positions (of features, of places in a sequence of tokens), the same for all "
         "images"
     )
+    of_places = True
     destroys_structure = True  # that of places, of which the paper speaks
 
     def redraw(
