@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -98,7 +98,8 @@ def assert_equal(one: Any, other: Any) -> None:
     """Bit for bit, types included; NaN equals NaN."""
     assert type(one) is type(other)
     if isinstance(one, TrainOutcome):
-        one, other = vars(one), vars(other)
+        names = [field.name for field in fields(one)]
+        one, other = ({name: getattr(each, name) for name in names} for each in (one, other))
     if isinstance(one, dict):
         assert one.keys() == other.keys()
         for name in one:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,17 @@ def _programs() -> Path:
     return installed[-1].parent
 
 
+def _free_port() -> int:
+    """One that no connection is given by chance, neither now nor while the server is down for a while; other processes
+    of tests begin their search elsewhere."""
+    first = 10_000 + os.getpid() * 7 % 20_000
+    for port in range(first, first + 1000):
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no free port")
+
+
 class PostgresServer:
     """Trusts whoever connects from this machine."""
 
@@ -31,9 +42,7 @@ class PostgresServer:
         self._user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
         if self._user:
             shutil.chown(folder, "postgres")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+        self._port = _free_port()
         self._run("initdb", "-A", "trust", "-U", "byrote", "--no-sync")
 
     @property

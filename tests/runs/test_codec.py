@@ -75,7 +75,8 @@ def test_every_field_but_the_weights_has_a_place():
 def test_numpy_scalars_become_plain():
     outcome = make_outcome(SPEC)
     scalars = {"steps_run": np.int32(7), "test_accuracy": np.float32(0.5), "batch_norm": np.bool_(True)}
-    vars(outcome).update(scalars)  # past the annotations, which are checked in tests alone
+    for name, value in scalars.items():  # past the annotations, which are checked in tests alone
+        object.__setattr__(outcome, name, value)
     row = to_row(outcome)
     assert [type(row[name]) for name in scalars] == [int, float, bool]
 

@@ -88,10 +88,11 @@ def test_a_shared_value_arrives_whole(executor):
 
 
 def test_cancelling_what_has_ended_changes_nothing(executor):
-    job = executor.submit(operator.add, 2, 3)
-    job.result()
-    assert executor.cancel([job]) == []
-    assert job.result() == 5
+    for _ in range(20):  # what follows a result at once is what has gone wrong
+        job = executor.submit(operator.add, 2, 3)
+        job.result()
+        assert executor.cancel([job]) == []
+        assert job.result() == 5
 
 
 def test_a_store_error_keeps_its_type(executor, tmp_path):

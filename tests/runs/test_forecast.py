@@ -1,9 +1,9 @@
 import pytest
-from fake_engine import DATA, GROUP_SIZE, SmallStudy, real_points
+from fake_engine import DATA, SmallStudy, real_points
 from squares import Squares
 
 from byrote.runs.forecast import Forecast, about, size, together
-from byrote.runs.run import forecast, run
+from byrote.runs.workloads import forecast
 from byrote.studies.study import Planned
 from byrote.training.spec import TrainSpec
 
@@ -33,23 +33,6 @@ def test_sizes_have_the_unit_that_fits():
         "45 MB",
         "2.5 GB",
     ]
-
-
-def test_what_is_stored_is_not_foreseen_again(fakes, store):
-    study = SmallStudy(7)
-    before = forecast(study, None, device="cpu")
-    run(SmallStudy(GROUP_SIZE), store, device="cpu", quiet=True)
-    after = forecast(study, store, device="cpu")
-    assert (before.num_left, len(before.stored)) == (7, 0)
-    assert (after.num_left, len(after.stored)) == (7 - GROUP_SIZE, GROUP_SIZE)
-    assert after.total_seconds < before.total_seconds
-    assert forecast(study, store, device="cpu", foreseen=before.plan.keys()).num_left == 0
-
-
-def test_forecasting_makes_nothing(fakes, store):
-    fakes(train=lambda *_, **__: 1 / 0)
-    forecast(SmallStudy(3), store, device="cpu")
-    assert not store.finished(f"mlp-1x8-{seed}" for seed in range(3))
 
 
 def test_of_calculations_of_ones_own_no_time_is_known():

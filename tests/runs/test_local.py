@@ -8,8 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 import torch
 from fake_engine import SmallStudy, assert_equal, real_points
+from gated import Gate, until
 
 from byrote.errors import UserError
 from byrote.runs import local
@@ -82,6 +82,7 @@ from dataclasses import dataclass
 
 import byrote
 from byrote.cli.interruption import ending_like_ctrl_c
+from byrote.runs import worker
 
 sys.path.insert(0, {tests!r})
 from fake_engine import SmallStudy, real_points
@@ -96,18 +97,29 @@ class Long(SmallStudy):
 def say(_):
     print("trains", file=sys.stderr, flush=True)
 
+byrote.run(SmallStudy(1, real_points(), {models!r}[:1]), "runs.db", device="cpu", quiet=True)
 study = Long(1, real_points(), {models!r})
+# However long a worker takes to tidy up.
+patience = "worker._SECONDS_TO_TIDY_UP = 300.0"
+exec(patience)
+worker._SERVE = worker._SERVE.replace("serve(", f"from byrote.runs import worker; {{patience}}; serve(")
 with ending_like_ctrl_c():
     byrote.run(study, "runs.db", byrote.Local(processes=2), device="cpu", on_progress=say)
 """
 
 
-def test_results_are_the_same_with_any_number_of_processes(tmp_path):
+@pytest.fixture(scope="module")
+def two():
+    """Whose workers stay: to start one takes seconds."""
+    with Local(processes=2) as executor:
+        yield executor
+
+
+def test_results_are_the_same_with_any_number_of_processes(tmp_path, two):
     study = SmallStudy(3, real_points(), MODELS)
     lines: list[str] = []
-    with Local(processes=2) as two:
-        side_by_side = run(study, tmp_path / "two.db", two, device="cpu", keep_weights=True, quiet=True)
-        assert len(two._idle) == 2
+    side_by_side = run(study, tmp_path / "two.db", two, device="cpu", keep_weights=True, quiet=True)
+    assert len(two._idle) == 2
     alone = run(study, tmp_path / "one.db", Local(processes=1), device="cpu", keep_weights=True, quiet=True)
     for one, other in zip(side_by_side, alone, strict=True):
         assert_equal(replace(one, seconds=0.0), replace(other, seconds=0.0))
@@ -133,18 +145,19 @@ def test_steps_compiled_by_workers_side_by_side_are_those_of_one_process(tmp_pat
         assert_equal(one.curve, other.curve)
 
 
-def test_a_killed_worker_costs_its_group_once_more(tmp_path):
-    killed: list[int] = []
+def test_a_killed_worker_costs_its_group_once_more(tmp_path, two):
+    gate = Gate(tmp_path, num_calls=12)
 
-    def kill(_: object) -> None:
-        if not killed:
-            killed.append(next(iter(executor._running)).pid)
-            os.kill(killed[0], signal.SIGKILL)
+    def kill() -> None:
+        os.kill(int(gate.waiting()), signal.SIGKILL)
+        gate.open()
 
     lines: list[str] = []
-    study = SmallStudy(2, real_points(), MODELS)
-    with Local(processes=2) as executor:
-        results = run(study, tmp_path / "runs.db", executor, device="cpu", on_progress=kill, on_log=lines.append)
+    study = SmallStudy(2, real_points(), (gate.model, *MODELS))
+    with ThreadPoolExecutor(1) as thread:
+        killing = thread.submit(kill)
+        results = run(study, tmp_path / "runs.db", two, device="cpu", on_log=lines.append)
+        killing.result()
     assert not any("waiting" in line for line in lines), "the lease of the dead is freed"
     assert sum("try 2 of 2" in line for line in lines) == 1
     for one, other in zip(results, run(study, tmp_path / "one.db", Local(processes=1), device="cpu"), strict=True):
@@ -156,7 +169,7 @@ def test_code_that_no_file_leads_to_and_files_beside_it_reach_workers(tmp_path):
     (tmp_path / "beside.py").write_text("SCALE = 2.0\n")
     (tmp_path / "script.py").write_text(SCRIPT.format(tests=str(Path(__file__).parent)))
     done = subprocess.run(
-        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=400
     )
     assert done.returncode == 0, done.stderr
     count, driver = done.stdout.splitlines()[-1].split(" results in ")
@@ -172,7 +185,7 @@ def test_code_that_no_file_leads_to_and_files_beside_it_reach_workers(tmp_path):
 @pytest.mark.parametrize(
     "number",
     [
-        pytest.param(number, id=number.name, marks=[pytest.mark.slow] * (number in (signal.SIGTERM, signal.SIGHUP)))
+        pytest.param(number, id=number.name, marks=[pytest.mark.slow] * (number != signal.SIGKILL))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
     ],
 )
@@ -192,18 +205,16 @@ def test_whatever_ends_this_process_ends_its_workers(number, tmp_path):
         until(lambda: stored(tmp_path) == 1)
         workers = children(driver.pid)
         assert len(workers) == 2
-        started = time.monotonic()
         driver.send_signal(number)
         until(lambda: not any(map(is_alive, workers)))
-        assert time.monotonic() - started < 4
-        driver.wait(30)
+        driver.wait(300)
     with closing(sqlite3.connect(tmp_path / "runs.db")) as database:
         assert database.execute("SELECT COUNT(*) FROM byrote_leases").fetchone() == (0,)
     assert stored(tmp_path) == 1
     until(lambda: not list((tmp_path / "tmp").glob("byrote-*")))
 
 
-def test_what_cannot_be_sent_is_made_here_and_says_so():
+def test_what_cannot_be_sent_is_made_here_and_says_so(two):
     class Unsendable:
         def __reduce__(self):
             raise TypeError("it is mine")
@@ -211,33 +222,30 @@ def test_what_cannot_be_sent_is_made_here_and_says_so():
         def __call__(self):
             return os.getpid()
 
-    with Local(processes=2) as executor:
-        jobs = [executor.submit(function) for function in (Unsendable(), os.getpid)]
-        with pytest.warns(UserWarning, match="is made in this one: TypeError: it is mine"):
-            here, elsewhere = [job.result() for job in jobs]
+    jobs = [two.submit(function) for function in (Unsendable(), os.getpid)]
+    with pytest.warns(UserWarning, match="is made in this one: TypeError: it is mine"):
+        here, elsewhere = [job.result() for job in jobs]
     assert here == os.getpid() != elsewhere
 
 
-def test_output_of_workers_is_told_on_standard_error(capsys):
-    with Local(processes=2) as executor:
-        jobs = [executor.submit(print, word) for word in ("two", "words")]
-        for job in jobs:
-            job.result()
+def test_output_of_workers_is_told_on_standard_error(capsys, two):
+    jobs = [two.submit(print, word) for word in ("two", "words")]
+    for job in jobs:
+        job.result()
     said = capsys.readouterr()
     assert (said.out, sorted(said.err.split())) == ("", ["two", "words"])
 
 
-def test_callbacks_are_called_here_while_a_call_lasts():
+def test_callbacks_are_called_here_while_a_call_lasts(two):
     heard: list[tuple[object, ...]] = []
-    with Local(processes=2) as executor:
-        tell = executor.callback(lambda *words: heard.append((os.getpid(), *words)))
-        jobs = [executor.submit(tell, number, "told") for number in range(2)]
-        for job in jobs:
-            job.result()
+    tell = two.callback(lambda *words: heard.append((os.getpid(), *words)))
+    jobs = [two.submit(tell, number, "told") for number in range(2)]
+    for job in jobs:
+        job.result()
     assert sorted(heard) == [(os.getpid(), 0, "told"), (os.getpid(), 1, "told")]
 
 
-def test_settings_paths_and_the_folder_are_those_of_this_process(tmp_path, monkeypatch):
+def test_settings_paths_and_the_folder_are_those_of_this_process(tmp_path, monkeypatch, two):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "only_here.py").write_text(
@@ -248,9 +256,8 @@ def test_settings_paths_and_the_folder_are_those_of_this_process(tmp_path, monke
 
     torch.use_deterministic_algorithms(True)
     try:
-        with Local(processes=2) as executor:
-            jobs = [executor.submit(only_here.seen) for _ in range(2)]
-            assert {job.result() for job in jobs} == {(str(tmp_path), (True, torch.get_num_threads()))}
+        jobs = [two.submit(only_here.seen) for _ in range(2)]
+        assert {job.result() for job in jobs} == {(str(tmp_path), (True, torch.get_num_threads()))}
     finally:
         torch.use_deterministic_algorithms(False)
 
@@ -305,10 +312,3 @@ def is_alive(pid: int) -> bool:
 def stored(folder: Path) -> int:
     with closing(sqlite3.connect(folder / "runs.db")) as database:
         return int(database.execute("SELECT COUNT(*) FROM byrote_runs").fetchone()[0])
-
-
-def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)

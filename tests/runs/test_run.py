@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,8 @@ from byrote.data.dataset import Dataset
 from byrote.errors import StoreError, UserError
 from byrote.runs.run import RunsFailed, run
 from byrote.runs.store import Store
+from byrote.studies.study import Planned
+from byrote.training.checkpoints import Checkpoints
 from byrote.training.outcome import TrainOutcome
 from byrote.training.planner import Group
 from byrote.training.spec import TrainSpec
@@ -64,6 +65,14 @@ def engine(fakes: Callable[..., None]) -> Recorder:
 def test_all_runs_come_back_in_the_order_of_the_plan(engine, store):
     assert_all_equal(run(STUDY, store), expected(STUDY))
     assert engine.trained == [(0, 1, 2), (3, 4, 5), (6,)]
+
+
+def test_what_has_been_begun_comes_first(engine, store):
+    begun = Checkpoints(store.checkpoints).file(KEYS[6:])
+    begun.parent.mkdir()
+    begun.touch()
+    run(STUDY, store)
+    assert engine.trained == [(6,), (0, 1, 2), (3, 4, 5)]
 
 
 def test_what_is_stored_is_not_trained_again(engine, store):
@@ -218,17 +227,23 @@ def test_a_store_that_fails_ends_everything(engine, store, monkeypatch):
 
 
 def test_leases_of_the_dead_expire(engine, tmp_path):
-    dead = Store(tmp_path / "runs.db", lease_seconds=0.3)
-    dead.claim(KEYS[:3])
+    Store(tmp_path / "runs.db").claim(KEYS[:3])
     lines: list[str] = []
-    store = Store(tmp_path / "runs.db", lease_seconds=0.3)
-    assert_all_equal(run(STUDY, store, on_log=lines.append), expected(STUDY))
+
+    def log(line: str) -> None:
+        lines.append(line)
+        if line.startswith("waiting"):  # its time is up
+            with closing(sqlite3.connect(tmp_path / "runs.db")) as connection, connection:
+                connection.execute("UPDATE byrote_leases SET expires = 0")
+
+    store = Store(tmp_path / "runs.db", lease_seconds=0.6)
+    assert_all_equal(run(STUDY, store, on_log=log), expected(STUDY))
     assert engine.trained == [(3, 4, 5), (6,), (0, 1, 2)]
     assert lines.count("waiting for 1 group of runs that other processes have leased") == 1
 
 
 def test_what_another_process_finishes_meanwhile_is_not_trained(engine, tmp_path):
-    store, other = (Store(tmp_path / "runs.db", lease_seconds=0.3) for _ in range(2))
+    store, other = Store(tmp_path / "runs.db", lease_seconds=0.6), Store(tmp_path / "runs.db")
     waiting = threading.Event()
 
     def finish() -> None:
@@ -259,11 +274,16 @@ def start(study: SmallStudy, path: Path, *, lease_seconds: float) -> Any:
     return process
 
 
-def logging_to(log: Path) -> Callable[..., Iterator[TrainOutcome]]:
-    """A fake engine that writes down who trained what."""
+def logging_to(log: Path, num_processes: int) -> Callable[..., Iterator[TrainOutcome]]:
+    """A fake engine that writes down who trained what; each process has a group before any goes on."""
+    barrier, has_met = multiprocessing.get_context("fork").Barrier(num_processes), False
 
     def train(specs: Sequence[TrainSpec], data: Dataset, **options: Any) -> Iterator[TrainOutcome]:
-        for outcome in fake_train(specs, data, seconds=0.004, **options):
+        nonlocal has_met
+        if not has_met:
+            barrier.wait()
+            has_met = True
+        for outcome in fake_train(specs, data, **options):
             with log.open("a") as file:
                 file.write(f"{os.getpid()} {outcome.key}\n")
             yield outcome
@@ -274,7 +294,7 @@ def logging_to(log: Path) -> Callable[..., Iterator[TrainOutcome]]:
 @needs_fork
 def test_processes_share_the_work(fakes, tmp_path):
     study = SmallStudy(30)
-    fakes(train=logging_to(tmp_path / "log"))
+    fakes(train=logging_to(tmp_path / "log", 2))
     Store(tmp_path / "runs.db")
     processes = [start(study, tmp_path / "runs.db", lease_seconds=30.0) for _ in range(2)]
     for process in processes:
@@ -282,22 +302,38 @@ def test_processes_share_the_work(fakes, tmp_path):
     assert [process.exitcode for process in processes] == [0, 0]
     lines = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
     assert sorted(key for _, key in lines) == sorted(fake_key(spec) for spec in study.tasks())
-    assert len({pid for pid, _ in lines}) > 1
+    assert len({pid for pid, _ in lines}) == 2
     assert_all_equal(run(study, tmp_path / "runs.db"), expected(study))
 
 
 @needs_fork
 def test_kill_9_at_any_moment_loses_and_repeats_nothing(fakes, tmp_path):
+    """Each process some milliseconds after a run that is drawn; none makes more than ten."""
     study, path = SmallStudy(60), tmp_path / "runs.db"
     want = {outcome.key: outcome for outcome in expected(study)}
-    fakes(train=partial(fake_train, seconds=0.004))
+    made: list[str] = []
+
+    def train(specs: Sequence[TrainSpec], data: Dataset, **options: Any) -> Iterator[TrainOutcome]:
+        for outcome in fake_train(specs, data, seconds=0.001, **options):
+            made.append(outcome.key)
+            if len(made) > 10:
+                time.sleep(600)
+            os.write(tell, b".")
+            yield outcome
+
+    fakes(train=train)
     moments = random.Random(0)
     num_stored = num_kills = 0
-    while num_stored < len(want) and num_kills < 30:
+    while num_stored < len(want) and num_kills < 15:
+        told, tell = os.pipe()
         process = start(study, path, lease_seconds=0.2)
-        time.sleep(moments.uniform(0.0, 0.2))
+        os.close(tell)
+        for _ in range(moments.randint(0, 9)):
+            os.read(told, 1)
+        time.sleep(moments.uniform(0.0, 0.02))
         process.kill()
         process.join()
+        os.close(told)
         num_kills += process.exitcode != 0
         store = Store(path)
         stored = store.finished(want, weights=True)
@@ -306,7 +342,8 @@ def test_kill_9_at_any_moment_loses_and_repeats_nothing(fakes, tmp_path):
         num_stored = len(stored)
         with closing(sqlite3.connect(path)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    assert num_kills >= 3
+    assert num_kills > 5
+    fakes()
     assert_all_equal(store.outcomes(), [want[outcome.key] for outcome in store.outcomes()])
     assert_all_equal(run(study, Store(path, lease_seconds=0.2), keep_weights=True), expected(study))
     assert len(store.outcomes()) == len(want)
@@ -314,6 +351,19 @@ def test_kill_9_at_any_moment_loses_and_repeats_nothing(fakes, tmp_path):
         kept = make_outcome(spec, 3, keep_weights=True)
         for got, state in zip(store.weights(kept.key), (kept.initial_state, kept.final_state), strict=True):
             assert_equal(got, state)
+
+
+def test_shards_make_whole_groups_each_once_and_together_all(tmp_path, fakes):
+    study = SmallStudy(20)
+    shards = [run(study, tmp_path / f"{number}.db", shard=f"{number}/3", quiet=True) for number in (1, 2, 3)]
+    keys = [{outcome.key for outcome in shard} for shard in shards]
+    assert sorted(map(len, keys)) == [6, 6, 8]
+    assert set().union(*keys) == {fake_key(spec) for spec in study.tasks()}
+    assert run(study, tmp_path / "1.db", shard="1/3", quiet=True, on_result=pytest.fail)
+    whole = {outcome.key: outcome for outcome in run(study, tmp_path / "whole.db", quiet=True)}
+    for outcome in shards[2]:
+        assert_equal(outcome, whole[outcome.key])
+    assert not run(SmallStudy(2), tmp_path / "1.db", shard="2/2", quiet=True)
 
 
 # With the real engine
@@ -349,3 +399,13 @@ def test_other_data_are_other_runs(tmp_path):
     second = run(SmallStudy(1, other), tmp_path / "runs.db", device="cpu")
     assert first[0].key != second[0].key
     assert len(Store(tmp_path / "runs.db").outcomes()) == 2
+
+
+def test_constants_of_batch_norm_that_no_model_heeds_are_refused_before_any_run(tmp_path):
+    class Asks(SmallStudy):
+        def plan(self):
+            return [Planned(planned.task.model_copy(update={"batch_norm_epsilon": 1e-4})) for planned in super().plan()]
+
+    with pytest.raises(UserError, match=r"got batch_norm_epsilon=0.0001, but no batch norm in mlp-1x4: leave it out"):
+        run(Asks(1, real_points(), ("mlp-1x4",)), tmp_path / "runs.db", device="cpu", quiet=True)
+    assert Store(tmp_path / "runs.db").num_stored() == 0

@@ -13,14 +13,17 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import lru_cache
+from sys import intern
 from types import NoneType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 from byrote.data.check import Check
+from byrote.references import short_name
 from byrote.theory.calculation import Calculation, Computed
-from byrote.training.outcome import TrainOutcome
+from byrote.training.outcome import CheckResults, LoadFields, TrainOutcome
 from byrote.training.spec import TrainSpec
 
 
@@ -51,10 +54,15 @@ T = TypeVar("T")
 
 _KEY_DIGITS = 64  # of a SHA-256; what is longer names a copy
 _NOT_IN_TEXT = ("arrays", "checksum")
+_OF_ITS_MAKING = {"created", "seconds", "environment", "replicas", "spec", "fields", "weights", "arrays", "checksum"}
+"""Columns that say how and when a row was made, are compared otherwise, or are part of the key."""
 _PREDICTIONS = ("train_predictions", "test_predictions", "test_leaked")
 _OF_HALVES = ("left_out_predictions", "train_margins", "left_out_margins", "test_margins")
 """Of runs on half of the training set alone; rows of others do not have them."""
 _CURVES = ("curve", "early")
+_OF_NO_HALF = {
+    name: np.zeros(0, dtype=np.uint8 if name == "left_out_predictions" else np.float16) for name in _OF_HALVES
+}
 
 
 def to_row(outcome: TrainOutcome, weights: str | None = None) -> dict[str, Any]:
@@ -79,13 +87,37 @@ def to_row(outcome: TrainOutcome, weights: str | None = None) -> dict[str, Any]:
     )
 
 
-def from_row(row: Mapping[str, Any]) -> TrainOutcome:
+def from_row(row: Mapping[str, Any], load: LoadFields | None = None, spec: TrainSpec | None = None) -> TrainOutcome:
     """The outcome that `to_row` was given, without its weights.
+
+    Args:
+        load: where its large fields come from when they are asked for; they are in it already without this.
+        spec: what its key was made of, where that is known.
 
     Raises:
         ValueError: the row is damaged.
     """
-    return _decoded(row, _outcome)
+    return _decoded(row, lambda sound: _outcome(sound, load, spec))
+
+
+def large_fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that an outcome of `from_row` asks its `load` for.
+
+    Raises:
+        ValueError: the row is damaged.
+    """
+    return _decoded(row, _large_fields)
+
+
+def _large_fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    fields: dict[str, Any] = {curve: {} for curve in _CURVES} | _OF_NO_HALF
+    for name, values in unpacked(row["arrays"]).items():
+        curve, _, column = name.partition("/")
+        if column:
+            fields[curve][column] = values
+        else:
+            fields[name] = values
+    return fields | {"checks": tuple(Check(**check) for check in json.loads(row["checks"]))}
 
 
 def computed_to_row(computed: Computed) -> dict[str, Any]:
@@ -117,6 +149,32 @@ def computed_from_row(row: Mapping[str, Any], calculation: Calculation) -> Compu
 def is_sound(row: Mapping[str, Any]) -> bool:
     """Whether the row is as it was written."""
     return row["checksum"] == _checksum(row)
+
+
+def same_result(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two sound rows of one key, made at different times or in different places, hold the same numbers, bit for
+    bit."""
+    names = (one.keys() & other.keys()) - _OF_ITS_MAKING
+    if any(_as_stored(name, one[name]) != _as_stored(name, other[name]) for name in names):
+        return False
+    arrays, others = unpacked(one["arrays"]), unpacked(other["arrays"])
+    return arrays.keys() == others.keys() and all(
+        (values.dtype, values.shape, values.tobytes()) == (own.dtype, own.shape, own.tobytes())
+        for values, own in ((values, others[name]) for name, values in arrays.items())
+    )
+
+
+def without_weights(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of a run whose weights are not kept."""
+    return _sealed({**row, "weights": None})
+
+
+def row_label(row: Mapping[str, Any]) -> str:
+    """What a run is called by its row: "mlp-1x512, partial-labels 0.5, seed 0"; or a calculation."""
+    if "calculation" in row:
+        return f"{row['calculation']} on {row['data']}"
+    rate = f" {row['corruption_rate']:g}" if 0 < (row["corruption_rate"] or 0) < 1 else ""
+    return f"{short_name(row['model'])}, {short_name(row['corruption'])}{rate}, seed {row['seed']}"
 
 
 def _checksum(row: Mapping[str, Any]) -> str:
@@ -151,25 +209,57 @@ def _decoded(row: Mapping[str, Any], decode: Callable[[Mapping[str, Any]], T]) -
         raise ValueError(f"its values are not those of this byrote ({error})") from error
 
 
-def _outcome(row: Mapping[str, Any]) -> TrainOutcome:
-    fields: dict[str, Any] = {curve: {} for curve in _CURVES}
-    for name, values in unpacked(row["arrays"]).items():
-        curve, _, column = name.partition("/")
-        if column:
-            fields[curve][column] = values
-        else:
-            fields[name] = values
+def _outcome(row: Mapping[str, Any], load: LoadFields | None, spec: TrainSpec | None) -> TrainOutcome:
+    fields: dict[str, Any] = {}
     for name, kind in SCALARS.items():
         value = row[name]
         # No field that may be missing is a float, so nothing is ambiguous.
-        missing = math.nan if kind is float else None
-        fields[name] = missing if value is None else kind(value)
-    return TrainOutcome(
-        **fields,
-        spec=TrainSpec.model_validate(json.loads(row["spec"])),
-        checks=tuple(Check(**check) for check in json.loads(row["checks"])),
-        environment=json.loads(row["environment"]),
-    )
+        if value is None:
+            fields[name] = math.nan if kind is float else None
+        else:
+            fields[name] = intern(value) if kind is str else kind(value)
+    if spec is None or spec.preprocessing == "auto":  # what was made of that is in the row
+        spec = TrainSpec.model_validate(json.loads(row["spec"]))
+    fields |= {"spec": spec, "environment": _environment(row["environment"])}
+    if load is None:
+        return TrainOutcome(**fields, **_large_fields(row))
+    fields["test_leaked"] = _test_leaked(row["arrays"])
+    results = tuple((intern(check["name"]), check["passed"]) for check in json.loads(row["checks"]))
+    return TrainOutcome.without_arrays(load, _one_of(results), fields)
+
+
+@lru_cache(maxsize=64)
+def _environment(text: str) -> dict[str, str]:
+    """Most runs of a store were made in the same."""
+    return json.loads(text)
+
+
+@lru_cache(maxsize=64)
+def _one_of(results: CheckResults) -> CheckResults:
+    """The same object for equal ones: most runs of a store pass the same checks."""
+    return results
+
+
+_BEGINNING = 2048
+"""Bytes, in which the names, types and shapes of the arrays are found."""
+_NONE_LEAKED = np.zeros(0, dtype=np.int64)
+_NONE_LEAKED.flags.writeable = False
+
+
+def _test_leaked(blob: bytes) -> np.ndarray:
+    """That one array, of which most runs have none, without unpacking the others."""
+    try:
+        head, found, _ = zlib.decompressobj().decompress(blob[:_BEGINNING], _BEGINNING).partition(b"\n")
+    except zlib.error as error:
+        raise ValueError(f"its arrays cannot be read ({error})") from error
+    if found and _has_none_leaked(head):
+        return _NONE_LEAKED
+    return unpacked(blob)["test_leaked"].copy()  # not a view of all of them
+
+
+@lru_cache(maxsize=1024)
+def _has_none_leaked(head: bytes) -> bool:
+    return ["test_leaked", [0]] in [[name, shape] for name, _, shape in json.loads(head)]
 
 
 def _computed(row: Mapping[str, Any], calculation: Calculation) -> Computed:

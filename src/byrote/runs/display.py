@@ -62,6 +62,11 @@ class Display:
         self.print(f"{self._num_done}/{self._num_all}  {ended}")
         self._move(completed=self._num_done, **fields)
 
+    def advance(self, number: int) -> None:
+        """So many more are done: the bar alone moves."""
+        self._num_done += number
+        self._move(completed=self._num_done)
+
     def _move(self, **fields: Any) -> None:
         if self._bar is not None:
             self._bar.update(self._task, **fields)

@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, ClassVar, Generic, TypeVar
 
+from byrote.training.outcome import TrainOutcome
+
 T = TypeVar("T")
 E = TypeVar("E", bound="Executor")
+Train = Callable[..., Iterator[TrainOutcome]]
+"""`engine.train`, or what is called in its place with its arguments."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,16 @@ class Executor(ABC):
     def num_machines(self) -> int:
         """How many machines calls are made on, all of which have to reach the store."""
         return 1
+
+    @property
+    def num_cores(self) -> int | None:
+        """That groups are planned for; None is all of this machine."""
+        return None
+
+    @property
+    def trains(self) -> Train | None:
+        """What trains a group in place of the engine."""
+        return None
 
     @abstractmethod
     def share(self, value: Any) -> Any:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from byrote.errors import StoreError, WorkerDied
+from byrote.errors import RankLost, StoreError, WorkerDied
 from byrote.runs.executors import Executor, Job
 from byrote.runs.store import Store
 
@@ -63,12 +63,13 @@ def work_off(
         tries = dict.fromkeys(left, 1)
         leased: list[W] = []
         try:
+            ended: Iterator[Job[GroupReport]] = iter(())
             while left:
-                job = next(executor.as_completed(list(left)))
+                job = next(ended, None) or next(ended := executor.as_completed(list(left)))
                 group = left.pop(job)
                 try:
                     report = job.result()
-                except StoreError:
+                except (RankLost, StoreError):
                     raise
                 except WorkerDied:
                     store.release(group.keys)  # else the lease of the dead would have to expire
@@ -79,6 +80,7 @@ def work_off(
                         )
                         job = submit(group, again=True)
                         left[job], tries[job] = group, number
+                        ended = iter(())  # this one is waited for with the others
                         continue
                     report = GroupReport(trace=traceback.format_exc())
                 except Exception:  # not the work itself, but what should have done it

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import warnings
 import weakref
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -55,7 +56,7 @@ class Local(Executor):
         self._folder: Path | None = None
         self._callbacks: weakref.WeakValueDictionary[int, _Callback] = weakref.WeakValueDictionary()
         self._numbers = itertools.count()
-        self._waiting: list[_LocalJob[Any]] = []
+        self._waiting: OrderedDict[_LocalJob[Any], None] = OrderedDict()
         self._running: dict[Worker, _LocalJob[Any]] = {}
         self._idle: list[Worker] = []
         self._inbox: SimpleQueue[tuple[Worker, Message]] = SimpleQueue()
@@ -77,26 +78,31 @@ class Local(Executor):
         again: bool = False,
     ) -> Job[T]:
         job = _LocalJob(self, function, args, need, elsewhere=True if again else None)
-        self._waiting.append(job)
+        self._waiting[job] = None
         return job
 
     def as_completed(self, jobs: Sequence[Job[T]]) -> Iterator[Job[T]]:
-        left = [job for job in jobs if isinstance(job, _LocalJob)]
         undecided = [job for job in self._waiting if job.elsewhere is None]
         worth = self.side_by_side([job.need for job in undecided]) > 1
         for job in undecided:
             job.elsewhere = worth
+        ended: deque[_LocalJob[Any]] = deque()
+        left = OrderedDict((job, None) for job in jobs if isinstance(job, _LocalJob))
+        for job in left:
+            job.tell_once_ended(ended)
         while left:
-            for job in [job for job in left if job.has_ended]:
-                left.remove(job)
+            while ended:
+                del left[job := ended.popleft()]
                 yield job
-            if left and any(job.elsewhere for job in [*self._running.values(), *self._waiting]):
+            if left and any(job.elsewhere for job in itertools.chain(self._running.values(), self._waiting)):
                 self._advance()
             elif left:
-                self._run_here(left[0])
+                self._run_here(next(iter(left)))
 
     def cancel(self, jobs: Sequence[Job[Any]]) -> list[Job[Any]]:
-        self._waiting = [job for job in self._waiting if job not in jobs]
+        for job in jobs:
+            if isinstance(job, _LocalJob):
+                self._waiting.pop(job, None)
         ending = {worker: job for worker, job in self._running.items() if job in jobs}
         for worker in ending:
             del self._running[worker]
@@ -130,10 +136,9 @@ class Local(Executor):
 
     def _advance(self) -> None:
         """Sends what can be sent, and takes in one message."""
-        for job in [job for job in self._waiting if job.elsewhere]:
-            if self._fits([each.need for each in [*self._running.values(), job]]):
-                self._waiting.remove(job)
-                self._send(job)
+        for job in self._to_send():
+            del self._waiting[job]
+            self._send(job)
         try:
             worker, message = self._inbox.get(timeout=1.0)
         except Empty:
@@ -158,6 +163,16 @@ class Local(Executor):
             case Ended():
                 self._lose(worker)
 
+    def _to_send(self) -> list[_LocalJob[Any]]:
+        """The waiting jobs that there is room for now, beside those that run."""
+        running, taken = [job.need for job in self._running.values()], list[_LocalJob[Any]]()
+        for job in self._waiting:
+            if len(running) + len(taken) >= self._most:
+                break
+            if job.elsewhere and self._fits([*running, *(each.need for each in taken), job.need]):
+                taken.append(job)
+        return taken
+
     def _send(self, job: _LocalJob[Any]) -> None:
         worker = self._idle.pop() if self._idle else Worker(self._open_folder(), self._inbox)
         try:
@@ -181,11 +196,10 @@ class Local(Executor):
     def _keep_here(self, job: _LocalJob[Any], error: Exception) -> None:
         warnings.warn(f"what cannot be sent to worker processes is made in this one: {said(error)}", stacklevel=2)
         job.elsewhere = False
-        self._waiting.append(job)
+        self._waiting[job] = None
 
     def _run_here(self, job: _LocalJob[Any]) -> None:
-        with suppress(ValueError):
-            self._waiting.remove(job)
+        self._waiting.pop(job, None)
         try:
             job.end(Returned(job.function(*map(_here, job.arguments))))
         except Exception as error:
@@ -245,6 +259,7 @@ class _LocalJob(Job[T]):
         self.elsewhere = elsewhere
         """Whether another process makes it; None before that is decided."""
         self._ended: Returned | Raised | None = None
+        self._to_tell: list[deque[_LocalJob[Any]]] = []
 
     def result(self) -> T:
         for _ in self._executor.as_completed([self]):
@@ -255,9 +270,15 @@ class _LocalJob(Job[T]):
             raise RuntimeError("a job without a result")
         return self._ended.value
 
-    @property
-    def has_ended(self) -> bool:
-        return self._ended is not None
+    def tell_once_ended(self, jobs: deque[_LocalJob[Any]]) -> None:
+        """Appends itself to them, at once if it has ended."""
+        if self._ended is None:
+            self._to_tell.append(jobs)
+        else:
+            jobs.append(self)
 
     def end(self, ended: Returned | Raised) -> None:
         self._ended = ended
+        for jobs in self._to_tell:
+            jobs.append(self)
+        self._to_tell = []

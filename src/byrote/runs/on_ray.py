@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import itertools
 import logging
+import math
 import pickle
 import signal
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar, final
 
 from byrote.errors import UserError, WorkerDied
@@ -20,6 +22,8 @@ T = TypeVar("T")
 
 _SECONDS_BETWEEN_MESSAGES = 0.5
 """Of one worker, and between two looks for those of all: what is called more often waits so long."""
+_PATIENCE_A_CALL = 2e-5
+"""Seconds between two looks for what has ended, for each call that is left: ten times what it adds to a look."""
 
 
 @final
@@ -66,8 +70,10 @@ class Ray(Executor):
                 ) from error
             if on_sigterm is not None and threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, on_sigterm)  # Ray's own ends the process at once
+        self._calls: dict[float, Any] = {}
         self._inbox: Any = None
         self._heard = 0.0
+        self._looked, self._most = -math.inf, 0.0
         self._callbacks: weakref.WeakValueDictionary[int, _Callback] = weakref.WeakValueDictionary()
         self._numbers = itertools.count()
 
@@ -106,22 +112,35 @@ class Ray(Executor):
         need: Need = Need(),  # noqa: B008
         again: bool = False,  # noqa: ARG002
     ) -> Job[T]:
-        call = self._remote_call.options(num_cpus=self._cores(need), num_gpus=self._num_gpus)
-        return _RayJob(self._ray, call.remote(function, *args))
+        cores = self._cores(need)
+        if cores not in self._calls:  # making one costs as much as a call
+            self._calls[cores] = self._remote_call.options(num_cpus=cores, num_gpus=self._num_gpus)
+        return _RayJob(self._ray, self._calls[cores].remote(function, *args))
 
     def as_completed(self, jobs: Sequence[Job[T]]) -> Iterator[Job[T]]:
         by_reference = {job.reference: job for job in jobs if isinstance(job, _RayJob)}
         left = list(by_reference)
         while left:
-            ended, left = self._ray.wait(left, timeout=_SECONDS_BETWEEN_MESSAGES)
+            # A look costs time for each that is left, so all that have ended meanwhile are taken at one.
+            ended, _ = self._ray.wait(left, timeout=_SECONDS_BETWEEN_MESSAGES)
+            if ended:
+                time.sleep(min(_PATIENCE_A_CALL * len(left), _SECONDS_BETWEEN_MESSAGES / 2))
+            ended, left = self._ray.wait(left, num_returns=len(left), timeout=0)
             if ended or time.monotonic() - self._heard > _SECONDS_BETWEEN_MESSAGES:
                 self._hear()
-            yield from (by_reference[reference] for reference in ended)
+            told = [by_reference[reference] for reference in ended]
+            with suppress(Exception):  # each then says what became of it itself
+                for job, value in zip(told, self._ray.get(ended), strict=True):  # at once, as each look costs time
+                    job.value = value
+            yield from told
 
     def cancel(self, jobs: Sequence[Job[Any]]) -> list[Job[Any]]:
-        for job in jobs:
-            if isinstance(job, _RayJob):
-                self._ray.cancel(job.reference)
+        references = [job.reference for job in jobs if isinstance(job, _RayJob)]
+        if references:
+            # Ray aborts this process where it is asked to cancel a call whose result it has but has not yet booked.
+            _, running = self._ray.wait(references, num_returns=len(references), timeout=0)
+            for reference in running:
+                self._ray.cancel(reference)
         return []
 
     def close(self) -> None:
@@ -135,7 +154,10 @@ class Ray(Executor):
 
     def _cores(self, need: Need) -> float:
         """No more than the largest machine has: a call that asks for more would wait for ever."""
-        most = max((node["Resources"].get("CPU", 0.0) for node in self._nodes()), default=0.0)
+        if time.monotonic() - self._looked > _SECONDS_BETWEEN_MESSAGES:  # asking costs as much as a call
+            self._most = max((node["Resources"].get("CPU", 0.0) for node in self._nodes()), default=0.0)
+            self._looked = time.monotonic()
+        most = self._most
         return min(max(float(need.threads), self._num_cpus), most) if most else self._num_cpus
 
     def _hear(self) -> None:
@@ -229,8 +251,12 @@ class _RayJob(Job[T]):
     def __init__(self, ray: Any, reference: Any) -> None:
         self._ray = ray
         self.reference = reference
+        self.value: T | None = None
+        """What it returned, where that was fetched with others."""
 
     def result(self) -> T:
+        if self.value is not None:
+            return self.value
         errors = self._ray.exceptions
         try:
             return self._ray.get(self.reference)

@@ -73,11 +73,11 @@ def describe_end(outcome: TrainOutcome) -> str:
     if outcome.fitted:
         end = f"fitted after {outcome.steps_to_fit:,} steps"
     else:
-        end = f"not fitted after {outcome.steps_run:,} steps ({outcome.stop_reason})"
-    return (
-        f"{end}, train accuracy {outcome.train_accuracy:.3f}, test accuracy {outcome.test_accuracy:.3f}, "
-        f"{outcome.seconds:.1f} s"
-    )
+        why = {"epochs": " (its limit of epochs)", "non-finite loss": " (non-finite loss)"}.get(outcome.stop_reason, "")
+        end = f"not fitted after {outcome.steps_run:,} steps{why}"
+    # Studies that test nothing have one example there, since there must be one.
+    tested = f", test accuracy {outcome.test_accuracy:.3f}" if outcome.n_test > 1 else ""
+    return f"{end}, train accuracy {outcome.train_accuracy:.3f}{tested}, {outcome.seconds:.1f} s"
 
 
 def _with_comma(words: str) -> str:

@@ -4,35 +4,47 @@ from __future__ import annotations
 
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from byrote.data.dataset import Dataset
-from byrote.errors import StoreError
+from byrote.durations import seconds_of
+from byrote.errors import RankLost, StoreError
 from byrote.masking import masked
 from byrote.references import OwnCode
+from byrote.runs.checkpoint_folder import remove_empty, tidy
 from byrote.runs.display import each
-from byrote.runs.executors import Executor, Job, Need
-from byrote.runs.forecast import Forecast, foresee
+from byrote.runs.executors import Executor, Job, Train
+from byrote.runs.forecast import Forecast
 from byrote.runs.groups import GroupReport, OnLog, what_happened, work_off
 from byrote.runs.local import Local
 from byrote.runs.progress import ProgressDisplay, Stage
 from byrote.runs.store import Store
 from byrote.runs.time_left import TimeLeft
+from byrote.runs.workloads import (
+    Workload,
+    calculations_of,
+    finished_keys,
+    foreseen_of,
+    groups_of,
+    is_finished,
+    probe_plan,
+    share,
+    unfinished,
+    with_weights_of,
+)
 from byrote.studies.study import Finished, Planned, Results, Study, Task, noun, plan_by_keys
 from byrote.theory.calculation import Calculation, Context, compute
-from byrote.training.cost import Work
+from byrote.training.checkpoints import SECONDS, Checkpoints
 from byrote.training.engine import train
 from byrote.training.outcome import Progress, TrainOutcome
-from byrote.training.planner import Compile, nominal_seconds, plan_groups, resolve_device
-from byrote.training.probe import probe_models, refuse_batches_of_one
+from byrote.training.planner import Compile, resolve_device, share_expected
 from byrote.training.spec import TrainSpec
-from byrote.training.threads import limited_threads, most_threads
+from byrote.training.threads import limited_threads
 
 OnProgress = Callable[[Progress | Stage], None]
 """Called with where the group in training stands, or the calculation that is being made."""
@@ -67,27 +79,6 @@ class RunsFailed(RuntimeError):
         )
 
 
-@dataclass(frozen=True, eq=False)
-class _Workload:
-    """Runs that are trained together, whichever of them are missing, so that resuming gives the same bits; or one
-    calculation."""
-
-    tasks: Mapping[str, Task]
-    """By their keys."""
-    data: Dataset | None
-    """None while it is on its way to where it is made: data travel by themselves, once."""
-    reason: str = ""
-    weights: bool = False
-    """Whether those of runs are kept."""
-    compile: Compile = "auto"
-    """Whether steps of runs are compiled."""
-    need: Need = field(default_factory=Need)
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        return tuple(self.tasks)
-
-
 def run(
     study: Study,
     store: Store | str | Path = "runs.db",
@@ -96,10 +87,12 @@ def run(
     device: str = "auto",
     compile: Compile = "auto",  # noqa: A002
     keep_weights: bool = False,
+    checkpoint: str | float = SECONDS,
     quiet: bool = False,
     on_progress: OnProgress | None = None,
     on_log: OnLog | None = None,
     on_result: OnResult | None = None,
+    shard: str | None = None,
 ) -> Results:
     """What comes of all tasks of the study's plan, in its order; makes what `store` lacks, storing each as it ends.
 
@@ -107,27 +100,38 @@ def run(
     is `Local()` unless given. With `keep_weights`, runs stored without weights are trained again, as are those whose
     weights a calculation of the plan reads. Progress is shown on standard error unless `quiet`. `on_result` is called
     with each result that this call has added to the store. `compile` says whether training steps are compiled: on, off,
-    or auto, where the work is estimated to pay for it.
+    or auto, where the work is estimated to pay for it. A kill costs at most about `checkpoint` of the work of each
+    group that trains (seconds, or "5min"; "off" for all that is not stored): called again, it goes on from the group's
+    checkpoint, bit for bit.
+
+    With a `shard`, such as "3/16", it makes and gives that part of the plan alone: whole groups of runs, so that they
+    have the same bits as without. Machines with as many cores and the same device split a plan in the same way.
 
     Raises:
-        UserError: before anything is made: a model that cannot be trained on the data, a file as the store of several
-            machines, or another wrong argument.
+        UserError: before anything is made: a model that cannot be trained on the data, a measure that gives no number,
+            a file as the store of several machines, or another wrong argument.
         RunsFailed: some tasks raised; after all others have ended.
         StoreError: the store cannot be read or written; at once, what is stored stays.
     """
     store = store if isinstance(store, Store) else Store(store)
+    seconds = None if checkpoint == "off" else seconds_of("checkpoint", checkpoint)
     device = resolve_device(device)
-    plan = plan_by_keys(study)
-    notes = _probe(plan.values(), study.data, device)
-    with_weights = _with_weights(plan, study.data, keep_weights=keep_weights)
-    damaged = store.discard_damaged(plan)
-    finished = _finished(store, plan, with_weights)
-    is_told = not quiet or on_log is not None or on_progress is not None
     executor, own = (Local(), True) if executor is None else (executor, False)
+    whole = plan_by_keys(study)
+    notes = probe_plan(whole.values(), study.data, device)
+    with_weights = with_weights_of(whole, study.data, keep_weights=keep_weights)
+    plan, groups = share(whole, study.data, device, with_weights, executor, shard)
+    with_weights &= plan.keys()
+    damaged = store.discard_damaged(plan)
+    finished = finished_keys(store, plan, with_weights)
+    is_told = not quiet or on_log is not None or on_progress is not None
     store.refuse_machines(executor.num_machines)
+    for key, planned in plan.items():
+        if isinstance(planned.task, Calculation) and key not in finished:
+            planned.task.refuse(planned.data or study.data, device)
     foreseen = Forecast({}, finished)
     if is_told:
-        foreseen = _foreseen(plan, study.data, finished, with_weights, device, executor, compile)
+        foreseen = foreseen_of(plan, groups, study.data, finished, with_weights, device, executor, compile)
     time_left = TimeLeft(foreseen)
     display = None if quiet else ProgressDisplay(len(plan), len(finished), time_left)
     with display or nullcontext(), executor if own else nullcontext():
@@ -150,11 +154,14 @@ def run(
             log(f"{again} runs are in the store without weights: they are trained again")
         if foreseen.num_left:
             log(foreseen.sentence())
-        work = _Work(store, executor, device, compile, on_progress, log, on_result)
-        traces = work.make(_groups(plan, study.data, device, with_weights))
-        calculations, blocked = _calculations(plan, study.data, device, traces)
-        traces |= blocked | work.make(calculations)
-    finished = _finished(store, plan, with_weights)
+        work = _Work(store, executor, executor.trains, device, compile, seconds, on_progress, log, on_result)
+        _look_at_checkpoints(groups, store, seconds, log)
+        traces = work.make(groups)
+        calculations, blocked = calculations_of(whole, study.data, device, traces)
+        traces |= blocked | work.make([each for each in calculations if plan.keys() >= set(each.keys)])
+        if store.checkpoints is not None:
+            remove_empty(store.checkpoints)
+    finished = finished_keys(store, plan, with_weights)
     found = store.results({key: planned.task for key, planned in plan.items() if key in finished})
     results = Results(study, [(plan[key], result) for key, result in found.items()])
     failures = [
@@ -167,33 +174,10 @@ def run(
     return results
 
 
-def forecast(
-    study: Study,
-    store: Store | None,
-    *,
-    device: str = "auto",
-    compile: Compile = "auto",  # noqa: A002
-    keep_weights: bool = False,
-    foreseen: AbstractSet[str] = frozenset(),
-    executor: Executor | None = None,
-) -> Forecast:
-    """What `run` would have to make, and about how long that takes; makes nothing.
-
-    Args:
-        store: None for an empty one.
-        foreseen: keys that will be in the store by then.
-
-    Raises:
-        UserError: as `run` does.
-    """
-    device = resolve_device(device)
+def count_stored(study: Study, store: Store) -> tuple[int, int]:
+    """How many of the plan's runs and calculations the store has, and how many there are."""
     plan = plan_by_keys(study)
-    _probe(plan.values(), study.data, device)
-    with_weights = _with_weights(plan, study.data, keep_weights=keep_weights)
-    finished = foreseen & plan.keys()
-    if store is not None:
-        finished |= _finished(store, plan, with_weights)
-    return _foreseen(plan, study.data, finished, with_weights, device, executor or Local(), compile)
+    return len(store.finished(plan)), len(plan)
 
 
 def stored(study: Study, store: Store) -> Results:
@@ -207,60 +191,15 @@ def _warn(note: str) -> None:
     warnings.warn(note, stacklevel=3)
 
 
-def _probe(plan: Iterable[Planned], data: Dataset, device: str) -> list[str]:
-    """What is to be said of the user's own models, which are tried on the data that they are to be trained on."""
-    by_data: dict[str, tuple[Dataset, list[TrainSpec]]] = {}
-    for planned in plan:
-        own = planned.data or data
-        specs = [planned.task] if isinstance(planned.task, TrainSpec) else planned.task.tried
-        by_data.setdefault(own.fingerprint, (own, []))[1].extend(specs)
-    for own, specs in by_data.values():
-        refuse_batches_of_one(specs, own, device)
-    return list(dict.fromkeys(note for own, specs in by_data.values() for note in probe_models(specs, own, device)))
-
-
-def _keys_read(planned: Planned, data: Dataset) -> list[str]:
-    """The keys of the runs whose weights a calculation reads."""
-    if isinstance(planned.task, TrainSpec):
-        return []
-    own = planned.data or data
-    return [spec.key(own) for spec in planned.task.reads]
-
-
-def _with_weights(plan: Mapping[str, Planned], data: Dataset, *, keep_weights: bool) -> set[str]:
-    """The keys of the runs whose weights are kept."""
-    read = {key for planned in plan.values() for key in _keys_read(planned, data)}
-    return {
-        key for key, planned in plan.items() if isinstance(planned.task, TrainSpec) and (keep_weights or key in read)
-    }
-
-
-def _foreseen(
-    plan: Mapping[str, Planned],
-    data: Dataset,
-    finished: AbstractSet[str],
-    with_weights: set[str],
-    device: str,
-    executor: Executor,
-    compile: Compile,  # noqa: A002
-) -> Forecast:
-    missing = [each for each in _groups(plan, data, device, with_weights) if not finished >= set(each.keys)]
-    groups = [
-        ({key: task for key, task in workload.tasks.items() if isinstance(task, TrainSpec)}, workload.data or data)
-        for workload in missing
-    ]
-    num_workers = executor.side_by_side([workload.need for workload in missing])
-    num_with_weights = len(with_weights - finished)
-    return foresee(
-        plan,
-        groups,
-        finished,
-        data,
-        device,
-        compile=compile,
-        num_with_weights=num_with_weights,
-        num_workers=num_workers,
-    )
+def _look_at_checkpoints(groups: Sequence[Workload], store: Store, seconds: float | None, log: OnLog) -> None:
+    missing = unfinished(store, groups)
+    if store.checkpoints is not None:
+        tidy(store.checkpoints, [group.keys for group in missing], store, log)
+    elif seconds is not None and any(group.need.seconds > seconds for group in missing):
+        log(
+            f"no checkpoints inside runs: {store.name} has no folder for them, as Store(URL, checkpoints=FOLDER) gives "
+            "one; a kill costs all work on runs that are not stored"
+        )
 
 
 def _with_time_left(on_progress: OnProgress, time_left: TimeLeft) -> OnProgress:
@@ -281,74 +220,27 @@ def _with_time_left(on_progress: OnProgress, time_left: TimeLeft) -> OnProgress:
     return told
 
 
-def _finished(store: Store, keys: Iterable[str], with_weights: set[str]) -> set[str]:
-    return store.finished(key for key in keys if key not in with_weights) | (
-        store.finished(with_weights, weights=True) if with_weights else set()
-    )
-
-
-def _groups(
-    plan: Mapping[str, Planned], data: Dataset, device: str, with_weights: set[str], cores: int | None = None
-) -> list[_Workload]:
-    by_data: dict[str, tuple[Dataset, dict[TrainSpec, str]]] = {}
-    for key, planned in plan.items():
-        if isinstance(planned.task, TrainSpec):
-            own = planned.data or data
-            by_data.setdefault(own.fingerprint, (own, {}))[1][planned.task] = key
-    num_runs = sum(len(keys) for _, keys in by_data.values())
-    groups = []
-    for own, keys in by_data.values():
-        for group in plan_groups(list(keys), own, device=device, num_others=num_runs - len(keys), cores=cores):
-            tasks = {keys[spec]: spec for spec in group.specs}
-            weights = not with_weights.isdisjoint(tasks)
-            need = Need(group.threads, group.num_bytes, group.seconds, alone=device != "cpu")
-            groups.append(_Workload(tasks, own, group.reason, weights, need=need))
-    return groups
-
-
-def _calculations(
-    plan: Mapping[str, Planned], data: Dataset, device: str, failed: Mapping[str, str]
-) -> tuple[list[_Workload], dict[str, str]]:
-    """Those that can be made, and for each that reads a run which failed, by its key, the traceback of that run."""
-    able, blocked = [], {}
-    num_side_by_side = sum(isinstance(p.task, Calculation) and p.task.side_by_side for p in plan.values())
-    for key, planned in plan.items():
-        if isinstance(planned.task, Calculation):
-            own = planned.data or data
-            traces = [failed[read] for read in _keys_read(planned, data) if read in failed] if failed else []
-            if traces:
-                blocked[key] = traces[0]
-                continue
-            able.append(_Workload({key: planned.task}, own, need=_need(planned.task, own, device, num_side_by_side)))
-    return able, blocked
-
-
-def _need(task: Calculation, data: Dataset, device: str, num_side_by_side: int) -> Need:
-    alone = device != "cpu" or not task.side_by_side
-    threads = most_threads() if alone else max(1, most_threads() // num_side_by_side)
-    try:
-        work = task.work(data) or Work()
-    except Exception:  # of the user's own model, which says so itself when it is trained
-        work = Work()
-    return Need(threads, seconds=nominal_seconds(work), alone=alone)
-
-
 @dataclass(frozen=True, eq=False)
 class _Work:
     """How workloads are made, and who is told."""
 
     store: Store
     executor: Executor
+    trains: Train | None
+    """In place of the engine."""
     device: str
     compile: Compile
+    checkpoint: float | None
     on_progress: OnProgress | None
     log: OnLog
     on_result: OnResult | None
 
-    def make(self, workloads: Sequence[_Workload]) -> dict[str, str]:
+    def make(self, workloads: Sequence[Workload]) -> dict[str, str]:
         """Makes those that the store lacks, or waits for the processes that do; gives the traceback for each key that
         failed."""
-        missing = [each for each in workloads if not _is_finished(self.store, each)]
+        missing = unfinished(self.store, workloads)
+        # What has been begun is ended; of the rest the longest come first, else cores wait at the end for one of them.
+        missing.sort(key=lambda each: (self._is_begun(each), _seconds_expected(each)), reverse=True)
         tasks = {key: task for workload in missing for key, task in workload.tasks.items()}
         datasets = {id(workload.data): workload.data for workload in missing}
         shared = {name: self.executor.share(data) for name, data in datasets.items()}
@@ -364,13 +256,18 @@ class _Work:
             self.executor.callback(announce),
         )
 
-        def submit(workload: _Workload, *, again: bool = False) -> Job[GroupReport]:
-            data, bare = shared[id(workload.data)], replace(workload, data=None, compile=self.compile)
+        def submit(workload: Workload, *, again: bool = False) -> Job[GroupReport]:
+            data = shared[id(workload.data)]
+            bare = replace(workload, data=None, compile=self.compile, checkpoint=self.checkpoint)
             own = OwnCode(name for task in workload.tasks.values() for name in _references(task))
-            arguments = (own, bare, data, self.store, self.store.owner, self.device, tell)
+            arguments = (own, bare, data, self.store, self.store.owner, self.device, self.trains, tell)
             return self.executor.submit(_make, *arguments, need=workload.need, again=again)
 
         return work_off(missing, submit, self.executor, self.store, self.log)
+
+    def _is_begun(self, workload: Workload) -> bool:
+        folder = None if self.checkpoint is None else self.store.checkpoints
+        return folder is not None and Checkpoints(folder).file(workload.keys).exists()
 
 
 @dataclass(frozen=True)
@@ -389,17 +286,19 @@ def _references(task: Task) -> Iterable[str]:
     return (*task.all_references, *(name for spec in task.tried for name in spec.references))
 
 
-def _is_finished(store: Store, workload: _Workload) -> bool:
-    return store.finished(workload.keys, weights=workload.weights).issuperset(workload.keys)
+def _seconds_expected(workload: Workload) -> float:
+    shares = [share_expected(task) if isinstance(task, TrainSpec) else 1.0 for task in workload.tasks.values()]
+    return workload.need.seconds * max(shares)
 
 
 def _make(
     own: OwnCode,  # noqa: ARG001 (where it arrives, the rest can be read)
-    workload: _Workload,
+    workload: Workload,
     data: Dataset,
     store: Store,
     owner: str,
     device: str,
+    trains: Train | None,
     told: _Told,
 ) -> GroupReport:
     """Makes one workload, if nobody else does or did. Runs wherever the executor takes it.
@@ -409,15 +308,15 @@ def _make(
     """
     store.owner, store.on_wait = owner, told.log
     with store.lease(workload.keys) as held, limited_threads(workload.need.threads):
-        if not held or _is_finished(store, workload):
+        if not held or is_finished(store, workload):
             return GroupReport(held)
         if workload.reason:
             told.log(workload.reason)
         try:
-            for result in _made(workload, data, store, device, told.of_progress, told.log):
+            for result in _made(workload, data, store, device, trains, told.of_progress, told.log):
                 if store.put(result):
                     told.of_stored([result.key])
-        except StoreError:
+        except (RankLost, StoreError):
             raise
         except (Exception, SystemExit):  # the user's own code may call sys.exit
             return GroupReport(trace=masked(traceback.format_exc()))
@@ -425,11 +324,17 @@ def _make(
 
 
 def _made(
-    workload: _Workload, data: Dataset, store: Store, device: str, on_progress: OnProgress | None, log: OnLog
+    workload: Workload,
+    data: Dataset,
+    store: Store,
+    device: str,
+    trains: Train | None,
+    on_progress: OnProgress | None,
+    log: OnLog,
 ) -> Iterator[Finished]:
     specs = [task for task in workload.tasks.values() if isinstance(task, TrainSpec)]
     if specs:
-        yield from train(
+        yield from (trains or train)(
             specs,
             data,
             device=device,
@@ -437,17 +342,26 @@ def _made(
             keep_weights=workload.weights,
             on_progress=on_progress,
             on_log=log,
+            checkpoints=_checkpoints(workload, store),
+            finished=store.finished(workload.keys, weights=workload.weights),
         )
     for task in workload.tasks.values():
         if isinstance(task, Calculation):
-            yield compute(task, data, _context(task, store, device, workload.compile, on_progress, log))
+            yield compute(task, data, _context(task, workload, store, device, trains, on_progress, log))
+
+
+def _checkpoints(workload: Workload, store: Store) -> Checkpoints | None:
+    if workload.checkpoint is None or store.checkpoints is None:
+        return None
+    return Checkpoints(store.checkpoints, workload.checkpoint)
 
 
 def _context(
     task: Calculation,
+    workload: Workload,
     store: Store,
     device: str,
-    compile: Compile,  # noqa: A002
+    trains: Train | None,
     on_progress: OnProgress | None,
     log: OnLog,
 ) -> Context:
@@ -459,7 +373,7 @@ def _context(
         specs: Sequence[TrainSpec], data: Dataset, *, weights: bool = False, stage: str = "training"
     ) -> Iterator[TrainOutcome]:
         plan = {spec.key(data): Planned(spec) for spec in specs}
-        groups = _groups(plan, data, device, set(plan) if weights else set(), cores=torch.get_num_threads())
+        groups = groups_of(plan, data, device, set(plan) if weights else set(), cores=torch.get_num_threads())
         done = 0
 
         def report(progress: Progress | Stage) -> None:
@@ -469,7 +383,9 @@ def _context(
                 on_stage(stage, (done + len(progress.specs) * min(share, 1.0)) / len(plan))
 
         for group in groups:
-            traces = _Work(store, Local(processes=1), device, compile, report, log, None).make([group])
+            compile, checkpoint = workload.compile, workload.checkpoint  # noqa: A001
+            work = _Work(store, Local(processes=1), trains, device, compile, checkpoint, report, log, None)
+            traces = work.make([group])
             if traces:
                 raise RuntimeError(f"{next(iter(group.tasks.values())).label}: {next(iter(traces.values()))}")
             done += len(group.tasks)

@@ -26,8 +26,10 @@ import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable
 
 from byrote.errors import StoreError, StoreUnreachable, UserError
-from byrote.runs.codec import SCALARS, SUMMARY, computed_from_row, computed_to_row, from_row, is_sound, to_row
+from byrote.runs.codec import computed_from_row, computed_to_row, from_row, is_sound, large_fields, to_row
 from byrote.runs.database import connected, explained, is_sqlite, name_of, parsed
+from byrote.runs.read_ahead import ReadAhead
+from byrote.runs.tables import CALCULATIONS, LEASES, META, RUNS, SCHEMA, TABLES
 from byrote.runs.weights import WeightsFolder
 from byrote.theory.calculation import Calculation, Computed
 from byrote.training.outcome import TrainOutcome
@@ -35,62 +37,23 @@ from byrote.training.spec import TrainSpec
 
 T = TypeVar("T")
 
-SCHEMA = 3
-"""Major version of the tables. A store of another one is refused."""
+_MOST_KEYS = 10_000
+"""Of one statement: SQLite allows for 32,766 values, PostgreSQL for 65,535."""
+_MOST_ROWS = 500
+"""With their arrays, of one statement: what is in memory at a time."""
 _SECONDS_BETWEEN_TRIES = 1.0
 _SECONDS_BETWEEN_WORDS = 20.0
 """Of a server that is away."""
-
-_SQL_TYPES: dict[type, Any] = {str: sa.Text, int: sa.BigInteger, float: sa.Double, bool: sa.Boolean}
-
-_tables = sa.MetaData()
-_runs = sa.Table(
-    "byrote_runs",
-    _tables,
-    *(sa.Column(name, _SQL_TYPES[kind], primary_key=name == "key") for name, kind in (SCALARS | SUMMARY).items()),
-    sa.Column("created", sa.Text, nullable=False),  # UTC
-    *(sa.Column(name, sa.Text, nullable=False) for name in ("spec", "checks", "environment")),  # JSON
-    sa.Column("arrays", sa.LargeBinary, nullable=False),  # curve, early steps, predictions: see codec.packed
-    sa.Column("weights", sa.Text),  # the checksum of their files, where they were kept
-    sa.Column("checksum", sa.Text, nullable=False),
-)
-_calculations = sa.Table(
-    "byrote_calculations",
-    _tables,
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("calculation", sa.Text, nullable=False),  # the name of its class
-    sa.Column("fields", sa.Text, nullable=False),  # JSON
-    sa.Column("data", sa.Text, nullable=False),
-    sa.Column("seconds", sa.Double, nullable=False),
-    sa.Column("created", sa.Text, nullable=False),  # UTC
-    sa.Column("values", sa.Text, nullable=False),  # JSON
-    sa.Column("environment", sa.Text, nullable=False),  # JSON
-    sa.Column("arrays", sa.LargeBinary, nullable=False),
-    sa.Column("checksum", sa.Text, nullable=False),
-)
-_leases = sa.Table(
-    "byrote_leases",
-    _tables,
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("owner", sa.Text, nullable=False),
-    sa.Column("expires", sa.Double, nullable=False),  # seconds since 1970
-)
-# Written last, so that a version found means that all tables are there.
-_meta = sa.Table(
-    "byrote_meta",
-    _tables,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-)
 
 
 class Store:
     """The finished runs of any number of studies.
 
     `url_or_path` is a file, or a URL as SQLAlchemy takes it (sqlite:///FILE, postgresql://USER@HOST/DATABASE). A
-    new file is created in an existing folder. Weights are kept in the folder `weights`: FILE.weights unless
-    given. A lease lasts `lease_seconds` from its last heartbeat, by the clock of the server where there is one. Of a
-    server that goes away, once the store was opened, the return is waited for, `patience` seconds at most.
+    new file is created in an existing folder. Weights are kept in the folder `weights`, what runs in training carry in
+    the folder `checkpoints`: FILE.weights and FILE.checkpoints unless given, none for a server. A lease lasts
+    `lease_seconds` from its last heartbeat, by the clock of the server where there is one. Of a server that goes away,
+    once the store was opened, the return is waited for, `patience` seconds at most.
 
     Stores can be pickled and used from several threads and processes; no connection stays open between calls.
     Every method raises StoreError when the store cannot be read or written.
@@ -101,10 +64,11 @@ class Store:
         url_or_path: str | Path,
         *,
         weights: str | Path | None = None,
+        checkpoints: str | Path | None = None,
         lease_seconds: float = 30.0,
         patience: float = 600.0,
     ) -> None:
-        self._prepare(parsed(url_or_path), weights, lease_seconds, patience)
+        self._prepare(parsed(url_or_path), weights, checkpoints, lease_seconds, patience)
         with self._explained():
             version = self._version() or self._create()
         if version != str(SCHEMA):
@@ -113,15 +77,25 @@ class Store:
                 "name another store, or use the byrote that wrote this one"
             )
 
-    def _prepare(self, url: sa.URL, weights: str | Path | None, lease_seconds: float, patience: float) -> None:
+    def _prepare(
+        self,
+        url: sa.URL,
+        weights: str | Path | None,
+        checkpoints: str | Path | None,
+        lease_seconds: float,
+        patience: float,
+    ) -> None:
         self._url = url
         self.lease_seconds = lease_seconds
         self.patience = patience
         self.on_wait: Callable[[str], None] = warnings.warn
         """Called with how long it will go on waiting for the server."""
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-        folder = weights or (f"{self._url.database}.weights" if is_sqlite(self._url) else None)
-        self._weights = None if folder is None else WeightsFolder(Path(folder).absolute())
+        if is_sqlite(url):
+            weights, checkpoints = weights or f"{url.database}.weights", checkpoints or f"{url.database}.checkpoints"
+        self._weights = None if weights is None else WeightsFolder(Path(weights).absolute())
+        self.checkpoints = None if checkpoints is None else Path(checkpoints).absolute()
+        """The folder for those of runs that have not ended."""
         self._engine = connected(self._url)
 
     @classmethod
@@ -131,13 +105,23 @@ class Store:
         if is_sqlite(url) and not Path(str(url.database)).is_file():
             return None
         with explained(name_of(url)):
-            is_there = sa.inspect(connected(url)).has_table(_meta.name)
+            is_there = sa.inspect(connected(url)).has_table(META.name)
         return cls(url_or_path) if is_there else None
 
     @property
     def name(self) -> str:
         """The file, or the URL without its secrets."""
         return name_of(self._url)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file, and no database of a server."""
+        return is_sqlite(self._url)
+
+    @property
+    def keeps_weights(self) -> bool:
+        """Whether it has a folder for them."""
+        return self._weights is not None
 
     def refuse_machines(self, number: int) -> None:
         """Raises UserError where so many machines cannot all reach it."""
@@ -151,35 +135,68 @@ class Store:
         """Which of `keys` are stored; with `weights`, which are stored together with their weights."""
         keys = list(keys)
         if not weights:
-            return {
-                row["key"]
-                for table in (_runs, _calculations)
-                for row in self._rows(sa.select(table.c.key), table, keys)
-            }
-        folder, kept = self._folder(), sa.select(_runs.c.key).where(_runs.c.weights.is_not(None))
-        return {row["key"] for row in self._rows(kept, _runs, keys) if folder.holds(row["key"])}
+            return {row["key"] for table in (RUNS, CALCULATIONS) for row in self.rows(table, keys, ("key",))}
+        folder, found = self.folder(), self.rows(RUNS, keys, ("key", "weights"))
+        return {row["key"] for row in found if row["weights"] is not None and folder.holds(row["key"])}
+
+    def num_stored(self) -> int:
+        """How many runs and calculations there are."""
+        counts = [sa.select(sa.func.count().label("number")).select_from(table) for table in (RUNS, CALCULATIONS)]
+        return sum(row["number"] for row in self._patiently(lambda: self._found(counts)))
 
     def results(self, tasks: Mapping[str, TrainSpec | Calculation]) -> dict[str, TrainOutcome | Computed]:
-        """What the store has of `tasks`, which are given by their keys, in that order. Weights are not loaded."""
-        runs = [key for key, task in tasks.items() if isinstance(task, TrainSpec)]
+        """What the store has of `tasks`, which are given by their keys, in that order.
+
+        Of runs as `outcomes` gives them.
+        """
+        runs = {key: task for key, task in tasks.items() if isinstance(task, TrainSpec)}
         others = {key: task for key, task in tasks.items() if isinstance(task, Calculation)}
-        found: dict[str, TrainOutcome | Computed] = {outcome.key: outcome for outcome in self.outcomes(runs)}
+        found: dict[str, TrainOutcome | Computed] = {outcome.key: outcome for outcome in self._outcomes(runs)}
         found |= {computed.key: computed for computed in self._computed(others)}
         return {key: found[key] for key in tasks if key in found}
 
     def outcomes(self, keys: Sequence[str] | None = None) -> list[TrainOutcome]:
         """The stored runs among `keys`, in that order; all runs, oldest first, without `keys`.
 
-        Weights are not loaded: see `weights`.
+        Their curves, predictions and checks are read when they are asked for; all that is stored is compared with its
+        checksums at once. Weights are not loaded: see `weights`.
         """
-        query = _raw(_runs).order_by(_runs.c.created, _runs.c.key)
-        found = {row["key"]: row for row in self._rows(query, _runs, keys)}
-        return [self._decoded(found[key], from_row) for key in (found if keys is None else keys) if key in found]
+        if keys is not None:
+            return self._outcomes(dict.fromkeys(keys))
+        created, found = {}, []
+        load = ReadAhead(self._large_fields)
+        for row in self.rows(RUNS):
+            created[row["key"]] = row["created"]
+            found.append(self._decoded(row, partial(from_row, load=load)))
+        found.sort(key=lambda outcome: (created[outcome.key], outcome.key))
+        load.keys = [outcome.key for outcome in found]
+        return found
+
+    def _outcomes(self, specs: Mapping[str, TrainSpec | None]) -> list[TrainOutcome]:
+        """Of these keys, with what they were made of, where that is known."""
+        load = ReadAhead(self._large_fields)
+        found = {
+            row["key"]: self._decoded(row, partial(from_row, load=load, spec=specs[row["key"]]))
+            for row in self.rows(RUNS, specs)
+        }
+        load.keys = [key for key in specs if key in found]
+        return [found[key] for key in load.keys]
+
+    def _large_fields(self, keys: Sequence[str]) -> tuple[dict[str, dict[str, Any]], int]:
+        """Of runs that were read before, and how many bytes the store has of them."""
+        rows = {row["key"]: row for row in self.rows(RUNS, keys)}
+        if lost := [key for key in keys if key not in rows]:
+            raise StoreError(
+                f"run {lost[0]} is not in the store {self.name} any more, from which its curves and predictions are "
+                "read when they are asked for: run its study again"
+            )
+        found = {key: self._decoded(rows[key], large_fields) for key in keys}
+        return found, sum(len(rows[key]["arrays"]) for key in keys)
 
     def weights(self, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """The weights and buffers of a run, by name: initial and final."""
-        kept = [row["weights"] for row in self._rows(sa.select(_runs.c.weights), _runs, [key])]
-        return self._folder().load(key, kept[0] if kept else None)
+        kept = [row["weights"] for row in self.rows(RUNS, [key], ("weights",))]
+        return self.folder().load(key, kept[0] if kept else None)
 
     def put(self, result: TrainOutcome | Computed) -> bool:
         """Stores a run, with its weights where it has them, or a calculation. False if it was there: then nothing
@@ -196,57 +213,90 @@ class Store:
             return False
         kept = None
         if initial is not None and final is not None:
-            kept = self._folder().save(outcome.key, initial, final)
+            kept = self.folder().save(outcome.key, initial, final)
 
-        def put() -> bool:
+        return self.insert(RUNS, [to_row(outcome, kept)], replacing=with_weights)
+
+    def _computed(self, calculations: Mapping[str, Calculation]) -> list[Computed]:
+        return [
+            self._decoded(row, partial(computed_from_row, calculation=calculations[row["key"]]))
+            for row in self.rows(CALCULATIONS, calculations)
+        ]
+
+    def _put_computed(self, computed: Computed) -> bool:
+        return self.insert(CALCULATIONS, [computed_to_row(computed)])
+
+    def rows(
+        self, table: sa.Table, keys: Iterable[str] | None = None, columns: Sequence[str] = ()
+    ) -> Iterator[dict[str, Any]]:
+        """The rows under `keys`, or all, with these columns, or all: as the driver gives them, and in no certain order.
+
+        The column size is the number of bytes of the arrays. SQLAlchemy's own conversions fail in many ways on damaged
+        values.
+        """
+        names = columns or tuple(table.c.keys())
+        values = {name: sa.func.length(table.c.arrays) if name == "size" else table.c[name] for name in names}
+        query = sa.select(*(sa.type_coerce(each, sa.types.NullType()).label(name) for name, each in values.items()))
+        is_light = "arrays" not in names
+        if keys is None:
+            yield from self._patiently(lambda: self._found([query])) if is_light else self._streamed(query)
+            return
+        for some in _batches(list(keys), _MOST_KEYS if is_light else _MOST_ROWS):
+            yield from self._patiently(lambda some=some: self._found([query.where(table.c.key.in_(some))]))  # type: ignore[misc]
+
+    def _found(self, queries: Iterable[Any]) -> list[dict[str, Any]]:
+        with self._engine.connect() as connection:
+            return [row._asdict() for query in queries for row in connection.execute(query)]
+
+    def _streamed(self, query: Any) -> Iterator[dict[str, Any]]:
+        """Some at a time; the store cannot be written to in between."""
+        with self._explained(), self._engine.connect().execution_options(yield_per=_MOST_ROWS) as connection:
+            for row in connection.execute(query):
+                yield row._asdict()
+
+    def insert(self, table: sa.Table, rows: Sequence[Mapping[str, Any]], *, replacing: bool = False) -> bool:
+        """Adds rows as `rows` gives them, all or none: False if one of them was there, and is not to be replaced."""
+        keys = [row["key"] for row in rows]
+
+        def inserted() -> bool:
             try:
                 with self._engine.begin() as connection:
-                    if with_weights:
-                        connection.execute(sa.delete(_runs).where(_runs.c.key == outcome.key))
-                    connection.execute(sa.insert(_runs), to_row(outcome, kept))
+                    if replacing:
+                        connection.execute(sa.delete(table).where(table.c.key.in_(keys)))
+                    connection.execute(sa.insert(table), [dict(row) for row in rows])
             except sa.exc.IntegrityError:
-                if not self.finished([outcome.key]):
+                if not self.finished(keys):
                     raise
                 return False
             return True
 
-        return self._patiently(put)
+        return self._patiently(inserted)
 
-    def _computed(self, calculations: Mapping[str, Calculation]) -> list[Computed]:
-        found = {row["key"]: row for row in self._rows(_raw(_calculations), _calculations, calculations)}
-        return [
-            self._decoded(found[key], partial(computed_from_row, calculation=calculation))
-            for key, calculation in calculations.items()
-            if key in found
-        ]
+    def delete(self, table: sa.Table, keys: Iterable[str], *, by: str = "key") -> None:
+        """Removes the rows that have one of these keys."""
+        with self._explained(), self._engine.begin() as connection:
+            for some in _batches(list(keys), _MOST_KEYS):
+                connection.execute(sa.delete(table).where(table.c[by].in_(some)))
 
-    def _put_computed(self, computed: Computed) -> bool:
-        def put() -> bool:
-            try:
-                with self._engine.begin() as connection:
-                    connection.execute(sa.insert(_calculations), computed_to_row(computed))
-            except sa.exc.IntegrityError:
-                return False
-            return True
-
-        return self._patiently(put)
+    def compact(self) -> None:
+        """Gives the disk what removed rows have left; a server does so by itself."""
+        if is_sqlite(self._url):
+            with self._explained(), self._engine.connect() as connection:
+                connection.execution_options(isolation_level="AUTOCOMMIT").execute(sa.text("VACUUM"))
 
     def discard_damaged(self, keys: Iterable[str] | None = None) -> set[str]:
         """Removes the runs and calculations among `keys`, or among all, that are not as they were written; gives their
         keys. `run` then makes them again.
         """
         keys = keys if keys is None else list(keys)
-        discarded = set()
-        for table in (_runs, _calculations):
-            damaged = [row for row in self._rows(_raw(table), table, keys) if not is_sound(row)]
-            discarded |= {row["key"] for row in damaged}
-            if damaged:
-                # A key that is no text any more cannot be asked for.
-                lost = [row["checksum"] for row in damaged if "\N{REPLACEMENT CHARACTER}" in str(row["key"])]
-                with self._explained(), self._engine.begin() as connection:
-                    for column, values in ((table.c.key, [row["key"] for row in damaged]), (table.c.checksum, lost)):
-                        for some in _batches(values):
-                            connection.execute(sa.delete(table).where(column.in_(some)))
+        discarded: set[str] = set()
+        for table in (RUNS, CALCULATIONS):
+            damaged = {row["key"]: row["checksum"] for row in self.rows(table, keys) if not is_sound(row)}
+            # A key that is no text any more cannot be asked for.
+            lost = [checksum for key, checksum in damaged.items() if "\N{REPLACEMENT CHARACTER}" in str(key)]
+            self.delete(table, damaged)
+            self.delete(table, lost, by="checksum")
+            discarded |= damaged.keys()
         return discarded
 
     def claim(self, keys: Iterable[str]) -> bool:
@@ -257,10 +307,10 @@ class Store:
             now = self._now()
             try:
                 with self._engine.begin() as connection:
-                    for some in _batches(keys):
-                        expired = sa.and_(_leases.c.key.in_(some), _leases.c.expires < now)
-                        connection.execute(sa.delete(_leases).where(expired))
-                    lease = sa.insert(_leases).values(owner=self.owner, expires=now + self.lease_seconds)
+                    for some in _batches(keys, _MOST_KEYS):
+                        expired = sa.and_(LEASES.c.key.in_(some), LEASES.c.expires < now)
+                        connection.execute(sa.delete(LEASES).where(expired))
+                    lease = sa.insert(LEASES).values(owner=self.owner, expires=now + self.lease_seconds)
                     connection.execute(lease, [{"key": key} for key in keys])
             except sa.exc.IntegrityError:
                 return False
@@ -270,12 +320,12 @@ class Store:
 
     def heartbeat(self, keys: Sequence[str]) -> bool:
         """Renews the leases; False if one of them had expired and was taken over."""
-        renewal = sa.update(_leases).values(expires=self._now() + self.lease_seconds)
+        renewal = sa.update(LEASES).values(expires=self._now() + self.lease_seconds)
         return self._change_own(renewal, keys) == len(set(keys))
 
     def release(self, keys: Sequence[str]) -> None:
         """Ends the leases that this store holds on `keys`."""
-        self._change_own(sa.delete(_leases), keys)
+        self._change_own(sa.delete(LEASES), keys)
 
     @contextmanager
     def lease(self, keys: Sequence[str]) -> Iterator[bool]:
@@ -308,7 +358,7 @@ class Store:
     def __reduce__(self) -> tuple[Any, ...]:
         folder = None if self._weights is None else self._weights.path
         url = self._url.render_as_string(hide_password=False)
-        return _reopened, (url, folder, self.lease_seconds, self.patience)
+        return _reopened, (url, folder, self.checkpoints, self.lease_seconds, self.patience)
 
     def _beat(self, keys: Sequence[str], ended: threading.Event) -> None:
         while not ended.wait(self.lease_seconds / 6):
@@ -319,19 +369,9 @@ class Store:
         """Applies `change` to the leases of this store on `keys`; gives how many there were."""
         with self._explained(), self._engine.begin() as connection:
             return sum(
-                connection.execute(change.where(_leases.c.key.in_(some), _leases.c.owner == self.owner)).rowcount
-                for some in _batches(sorted(set(keys)))
+                connection.execute(change.where(LEASES.c.key.in_(some), LEASES.c.owner == self.owner)).rowcount
+                for some in _batches(sorted(set(keys)), _MOST_KEYS)
             )
-
-    def _rows(self, query: Any, table: sa.Table, keys: Iterable[str] | None) -> list[dict[str, Any]]:
-        """What `query` finds of `table` among `keys`, or of all of it."""
-        queries = [query] if keys is None else [query.where(table.c.key.in_(some)) for some in _batches(list(keys))]
-
-        def rows() -> list[dict[str, Any]]:
-            with self._engine.connect() as connection:
-                return [row._asdict() for each in queries for row in connection.execute(each)]
-
-        return self._patiently(rows)
 
     def _decoded(self, row: Any, decode: Callable[[Any], T]) -> T:
         try:
@@ -342,7 +382,12 @@ class Store:
                 "study again, which trains it anew (Store.discard_damaged removes all that is damaged)"
             ) from error
 
-    def _folder(self) -> WeightsFolder:
+    def folder(self) -> WeightsFolder:
+        """Of the weights that are kept.
+
+        Raises:
+            StoreError: it has none.
+        """
         if self._weights is None:
             raise StoreError(
                 f"the store {self.name} has no folder for weights, which are kept in files: "
@@ -351,17 +396,17 @@ class Store:
         return self._weights
 
     def _version(self) -> str | None:
-        if not sa.inspect(self._engine).has_table(_meta.name):
+        if not sa.inspect(self._engine).has_table(META.name):
             return None
         with self._engine.connect() as connection:
-            return connection.scalar(sa.select(_meta.c.value).where(_meta.c.name == "format"))
+            return connection.scalar(sa.select(META.c.value).where(META.c.name == "format"))
 
     def _create(self) -> str | None:
         """Makes the tables; not in a file that somebody else's are in already."""
         if is_sqlite(self._url):
             found = sa.inspect(self._engine)
             names = [*found.get_table_names(), *found.get_view_names()]
-            others = [name for name in names if name not in _tables.tables]
+            others = [name for name in names if name not in TABLES.tables]
             if others:
                 raise StoreError(
                     f"the file {self.name} is a database of something else, with tables such as {others[0]!r}: "
@@ -369,9 +414,9 @@ class Store:
                 )
         try:
             with self._engine.begin() as connection:
-                for table in _tables.tables.values():
+                for table in TABLES.tables.values():
                     connection.execute(CreateTable(table, if_not_exists=True))
-                connection.execute(sa.insert(_meta), {"name": "format", "value": str(SCHEMA)})
+                connection.execute(sa.insert(META), {"name": "format", "value": str(SCHEMA)})
         except sa.exc.DBAPIError:
             if self._version() is None:  # else another process created it in the same moment
                 raise
@@ -403,19 +448,13 @@ class Store:
         return explained(self.name)
 
 
-def _reopened(url: str, weights: Path | None, lease_seconds: float, patience: float) -> Store:
+def _reopened(url: str, weights: Path | None, checkpoints: Path | None, lease_seconds: float, patience: float) -> Store:
     """The store as another process had it open: that its tables are there need not be asked again, of a server that may
     be away for a while."""
     store = Store.__new__(Store)
-    store._prepare(parsed(url), weights, lease_seconds, patience)
+    store._prepare(parsed(url), weights, checkpoints, lease_seconds, patience)
     return store
 
 
-def _raw(table: sa.Table) -> Any:
-    """All columns as the driver gives them: SQLAlchemy's own conversions fail in many ways on damaged values."""
-    return sa.select(*(sa.type_coerce(column, sa.types.NullType()).label(column.name) for column in table.c))
-
-
-def _batches(keys: list[str]) -> Iterator[list[str]]:
-    """As many keys as one statement takes: SQLite allows for 32,766 values, PostgreSQL for 65,535."""
-    yield from (keys[first : first + 10_000] for first in range(0, len(keys), 10_000))
+def _batches(keys: list[str], most: int) -> Iterator[list[str]]:
+    yield from (keys[first : first + most] for first in range(0, len(keys), most))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,21 +36,42 @@ class WeightsFolder:
         Raises:
             StoreError: the folder cannot be written, or is full.
         """
+        contents = [_packed(state) for state in (initial, final)]
+        self.write(key, contents)
+        return _checksum(contents)
+
+    def write(self, key: str, contents: Sequence[bytes]) -> None:
+        """Both files, as `read` gives them; raises as `save` does."""
         try:
             self.path.mkdir(exist_ok=True)
-            contents = [_packed(state) for state in (initial, final)]
             for file, content in zip(self.files(key), contents, strict=True):
                 _write_atomically(file, content)
             _sync(self.path)
-            return _checksum(contents)
         except OSError as error:
             raise StoreError(
                 f"cannot write the weights of a run to {self.path}: make room or allow writing there, or do "
                 f"not keep weights; then run it again, finished runs are kept ({error.strerror or error})"
             ) from error
 
+    def remove(self, key: str) -> None:
+        """Both files, where they are there.
+
+        Raises:
+            StoreError: they cannot be removed.
+        """
+        try:
+            for file in self.files(key):
+                file.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"cannot remove the weights of run {key} in {self.path}: allow it ({error})") from error
+
     def load(self, key: str, checksum: str | None) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The initial and the final weights and buffers, which `save` gave `checksum` for.
+        """The initial and the final weights and buffers, which `save` gave `checksum` for; raises as `read` does."""
+        initial, final = map(safetensors.torch.load, self.read(key, checksum))
+        return initial, final
+
+    def read(self, key: str, checksum: str | None) -> list[bytes]:
+        """The contents of both files.
 
         Raises:
             StoreError: they are not there, or are damaged.
@@ -66,8 +87,7 @@ class WeightsFolder:
                 f"the weights of run {key} in {self.path} are not those that were kept with it: remove the files "
                 f"{key}.*.safetensors there, run it again and keep them"
             )
-        initial, final = map(safetensors.torch.load, contents)
-        return initial, final
+        return contents
 
 
 def _checksum(contents: Iterable[bytes]) -> str:
