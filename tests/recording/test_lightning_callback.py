@@ -43,24 +43,30 @@ def test_trainer_records(tmp_path: Path) -> None:
         def configure_optimizers(self) -> torch.optim.Optimizer:
             return torch.optim.SGD(self.parameters(), 0.0)
 
-    recorder, net = Recorder(N), Net()
-    indexed = recorder.indexed(data())
-    trainer = lightning.Trainer(
-        max_epochs=2,
-        callbacks=[recorder.for_lightning()],
-        default_root_dir=tmp_path,
-        accelerator="cpu",
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(net, DataLoader(indexed, 16, shuffle=True), DataLoader(indexed, 16))
+    def fitted(recorder: Recorder, epochs: int, checkpoint: Path | None = None) -> None:
+        indexed = recorder.indexed(data())
+        trainer = lightning.Trainer(
+            max_epochs=epochs,
+            callbacks=[recorder.for_lightning()],
+            default_root_dir=tmp_path,
+            accelerator="cpu",
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        loaders = DataLoader(indexed, 16, shuffle=True), DataLoader(indexed, 16)
+        trainer.fit(net, *loaders, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
+        trainer.save_checkpoint(tmp_path / "again.ckpt")
+
+    net = Net()
+    fitted(Recorder(N, folder=tmp_path / "record"), 2)
+    recorder = Recorder(N, folder=tmp_path / "record", resume=2)
+    fitted(recorder, 3, tmp_path / "again.ckpt")
     recording = recorder.recording()
     x, y = data().tensors
     with torch.no_grad():
         expected = F.cross_entropy(net.layer(x), y, reduction="none")
-    np.testing.assert_allclose(recording.loss, np.stack([expected] * 2), rtol=1e-3)
-    trainer.save_checkpoint(tmp_path / "again.ckpt")
+    np.testing.assert_allclose(recording.loss, np.stack([expected] * 3), rtol=1e-3)
 
 
 def test_dictionaries_will_do_and_what_is_missing_is_told() -> None:

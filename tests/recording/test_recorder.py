@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -230,9 +231,14 @@ def test_what_is_not_finite_is_counted() -> None:
         ([0, 1], torch.zeros(2, 3), [[0.5, 0.5, 0]] * 2, "mixed or soft labels"),
         ([0, 1, 2], torch.zeros(2, 3), [0, 1], "3 rows, 2 logits and 2 targets"),
         ([0, 1], torch.zeros(2, 3), [0, -100], "got target -100"),
+        (["a", "b"], torch.zeros(2, 3), [0, 1], "an index of type list, expected a tensor"),
+        (None, torch.zeros(2, 3), [0, 1], "an index of type NoneType"),
+        ([0, 1], {"logits": torch.zeros(2, 3)}, [0, 1], "logits of type dict.* its logits"),
+        ([0, 1], torch.zeros(2, 0), [0, 1], "logits of shape"),
+        ([0, 1], torch.zeros(2, 3), ["a", "b"], "targets of type list"),
     ],
 )
-def test_what_is_no_batch_is_refused(index: object, logits: Tensor, targets: object, sentence: str) -> None:
+def test_what_is_no_batch_is_refused(index: object, logits: object, targets: object, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         Recorder(2).record(index, logits, targets)
 
@@ -245,6 +251,73 @@ def test_one_folder_holds_one_run(tmp_path: Path) -> None:
         epoch_of(Recorder(N, labels=labels(), folder=tmp_path / "record"), aligned())
 
 
+def recorded_until(folder: Path, epochs: float, *, resume: int | None = None, plant: float = 0.1) -> Recorder:
+    """Margins are the number of the epoch, from 1; a run that ends within an epoch is killed there."""
+    recorder = Recorder(N, folder=folder, resume=resume)
+    y = recorder.plant(labels(), rate=plant)
+    for epoch in range(resume or 0, math.ceil(epochs)):
+        order = torch.randperm(N, generator=torch.Generator().manual_seed(epoch))
+        for rows in order[: round((epochs - epoch) * N)].split(BATCH):
+            recorder.record(rows, F.one_hot(y[rows], K) * (epoch + 1.0), y[rows])
+    return recorder
+
+
+def test_a_run_goes_on_where_its_checkpoint_is(tmp_path: Path) -> None:
+    recorded_until(tmp_path, 3.5, resume=0)
+    with pytest.warns(UserWarning, match="has 3 epochs, and training goes on after 2: 1 is dropped"):
+        resumed = recorded_until(tmp_path, 5, resume=2)
+    assert resumed.num_epochs == 5
+    assert resumed.recording().margin[:, 0].tolist() == [1, 2, 3, 4, 5]
+    finished = recorded_until(tmp_path, 5, resume=5)
+    assert (finished.num_epochs, finished.recording().num_epochs) == (5, 5)
+    whole = recorded_until(tmp_path / "whole", 5).recording()
+    np.testing.assert_array_equal(whole.loss, resumed.recording().loss)
+    np.testing.assert_array_equal(whole.planted.rows, resumed.recording().planted.rows)
+    with pytest.warns(UserWarning, match="5 are dropped"):
+        anew = recorded_until(tmp_path, 1, resume=0)
+    assert anew.recording().num_epochs == 1
+
+
+def test_of_an_epoch_that_a_checkpoint_cuts_nothing_is_kept(tmp_path: Path) -> None:
+    recorded_until(tmp_path, 2.5, resume=0)
+    recorder = Recorder(N, folder=tmp_path, resume=2)
+    y = recorder.plant(labels(), rate=0.1)
+    recorder.record(torch.arange(N // 2), F.one_hot(y[: N // 2], K), y[: N // 2])
+    with pytest.warns(UserWarning, match="48 of 96 examples came in the epoch that training went on within"):
+        recorder.end_epoch()
+    for rows in torch.arange(N).flip(0).split(BATCH):
+        recorder.record(rows, F.one_hot(y[rows], K) * 4.0, y[rows])
+    recording = recorder.recording()
+    assert (recording.margin[:, 0].tolist(), recording.incomplete_epochs) == ([1, 2, 4], 1)
+    assert Recorder(N, folder=tmp_path, resume=4).num_epochs == 3
+    with pytest.warns(UserWarning, match="has 3 epochs, and training goes on after 2: 1 is dropped"):
+        assert Recorder(N, folder=tmp_path, resume=2).num_epochs == 2
+
+
+def test_what_was_recorded_of_another_run_is_not_gone_on_with(tmp_path: Path) -> None:
+    recorded_until(tmp_path, 2)
+    with pytest.raises(UserError, match="got resume=4 and a record of 2 epochs"):
+        Recorder(N, folder=tmp_path, resume=4)
+    with pytest.raises(UserError, match="got num_examples=97 and a record of 96"):
+        Recorder(N + 1, folder=tmp_path, resume=2)
+    with pytest.raises(UserError, match="has 10 planted errors, and this run 19 planted errors"):
+        recorded_until(tmp_path, 3, resume=2, plant=0.2)
+    with pytest.raises(UserError, match="has 10 planted errors, and this run no planted errors"):
+        epoch_of(Recorder(N, folder=tmp_path, resume=2), aligned())
+    with pytest.raises(UserError, match=r"got 7 classes in 1 processes, and a record of 10 classes"):
+        Recorder(N, folder=tmp_path, resume=2).record([0], torch.zeros(1, 7), [0])
+    with pytest.raises(UserError, match="without a folder"):
+        Recorder(N, resume=2)
+    with pytest.raises(UserError, match="got resume=True, expected how many epochs"):
+        Recorder(N, folder=tmp_path, resume=True)
+    epoch_of(Recorder(N, labels=labels(), folder=tmp_path / "plain"), aligned())
+    with pytest.raises(UserError, match=r"has label \d for example 0, and this run"):
+        epoch_of(Recorder(N, labels=labels() + 1, folder=tmp_path / "plain", resume=1), aligned())
+    unlabelled = Recorder(N, folder=tmp_path / "plain", resume=1)
+    with pytest.raises(UserError, match="are not those of their rows in an earlier epoch"):
+        epoch_of(unlabelled, by_batch(lambda rows, y: (N - 1 - rows, y)))
+
+
 def test_nothing_of_torchs_or_numpys_randomness_is_used() -> None:
     torch.manual_seed(0)
     state, other = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
@@ -255,15 +328,15 @@ def test_nothing_of_torchs_or_numpys_randomness_is_used() -> None:
     np.testing.assert_array_equal(other, np.random.get_state()[1])  # noqa: NPY002
 
 
-def _distributed_run(process: int, folder: str, num_processes: int) -> None:
+def _distributed_run(process: int, folder: str, num_processes: int, resume: int | None) -> None:
     torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/meeting", rank=process, world_size=num_processes
+        "gloo", init_method=f"file://{folder}/meeting{resume}", rank=process, world_size=num_processes
     )
     data = data_set(N + 1)
-    recorder = Recorder(N + 1, labels=labels(N + 1), folder=f"{folder}/record")
+    recorder = Recorder(N + 1, labels=labels(N + 1), folder=f"{folder}/record", resume=resume)
     indexed = recorder.indexed(data)
     sampler = DistributedSampler(indexed, num_processes, process, seed=3)
-    for epoch in range(2):
+    for epoch in range(resume or 0, 2):
         sampler.set_epoch(epoch)
         for rows, x, y in DataLoader(indexed, BATCH, sampler=sampler):
             recorder.record(rows, F.one_hot(y, K) * (x + 1 + epoch), y)
@@ -274,6 +347,16 @@ def _distributed_run(process: int, folder: str, num_processes: int) -> None:
 
 @pytest.mark.slow
 def test_several_processes_write_a_part_each(tmp_path: Path) -> None:
-    torch.multiprocessing.start_processes(_distributed_run, (str(tmp_path), 2), nprocs=2, start_method="fork")
-    recording = Recorder.read(tmp_path / "record")
-    np.testing.assert_array_equal(recording.margin, np.arange(N + 1)[None] + [[1], [2]])
+    expected = np.arange(N + 1)[None] + [[1], [2]]
+    for resume in (None, 1):
+        _run_two_processes(tmp_path, resume)
+        np.testing.assert_array_equal(Recorder.read(tmp_path / "record").margin, expected)
+    # One of them was killed before it ended the last epoch: both go on as one epoch earlier.
+    path = tmp_path / "record/part-1.json"
+    path.write_text(path.read_text().replace('"epochs": 2', '"epochs": 1'))
+    _run_two_processes(tmp_path, 1)
+    np.testing.assert_array_equal(Recorder.read(tmp_path / "record").margin, expected)
+
+
+def _run_two_processes(folder: Path, resume: int | None) -> None:
+    torch.multiprocessing.start_processes(_distributed_run, (str(folder), 2, resume), nprocs=2, start_method="fork")

@@ -29,7 +29,7 @@ def write_part(folder: Path, process: int, seen: list[int], num: int = 2, epochs
     own = np.full(N, -1)
     own[seen] = labels.get("label", 1)
     np.save(folder / f"part-{process}.labels.npy", own)
-    write_summary(folder, PartSummary(N, 300, process, num, epochs, 1, 0, process))
+    write_summary(folder, PartSummary(N, 300, process, num, epochs, 1, 0, (epochs,) * process))
 
 
 def test_five_bytes_an_example_and_epoch() -> None:

@@ -19,7 +19,7 @@ _TARGETS = ("targets", "labels", "label", "target")
 class LightningCallback(CallbackHooks):
     """`Trainer(callbacks=[recorder.for_lightning()])`."""
 
-    state_key = "byrote.Recorder"
+    state_key = _legacy_state_key = "byrote.Recorder"  # a Trainer that goes on from a checkpoint asks for both
 
     def __init__(self, recorder: Records) -> None:
         self._recorder = recorder

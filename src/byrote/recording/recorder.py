@@ -9,36 +9,26 @@ itself and against the labels before the first epoch counts.
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Int64
 from torch import Tensor
 
 from byrote.errors import UserError
-from byrote.files import make_folder
 from byrote.recording.huggingface_callback import HuggingFaceCallback
 from byrote.recording.indexed import IndexedDataset, labels_of
 from byrote.recording.lightning_callback import LightningCallback
-from byrote.recording.planting import PlantedLabels, like, plant_labels, whole_numbers
-from byrote.recording.recording import (
-    NOT_SEEN,
-    PartSummary,
-    Recording,
-    epoch_layout,
-    read_recording,
-    summary_path,
-    write_planted,
-    write_summary,
-)
+from byrote.recording.part import Part
+from byrote.recording.planting import PlantedLabels, confusions_of, like, plant_labels, whole_numbers
+from byrote.recording.recording import NOT_SEEN, Recording, read_labels, read_planted, read_recording
+from byrote.recording.resumption import resumption
 
 _PENDING = 1 << 14
 """Examples that are kept where the network is before they are fetched: a fetch makes a GPU wait."""
-_MOST_CLASSES = 1 << 16
-_LARGEST = float(np.finfo(np.float16).max)
 
 
 class Recorder:
@@ -62,21 +52,33 @@ class Recorder:
             `indexed` tell them too. Where they are not known, wrong rows show in the second epoch.
         folder: where the record lies; one that all processes of a distributed run can reach. None takes a temporary
             one, which goes with the recorder.
+        resume: how many epochs the checkpoint has behind it that training goes on from, 0 without one: recorded ones
+            up to there are kept, and later ones are recorded anew. None expects a folder without a record.
 
     Raises:
-        UserError: no number of examples, or labels that are none.
+        UserError: no number of examples, labels that are none, or a record that is not of the run that goes on.
     """
 
-    def __init__(self, num_examples: int, *, labels: Any = None, folder: str | Path | None = None) -> None:
-        if isinstance(num_examples, bool) or not isinstance(num_examples, int) or num_examples < 1:
+    def __init__(
+        self,
+        num_examples: int,
+        *,
+        labels: Any = None,
+        folder: str | Path | None = None,
+        resume: int | None = None,
+    ) -> None:
+        if isinstance(num_examples, bool) or not isinstance(num_examples, int | np.integer) or num_examples < 1:
             raise UserError(f"got num_examples={num_examples!r}, expected the number of training examples")
-        self.num_examples = num_examples
-        self._labels: Int64[np.ndarray, " N"] = np.full(num_examples, NOT_SEEN, np.int64)
+        self.num_examples = int(num_examples)
+        self._labels: Int64[np.ndarray, " N"] = np.full(self.num_examples, NOT_SEEN, np.int64)
         self._labels_known = False
         self._temporary = tempfile.TemporaryDirectory(prefix="byrote-record-") if folder is None else None
         self._folder = Path(self._temporary.name if self._temporary else folder)  # type: ignore[arg-type]
+        if resume is not None and folder is None:
+            raise UserError(f"got resume={resume} without a folder: give the one that the record lies in")
+        self._resumed = None if resume is None else resumption(self._folder, self.num_examples, resume)
         self._planted: PlantedLabels | None = None
-        self._part: _Part | None = None
+        self._part: Part | None = None
         self._pending: list[tuple[Tensor, Tensor]] = []
         self._num_pending = 0
         self._epoch_size = 0
@@ -87,33 +89,39 @@ class Recorder:
     @property
     def num_epochs(self) -> int:
         """Those that have ended."""
-        return self._part.epochs if self._part else 0
+        if self._part is not None:
+            return self._part.epochs
+        return self._resumed.kept if self._resumed else 0
 
     @property
     def folder(self) -> Path:
         """Where the record lies; `Recorder.read` reads it again."""
         return self._folder
 
-    def plant(self, labels: Any, rate: float = 0.02, seed: int = 0) -> Any:
+    def plant(self, labels: Any, rate: float = 0.02, seed: int = 0, *, confusions: Any = None) -> Any:
         """Labels to train on, of which a share `rate` is wrong: how these fare tells how many others are.
 
         Args:
             labels: class numbers, `[N]`: of NumPy, torch or pandas, or a list; they stay as they are.
-            rate: per label; wrong ones are uniform among the other classes.
-            seed: the same labels, rate and seed plant the same errors.
+            rate: per label.
+            seed: the same labels, rate, seed and confusions plant the same errors.
+            confusions: plants errors between classes as often as they are taken for each other, either way: a
+                confusion matrix `[K, K]`, or classes `[N]` that a network says which was not trained on these examples.
+                None gives each row the same chance, and each other class.
 
         Returns:
             The labels with the errors, as the type that came.
 
         Raises:
-            UserError: labels that are none, called twice, or after recording has begun.
+            UserError: labels or confusions that are none, called twice, or after recording has begun.
         """
         given = whole_numbers(labels, "labels")
         if self._planted is not None or self._part is not None or self._num_pending:
             raise UserError("plant was called twice, or after recording began: call it once, before training")
         if len(given) != self.num_examples:
             raise UserError(f"got {len(given):,} labels to plant errors in, expected {self.num_examples:,}")
-        self._planted = plant_labels(given, rate, seed)
+        chances = None if confusions is None else confusions_of(confusions, given)
+        self._planted = plant_labels(given, rate, seed, chances)
         self._learn(self._planted.labels)
         return like(labels, self._planted.labels)
 
@@ -139,7 +147,7 @@ class Recorder:
             self._learn(labels)
         return IndexedDataset(data)
 
-    def record(self, index: Any, logits: Tensor, targets: Any) -> None:
+    def record(self, index: Any, logits: Any, targets: Any) -> None:
         """Records one batch of training, in a few small operations; copies nothing that is used elsewhere.
 
         An epoch ends by itself when as many examples as there are have come; call `end_epoch` where an epoch has
@@ -155,8 +163,8 @@ class Recorder:
                 examples, with the reason.
         """
         with torch.no_grad():
-            rows, values = torch.as_tensor(index), logits.detach().float()
-            labels = torch.as_tensor(targets, device=values.device)
+            rows, values = _tensor(index, "an index"), _tensor(logits, "logits").detach().float()
+            labels = _tensor(targets, "targets", values.device)
             if values.ndim == 1 or (values.ndim == 2 and values.shape[1] == 1):
                 values = torch.stack([torch.zeros_like(values.reshape(-1)), values.reshape(-1)], dim=1)
             _check_batch(rows, values, labels)
@@ -169,7 +177,7 @@ class Recorder:
             self._pending.append((rows.clone(), packed))
         size = len(rows)
         if self._part is None:
-            self._part = _Part.opened(self._folder, self._temporary is None, self.num_examples, values.shape[1])
+            self._open(values.shape[1])
         elif values.shape[1] != self._part.num_classes:
             raise UserError(f"got logits of {values.shape[1]} classes, and of {self._part.num_classes} before")
         self._num_pending += size
@@ -194,7 +202,13 @@ class Recorder:
             return
         size, self._epoch_size = self._epoch_size, 0
         expected = self.num_examples // part.num_processes - self._largest_batch
-        if size <= expected and part.epochs:
+        if size <= expected and (part.epochs or self._resumed):
+            if self._resumed and not part.num_ended:
+                warnings.warn(
+                    f"{size:,} of {self.num_examples // part.num_processes:,} examples came in the epoch that training "
+                    "went on within: it is left out of the record",
+                    stacklevel=2,
+                )
             part.leave_out()
             return
         if size <= expected:
@@ -222,6 +236,8 @@ class Recorder:
                 "got a recorder of which no epoch has ended: record a whole one, and call end_epoch where the loader "
                 "leaves examples out"
             )
+        if self._part is None and self._resumed is not None:
+            self._open(self._resumed.parts[0].num_classes)
         return read_recording(self._folder)
 
     @staticmethod
@@ -240,6 +256,40 @@ class Recorder:
     def for_huggingface(self) -> HuggingFaceCallback:
         """A callback for the Trainer of transformers."""
         return HuggingFaceCallback(self)
+
+    def _open(self, num_classes: int) -> None:
+        """
+        Raises:
+            UserError: the folder holds another record than is expected, or one of other labels.
+        """
+        shared, resumed = self._temporary is None, self._resumed
+        part = Part.opened(self._folder, shared, self.num_examples, num_classes, resumed)
+        if resumed is not None and resumed.kept:
+            self._recall(part.process)
+            self._largest_batch = part.largest_batch
+        self._part = part
+
+    def _recall(self, process: int) -> None:
+        """Goes on with the labels that were recorded before.
+
+        Raises:
+            UserError: they are others than are known, or other errors are planted.
+        """
+        before, now = read_planted(self._folder), self._planted
+        if (before is None) != (now is None) or (before and now and not np.array_equal(before.labels, now.labels)):
+            raise UserError(
+                f"the record in {self._folder} has {_planted_in_words(before)}, and this run {_planted_in_words(now)}: "
+                "plant as before when training goes on, with the same labels, rate, seed and confusions"
+            )
+        recorded = read_labels(self._folder, process)
+        wrong = np.flatnonzero((recorded >= 0) & (self._labels >= 0) & (recorded != self._labels))
+        if len(wrong):
+            raise UserError(
+                f"the record in {self._folder} has label {recorded[wrong[0]]} for example {wrong[0]}, and this run "
+                f"{self._labels[wrong[0]]}: go on with the data set that was recorded, its rows in the same order"
+            )
+        if not self._labels_known:
+            self._labels = recorded
 
     def _learn(self, labels: Int64[np.ndarray, " N"]) -> None:
         if len(labels) != self.num_examples:
@@ -315,91 +365,19 @@ class Recorder:
         )
 
 
-@dataclass(eq=False)
-class _Part:
-    """The epoch that goes on, and the file of those that ended, of one process."""
-
-    folder: Path
-    process: int
-    num_processes: int
-    num_classes: int
-    epoch: np.ndarray
-    """One epoch, as `epoch_layout` has it."""
-    place: Int64[np.ndarray, " N"]
-    """When each row came in this epoch; -1 of those that have not."""
-    epochs: int = 0
-    largest_batch: int = 0
-    num_seen: int = 0
-    in_order: bool = True
-    num_not_finite: int = 0
-    incomplete_epochs: int = 0
-
-    @classmethod
-    def opened(cls, folder: Path, is_shared: bool, num_examples: int, num_classes: int) -> _Part:
-        if num_classes > _MOST_CLASSES:
-            raise UserError(f"got logits of {num_classes:,} classes, expected at most {_MOST_CLASSES:,}")
-        process, num_processes = 0, 1
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            process, num_processes = torch.distributed.get_rank(), torch.distributed.get_world_size()
-        if num_processes > 1 and not is_shared:
-            raise UserError(
-                f"got {num_processes} processes and no folder for their records: give byrote.Recorder(folder=...), one "
-                "that all can reach"
-            )
-        make_folder(folder)
-        if summary_path(folder, process).exists():
-            raise UserError(f"{folder} holds the record of a run already: name another folder")
-        (folder / f"part-{process}.bin").write_bytes(b"")
-        epoch = np.zeros((), epoch_layout(num_examples, num_classes))
-        part = cls(folder, process, num_processes, num_classes, epoch, np.full(num_examples, -1, np.int64))
-        part.begin()
-        return part
-
-    def begin(self) -> None:
-        self.epoch["loss"], self.epoch["margin"], self.place[:] = np.nan, np.nan, -1
-        self.num_seen = 0
-
-    def repeats(self, rows: Int64[np.ndarray, " B"]) -> bool:
-        came_before = bool((self.place[rows] >= 0).any())
-        places = self.num_seen + np.arange(len(rows))
-        self.place[rows] = places
-        return came_before or bool((self.place[rows] != places).any())
-
-    def first_repeated(self, rows: Int64[np.ndarray, " B"]) -> int:
-        values, counts = np.unique(rows, return_counts=True)
-        return int(values[counts > 1][0]) if (counts > 1).any() else int(rows[0])
-
-    def add(self, rows: Int64[np.ndarray, " B"], packed: Float32[np.ndarray, "4 B"]) -> None:
-        self.in_order = self.in_order and bool((self.place[rows] == rows).all())
-        loss, margin = np.clip(packed[:2], -_LARGEST, _LARGEST)
-        finite = np.isfinite(packed[:2]).all(axis=0)
-        self.num_not_finite += int((~finite).sum())
-        self.epoch["loss"][rows] = np.where(finite, loss, np.nan)
-        self.epoch["margin"][rows] = np.where(finite, margin, np.nan)
-        self.epoch["rival"][rows] = packed[2].astype(self.epoch["rival"].dtype)
-        self.num_seen += len(rows)
-
-    def leave_out(self) -> None:
-        self.incomplete_epochs += 1
-        self._summarise()
-
-    def keep(self, labels: Int64[np.ndarray, " N"], planted: PlantedLabels | None, largest_batch: int) -> None:
-        """Appends the epoch; the summary, which counts it, follows: an interrupt between leaves the epochs before."""
-        with open(self.folder / f"part-{self.process}.bin", "r+b") as file:
-            file.seek(self.epochs * self.epoch.nbytes)
-            file.write(self.epoch.tobytes())
-        if not self.epochs and planted is not None and self.process == 0:
-            write_planted(self.folder, planted)
-        np.save(self.folder / f"part-{self.process}.labels.npy", labels)
-        self.epochs += 1
-        self.largest_batch = largest_batch
-        self._summarise()
-
-    def _summarise(self) -> None:
-        counts = (self.process, self.num_processes, self.epochs, self.largest_batch)
-        rest = (self.num_not_finite, self.incomplete_epochs)
-        write_summary(self.folder, PartSummary(len(self.place), self.num_classes, *counts, *rest))
-        self.begin()
+def _tensor(values: Any, what: str, device: torch.device | None = None) -> Tensor:
+    """
+    Raises:
+        UserError: these are no numbers.
+    """
+    try:
+        return torch.as_tensor(values, device=device)
+    except (TypeError, ValueError, RuntimeError):
+        raise UserError(
+            f"got {what} of type {type(values).__name__}, expected a tensor of numbers: record(index, logits, targets) "
+            "takes rows of the data set, a score for each class (of a model that returns more, its logits) and class "
+            "numbers"
+        ) from None
 
 
 def _check_batch(rows: Tensor, logits: Tensor, labels: Tensor) -> None:
@@ -412,7 +390,7 @@ def _check_batch(rows: Tensor, logits: Tensor, labels: Tensor) -> None:
             f"got an index of shape {list(rows.shape)} and type {rows.dtype}, expected the row of each example, as "
             "recorder.indexed(dataset) gives it"
         )
-    if logits.ndim != 2:
+    if logits.ndim != 2 or not logits.shape[1]:
         raise UserError(
             f"got logits of shape {list(logits.shape)}, expected [B, K]: a score for each class and example"
         )
@@ -426,3 +404,7 @@ def _check_batch(rows: Tensor, logits: Tensor, labels: Tensor) -> None:
             f"got {len(rows)} rows, {len(logits)} logits and {len(labels)} targets, expected as many of each: record "
             "one batch at a time"
         )
+
+
+def _planted_in_words(planted: PlantedLabels | None) -> str:
+    return f"{len(planted.rows):,} planted errors" if planted else "no planted errors"

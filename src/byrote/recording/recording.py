@@ -8,6 +8,7 @@ its others are NaN, and `read_recording` lays the parts over each other.
 
 from __future__ import annotations
 
+import io
 import json
 import uuid
 from collections.abc import Sequence
@@ -20,9 +21,10 @@ from jaxtyping import Float16, Int64, UInt
 
 from byrote.errors import UserError
 from byrote.files import write_file
-from byrote.recording.planting import PlantedLabels
+from byrote.recording.planting import ErrorKind, PlantedLabels
 
-FORMAT = 1
+FORMAT = 3
+PLANTED = "planted.npz"
 NOT_SEEN = -1
 """As a label."""
 
@@ -39,8 +41,13 @@ class PartSummary:
     largest_batch: int
     num_not_finite: int
     """Losses, over all epochs; they are NaN in the record."""
-    incomplete_epochs: int
-    """Later epochs that ended early, and were left out."""
+    left_out: tuple[int, ...]
+    """The epochs that ended early and are not in the record, by their numbers among all of training, from 0."""
+
+    @property
+    def whole_epochs(self) -> list[int]:
+        """Those that are in the record, likewise."""
+        return sorted({*range(self.epochs + len(self.left_out))} - {*self.left_out})
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,11 +97,11 @@ def read_recording(folder: Path) -> Recording:
     Raises:
         UserError: a part is missing or does not fit the others.
     """
-    parts = _summaries(folder)
+    parts = _fitting_parts(folder)
     first = parts[0]
     labels = np.full(first.num_examples, NOT_SEEN, np.int64)
     for part in parts:
-        own: Int64[np.ndarray, " N"] = np.load(folder / f"part-{part.process}.labels.npy").astype(np.int64)
+        own = read_labels(folder, part.process)
         both = np.flatnonzero((own >= 0) & (labels >= 0) & (own != labels))
         if len(both):
             raise UserError(
@@ -111,18 +118,27 @@ def read_recording(folder: Path) -> Recording:
         first.num_classes,
         read_planted(folder),
         sum(part.num_not_finite for part in parts),
-        max(part.incomplete_epochs for part in parts),
+        max(len(part.left_out) for part in parts),
     )
 
 
-def _summaries(folder: Path) -> list[PartSummary]:
-    found = sorted(folder.glob("part-*.json"))
-    if not found:
-        raise UserError(f"got {folder}, which holds no record of an epoch: end an epoch first, or name another folder")
-    contents = [json.loads(path.read_text()) for path in found]
+def recorded_parts(folder: Path) -> list[PartSummary]:
+    """Of all processes that have recorded an epoch in `folder`, by their number; none where it holds no record.
+
+    Raises:
+        UserError: they are of another version of byrote.
+    """
+    contents = [json.loads(path.read_text()) for path in sorted(folder.glob("part-*.json"))]
     if any(content.pop("format") != FORMAT for content in contents):
         raise UserError(f"the record in {folder} is of another version of byrote: read it with that one")
-    parts = sorted((PartSummary(**content) for content in contents), key=lambda part: part.process)
+    parts = [PartSummary(**{**content, "left_out": tuple(content["left_out"])}) for content in contents]
+    return sorted(parts, key=lambda part: part.process)
+
+
+def _fitting_parts(folder: Path) -> list[PartSummary]:
+    parts = recorded_parts(folder)
+    if not parts:
+        raise UserError(f"got {folder}, which holds no record of an epoch: end an epoch first, or name another folder")
     first = parts[0]
     if len(parts) != first.num_processes:
         raise UserError(
@@ -173,13 +189,32 @@ def _merged(folder: Path, parts: Sequence[PartSummary]) -> Any:
     return np.memmap(folder / "merged.bin", layout, "r", shape=(first.epochs,))
 
 
+def write_labels(folder: Path, process: int, labels: Int64[np.ndarray, " N"]) -> None:
+    packed = io.BytesIO()
+    np.save(packed, labels)
+    write_file(_labels_path(folder, process), packed.getvalue())
+
+
+def read_labels(folder: Path, process: int) -> Int64[np.ndarray, " N"]:
+    """That one process was given; NOT_SEEN of examples that it had in no epoch, unless it knew them."""
+    labels: Int64[np.ndarray, " N"] = np.load(_labels_path(folder, process)).astype(np.int64)
+    return labels
+
+
+def _labels_path(folder: Path, process: int) -> Path:
+    return folder / f"part-{process}.labels.npy"
+
+
 def write_planted(folder: Path, planted: PlantedLabels) -> None:
-    np.savez(folder / "planted.npz", labels=planted.labels, rows=planted.rows, given=planted.given)
+    packed = io.BytesIO()
+    np.savez(packed, labels=planted.labels, rows=planted.rows, given=planted.given, kind=np.array(planted.kind))
+    write_file(folder / PLANTED, packed.getvalue())
 
 
 def read_planted(folder: Path) -> PlantedLabels | None:
-    path = folder / "planted.npz"
+    path = folder / PLANTED
     if not path.is_file():
         return None
     with np.load(path) as arrays:
-        return PlantedLabels(arrays["labels"], arrays["rows"], arrays["given"])
+        kind: ErrorKind = "confusable" if arrays["kind"] == "confusable" else "uniform"
+        return PlantedLabels(arrays["labels"], arrays["rows"], arrays["given"], kind)
