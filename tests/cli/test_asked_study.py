@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from byrote.cli.asked_study import judged_measures, load_data, make_study, said_of_scale
@@ -52,16 +53,19 @@ def test_all_measures_but_the_slow_ones_are_judged_unless_some_are_named():
 def test_data_are_those_of_the_flags(tmp_path):
     data = load_data(parse(["reproduce", "table1", "--data", "digits", "--title", "Numerals"]), tmp_path)
     assert data.label == "Numerals"
+    np.savez(tmp_path / "words.npz", x=np.arange(40).reshape(8, 5), y=np.arange(8) % 2)
+    asked = ["reproduce", "figure1", "--data", f"npz:{tmp_path / 'words.npz'}", "--kind", "tokens"]
+    assert load_data(parse(asked), tmp_path).kind == "tokens"
 
 
 @pytest.mark.parametrize(
     ("words", "n_train", "said"),
     [
-        ("measure rademacher --data digits", 200, "200 training examples, 32 draws."),
-        ("measure rademacher --data digits --draws 8", 200, "200 training examples, 8 draws."),
+        ("measure rademacher --data digits", 200, "up to 200 training examples, 32 draws."),
+        ("measure rademacher --data digits --draws 8", 200, "up to 200 training examples, 8 draws."),
         ("measure rademacher --data digits --exhaustive --n-train 3", 3, ""),
         ("measure bounds --data digits --n-train 100", 100, "100 training examples, 300 pac bayes steps"),
-        ("judge --data digits", 200, "mlp-1x64 and mlp-3x64, 200 training examples, 2 seeds."),
+        ("judge --data digits", 200, "mlp-1x64 and mlp-3x64, up to 200 training examples, 2 seeds."),
     ],
 )
 def test_the_quick_scale_is_what_no_flag_says(words, n_train, said):

@@ -118,9 +118,9 @@ def test_failures_leave_the_rest_and_exit_code_3(copy, at_table4):
     ("flags", "message"),
     [
         (["--live"], "got --live, which reproduce all has no use for"),
-        (["--learning-rate", "-1"], "got learning_rate=-1.0"),
-        (["--seeds", "0"], "got seeds=0"),
-        (["--n-train", "100000"], "n_train=100000"),
+        (["--learning-rate", "-1"], "got --learning-rate -1.0"),
+        (["--seeds", "0"], "got --seeds 0"),
+        (["--n-train", "100000"], "--n-train 100000"),
     ],
 )
 def test_what_no_study_takes_is_one_sentence(flags, message, tmp_path, capsys):

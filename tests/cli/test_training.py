@@ -21,7 +21,8 @@ def zoo(tiny, **recipe):
 
 
 def shown(study, store, **options):
-    return run_shown(study, store, Local(), **({"device": "cpu", "compile": "off", "keep_weights": False} | options))
+    usual = {"device": "cpu", "compile": "off", "keep_weights": False, "checkpoint": "60s"}
+    return run_shown(study, store, Local(), **(usual | options))
 
 
 def test_runs_are_shown_and_kept(tiny, tmp_path, capsys):

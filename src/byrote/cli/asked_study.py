@@ -105,10 +105,12 @@ QUICK_ZOO: Mapping[str, Any] = {"models": ("mlp-1x64", "mlp-3x64"), "n_train": 2
 
 
 def _said(name: str, quick: Any, given: Any, command: Any) -> str:
-    value = given if given != _default(command, name) else quick
+    is_given = given != _default(command, name)
+    value = given if is_given else quick
     if name == "models":
         return " and ".join(value)
-    return f"{value:,} {'training examples' if name == 'n_train' else name.replace('_', ' ')}"
+    most = "up to " if name == "n_train" and not is_given else ""
+    return f"{most}{value:,} {'training examples' if name == 'n_train' else name.replace('_', ' ')}"
 
 
 def _default(command: Any, name: str) -> Any:
@@ -121,8 +123,8 @@ def _at_scale(command: C, data: Dataset) -> C:
         return command
     flags = _quick_flags(command)
     own = {name: value for name, value in flags.items() if getattr(command, name) == _default(command, name)}
-    if "n_train" in own:
-        own["n_train"] = min(own["n_train"], len(data.train))
+    if own.get("n_train", 0) >= len(data.train):
+        del own["n_train"]  # what is left out takes all, or as many as leave some to replace them
     return replace(command, **own)
 
 
@@ -163,6 +165,7 @@ def load_data(command: DataFlags, out: Path | None) -> Dataset:
             image_size=command.image_size,
             cache=command.cache,
             max_pixels=command.max_pixels,
+            kind=command.kind,
             rejected=out and out / "rejected.csv",
         )
 

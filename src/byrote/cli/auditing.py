@@ -5,16 +5,26 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from byrote.cli.flags import Audit
 from byrote.cli.interruption import shown, told_how_to_go_on
+from byrote.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from byrote.audits.audit import Audit as MadeAudit
     from byrote.audits.audit import Limit
+    from byrote.audits.recorded_audit import RecordedAudit
+
+_HEEDED_WITH_RECORD = (
+    *("record", "data", "label", "image_size", "cache", "max_pixels", "kind", "title"),
+    *("fail_on", "fix", "out", "device", "precision"),
+)
+"""Device and precision, which nothing hinges on, may stand in everybody's alias."""
 
 
 def make_audit(command: Audit, arguments: Sequence[str]) -> int:
@@ -23,6 +33,7 @@ def make_audit(command: Audit, arguments: Sequence[str]) -> int:
     started = time.monotonic()
     from byrote.audits.audit import audit, parse_limits
     from byrote.audits.label_fixes import check_place_of_fixes
+    from byrote.audits.labels_stage import WRONG_LABELS
     from byrote.audits.stages import chosen_stages
     from byrote.files import make_folder
 
@@ -30,6 +41,10 @@ def make_audit(command: Audit, arguments: Sequence[str]) -> int:
     if command.fix is not None:
         check_place_of_fixes(command.fix, [stage.name for stage in chosen_stages(command.stages)])
     out = command.out or Path("byrote-audit")
+    if command.record is not None:
+        recorded = _of_record(command, command.record, shown(arguments))
+        recorded.write(out)
+        return _told(command, limits, recorded, recorded.wrong_labels, {}, out, started)
     given = _given(command)
     if command.dry_run:
         _show_estimates(command, given)
@@ -39,27 +54,66 @@ def make_audit(command: Audit, arguments: Sequence[str]) -> int:
     with told_how_to_go_on(store, out, arguments):
         made = audit(command.model, command.data, out=out, store=command.store, command=shown(arguments), **given)
         made.write(out)
-        if command.fix is not None:
-            print(_fixed(command.fix, made.results["labels"].tables))
+    tables = made.results["labels"].tables if "labels" in made.results else {}
+    return _told(command, limits, made, tables.get(WRONG_LABELS), made.traces, out, started)
+
+
+def _of_record(command: Audit, folder: Path, words: str) -> RecordedAudit:
+    """
+    Raises:
+        UserError: no record, data that are not those of it, or a flag that it has no use for.
+    """
+    from byrote.audits.recorded_audit import audit_recorded
+    from byrote.data.sources import load
+    from byrote.recording.recording import read_recording
+
+    unused = [
+        each.name
+        for each in fields(command)
+        if each.name not in _HEEDED_WITH_RECORD and getattr(command, each.name) != _default(each)
+    ]
+    if unused:
+        names = ", ".join(f"--{name.replace('_', '-')}" if name != "model" else "a model" for name in unused)
+        raise UserError(f"got {names} with --record, which has no use for it: leave it out")
+    recording = read_recording(folder)
+    data = None if command.data is None else load(command.data, label=command.label, **_loading(command))
+    return audit_recorded(recording, data, title=command.title, command=words)
+
+
+def _default(each: Field[Any]) -> Any:
+    return each.default if each.default_factory is MISSING else each.default_factory()
+
+
+def _told(
+    command: Audit,
+    limits: Sequence[Limit],
+    made: MadeAudit | RecordedAudit,
+    wrong_labels: pd.DataFrame | None,
+    traces: Mapping[str, str],
+    out: Path,
+    started: float,
+) -> int:
+    """Prints what was found; the exit code."""
+    if command.fix is not None:
+        print(_fixed(command.fix, wrong_labels))
     for finding in made.findings:
         print(f"{finding.claim}: {finding.outcome}\n    {finding.statement}")
     print(f"Report: {out / 'report.html'} ({time.monotonic() - started:.0f} s in all)")
-    for trace in dict.fromkeys(made.traces.values()):
-        print(f"byrote: the model raised:\n{trace}", file=sys.stderr)
+    for trace in dict.fromkeys(traces.values()):
+        print(f"byrote: the model failed:\n{trace}", file=sys.stderr)
     passed = _passed(limits, made.alarms)
     for line in passed:
         print(f"byrote: {line}", file=sys.stderr)
-    return 3 if made.traces else 4 if passed else 0
+    return 3 if traces else 4 if passed else 0
 
 
-def _fixed(path: Path, tables: Mapping[str, pd.DataFrame]) -> str:
+def _fixed(path: Path, wrong_labels: pd.DataFrame | None) -> str:
     """What became of `--fix`, in a sentence."""
     from byrote.audits.label_fixes import write_label_fixes
-    from byrote.audits.labels_stage import WRONG_LABELS
 
-    if WRONG_LABELS not in tables:
+    if wrong_labels is None:
         return f"Nothing is known of wrong labels: {path} is not written."
-    num = write_label_fixes(path, tables[WRONG_LABELS])
+    num = write_label_fixes(path, wrong_labels)
     return f"{path} has {num:,} corrected label{'' if num == 1 else 's'} to confirm; the data are as they were."
 
 
@@ -69,7 +123,6 @@ def _given(command: Audit) -> dict[str, Any]:
     precision = {}
     if command.precision != "auto" or resolve_device(command.device) != "cpu":
         precision = {"precision": resolve_precision(command.precision, resolve_device(command.device))}
-    loading = {"image_size": command.image_size, "cache": command.cache, "max_pixels": command.max_pixels}
     return {
         "label": command.label,
         "groups": command.groups,
@@ -83,10 +136,15 @@ def _given(command: Audit) -> dict[str, Any]:
         "retrain": command.retrain,
         "device": command.device,
         "title": command.title,
-        "loading": {name: value for name, value in loading.items() if value is not None},
+        "loading": _loading(command),
         **precision,
         **command.recipe,
     }
+
+
+def _loading(command: Audit) -> dict[str, Any]:
+    given = {name: getattr(command, name) for name in ("image_size", "cache", "max_pixels", "kind")}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _show_estimates(command: Audit, given: dict[str, Any]) -> None:

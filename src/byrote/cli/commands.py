@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, chdir, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from byrote.cli.asked_study import make_study, said_of_scale
 from byrote.cli.everything import Everything
 from byrote.cli.flags import EVERYTHING, Demo, Judge, List, Quantity, Report, Reproduce, Run, TrainingFlags
 from byrote.cli.interruption import shown, told_how_to_go_on
+from byrote.cli.launched import follow_command, is_follower, is_launched, own_device
 from byrote.cli.parsing import parse
+from byrote.cli.sharding import say_of_shard, whole
 from byrote.cli.writing import write
 from byrote.errors import UserError, suggestion
 from byrote.files import make_folder, write_file
@@ -30,13 +32,19 @@ def make(command: Demo | Reproduce | Quantity | Judge | Run, arguments: Sequence
     """Makes what the store lacks of a study, and writes the report. Returns the exit code."""
     started = time.monotonic()
     from byrote.cli.training import run_shown
-    from byrote.runs.store import Store
+    from byrote.runs.shards import Shard
     from byrote.studies.study import Planned, noun
     from byrote.training.planner import resolve_device, resolve_precision
 
-    device = resolve_device(command.device)
+    if command.shard is not None:
+        Shard.parse(command.shard)
+        _refuse_live(command)
+        arguments = whole(arguments)
+    device = own_device(resolve_device(command.device))
     precision = resolve_precision(command.precision, device)
     out = command.out or Path(f"byrote-{command.name}")
+    if is_follower():
+        return 0 if command.dry_run else follow_command(command, precision, device)
     if command.dry_run:
         return _dry_run(command, arguments, precision, device, out)
     executor = executor_of(command)
@@ -49,7 +57,7 @@ def make(command: Demo | Reproduce | Quantity | Judge | Run, arguments: Sequence
         _refuse_flags_of_runs(command, study)
     _write_invocation(out, arguments, precision)
     with ExitStack() as stack:
-        store = stack.enter_context(Store(out / "runs.db" if command.store is None else command.store))
+        store = stack.enter_context(store_of(command, out))
         stack.enter_context(told_how_to_go_on(store.name, out, arguments))
         stack.enter_context(executor)
         if everything is not None:
@@ -62,8 +70,13 @@ def make(command: Demo | Reproduce | Quantity | Judge | Run, arguments: Sequence
             device=device,
             compile=command.compile,
             keep_weights=command.keep_weights,
+            checkpoint=command.checkpoint,
             on_progress=None if live is None else live.update,
+            shard=command.shard,
         )
+        if command.shard is not None:
+            say_of_shard(command, [study], store, arguments)
+            return 3 if failures else 0
         if results:
             note = said_of_scale(command)
             write(study, results, out, arguments, failures, command.style, command.formats, note)
@@ -81,8 +94,8 @@ def _dry_run(
 ) -> int:
     from byrote.cli.dry_run import show
     from byrote.runs.local import Local
-    from byrote.runs.run import forecast
     from byrote.runs.store import Store
+    from byrote.runs.workloads import forecast
 
     executor = Local(command.processes)
     store: Store | None = None
@@ -101,9 +114,15 @@ def _dry_run(
             compile=command.compile,
             keep_weights=command.keep_weights,
             executor=executor,
+            shard=command.shard,
         )
         show({study.name: foreseen})
     return 0
+
+
+def _refuse_live(command: TrainingFlags) -> None:
+    if command.live:
+        raise UserError("got --live with --shard, which has a part of the curves alone: leave one of them out")
 
 
 def _refuse_flags_of_runs(command: TrainingFlags, study: Any) -> None:
@@ -148,38 +167,57 @@ def report(command: Report) -> int:
     return 0
 
 
+_LISTS = ("models", "data", "corruptions", "augmentations", "schedules", "studies", "measurements", "measures")
+
+
 def show_names(command: List) -> int:
     """Prints the names that other commands take, or the columns of a study's table."""
     if command.what == "columns":
         return _show_columns(command.study)
     if command.study is not None:
         raise UserError(f"got {command.study}, but only columns are those of a study: byrote list columns STUDY")
-    from byrote.data.augmentations import AUGMENTATIONS
-    from byrote.data.corruptions.catalog import CORRUPTIONS
-    from byrote.data.sources import SOURCES
-    from byrote.models.catalog import MODELS
-    from byrote.theory.measures.catalog import MEASURES
-    from byrote.training.learning_rate_schedule import SCHEDULES
-
-    studies = {name: reproduction.description for name, reproduction in reproductions().items()}
-    studies[EVERYTHING] = "all of these, one after another, and an index with the paper's own figures beside ours"
-    lists = {
-        "models": MODELS,
-        "data": SOURCES,
-        "corruptions": CORRUPTIONS,
-        "augmentations": AUGMENTATIONS,
-        "schedules": SCHEDULES,
-        "studies": studies,
-        "measurements": {name: measurement.description for name, measurement in measurements().items()},
-        "measures": {name: f"{measure.title} ({measure.source})" for name, measure in MEASURES.items()},
-    }
-    for title, names in lists.items():
-        if command.what in (None, title):
-            print(title)
-            width = max(map(len, names))
-            for name, description in names.items():
-                print(f"  {name:{width}}  {description}")
+    for title in _LISTS if command.what is None else (command.what,):
+        names = _names(title)
+        print(title)
+        width = max(map(len, names))
+        for name, description in names.items():
+            print(f"  {name:{width}}  {description}")
     return 0
+
+
+def _names(what: str) -> Mapping[str, str]:
+    """Each with its description; no list waits for what another imports."""
+    match what:
+        case "models":
+            from byrote.models.catalog import MODELS
+
+            return MODELS
+        case "data":
+            from byrote.data.sources import SOURCES
+
+            return SOURCES
+        case "corruptions":
+            from byrote.data.corruptions.catalog import CORRUPTIONS
+
+            return CORRUPTIONS
+        case "augmentations":
+            from byrote.data.augmentations import AUGMENTATIONS
+
+            return AUGMENTATIONS
+        case "schedules":
+            from byrote.training.learning_rate_schedule import SCHEDULES
+
+            return SCHEDULES
+        case "measurements":
+            return {name: measurement.description for name, measurement in measurements().items()}
+        case "measures":
+            from byrote.theory.measures.catalog import MEASURES
+
+            return {name: f"{measure.title} ({measure.source})" for name, measure in MEASURES.items()}
+    studies = {name: reproduction.description for name, reproduction in reproductions().items()}
+    return studies | {
+        EVERYTHING: "all of these, one after another, and an index with the paper's own figures beside ours"
+    }
 
 
 def _show_columns(study: str | None) -> int:
@@ -197,6 +235,16 @@ def _show_columns(study: str | None) -> int:
     return 0
 
 
+def store_of(command: TrainingFlags, out: Path) -> Any:
+    """With a folder for checkpoints: beside its file, or in OUT where it is on a server."""
+    from byrote.runs.store import Store
+
+    store = Store(out / "runs.db" if command.store is None else command.store)
+    if store.checkpoints is None:
+        store.checkpoints = (out / "checkpoints").absolute()
+    return store
+
+
 def executor_of(command: TrainingFlags) -> Any:
     """Raises UserError for what the executor has no use for."""
     from byrote.runs.local import Local
@@ -206,6 +254,10 @@ def executor_of(command: TrainingFlags) -> Any:
     if command.executor == "local":
         if command.address is not None:
             raise UserError(f"got --address {command.address} without --executor ray: give both, or neither")
+        if is_launched():
+            from byrote.runs.torchrun import Meeting, Torchrun
+
+            return Torchrun(Meeting.of_torchrun())
         return Local(command.processes)
     if command.processes != "auto":
         raise UserError(f"got --processes {command.processes} with --executor ray, which has its own: leave it out")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from byrote.cli.asked_study import changed, load_data, said_of_scale
 from byrote.cli.flags import Reproduce
 from byrote.cli.interruption import shown
+from byrote.cli.sharding import say_of_shard
 from byrote.cli.writing import write
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
@@ -68,7 +69,7 @@ class Everything:
     def forecasts(self, store: Store | None, device: str, executor: Executor) -> dict[str, Forecast | str]:
         """What each study would have to make that those before it do not; or the sentence that says why it is not
         run."""
-        from byrote.runs.run import forecast
+        from byrote.runs.workloads import forecast
 
         found: dict[str, Forecast | str] = {}
         made: set[str] = set()
@@ -85,6 +86,7 @@ class Everything:
                     keep_weights=self._keeps_weights(study),
                     foreseen=made,
                     executor=executor,
+                    shard=self.command.shard,
                 )
             except UserError as error:
                 found[name] = str(error)
@@ -92,6 +94,11 @@ class Everything:
                 found[name] = own
                 made |= own.plan.keys()
         return found
+
+    @property
+    def told(self) -> list[Study]:
+        """Those that there are for these data and flags."""
+        return [study for study in self.studies.values() if not isinstance(study, str)]
 
     def _keeps_weights(self, study: Study) -> bool:
         from byrote.training.spec import TrainSpec
@@ -121,16 +128,23 @@ class Everything:
                         device=device,
                         compile=self.command.compile,
                         keep_weights=self._keeps_weights(study),
+                        shard=self.command.shard,
+                        checkpoint=self.command.checkpoint,
                     )
                 except UserError as error:
                     study = str(error)
                 else:
                     failed |= bool(failures)
+                    if self.command.shard is not None:
+                        continue
                     index.add(name, study, results, failures, self.command.style, self.command.formats)
             if isinstance(study, str):
                 print(f"byrote: {name} is not run: {study}", file=sys.stderr)
                 index.entries[name] = IndexEntry(name, reproductions()[name].description, study)
             index.write(self.command.style)
+        if self.command.shard is not None:
+            say_of_shard(self.command, self.told, store, self.arguments)
+            return 3 if failed else 0
         print(f"\n{index.headline}\nIndex: {self.out / INDEX}")
         if not failed and not index.num_written:
             return 2

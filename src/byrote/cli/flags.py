@@ -114,6 +114,9 @@ class TrainingFlags:
     compile: Literal["auto", "on", "off"] = "auto"
     """Whether training steps are compiled, as far as they can be: auto does so where the work is estimated to pay for
     the half minute that it takes, once for each model and recipe."""
+    checkpoint: Annotated[str, _shown("TIME", "60s")] = "60s"
+    """The most work on runs in training that a kill may cost, such as 60s or 5min: what they carry is written so often,
+    beside the store, and the same command goes on from there. With off, runs that are killed start over."""
     executor: Literal["local", "ray"] = "local"
     """Where runs are trained: on this machine, or on a Ray cluster."""
     address: Annotated[str | None, _shown("STR", "a cluster that is started on this machine")] = None
@@ -123,6 +126,9 @@ class TrainingFlags:
     where there is enough to train. Results are the same with any number."""
     store: Annotated[str | None, _shown("STR", "OUT/runs.db")] = None
     """The file or database URL of the finished runs."""
+    shard: Annotated[str | None, _shown("K/N", "all of it")] = None
+    """Make only the K-th of N parts of the plan, and no report: for jobs that do not talk to each other, as those of
+    an array. The same command without it, on the merged or shared store, makes the report."""
     dry_run: bool = False
     """Show what would be made and about how long it takes, and stop: nothing is trained or written."""
     keep_weights: bool = False
@@ -151,13 +157,11 @@ class Demo(TrainingFlags):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataFlags:
-    """Which data, and how to read them."""
+class ReadingFlags:
+    """How data are read."""
 
-    data: str
-    """A data source: see `byrote list data`."""
-    label: Annotated[str | None, _shown("STR", "the column called label, fine for cifar100")] = None
-    """The column of the labels, where the source has columns: csv needs it, parquet may."""
+    label: Annotated[str | None, _shown("STR", "for parquet the column called label, fine for cifar100")] = None
+    """The column of the labels, where the source has columns: csv needs it, parquet may; fine or coarse of cifar100."""
     image_size: Annotated[int | None, _shown("INT", "their own size, which must be one")] = None
     """The side in pixels that images of different sizes are brought to."""
     cache: Annotated[
@@ -166,8 +170,20 @@ class DataFlags:
     """A folder to keep decoded images in, which are then not held in memory."""
     max_pixels: Annotated[int | None, _shown("INT", "89478485")] = None
     """The most pixels an image may have by its header; larger ones are left out."""
+    kind: Annotated[
+        Literal["vectors", "tokens"] | None, _shown("{vectors,tokens}", "images have pixels; else vectors")
+    ] = None
+    """What the numbers of csv, npz and parquet are: quantities, or token ids, which stay whole numbers."""
     title: Annotated[str | None, _shown("STR", "the source's own, or the name of the file or folder")] = None
     """The title of the data in figures."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataFlags(ReadingFlags):
+    """Which data, and how to read them."""
+
+    data: str
+    """A data source: see `byrote list data`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,6 +282,43 @@ class Report:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Merge:
+    """One store from several, such as those of several machines: copies the finished runs, their weights, and the
+    calculations. Nothing is changed but the store of the result, and what that has stays as it is."""
+
+    stores: tyro.conf.Positional[tuple[str, ...]]
+    """The files, database URLs, or OUT folders of earlier commands."""
+    into: str = "merged.db"
+    """The file or database URL of the result, which is made where it is not there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runs:
+    """What a store has: lists it, the newest last; exports it to a table; or removes some of it."""
+
+    store: tyro.conf.Positional[str]
+    """The file, database URL, or OUT folder of an earlier command."""
+    model: Annotated[str | None, _shown("STR", "any")] = None
+    """Only runs of this model; FILE.py:NAME is also NAME."""
+    data: Annotated[str | None, _shown("STR", "any")] = None
+    """Only what was made on these data, by their title."""
+    corruption: Annotated[str | None, _shown("STR", "any")] = None
+    """Only runs under this corruption, as the list has it; true-labels is none."""
+    key: Annotated[str | None, _shown("STR", "any")] = None
+    """Only those whose keys begin so, as the list has them."""
+    before: Annotated[str | None, _shown("DATE", "any")] = None
+    """Only what was stored before this date or time (2026-03-31), UTC."""
+    unreadable: bool = False
+    """Only what is damaged, or of a byrote too old or new to be read."""
+    export: Annotated[Path | None, _shown("PATH", "none")] = None
+    """A file for the runs, with the columns of results.csv: .parquet or .csv by its ending."""
+    prune: bool = False
+    """Say what of these would be removed, weights included; with --yes, remove it for good."""
+    yes: bool = False
+    """With --prune, remove it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class List:
     """The names that other commands take."""
 
@@ -296,23 +349,30 @@ class Judge(TrainingFlags, DataFlags):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Audit(DataFlags):
+class Audit(ReadingFlags):
     """What you run before you believe a score: the score without leaks, whether it beats chance, whether the model
     learns or memorises, which labels are wrong, which regularisers earn their keep, and what is known by rote. Stages:
     data, signal, memorization, labels, regularizers, rote."""
 
     name: ClassVar[str] = "audit"
-    model: Annotated[tyro.conf.Positional[str | None], _shown("MODEL", "none, with --predictions")] = None
-    """A network, a classifier or pipeline of scikit-learn, or a function pipeline(table, labels, seed) -> score:
-    FILE.py:NAME, package.module:NAME, or a name as `byrote list models` has them."""
+    model: Annotated[tyro.conf.Positional[str | None], _shown("MODEL", "none, with --predictions or --record")] = None
+    """A network, a classifier, regressor or pipeline of scikit-learn, or a function pipeline(table, labels, seed) ->
+    score: FILE.py:NAME, package.module:NAME, or a name as `byrote list models` has them."""
+    data: Annotated[str | None, _shown("STR", "none, with --record")] = None
+    """A data source: see `byrote list data`. With --record, the data that were recorded, for names and pictures."""
+    record: Annotated[Path | None, _shown("PATH", "none")] = None
+    """The folder of a byrote.Recorder, in place of a model: nothing is fitted, and wrong labels, and what was learnt by
+    rote, are told by the run that it watched."""
     groups: Annotated[str | None, _shown("STR", "none")] = None
     """The column of what belongs together, as all rows of a patient do."""
     time: Annotated[str | None, _shown("STR", "none")] = None
     """The column of times, by which training must lie before test."""
-    metric: str = "accuracy"
-    """The name of a scorer of scikit-learn, such as roc_auc, balanced_accuracy or f1_macro."""
+    metric: Annotated[str | None, _shown("STR", "accuracy, or r2 of a regressor")] = None
+    """The name of a scorer of scikit-learn, such as roc_auc, balanced_accuracy or f1_macro; of quantities, such as r2
+    or neg_mean_absolute_error."""
     predictions: Annotated[Path | None, _shown("PATH", "none")] = None
-    """A csv file of predictions on the test rows, in place of a model: a column prediction, or one for each class."""
+    """A csv file of predictions on the test rows, in place of a model: a column prediction, or one for each class.
+    Of quantities, with --metric."""
     train: Annotated[str | None, _shown("STR", "byrote's own engine")] = None
     """A function train_fn(model, train_dataset) -> predict that trains the model: FILE.py:NAME or
     package.module:NAME."""
@@ -372,6 +432,8 @@ Command = (
     | Annotated[Audit, tyro.conf.subcommand("audit")]
     | Annotated[Run, tyro.conf.subcommand("run")]
     | Annotated[Report, tyro.conf.subcommand("report")]
+    | Annotated[Runs, tyro.conf.subcommand("runs")]
+    | Annotated[Merge, tyro.conf.subcommand("merge")]
     | Annotated[List, tyro.conf.subcommand("list")]
 )
 
@@ -383,6 +445,8 @@ COMMANDS: Mapping[str, type] = {
     "audit": Audit,
     "run": Run,
     "report": Report,
+    "runs": Runs,
+    "merge": Merge,
     "list": List,
 }
 """As on the command line; what a flag is called follows from the fields."""

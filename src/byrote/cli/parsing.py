@@ -21,11 +21,13 @@ from byrote.cli.flags import (
     Demo,
     Judge,
     List,
+    Merge,
     Quantity,
     QuantityChoice,
     Report,
     Reproduce,
     Run,
+    Runs,
 )
 from byrote.errors import UserError, suggestion
 from byrote.studies.registry import reproductions
@@ -57,7 +59,7 @@ _SEVERAL = ("--models", "--corruptions", "--formats", "--optimizer-options", "--
 _HELP = ("-h", "--help")
 
 
-def parse(arguments: Sequence[str]) -> Demo | Reproduce | Quantity | Judge | Audit | Run | Report | List:
+def parse(arguments: Sequence[str]) -> Demo | Reproduce | Quantity | Judge | Audit | Run | Report | Runs | Merge | List:
     """The command that these words ask for.
 
     Raises:
@@ -91,7 +93,7 @@ def _spelt(arguments: Sequence[str]) -> list[str]:
             flag, equals, value = word.partition("=")
             word = flag.replace("_", "-") + equals + value
         words.append(word)
-    if words[:1] not in (["reproduce"], ["audit"]):
+    if words[:1] not in (["reproduce"], ["audit"], ["runs"]):
         words = [re.sub(r"^--model(?==|$)", "--models", word) for word in words]
     return words
 
@@ -113,7 +115,7 @@ def _refuse_unknown(words: Sequence[str]) -> None:
             raise _unknown(what, second, known)
     if names[0] == "measure" and second is not None:
         kind = QUANTITIES[second]
-    flags = _flags_of(kind)
+    flags = flags_of(kind)
     for word in names[1:]:
         flag = word.partition("=")[0]
         if flag.startswith("--") and flag[2:] not in flags:
@@ -123,8 +125,9 @@ def _refuse_unknown(words: Sequence[str]) -> None:
             raise UserError(f"got {word} without a value")
 
 
-def _flags_of(kind: type) -> list[str]:
-    names = [field.name for field in fields(kind)]
+def flags_of(kind: type) -> list[str]:
+    """What a command takes beside what has its place, without the hyphens before it."""
+    names = [field.name for field in fields(kind) if "Positional" not in str(field.type)]
     if "recipe" in names:
         names = [*names, *(name for name in Recipe.model_fields if name != "precision")]
     return [name.replace("_", "-") for name in names if name != "recipe"]

@@ -20,7 +20,9 @@ def run_shown(
     device: str,
     compile: Compile,  # noqa: A002
     keep_weights: bool,
+    checkpoint: str,
     on_progress: OnProgress | None = None,
+    shard: str | None = None,
 ) -> tuple[Results, Sequence[Failure]]:
     """The results, and the tasks that failed, of which it says so on standard error."""
     try:
@@ -31,7 +33,9 @@ def run_shown(
             device=device,
             compile=compile,
             keep_weights=keep_weights,
+            checkpoint=checkpoint,
             on_progress=on_progress,
+            shard=shard,
         )
     except RunsFailed as failed:
         print(f"byrote: {failed}", file=sys.stderr)
