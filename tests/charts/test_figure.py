@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from byrote.charts.figure import banded, binned, condition_label, over_seeds, slug, steps_x
+from byrote.charts.figure import MOST_CURVES, banded, binned, condition_label, drawn_of, over_seeds, slug, steps_x
 from byrote.training.spec import Corruption, TrainSpec
 
 
@@ -34,6 +34,17 @@ def test_bins_leave_out_what_was_not_measured() -> None:
     points = binned(np.arange(1.0, 101), np.r_[np.full(50, np.nan), np.arange(50.0)], 100, 10)
     assert np.isnan(points[0, 1])
     assert points[-1, 1] == pytest.approx(np.arange(50.0)[-(100 - 75) :].mean(), abs=1)
+
+
+def test_of_very_many_runs_alike_some_are_drawn_and_that_is_said() -> None:
+    settings = ["true", "random"] * 1000 + ["rare"] * 3
+    rows, said = drawn_of(settings)
+    assert rows == sorted(set(rows))
+    assert [[settings[row] for row in rows].count(name) for name in ("true", "random", "rare")] == [200, 200, 3]
+    assert {0, 1, 1998, 1999, 2002} <= set(rows)
+    assert said.startswith("Curves are those of 403 of 2,003 runs: of more than 200 under one setting, 200 that are")
+    assert drawn_of(settings[: 2 * MOST_CURVES]) == (list(range(2 * MOST_CURVES)), "")
+    assert drawn_of([]) == ([], "")
 
 
 def test_a_band_has_the_mean_and_the_quantiles_of_curves_that_count_on() -> None:

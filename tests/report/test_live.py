@@ -23,7 +23,7 @@ def progress(specs, step: int, loss: float = 1.0) -> Progress:
 
 
 def fetch(live: LivePage, path: str = "", host: str | None = None) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", live.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", live.port, timeout=300)
     connection.request("GET", f"/{path}", headers={"Host": host or f"127.0.0.1:{live.port}"})
     response = connection.getresponse()
     return response.status, response.read().decode()

@@ -298,7 +298,7 @@ def test_a_browser_draws_every_chart_without_a_request(tmp_path, report, study, 
         [browser, *flags.split(), *own, f"file://{folder}/report.html"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=500,
         check=True,
     )
     drawn = re.findall(r'class="canvas[^"]*"[^>]*><svg[^>]*class="marks"', done.stdout)

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from byrote.charts.figure import Figure
-from byrote.report.rendering import chart, code_marked, distinct, environment, write_figure
+from byrote.report import rendering
+from byrote.report.rendering import chart, code_marked, distinct, environment, vega, write_figure
 
 
 @pytest.fixture
@@ -33,6 +34,29 @@ def test_templates_escape_and_miss_no_name():
     assert page.from_string("{{ x }} {{ 0.123 | percent }}").render(x="<b>") == "&lt;b&gt; 12.3%"
     with pytest.raises(jinja2.UndefinedError):
         page.from_string("{{ y }}").render()
+
+
+def test_the_script_of_pages_is_made_once_and_anew_where_its_file_is_damaged(tmp_path, monkeypatch):
+    made = []
+
+    def bundle(snippet):
+        made.append(snippet)
+        return "charts;\r\n'\u00e9'"
+
+    monkeypatch.setattr(rendering, "cache_folder", lambda name: tmp_path / name)
+    monkeypatch.setattr(rendering.vl_convert, "javascript_bundle", bundle)
+    read = vega.__wrapped__
+    assert read() == read() == "charts;\r\n'\u00e9'"
+    assert len(made) == 1
+    (file,) = (tmp_path / "vega").iterdir()
+    for damaged in (b"", b"charts;", b"\xff", file.read_bytes() + b" "):
+        file.write_bytes(damaged)
+        made.clear()
+        assert read() == read() == "charts;\r\n'\u00e9'"
+        assert len(made) == 1
+    (tmp_path / "in the way").touch()
+    monkeypatch.setattr(rendering, "cache_folder", lambda name: tmp_path / "in the way" / name)
+    assert read() == "charts;\r\n'\u00e9'"
 
 
 def test_records_come_once():

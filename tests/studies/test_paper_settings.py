@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from byrote.data.dataset import Dataset, Split
+from byrote.errors import UserError
 from byrote.studies.paper_settings import (
     LAPTOP,
     PAPER_MODELS,
@@ -120,3 +121,19 @@ def test_the_quick_scale_has_less_to_do_and_says_what(name):
     assert 0 < len(quick.plan()) <= len(laptop.plan()) + 1
     sizes = [task.n_train for task in quick.tasks() if getattr(task, "n_train", None)]
     assert max(sizes) < len(data.train) or name in ("expressivity", "min-norm")
+
+
+def test_there_is_a_plan_of_every_study_at_small_scales_for_data_of_any_shape():
+    few_of_many = [((3, 96, 96), 5, 300), ((500,), 3, 60), ((3, 32, 32), 100, 2000)]
+    others = [((2,), 2, 80), ((1, 5, 9), 4, 100), ((3, 16, 16), 2, 200)]
+    without = []
+    for shape, num_classes, n in (*few_of_many, *others):
+        split = Split.clean(np.zeros((n, *shape), dtype=np.float32), np.arange(n) % num_classes)
+        data = Dataset("made up", split, replace(split), tuple(map(str, range(num_classes))))
+        for name, reproduction in reproductions().items():
+            for scale in ("quick", "laptop"):
+                try:
+                    assert reproduction.build(data, scale, reproduction.least_seeds, None).plan()
+                except UserError as error:
+                    without.append((name, scale, shape, str(error)))
+    assert not without

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sklearn.dummy import DummyClassifier
+from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from byrote.audits.audit import Audit, audit
 from byrote.audits.kept_for_tests import KEPT
+from byrote.audits.metric import scores_quantities
 from byrote.audits.whole_pipelines import is_pipeline
 from byrote.errors import UserError
 
@@ -35,7 +36,7 @@ def assert_learns(model: Any, data: Any, *, budget: str | float = _BUDGET, **opt
     >>> byrote.assert_learns(GaussianNB(), byrote.load("digits"))
 
     Args:
-        model: what `byrote.audit` takes: a network, a classifier or pipeline of scikit-learn.
+        model: what `byrote.audit` takes: a network, a classifier, regressor or pipeline of scikit-learn.
         budget: of time, such as "1min".
         options: of `byrote.audit`: groups, time, metric, train_fn, seeds.
 
@@ -68,7 +69,9 @@ def assert_no_leakage(data: Any, model: Any = None, *, budget: str | float = _BU
         UserError: what cannot be audited.
     """
     __tracebackhide__ = True
-    subject = DummyClassifier() if model is None else model
+    of_quantities = scores_quantities(options.get("metric") or "accuracy")
+    constant = DummyRegressor() if of_quantities else DummyClassifier()
+    subject = constant if model is None else model
     found = _audited("no-leakage", subject, data, ("data",), budget, options)
     if found.alarms.get("leakage", 1.0):
         _fail(found, "data", _LEAKS)

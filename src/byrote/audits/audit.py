@@ -9,6 +9,7 @@ import re
 import sys
 import tempfile
 import time as clock
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
@@ -18,13 +19,15 @@ from typing import Any, overload
 import pandas as pd
 
 from byrote import __version__
-from byrote.audits.metric import Metric
+from byrote.audits.metric import Metric, scores_quantities
 from byrote.audits.reading import read_material
 from byrote.audits.recorded_audit import RecordedAudit, audit_recorded
 from byrote.audits.stage import SCHEMA, Case, Estimate, Stage, StageResult, stage_entry
 from byrote.audits.stages import STAGES, chosen_stages
 from byrote.audits.subject import SubjectFailed
-from byrote.audits.subjects import make_subject
+from byrote.audits.subjects import make_subject, metric_asked
+from byrote.data.dataset import Dataset
+from byrote.durations import seconds_of
 from byrote.errors import UserError, suggestion
 from byrote.evidence.comparisons import holm
 from byrote.evidence.finding import Finding
@@ -35,8 +38,8 @@ from byrote.recording.recorder import Recorder
 from byrote.recording.recording import Recording
 from byrote.runs.store import Store
 
-_UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
-_DEFAULT_METRIC = "accuracy"
+_FEW_A_CLASS = 5
+"""Fewer rows a class than that, of classes that are numbers, are perhaps no classes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +109,7 @@ class Audit:
                 "kind": material.kind,
                 "num_train": len(material.train),
                 "num_test": len(material.test),
+                "target": "quantities" if material.of_quantities else "classes",
                 "class_names": list(material.class_names),
                 "fingerprint": material.fingerprint,
             },
@@ -166,7 +170,7 @@ def audit(
     label: str | None = None,
     groups: Any = None,
     time: Any = None,
-    metric: str = _DEFAULT_METRIC,
+    metric: str | None = None,
     train_fn: Any = None,
     predictions: Any = None,
     stages: Sequence[str] | None = None,
@@ -191,11 +195,13 @@ def audit(
     'done'
 
     Args:
-        model: a network (class, factory, instance, name), a classifier or pipeline of scikit-learn, or a function
-            `pipeline(table, labels, seed) -> score`; see `make_subject`. Or a Recorder, or what `Recorder.read` gives:
-            nothing is fitted then, and of the other arguments it takes `data`, `out`, `title` (`audit_recorded`).
+        model: a network (class, factory, instance, name), a classifier, regressor or pipeline of scikit-learn, or a
+            function `pipeline(table, labels, seed) -> score`; see `make_subject`. Or a Recorder, or what
+            `Recorder.read` gives: nothing is fitted then, and of the other arguments it takes `data`, `out`, `title`
+            (`audit_recorded`).
         data, test, label, groups, time: see `read_material`.
-        metric: a scorer of scikit-learn, by its name.
+        metric: a scorer of scikit-learn, by its name; None is accuracy, or r2 of a regressor. It says whether labels
+            are classes or quantities.
         train_fn: what trains `model`: `train_fn(model, train_dataset) -> predict`.
         predictions: of the test examples, in place of a model: a csv file, a DataFrame, an array.
         stages: which; None takes all.
@@ -216,12 +222,15 @@ def audit(
         if unused:
             raise UserError(f"got {', '.join(unused)} with a recorder, which has no use for it: leave it out")
         return audit_recorded(model, data, out=out, title=title, command=command)
+    if isinstance(model, Dataset):
+        raise UserError("got data as the model, expected the model first and then its data")
     started = clock.monotonic()
-    chosen, seconds = chosen_stages(stages), parse_budget(budget)
+    chosen, seconds = chosen_stages(stages), seconds_of("budget", budget)
     setting = _Setting(
         model, data, test, label, groups, time, metric, train_fn, predictions, seeds, retrain, out, store, device, title
     )
     with _case(setting, loading or {}, recipe, quiet) as (case, kept):
+        _limit_fits(case, chosen, math.inf if seconds is None else seconds - (clock.monotonic() - started))
         for stage in chosen:
             left = math.inf if seconds is None else max(seconds - (clock.monotonic() - started), 0.0)
             case.results[stage.name] = _result(stage, case, left)
@@ -239,15 +248,16 @@ def estimated(
 ) -> dict[str, Estimate]:
     """What each stage of such an audit would cost, with what those before it leave of the budget; fits the model on
     some rows to tell, and writes nothing. Arguments are those of `audit`."""
-    chosen, left = chosen_stages(stages), parse_budget(budget)
+    chosen, left = chosen_stages(stages), seconds_of("budget", budget)
     known = {each.name for each in fields(_Setting)}
     setting = _Setting(model, data, **{name: value for name, value in asked.items() if name in known})
     recipe = {name: value for name, value in asked.items() if name not in known}
     found: dict[str, Estimate] = {}
     rest = math.inf if left is None else left
     with _case(setting, loading or {}, recipe, True) as (case, _):
+        _limit_fits(case, chosen, rest)
         for stage in chosen:
-            found[stage.name] = stage.estimate(case, rest)
+            found[stage.name] = _estimate(stage, case, rest)
             rest = max(rest - found[stage.name].seconds, 0.0)
             case.assume_fitted()
     return found
@@ -263,7 +273,7 @@ class _Setting:
     label: str | None = None
     groups: Any = None
     time: Any = None
-    metric: str = _DEFAULT_METRIC
+    metric: str | None = None
     train_fn: Any = None
     predictions: Any = None
     seeds: int = 1
@@ -286,8 +296,21 @@ def _case(
     if setting.retrain < 0:
         raise UserError(f"got retrain={setting.retrain}, expected a number of fits, 0 for none")
     given = {name: getattr(setting, name) for name in ("test", "label", "groups", "time", "title")}
-    material = read_material(setting.data, **given, **loading)
-    metric = Metric(setting.metric, material.num_classes)
+    name = metric_asked(setting.model, setting.metric, train_fn=setting.train_fn, predictions=setting.predictions)
+    material = read_material(setting.data, of_quantities=scores_quantities(name), **given, **loading)
+    metric = Metric(name, material.num_classes)
+    if material.of_quantities and math.isnan(metric.chance(material.train.labels)):
+        raise UserError(
+            f"got metric={name!r}, which scikit-learn does not compute of the targets of {material.title}, "
+            f"{material.train.labels.min():g} to {material.train.labels.max():g}: give another, such as r2"
+        )
+    num, classes = len(material.train), material.num_classes
+    if num < _FEW_A_CLASS * classes and all(name.lstrip("-").isdecimal() for name in material.class_names):
+        warnings.warn(
+            f"{num:,} training rows have {classes:,} classes, which are whole numbers: if they are quantities, audit a "
+            "regressor, or make classes of them, such as low and high",
+            stacklevel=4,
+        )
     kept: list[Any] = []
     if setting.out is None:
         folder = tempfile.TemporaryDirectory(prefix="byrote-audit-")
@@ -320,18 +343,10 @@ def _case(
         )
 
 
-def parse_budget(budget: str | float | int | None) -> float | None:
-    """Seconds; None of None.
-
-    Raises:
-        UserError: no time above 0.
-    """
-    if budget is None:
-        return None
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", str(budget).lower())
-    if match is None or match[2] not in _UNITS or not float(match[1]):
-        raise UserError(f"got budget={budget!r}, expected a time such as 90s, 10min or 2h")
-    return float(match[1]) * _UNITS[match[2]]
+def _limit_fits(case: Case, chosen: Sequence[Stage], seconds: float) -> None:
+    """Where some stage asks for predictions on the test rows, which no budget of a single stage bounds."""
+    if any(stage.needs_predictions for stage in chosen):
+        case.limit_fits(max(seconds, 0.0))
 
 
 @dataclass(frozen=True)
@@ -367,14 +382,22 @@ def parse_limits(text: str) -> list[Limit]:
     return limits
 
 
+def _estimate(stage: Stage, case: Case, budget_s: float) -> Estimate:
+    if case.material.of_quantities and stage.needs_classes:
+        return Estimate(0.0, smaller="It is left out, since targets are quantities")
+    return stage.estimate(case, budget_s)
+
+
 def _result(stage: Stage, case: Case, budget_s: float) -> StageResult:
+    if case.material.of_quantities and stage.needs_classes:
+        return StageResult("skipped", stage.needs_classes)
     key = _key(stage, case)
     stored = _stored(stage, case, key)
     if stored is not None:
         case.log(f"{stage.name}: kept from an earlier audit")
         return stored
     if budget_s <= 0:
-        return StageResult("skipped", "The budget was used up by the stages before it.")
+        return StageResult("skipped", "The budget was used up by the stages before it: give it more time.")
     case.log(f"{stage.name}: {stage.title}")
     try:
         result = stage.run(case, budget_s)

@@ -6,12 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from byrote.audits.metric import quantity_in_words
 from byrote.audits.stage import Case, rows_in_words
 from byrote.evidence.finding import Finding, Outcome
+from byrote.evidence.verdicts import SIGNIFICANCE
 
 _MOST_FEW = 0.2
 """A class is rare where it has less than a fifth of what equal classes would have."""
 
+_NAMED_GROUPS = 5
 _LEAST_RECALL = 0.5
 """Where fewer of some kind of planted copies are found, that none is found says little."""
 
@@ -21,11 +24,12 @@ def findings_of_data(case: Case, figures: Mapping[str, Any], found: Mapping[str,
     return [
         _score_finding(case, figures, found),
         _copies_finding(case, figures, found),
+        *_by_group_findings(figures, found),
         *_conflict_findings(case, figures, found),
         *_group_findings(case, figures),
         *_time_findings(figures),
         *_column_findings(figures, found),
-        _class_finding(figures),
+        *([] if figures["classes"] is None else [_class_finding(figures)]),
         *_order_findings(figures, found),
     ]
 
@@ -43,13 +47,14 @@ def copies_count(figures: Mapping[str, Any], found: Mapping[str, bool], kind: st
 def why_unseen(case: Case, figures: Mapping[str, Any]) -> str:
     """Why copies may be there that were not found, in words; "" where most would have been."""
     near = figures["copies"]["near"]
-    if near is None and case.material.kind == "tokens":
+    if near is None and case.material.look.kind == "tokens":
         return "near copies were not looked for, since token ids have no distances"
     if near is None:
         return "near copies were not looked for, since rows that differ are too few or all as far apart"
     if min(each["mean"] for each in near["recall_of_planted_copies"].values()) < _LEAST_RECALL:
         return "copies would hardly stand out here"
-    return "they were looked for among a part of the rows alone" if figures["smaller"] else ""
+    is_part = figures["copies_looked_for_among"] < figures["num_train"] + figures["num_test"]
+    return "they were looked for among a part of the rows alone" if is_part else ""
 
 
 def num_leaked(figures: Mapping[str, Any], found: Mapping[str, bool]) -> int:
@@ -94,13 +99,40 @@ def _score_finding(case: Case, figures: Mapping[str, Any], found: Mapping[str, b
         "not supported",
         f"{first}; without {what} known from training it is {metric.in_words(honest['mean'])} "
         f"({metric.range_in_words(honest['low'], honest['high'])}), on {honest['n']:,} rows. The leak is worth "
-        f"{metric.in_words(difference['mean'], signed=True)} "
-        f"({metric.range_in_words(difference['low'], difference['high'])}).",
+        f"{metric.difference_in_words(difference['mean'], difference['low'], difference['high'])}.",
+    )
+
+
+def _by_group_findings(figures: Mapping[str, Any], found: Mapping[str, bool]) -> list[Finding]:
+    """Whether some group has surely more or fewer errors than all others."""
+    shares = figures.get("by_group")
+    if not shares:
+        return []
+    claim, least = "Some groups have more errors than others", shares[0]
+    if not found.get("groups-differ", False):
+        return [
+            Finding(
+                claim,
+                "no conclusion",
+                f"Of {len(shares):,} groups, {_of_group(least)}, the least: no group surely differs from the others.",
+            )
+        ]
+    differ = [each for each in shares if each["p"] <= SIGNIFICANCE]
+    named = "; ".join(_of_group(each) for each in differ[:_NAMED_GROUPS])
+    more = f"; and {len(differ) - _NAMED_GROUPS:,} more" if len(differ) > _NAMED_GROUPS else ""
+    return [Finding(claim, "supported", f"Of {len(shares):,} groups, {len(differ):,} surely differ: {named}{more}.")]
+
+
+def _of_group(each: Mapping[str, Any]) -> str:
+    mean, low, high = (100 * each["right"][name] for name in ("mean", "low", "high"))
+    return (
+        f"{each['group']} has {mean:.1f}% right ({low:.1f} to {high:.1f}%) of {each['right']['n']:,} rows, where all "
+        f"others have {100 * each['others']:.1f}%"
     )
 
 
 def _article(word: str) -> str:
-    return "an" if word[:1].lower() in "aeiou" else "a"
+    return "an" if word[:1].lower() in "aeiou" or word == "R²" else "a"
 
 
 def _copies_finding(case: Case, figures: Mapping[str, Any], found: Mapping[str, bool]) -> Finding:
@@ -142,6 +174,8 @@ def _copies_finding(case: Case, figures: Mapping[str, Any], found: Mapping[str, 
     unseen = why_unseen(case, figures)
     outcome: Outcome = "not supported" if any_found else "no conclusion" if unseen else "supported"
     parts += [unseen] if unseen else []
+    if near is not None and (look := case.material.look.in_words):
+        parts.append(f"near ones were looked for in {look} alone, identical ones in all inputs")
     text = "; ".join(parts)
     return Finding(claim, outcome, f"{text[0].upper()}{text[1:]}. `duplicates.csv` lists all.")
 
@@ -150,10 +184,18 @@ def _conflict_findings(case: Case, figures: Mapping[str, Any], found: Mapping[st
     copies = figures["copies"]
     if not copies_count(figures, found, "identical"):
         return []
-    num = copies["num_disagreeing"]
-    words = (
-        f"{rows_in_words(num, case.material.test)} {'has' if num == 1 else 'have'} another label than an identical one."
-    )
+    num, word = copies["num_disagreeing"], case.material.label_word
+    rows = rows_in_words(num, case.material.test)
+    words = f"{rows} {'has' if num == 1 else 'have'} another {word} than an identical one."
+    if num and copies["conflicts"]:
+        spread = copies["conflicts"]
+        deviation, of_all, largest = (
+            quantity_in_words(spread[name], spread["of_all"]) for name in ("deviation", "of_all", "largest")
+        )
+        words += (
+            f" Among these the targets of one input have a standard deviation of {deviation}, which no model can "
+            f"foretell, where all targets have {of_all}; the largest difference is {largest}."
+        )
     return [Finding("Identical inputs have one label", "not supported" if num else "supported", words)]
 
 
@@ -187,18 +229,26 @@ def _column_findings(figures: Mapping[str, Any], found: Mapping[str, bool]) -> l
     if column is None:
         return []
     bad = column["gives_away"] and found.get("column", False)
-    words = (
-        f"Of {column['num_columns']:,} columns, {column['column']} tells the label best: a small tree on it alone "
-        f"is right on "
-        f"{100 * column['accuracy']:.1f}% of training rows that it was not fitted on, which removes "
-        f"{100 * max(column['removed'], 0):.0f}% of the "
-        f"errors of guessing."
-    )
+    removed = f"{100 * max(column['removed'], 0):.0f}%"
+    if column["accuracy"] is None:
+        word = "target"
+        words = (
+            f"Of {column['num_columns']:,} columns, {column['column']} tells the target best: it alone removes "
+            f"{removed} of the squared error that a constant has, of targets by their ranks, on training rows that it "
+            "was not fitted on."
+        )
+    else:
+        word = "label"
+        words = (
+            f"Of {column['num_columns']:,} columns, {column['column']} tells the label best: a small tree on it alone "
+            f"is right on {100 * column['accuracy']:.1f}% of training rows that it was not fitted on, which removes "
+            f"{removed} of the errors of guessing."
+        )
     outcome: Outcome = "supported"
     if bad:
-        outcome, words = "not supported", f"{words} If it is only known once the label is, leave it out."
+        outcome, words = "not supported", f"{words} If it is only known once the {word} is, leave it out."
     elif column["may_give_away"]:
-        outcome, words = "no conclusion", f"{words} More training rows would tell whether it gives the label away."
+        outcome, words = "no conclusion", f"{words} More training rows would tell whether it gives the {word} away."
     return [Finding("No single column gives the label away", outcome, words)]
 
 
@@ -232,9 +282,17 @@ def _classes(names: Sequence[str]) -> str:
 def _order_findings(figures: Mapping[str, Any], found: Mapping[str, bool]) -> list[Finding]:
     if not found.get("order", False):
         return []
-    order = figures["order"]
+    order, is_bound = figures["order"], figures["num_test_with_group_in_train"] is not None or bool(figures["times"])
+    # Of groups and of series, rows that are shuffled before the split would come to be on both sides of it.
+    advice = "shuffle while you train" if is_bound else "shuffle before you split, and while you train"
+    if "correlation" in order:
+        words = (
+            f"The targets of training rows that follow one another are alike: their ranks have a correlation of "
+            f"{order['correlation']:.2f}, where a random order gives about 0: {advice}."
+        )
+        return [Finding("Rows are in no order of their targets", "not supported", words)]
     words = (
         f"{100 * order['followed_by_own_class']:.0f}% of training rows are followed by one of their own class, where a "
-        f"random order gives {100 * order['expected']:.0f}%: shuffle before you split, and while you train."
+        f"random order gives {100 * order['expected']:.0f}%: {advice}."
     )
     return [Finding("Rows are in no order of their classes", "not supported", words)]

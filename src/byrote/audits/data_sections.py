@@ -6,14 +6,19 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from byrote.audits.metric import quantity_in_words
 from byrote.audits.stage import Case
 from byrote.charts.sections import PageTable, Picture, PictureRow, Section
+
+_SHOWN_GROUPS = 20
 
 
 def sections_of_data(case: Case, figures: Mapping[str, Any]) -> list[Section]:
     """In the order of the page."""
     scores = [_score_section(case, figures)] if "score" in figures else []
-    return [*scores, _copies_section(case, figures), _classes_section(figures)]
+    groups = [_groups_section(figures)] if figures.get("by_group") else []
+    law = _targets_section(figures) if figures["classes"] is None else _classes_section(figures)
+    return [*scores, *groups, _copies_section(case, figures), law]
 
 
 def _score_section(case: Case, figures: Mapping[str, Any]) -> Section:
@@ -42,13 +47,35 @@ def _score_section(case: Case, figures: Mapping[str, Any]) -> Section:
         if score["seeds"] > 1
         else " One fit: the interval is that of the test rows."
     )
+    assumption = case.material.test.assumption
     chance = "–" if score["chance"] is None else metric.in_words(score["chance"])
     return Section(
         "honest-score",
         "The honest score",
         lead,
         table=table,
-        note=f"Guessing, the best constant, gives {chance}.{fits}",
+        note=f"Guessing, the best constant, gives {chance}.{fits}{f' {assumption}' if assumption else ''}",
+    )
+
+
+def _groups_section(figures: Mapping[str, Any]) -> Section:
+    rows = [
+        [
+            each["group"],
+            f"{100 * each['right']['mean']:.1f}%",
+            f"{100 * each['right']['low']:.1f} to {100 * each['right']['high']:.1f}%",
+            f"{each['right']['n']:,}",
+            f"{100 * each['others']:.1f}%",
+            f"{each['p']:.2g}",
+        ]
+        for each in figures["by_group"][:_SHOWN_GROUPS]
+    ]
+    return Section(
+        "by-group",
+        "Right answers by group",
+        "These groups are least often right, on test rows that have no copy in training.",
+        table=PageTable(("group", "right", "95% interval", "rows", "all others", "p"), {"": rows}),
+        note=f"The p-value is Fisher's, corrected over {len(figures['by_group']):,} groups (Holm).",
     )
 
 
@@ -67,7 +94,11 @@ def _copies_section(case: Case, figures: Mapping[str, Any]) -> Section:
             f"{copies['num_identical_within_test']:,}",
             f"{near.get('num_within_test', 0):,}",
         ],
-        ["with another label", f"{copies['num_disagreeing']:,}", f"{near.get('num_other_label', 0):,}"],
+        [
+            f"with another {case.material.label_word}",
+            f"{copies['num_disagreeing']:,}",
+            f"{near.get('num_other_label', 0):,}",
+        ],
     ]
     note = (
         "Near: the nearest example leads those behind it by more than unrelated examples of this data do, at a "
@@ -77,6 +108,9 @@ def _copies_section(case: Case, figures: Mapping[str, Any]) -> Section:
     shown = [
         PictureRow(each["title"], [Picture(**picture) for picture in each["pictures"]]) for each in figures["pictures"]
     ]
+    look = case.material.look
+    if look.in_words:
+        note += f" Near ones are looked for in {look.in_words} alone."
     what = "images" if case.material.kind == "images" else "rows"
     return Section(
         "copies",
@@ -85,6 +119,31 @@ def _copies_section(case: Case, figures: Mapping[str, Any]) -> Section:
         table=PageTable(("", "identical", "near"), {"": rows}),
         note=note,
         pictures=shown,
+    )
+
+
+def _targets_section(figures: Mapping[str, Any]) -> Section:
+    columns = {
+        "lowest": "lowest",
+        "quarter": "a quarter below",
+        "median": "median",
+        "three_quarters": "three quarters below",
+        "highest": "highest",
+        "mean": "mean",
+        "deviation": "standard deviation",
+    }
+    rows = [
+        [
+            {"train": "training", "test": "test"}[each["split"]],
+            *(quantity_in_words(each[name], each["deviation"]) for name in columns),
+        ]
+        for each in figures["targets"]
+    ]
+    return Section(
+        "targets",
+        "Targets",
+        "So the targets of both sides are spread.",
+        table=PageTable(("", *columns.values()), {"": rows}),
     )
 
 

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Int64, Shaped
 
 from byrote.audits.data_findings import copies_count, findings_of_data, num_leaked
 from byrote.audits.data_sections import sections_of_data
+from byrote.audits.errors_by_group import errors_by_group, group_figures
 from byrote.audits.give_away import best_column
 from byrote.audits.honest_score import HonestScore, honest_score
 from byrote.audits.identical_rows import Identical, identical_rows
@@ -23,12 +24,15 @@ from byrote.audits.metric import Prediction
 from byrote.audits.near_duplicates import NearDuplicates, linked, near_duplicates
 from byrote.audits.split_checks import (
     class_counts,
+    conflicts,
     disagreeing,
     order_by_class,
+    order_by_target,
     shared_groups,
+    target_counts,
     times_in_order,
 )
-from byrote.audits.stage import CLEAN_SPLIT, Case, Estimate, Stage, StageResult, interval_figure
+from byrote.audits.stage import CLEAN_SPLIT, Case, Estimate, Stage, StageResult, copies_or_none, interval_figure
 from byrote.audits.subject import SubjectFailed
 from byrote.charts.examples import picture_of
 from byrote.charts.sections import Section
@@ -38,6 +42,8 @@ from byrote.randomness import stream
 _PAIR_SECONDS = 9e-9
 """On one core, of each pair that is compared; and of each row, which is aligned with its neighbours:"""
 _ROW_SECONDS = 8e-4
+_SHARE_OF_BUDGET = 0.5
+"""Of what fits leave: the other half is for later stages."""
 COUNTED = 0.01
 """Copies are left out of the score where chance explains them with a p-value no larger: it stays below 5% among
 five."""
@@ -49,45 +55,51 @@ class DataStage(Stage):
 
     name: ClassVar[str] = "data"
     title: ClassVar[str] = "Is the score honest, or are test rows known from training?"
+    needs_predictions: ClassVar[bool] = True
     alarm_names: ClassVar[tuple[str, ...]] = ("leakage", "label-conflicts")
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 5
 
     def estimate(self, case: Case, budget_s: float = math.inf) -> Estimate:
         fits = case.seconds_of_fits()
-        scan = _scan(case.material, budget_s - fits)
-        return Estimate(fits + scan.seconds, scan.memory_bytes, smaller=scan.smaller)
+        scan = _scan(case.material, _SHARE_OF_BUDGET * (budget_s - fits))
+        return Estimate(fits + scan.seconds, scan.memory_bytes, smaller=_smaller(case, scan))
 
     def run(self, case: Case, budget_s: float = math.inf) -> StageResult:
         started, material = time.monotonic(), case.material
         predictions, trace = _predictions(case)
         whole = both_in_order(material)
         num_train = len(material.train)
-        left = budget_s - (time.monotonic() - started)
+        left = _SHARE_OF_BUDGET * (budget_s - (time.monotonic() - started)) / case.pace
         plan = _scan(material, left)
         scanned = np.arange(len(whole)) if not plan.smaller else _sample(len(whole), num_train, left)
         case.log(f"looking for copies among {len(scanned):,} rows")
         features = _features(material, whole, scanned)
-        identical = identical_rows(features, material.kind)
-        near = near_duplicates(features, material.kind, material.pixel_max, identical)
+        look = material.look
+        identical = identical_rows(features, look.kind)
+        near = near_duplicates(look.take(features), look.kind, look.pixel_max, identical)
         clusters = _clusters(len(whole), scanned, identical, near)
         in_train = np.isin(clusters[num_train:], clusters[:num_train])
+        together = _numbered(clusters)
+        copies = copies_or_none(together[num_train:])
         groups = shared_groups(material)
         leaked = in_train if groups is None else in_train | groups
-        found_column = best_column(material)
-        order = order_by_class(material.train)
+        found_column = best_column(material, clusters[:num_train])
+        order = (order_by_target if material.of_quantities else order_by_class)(material.train)
         listed = _duplicate_table(material, whole, scanned, identical, near)
         figures: dict[str, Any] = {
             "num_train": num_train,
             "num_test": len(material.test),
-            "copies": _copy_figures(whole, scanned, num_train, identical, near),
+            "copies": _copy_figures(whole, scanned, num_train, identical, near, material.of_quantities),
             "num_test_with_copy_in_train": int(in_train.sum()),
             "num_test_with_group_in_train": None if groups is None else int(groups.sum()),
             "num_test_leaked": int(leaked.sum()),
             "times": times_in_order(material),
-            "classes": class_counts(material),
+            "classes": None if material.of_quantities else class_counts(material),
+            "targets": target_counts(material) if material.of_quantities else None,
             "order": vars(order),
             "column": None if found_column is None else vars(found_column),
-            "smaller": plan.smaller,
+            "smaller": _smaller(case, plan),
+            "copies_looked_for_among": len(scanned),
         }
         p_values = {"identical": identical.p_value} if identical.num_pairs and identical.expected_pairs else {}
         if near is not None:
@@ -97,16 +109,22 @@ class DataStage(Stage):
         if found_column is not None:
             p_values["column"] = found_column.p_value
         if predictions:
-            score = honest_score(case.metric, material.test.labels, predictions, ~leaked, material.test.groups)
+            score = honest_score(case.metric, material.test.labels, predictions, ~leaked, material.test.groups, copies)
             figures["score"] = _score_figures(case, score, ~leaked)
+            if material.test.groups is not None and not material.of_quantities:
+                counted = ~in_train & _first_of(copies, len(material.test))
+                shares = errors_by_group(predictions, material.test.labels, material.test.groups, counted)
+                figures["by_group"] = group_figures(shares, material.group_names)
+                if shares:
+                    p_values["groups-differ"] = min(each.p_value for each in shares)
         figures["pictures"] = _pictures(material, listed)
         tables = {
             "duplicates.csv": listed.drop(columns=["row_1", "row_2"]),
-            CLEAN_SPLIT: _clean_split(material, in_train, groups),
+            CLEAN_SPLIT: _clean_split(material, in_train, groups, together),
         }
-        statement = f"{plan.smaller}, for want of time." if plan.smaller else ""
+        statement = f"{figures['smaller']}, for want of time." if figures["smaller"] else ""
         if trace:
-            statement += f"{' ' if statement else ''}The model raised, so that there is no score."
+            statement += f"{' ' if statement else ''}The model failed, so that there is no score."
         return StageResult("done", statement, figures, p_values, tables, trace)
 
     def findings(self, case: Case, result: StageResult, found: Mapping[str, bool]) -> list[Finding]:
@@ -138,6 +156,10 @@ def _predictions(case: Case) -> tuple[list[Prediction], str]:
         return case.predictions(), ""
     except SubjectFailed as failed:
         return [], failed.trace
+
+
+def _smaller(case: Case, scan: Estimate) -> str:
+    return ". ".join(filter(None, (case.fitted_on_fewer(), scan.smaller)))
 
 
 def both_in_order(material: Material) -> Rows:
@@ -180,7 +202,7 @@ def _rows_in(seconds: float) -> int:
 
 def _scan_bytes(material: Material) -> float:
     num = len(material.train) + len(material.test)
-    values = math.prod(np.shape(material.train.inputs)[1:]) if material.kind != "images" else 32 * 32 * 3
+    values = math.prod(np.shape(material.train.inputs)[1:]) if material.look.kind != "images" else 32 * 32 * 3
     return 2.0 * num * (values + 600)
 
 
@@ -205,8 +227,29 @@ def _clusters(
     return linked(num, np.concatenate(first), np.concatenate(second))
 
 
+def _numbered(clusters: Int64[np.ndarray, " N"]) -> Int64[np.ndarray, " N"]:
+    """From 1 on, those of more than one row; 0 for rows that have no copy."""
+    _, places, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
+    numbers = np.cumsum(sizes > 1) * (sizes > 1)
+    return numbers[places].astype(np.int64)
+
+
+def _first_of(copies: Int64[np.ndarray, " T"] | None, num_rows: int) -> Bool[np.ndarray, " T"]:
+    """Of rows that are copies of one another, the first alone."""
+    first = np.ones(num_rows, dtype=bool)
+    if copies is not None:
+        first[:] = False
+        first[np.unique(copies, return_index=True)[1]] = True
+    return first
+
+
 def _copy_figures(
-    whole: Rows, scanned: Int64[np.ndarray, " M"], num_train: int, identical: Identical, near: NearDuplicates | None
+    whole: Rows,
+    scanned: Int64[np.ndarray, " M"],
+    num_train: int,
+    identical: Identical,
+    near: NearDuplicates | None,
+    of_quantities: bool,
 ) -> dict[str, Any]:
     labels = whole.labels[scanned]
     is_train = scanned < num_train
@@ -219,6 +262,7 @@ def _copy_figures(
         "num_identical_test_in_train": int(np.isin(identical.ids[~is_train], identical.ids[is_train]).sum()),
         "num_identical_within_test": int((~is_train[first]).sum()),
         "num_disagreeing": int(disagreeing(identical.ids, labels).sum()),
+        "conflicts": vars(conflicts(identical.ids, labels)) if of_quantities else None,
         "near": None,
     }
     if near is not None:
@@ -248,7 +292,7 @@ def _duplicate_table(
 
     def side(row: int) -> tuple[str, str, str]:
         rows, at = (material.train, row) if row < num_train else (material.test, row - num_train)
-        return "train" if row < num_train else "test", rows.place(at), material.class_names[whole.labels[row]]
+        return "train" if row < num_train else "test", rows.place(at), material.label_name(whole.labels[row])
 
     records = []
     for first, second, kind, lead in pairs:
@@ -272,10 +316,13 @@ def _duplicate_table(
 
 
 def _clean_split(
-    material: Material, in_train: Bool[np.ndarray, " T"], groups: Bool[np.ndarray, " T"] | None
+    material: Material,
+    in_train: Bool[np.ndarray, " T"],
+    groups: Bool[np.ndarray, " T"] | None,
+    together: Int64[np.ndarray, " N"],
 ) -> pd.DataFrame:
     """Every row, with the split in which it may be used: test rows that training knows are in none."""
-    frames = []
+    frames, num_train = [], len(material.train)
     for split, rows in (("train", material.train), ("test", material.test)):
         reasons = np.full(len(rows), "", dtype=object)
         if split == "test":
@@ -286,10 +333,11 @@ def _clean_split(
             pd.DataFrame(
                 {
                     "place": [rows.place(row) for row in range(len(rows))],
-                    "label": [material.class_names[label] for label in rows.labels],
+                    "label": [material.label_name(label) for label in rows.labels],
                     "split": split,
                     "clean_split": np.where(reasons == "", split, "left out"),
                     "reason": reasons,
+                    "copies": together[:num_train] if split == "train" else together[num_train:],
                 }
             )
         )
@@ -315,7 +363,8 @@ def _known(value: float) -> float | None:
 
 def _pictures(material: Material, listed: pd.DataFrame) -> list[dict[str, Any]]:
     """Pairs to show: the first and, of near ones, those that were listed last, of which one of a hundred is chance."""
-    if material.kind != "images" or not len(listed):
+    look = material.look
+    if look.kind != "images" or not len(listed):
         return []
     near = listed[listed["kind"] == "near"]
     chosen = {
@@ -327,7 +376,7 @@ def _pictures(material: Material, listed: pd.DataFrame) -> list[dict[str, Any]]:
 
     def image(row: int) -> str:
         rows, at = (material.train, row) if row < num_train else (material.test, row - num_train)
-        return picture_of(np.asarray(rows.inputs)[at], material.pixel_max)
+        return picture_of(look.take(np.asarray(rows.inputs)[[at]])[0], look.pixel_max)
 
     return [
         {

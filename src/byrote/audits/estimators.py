@@ -1,4 +1,4 @@
-"""A classifier or pipeline of scikit-learn as a subject."""
+"""A classifier, regressor or pipeline of scikit-learn as a subject."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 import sklearn
 from jaxtyping import Float, Int64
 from scipy.special import expit, softmax
-from sklearn.base import BaseEstimator, TransformerMixin, clone, is_classifier
+from sklearn.base import BaseEstimator, TransformerMixin, clone, is_classifier, is_regressor
 from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -20,22 +20,31 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from byrote.audits.columns import is_number, seconds_of
 from byrote.audits.material import Material, Rows
 from byrote.audits.metric import Prediction
-from byrote.audits.subject import Predictor, Subject, SubjectFailed
+from byrote.audits.subject import Predictor, Subject, SubjectFailed, classes_said, finite
 from byrote.errors import UserError
 from byrote.isolation import undisturbed
 from byrote.randomness import stream_seed
-from byrote.references import is_reference, name_of, short_name, source_digest
+from byrote.references import is_reference, name_of, short_name, source_digest, users_code
 
 _MOST_CATEGORIES = 50
 """Of a column of text, each of the commonest becomes a column of its own; all others share one."""
 
 
 def is_estimator(found: Any) -> bool:
-    """Whether this is a classifier of scikit-learn, its class, or a function without arguments that makes one."""
+    """Whether this is an estimator of scikit-learn, its class, or a function without arguments that makes one."""
     if isinstance(found, type):
         return issubclass(found, BaseEstimator) and hasattr(found, "fit")
-    made = found() if _asks_for_nothing(found) else found
+    made = _called(found) if _asks_for_nothing(found) else found
     return isinstance(made, BaseEstimator) and hasattr(made, "fit")
+
+
+def predicts_quantities(found: Any) -> bool:
+    """Whether an estimator is a regressor, by scikit-learn's `is_regressor`.
+
+    Raises:
+        UserError: its class cannot be made without arguments.
+    """
+    return bool(is_regressor(_instance(found)))
 
 
 def _asks_for_nothing(found: Any) -> bool:
@@ -48,9 +57,18 @@ def _asks_for_nothing(found: Any) -> bool:
     )
 
 
+def _called(maker: Any) -> Any:
+    """
+    Raises:
+        UserError: it raised, with its line.
+    """
+    with users_code(f"{maker.__module__}:{maker.__qualname__}", f"calling {maker.__name__}()"):
+        return maker()
+
+
 def _instance(found: Any) -> Any:
     if not isinstance(found, type):
-        return found() if _asks_for_nothing(found) else found
+        return _called(found) if _asks_for_nothing(found) else found
     try:
         return found()
     except TypeError as error:
@@ -68,10 +86,11 @@ class EstimatorSubject(Subject):
         self._estimator = _instance(found)
         self._material = material
         self.name = short_name(name) if name else type(self._estimator).__name__
-        if not is_classifier(self._estimator):
+        if not (is_regressor if material.of_quantities else is_classifier)(self._estimator):
+            expected = "regressor" if material.of_quantities else "classifier"
             raise UserError(
-                f"got {self.name}, which is no classifier by scikit-learn's is_classifier: audits are of classes; give "
-                "a classifier or a pipeline that ends in one"
+                f"got {self.name}, which is no {expected} by scikit-learn's is_{expected}: give a {expected} or a "
+                "pipeline that ends in one"
             )
         self._encodes = material.kind == "table" and not _is_pipeline(self._estimator) and _needs_numbers(material)
         self.in_words = _ENCODED if self._encodes else ""
@@ -104,10 +123,18 @@ class EstimatorSubject(Subject):
         with undisturbed(seed):
             try:
                 given = self._given(rows)
-                labels = np.asarray(made.predict(given)).astype(np.int64)
-                return Prediction(labels, _probabilities(made, given, self._material.num_classes))
+                said = np.asarray(made.predict(given)).reshape(len(rows))  # some give [N, 1]
+                if self._material.of_quantities:
+                    found = Prediction(said.astype(np.float64))
+                else:
+                    num_classes = self._material.num_classes
+                    labels = classes_said(self.name, said, num_classes)
+                    found = Prediction(labels, _probabilities(made, given, num_classes))
+            except UserError:
+                raise
             except Exception as error:
                 raise SubjectFailed.of(self.name, error) from error
+        return finite(self.name, found)
 
 
 def _probabilities(made: Any, given: Any, num_classes: int) -> Float[np.ndarray, "N K"] | None:
@@ -135,7 +162,7 @@ def _needs_numbers(material: Material) -> bool:
 
 
 _ENCODED = (
-    "The classifier takes numbers alone: columns of dates become seconds, other text one column for each of its 50 "
+    "The model takes numbers alone: columns of dates become seconds, other text one column for each of its 50 "
     "commonest values, what is missing the median of its column with a column that says so; all of it learnt from the "
     "rows that are fitted. A pipeline of your own gets the table as it came."
 )

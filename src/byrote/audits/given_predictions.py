@@ -13,6 +13,8 @@ from jaxtyping import Int64
 from byrote.audits.material import Material, Rows
 from byrote.audits.metric import Prediction
 from byrote.audits.subject import Predictor, Subject
+from byrote.data.columns import Column
+from byrote.data.quantities import quantities
 from byrote.errors import UserError
 
 _LABELS = ("prediction", "predicted", "y_pred", "pred", "label", "class")
@@ -20,12 +22,20 @@ _NUMBERS = ("row", "index", "id", "")
 
 
 class GivenPredictions(Subject):
-    """Read from a csv file with a column of predicted classes ("prediction"), or one of probabilities for each class,
-    called as the class is, or both; in the order of the test examples, or with their numbers in a column "row"."""
+    """Read from a csv file with a column of predicted classes or quantities ("prediction"), or one of probabilities for
+    each class, called as the class is, or both; in the order of the test examples, or with their numbers in a column
+    "row"."""
 
     can_fit = False
 
     def __init__(self, given: Any, material: Material) -> None:
+        if material.split_in_words:
+            raise UserError(
+                f"got predictions of data without a test split, where {material.split_in_words}, and nothing tells "
+                "which rows were predicted: mark the test rows in the data (in a csv file by a column split that has "
+                "train and test, among images by folders train/ and test/, in an npz file by x_test and y_test), or "
+                "give test= in Python"
+            )
         self._test = material.test
         self._prediction = _prediction(given, material)
         digest = hashlib.sha256(self._prediction.labels.tobytes())
@@ -54,27 +64,44 @@ def _prediction(given: Any, material: Material) -> Prediction:
     table = _in_order(table, len(material.test), what)
     probabilities = None
     names = [str(column) for column in table.columns]
-    if all(name in names for name in material.class_names):
+    if material.class_names and all(name in names for name in material.class_names):
         columns = [table.columns[names.index(name)] for name in material.class_names]
-        probabilities = table[columns].to_numpy(np.float64)
-        if np.isnan(probabilities).any():
-            raise UserError(f"{what} lacks probabilities in some rows: fill them in")
+        probabilities = np.stack(
+            [pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64, na_value=np.nan) for name in columns],
+            axis=1,
+        )
+        if not np.isfinite(probabilities).all():
+            row, place = np.argwhere(~np.isfinite(probabilities))[0]
+            raise UserError(
+                f"{what}, row {row} (counting from 0): got {str(table[columns[place]].iloc[row])!r} for "
+                f"{material.class_names[place]}, expected a probability or score of each class, a finite number"
+            )
     column = next((name for name in _LABELS if name in names), None)
     if column is None:
         others = [name for name in names if name not in _NUMBERS]
         column = others[0] if len(others) == 1 else None
     if column is None or column in material.class_names:
         if probabilities is None:
+            expected = (
+                "a number in each row"
+                if material.of_quantities
+                else f"a class in each row, or one for each class: {', '.join(material.class_names[:10])}"
+            )
             raise UserError(
-                f"{what} has the columns {', '.join(names[:10])}, expected one called prediction with a class in each "
-                f"row, or one for each class: {', '.join(material.class_names[:10])}"
+                f"{what} has the columns {', '.join(names[:10])}, expected one called prediction with {expected}"
             )
         return Prediction(probabilities.argmax(axis=1), probabilities)
+    if material.of_quantities:
+        return Prediction(quantities(Column(table[column].to_numpy(object), what), "prediction"))
     return Prediction(_codes(table[column], material, what), probabilities)
 
 
 def _of_array(array: np.ndarray, material: Material) -> Prediction:
     n, k = len(material.test), material.num_classes
+    if material.of_quantities:
+        if array.shape not in ((n,), (n, 1)):
+            raise UserError(f"got predictions of shape {array.shape}, expected ({n},) numbers")
+        return Prediction(quantities(Column(array, "predictions"), "prediction"))
     if array.shape == (n, k):
         return Prediction(array.argmax(axis=1), array.astype(np.float64))
     if array.shape != (n,):

@@ -1,20 +1,25 @@
 """The score on all test rows, on those that are not in training too, and the difference, each with its interval.
 
 A share of right answers on rows that belong to no groups has Wilson's interval, and the difference Newcombe's (1998) of
-two shares of different rows. Any other score, and any score on rows in groups, is computed anew on rows (or whole
-groups) drawn again with replacement; with several fits, the interval over them is joined to that."""
+two shares of different rows; copies of one row are right or wrong together, so that rows count as what they are worth
+(Kish, Survey sampling, 1965). Any other score, and any score on rows in groups, is computed anew on rows (or whole
+groups, or rows with their copies) drawn again with replacement, which tells nothing where all answers are right, or
+none: there a share of right answers in groups has the former intervals. With several fits, the interval over them is
+joined to that."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64, Int64, Real
 
 from byrote.audits.metric import Metric, Prediction
+from byrote.evidence.comparisons import compare, discordant_columns
 from byrote.evidence.intervals import Interval, binomial_interval, joined, mean_interval, within_0_and_1
+from byrote.evidence.tested import Tested, worth
 from byrote.randomness import stream
 
 _RESAMPLES = 1000
@@ -33,22 +38,31 @@ class HonestScore:
 
 def honest_score(
     metric: Metric,
-    labels: Int64[np.ndarray, " N"],
+    labels: Real[np.ndarray, " N"],
     predictions: Sequence[Prediction],
     clean: Bool[np.ndarray, " N"],
     groups: Int64[np.ndarray, " N"] | None = None,
+    copies: Int64[np.ndarray, " N"] | None = None,
 ) -> HonestScore:
     """The scores of several fits on the same test rows, their mean.
 
     Args:
         clean: the rows that are honest.
+        copies: equal for copies of one row; of no account where there are groups.
     """
     seeds = [_pair(metric, labels, each, clean) for each in predictions]
     means = np.mean(seeds, axis=0)
-    if metric.is_share and groups is None:
-        everything, honest, difference = _exact(labels, clean, float(means[0]), float(means[1]))
+    units = copies if groups is None else groups
+    if metric.is_share and (groups is None or means[0] in (0.0, 1.0)):
+        everything, honest, difference = _exact(units, clean, float(means[0]), float(means[1]))
     else:
-        everything, honest, difference = _resampled(metric, labels, predictions, clean, groups, means)
+
+        def pair(rows: Int64[np.ndarray, " M"]) -> tuple[float, float]:
+            found = [_pair(metric, labels[rows], each.take(rows), clean[rows]) for each in predictions]
+            whole, honest = np.mean(found, axis=0).tolist()
+            return whole, honest
+
+        everything, honest, difference = _resampled(pair, units, (len(labels), int(clean.sum())))
     if len(predictions) > 1:
         array = np.array(seeds)
         everything, honest, difference = (
@@ -63,16 +77,65 @@ def honest_score(
 
 
 def _pair(
-    metric: Metric, labels: Int64[np.ndarray, " N"], prediction: Prediction, clean: Bool[np.ndarray, " N"]
+    metric: Metric, labels: Real[np.ndarray, " N"], prediction: Prediction, clean: Bool[np.ndarray, " N"]
 ) -> tuple[float, float]:
-    return metric.value(labels, prediction), metric.value(labels[clean], prediction.take(clean))
+    whole = metric.value(labels, prediction)
+    return whole, whole if clean.all() else metric.value(labels[clean], prediction.take(clean))
+
+
+def score_and_lead(
+    metric: Metric,
+    labels: Real[np.ndarray, " N"],
+    predictions: Sequence[Prediction],
+    groups: Int64[np.ndarray, " N"] | None = None,
+    copies: Int64[np.ndarray, " N"] | None = None,
+) -> tuple[Interval, Interval]:
+    """The mean score of several fits, and by how much it exceeds that of the best constant, on the same rows.
+
+    Of shares of right answers on rows that belong to no groups, the lead is that of `compare`; of a constant it is
+    never above 0. All else is resampled as in `honest_score`, the lead by rows where there are few groups.
+    """
+    everywhere, constant = np.ones(len(labels), dtype=bool), metric.best_constant(labels)
+    if metric.is_share and groups is None:
+        right = [each.labels == labels for each in predictions]
+        others = [constant.labels == labels] * len(right)
+        won, lost, agreed = discordant_columns("constant", right, others, [0] * len(right)).values()
+        lead = compare(won, lost, agreed, Tested(len(labels), _worth(copies, everywhere))).difference
+        if all(len(np.unique(each.labels)) == 1 for each in predictions):
+            lead = replace(lead, high=min(lead.high, 0.0))
+        return honest_score(metric, labels, predictions, everywhere, None, copies).everything, lead
+
+    def pair(rows: Int64[np.ndarray, " M"]) -> tuple[float, float]:
+        scores = [metric.value(labels[rows], each.take(rows)) for each in predictions]
+        return float(np.mean(scores)), metric.constant_value(labels[rows], constant.take(rows))
+
+    units, counts = copies if groups is None else groups, (len(labels), len(labels))
+    score, _, lead = _resampled(pair, units, counts)
+    if math.isnan(lead.low):
+        _, _, lead = _resampled(pair, None, counts)
+    seeds = np.array([metric.value(labels, each) for each in predictions])
+    if len(seeds) > 1:
+        score = joined(mean_interval(seeds), score)
+        lead = joined(mean_interval(seeds - metric.chance(labels)), lead)
+    if metric.is_share:
+        if score.mean in (0.0, 1.0):
+            score = honest_score(metric, labels, predictions, everywhere, groups).everything
+        score = within_0_and_1(score)
+    return score, lead
+
+
+def _worth(units: Int64[np.ndarray, " N"] | None, chosen: Bool[np.ndarray, " N"]) -> float:
+    """How many independent rows the chosen ones are worth, where those of a unit say the same."""
+    num = float(chosen.sum())
+    return num if units is None else num * worth(units, np.flatnonzero(~chosen))
 
 
 def _exact(
-    labels: Int64[np.ndarray, " N"], clean: Bool[np.ndarray, " N"], whole: float, honest: float
+    units: Int64[np.ndarray, " N"] | None, clean: Bool[np.ndarray, " N"], whole: float, honest: float
 ) -> tuple[Interval, Interval, Interval]:
-    n, n_clean = len(labels), int(clean.sum())
-    first, second = binomial_interval(whole, n), binomial_interval(honest, n_clean)
+    n, n_clean = len(clean), int(clean.sum())
+    first = replace(binomial_interval(whole, _worth(units, np.ones(n, dtype=bool))), n=n)
+    second = replace(binomial_interval(honest, _worth(units, clean)), n=n_clean)
     n_leaked = n - n_clean
     if not n_leaked:
         return first, second, Interval(0.0, 0.0, 0.0, n)
@@ -80,7 +143,7 @@ def _exact(
         return first, second, Interval(math.nan, math.nan, math.nan, n)
     weight = n_leaked / n
     leaked_mean = min(max((whole * n - honest * n_clean) / n_leaked, 0.0), 1.0)
-    leaked = binomial_interval(leaked_mean, n_leaked)
+    leaked = binomial_interval(leaked_mean, _worth(units, ~clean))
     gap = leaked.mean - second.mean
     low = gap - math.hypot(leaked.mean - leaked.low, second.high - second.mean)
     high = gap + math.hypot(leaked.high - leaked.mean, second.mean - second.low)
@@ -88,27 +151,26 @@ def _exact(
 
 
 def _resampled(
-    metric: Metric,
-    labels: Int64[np.ndarray, " N"],
-    predictions: Sequence[Prediction],
-    clean: Bool[np.ndarray, " N"],
-    groups: Int64[np.ndarray, " N"] | None,
-    means: Float64[np.ndarray, " 2"],
+    pair: Callable[[Int64[np.ndarray, " M"]], tuple[float, float]],
+    of_unit: Int64[np.ndarray, " N"] | None,
+    counts: tuple[int, int],
 ) -> tuple[Interval, Interval, Interval]:
+    """Of two scores and their difference, by what `pair` says of these rows; without ends where units are few.
+
+    Args:
+        of_unit: the unit that each row belongs to; None draws rows.
+        counts: the number of rows behind each score; all N behind the first.
+    """
     draw = stream(0, "resampled test rows")
-    units = _units(len(labels), groups)
-    drawn = []
-    if len(units) >= _FEWEST_GROUPS:
-        for _ in range(_RESAMPLES):
-            rows = np.concatenate([units[unit] for unit in draw.integers(len(units), size=len(units))])
-            found = [_pair(metric, labels[rows], each.take(rows), clean[rows]) for each in predictions]
-            drawn.append(np.mean(found, axis=0))
-    array = np.array(drawn).reshape(-1, 2)
-    counts = (len(labels), int(clean.sum()), len(labels))
+    units = _units(counts[0], of_unit)
+    num = _RESAMPLES if len(units) >= _FEWEST_GROUPS else 0
+    chosen = (draw.integers(len(units), size=len(units)) for _ in range(num))
+    drawn = [pair(np.concatenate([units[unit] for unit in each])) for each in chosen]
+    array, (whole, other) = np.array(drawn).reshape(-1, 2), pair(np.arange(counts[0]))
     values = (array[:, 0], array[:, 1], array[:, 0] - array[:, 1])
-    centres = (float(means[0]), float(means[1]), float(means[0] - means[1]))
     first, second, third = (
-        _interval(centre, found, n) for centre, found, n in zip(centres, values, counts, strict=True)
+        _interval(centre, found, n)
+        for centre, found, n in zip((whole, other, whole - other), values, (*counts, counts[0]), strict=True)
     )
     return first, second, third
 

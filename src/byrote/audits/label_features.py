@@ -2,7 +2,7 @@
 
 Of images, of the directions of their gradients, blurred over cells of four pixels: strokes and outlines may move by a
 pixel or two and be lighter or darker. Beside them the mean of each channel of a colour image over wide cells. Of tables
-and vectors, of their standardised columns.
+and vectors, of their standardised columns. Of several inputs, of these of each, side by side.
 
 Source     Dalal & Triggs, Histograms of oriented gradients for human detection (CVPR 2005); the square root of the
            normalised histogram: Arandjelović & Zisserman, Three things everyone should know to improve object retrieval
@@ -30,11 +30,14 @@ _BLOCK = 2048
 
 
 def label_features(material: Material, rows: Rows) -> Float32[np.ndarray, "N D"] | None:
-    """None of token ids, which have no distances."""
-    if material.kind == "tokens":
+    """None of token ids, which have no distances; of several inputs, those of all others, one counting as much as
+    another."""
+    if material.look.kind == "tokens":
         return None
     if material.kind == "images":
         vectors: Shaped[np.ndarray, "N V"] = gradient_histograms(small(np.asarray(rows.inputs), material.pixel_max))
+    elif material.kind == "dict":
+        vectors = _of_parts(material, np.asarray(rows.inputs))
     else:
         vectors = _rows(material, rows)
     most = min(COMPONENTS, vectors.shape[1], len(vectors) - 1)
@@ -42,6 +45,20 @@ def label_features(material: Material, rows: Rows) -> Float32[np.ndarray, "N D"]
         return vectors.astype(np.float32)
     made = PCA(most, svd_solver="randomized", random_state=stream_seed(0, "label features") % 2**32)
     return made.fit_transform(vectors).astype(np.float32)
+
+
+def _of_parts(material: Material, rows: Shaped[np.ndarray, "N W"]) -> Float32[np.ndarray, "N V"]:
+    """Images and quantities side by side, each with a total variance of 1."""
+    found: list[np.ndarray] = []
+    for part in material.parts:
+        if part.kind == "images":
+            found.append(gradient_histograms(small(part.alone(rows), part.pixel_max)))
+        elif part.kind == "vectors":
+            found.append(row_vectors(part.alone(rows)))
+    centred = [block - block.mean(axis=0) for block in found]
+    spreads = [float(np.sqrt((block**2).sum() / len(block))) for block in centred]
+    scaled = [block / spread for block, spread in zip(centred, spreads, strict=True) if spread > 0]
+    return np.concatenate(scaled or centred, axis=1).astype(np.float32)
 
 
 def _rows(material: Material, rows: Rows) -> Float64[np.ndarray, "N V"]:

@@ -10,7 +10,7 @@ import pandas as pd
 from byrote.errors import UserError
 from byrote.files import make_folder, write_table
 
-COLUMNS = ("split", "place", "given_label", "label", "p_wrong", "reason", "confirmed")
+COLUMNS = ("split", "place", "given_label", "label", "p_wrong", "p_low", "p_high", "reason", "confirmed")
 
 
 def check_place_of_fixes(path: Path, stages: Sequence[str]) -> None:

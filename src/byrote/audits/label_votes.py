@@ -107,8 +107,8 @@ class RidgeFeatures:
 def model_votes(
     subject: Subject, rows: Rows, labels: Int64[np.ndarray, " N"], num_classes: int, folds: int = FOLDS
 ) -> Votes:
-    """Logarithms of the chances that the model gives each label, fitted on the other folds; where it names labels
-    alone, 0 for that and the least for others.
+    """Logarithms of the chances that the model gives each label, fitted briefly on the other folds; where it names
+    labels alone, 0 for that and the least for others.
 
     Raises:
         SubjectFailed: it raised.
@@ -117,7 +117,7 @@ def model_votes(
     marked = rows.relabelled(labels)
     fits = [Fit(marked.take(np.flatnonzero(parts != fold)), 0) for fold in range(folds)]
     found = np.full((len(labels), num_classes), np.log(_LEAST_CHANCE), np.float32)
-    for fold, predict in enumerate(subject.fit_all(fits)):
+    for fold, predict in enumerate(subject.fit_all_briefly(fits)):
         asked = np.flatnonzero(parts == fold)
         prediction = predict(marked.take(asked))
         if prediction.probabilities is None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
-from byrote.audits.stage import Case, StageResult, rows_in_words
+from byrote.audits.stage import Case, StageResult, interval_figure, rows_in_words
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.verdicts import SIGNIFICANCE
+from byrote.evidence.words import percent_range
 
 FEW = 0.01
 """What is still called few: a test score tells no smaller difference between models on 10,000 rows."""
@@ -15,7 +17,20 @@ LEAST_AGREEMENT = 0.5
 """Cohen's kappa of the voter with the labels. Below, rows show their labels so badly that calling all rows wrong which
 look otherwise, and all others right, agrees with itself, whatever is true."""
 _FEWEST_HIDDEN = 10
+_ALL = 0.995
+"""A share that is shown as 100%."""
 _KINDS = {"confused": "between classes that look alike", "uniform": "uniform"}
+
+
+OF_NUMBER = ("num_wrong", "share_wrong", "listed_false_share")
+"""Figures that are not given where the number of errors is not known: of 2,000 confusable errors among 10,000 images of
+MNIST it came out at 900 to 2,000 there."""
+
+
+def without_number(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of labels, those of their number unknown."""
+    unknown = interval_figure(math.nan, math.nan, math.nan, figures["num_rows"])
+    return {**figures, **dict.fromkeys(OF_NUMBER, unknown)}
 
 
 def number_is_known(figures: Mapping[str, Any]) -> bool:
@@ -48,15 +63,18 @@ def _count_finding(case: Case, result: StageResult, claim: str) -> Finding:
     if not number_is_known(figures):
         return Finding(claim, "no conclusion", f"{_why_unknown(figures)} `wrong_labels.csv` lists the likeliest.")
     words = (
-        f"About {num['mean']:,.0f} of {rows} ({num['low']:,.0f} to {num['high']:,.0f}), {100 * share['mean']:.1f}%, "
-        "have a wrong label"
+        f"Of {rows}, {num['low']:,.0f} to {num['high']:,.0f} have a wrong label (95% interval; "
+        f"{percent_range(share['low'], share['high'])})"
     )
     if figures["num_listed"]:
         false = figures["listed_false_share"]
+        most = f"at most {_percent(false['high'])} are labelled rightly after all"
+        if false["high"] > _ALL:
+            most = "all may be labelled rightly after all"
         words += (
-            f". {figures['num_listed']:,} are more likely wrong than right; of these, "
-            f"{_percent(false['mean'])} ({_percent(false['low'])} to {_percent(false['high'])}) are labelled rightly "
-            "after all. `wrong_labels.csv` lists them."
+            f". {figures['num_listed']:,} {'is' if figures['num_listed'] == 1 else 'are'} more likely wrong than "
+            f"right; of these, {most} "
+            f"(95% interval {_percent(false['low'])} to {_percent(false['high'])}). `wrong_labels.csv` lists them."
         )
     else:
         words += "; none is more likely wrong than right."
@@ -69,7 +87,7 @@ def _count_finding(case: Case, result: StageResult, claim: str) -> Finding:
 
 
 def _why_unknown(figures: Mapping[str, Any]) -> str:
-    share, recall, agreement = figures["share_wrong"]["mean"], figures["read_off_at_recall"], figures["agreement"]
+    recall, agreement = figures["read_off_at_recall"], figures["agreement"]
     if agreement < LEAST_AGREEMENT:
         return (
             f"Rows hardly show their labels: the best voter agrees with them {_percent(max(agreement, 0.0))} of the "
@@ -77,8 +95,8 @@ def _why_unknown(figures: Mapping[str, Any]) -> str:
         )
     if not figures["is_pure"]:
         return (
-            f"At most some {100 * share:.1f}% of the labels are wrong, but rightly labelled rows of other classes look "
-            f"the same: they mix from the top of the list on, with {100 * recall:.0f}% of planted errors."
+            "Rightly labelled rows look like errors: they mix from the top of the list on, with "
+            f"{100 * recall:.0f}% of planted errors, so that nothing tells how many are wrong."
         )
     return "Errors that were hidden among the labels did not come out at the rate that planted ones foretold."
 

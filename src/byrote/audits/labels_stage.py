@@ -23,7 +23,7 @@ from byrote.audits.label_votes import (
     nearest_rows,
     neighbour_votes,
 )
-from byrote.audits.labels_findings import findings_of_labels, number_is_known
+from byrote.audits.labels_findings import findings_of_labels, number_is_known, without_number
 from byrote.audits.labels_sections import sections_of_labels
 from byrote.audits.material import Material, Rows
 from byrote.audits.stage import Case, Estimate, Stage, StageResult, interval_figure
@@ -63,6 +63,11 @@ class LabelsStage(Stage):
     name: ClassVar[str] = "labels"
     title: ClassVar[str] = "Which labels are wrong?"
     alarm_names: ClassVar[tuple[str, ...]] = ("wrong-labels",)
+    needs_classes: ClassVar[str] = (
+        "Which labels are wrong is told by planting wrong ones among classes; "
+        "targets here are quantities, of which each is off by something."
+    )
+    version: ClassVar[int] = 2
 
     def estimate(self, case: Case, budget_s: float = math.inf) -> Estimate:
         plan = _plan(case, budget_s)
@@ -89,7 +94,10 @@ class LabelsStage(Stage):
         looks = None if near is None else neighbour_votes(near, rows.labels, num_classes)
         found = find_wrong_labels(voters, rows.labels, num_classes, looks)
         figures = _figures(found, len(rows), plan.smaller)
-        table = _table(case, rows, chosen, found, near, number_is_known(figures))
+        known = number_is_known(figures)
+        if not known:
+            figures = without_number(figures) | {"curve": []}
+        table = _table(case, rows, chosen, found, near, known)
         figures["pictures"], figures["rows"] = _pictures(material, rows, table), _shown_rows(material, rows, table)
         statement = f"{plan.smaller}, for want of time." if plan.smaller else ""
         return StageResult("done", statement, figures, {}, {WRONG_LABELS: table.drop(columns="at")})
@@ -112,8 +120,8 @@ def _plan(case: Case, budget_s: float) -> _Plan:
     num = len(material.train) + len(material.test)
     seconds = _seconds(material, num)
     if _can_ask(case):
-        a_fit = case.subject.seconds_of_fit(material.train) * num / len(material.train)
-        fits = FOLDS * a_fit * (1 - 1 / FOLDS)
+        a_part = case.pace * case.subject.seconds_of_brief_fits(material.train, FOLDS)
+        fits = a_part * (1 - 1 / FOLDS) * num / len(material.train)
         if seconds + fits <= budget_s:
             return _Plan(num, True, seconds + fits, "")
         smaller = f"{case.subject.name} is not fitted on parts of the rows to ask it about the others"
@@ -135,7 +143,7 @@ def _can_ask(case: Case) -> bool:
 
 def _seconds(material: Material, num: int) -> float:
     cores = joblib.cpu_count()
-    a_row = _IMAGE_SECONDS if material.kind == "images" else _ROW_SECONDS
+    a_row = _IMAGE_SECONDS if material.look.kind == "images" else _ROW_SECONDS
     centres = min(num, CENTRES)
     ridge = _PRODUCT_SECONDS * num * centres * (centres + 40 * material.num_classes)
     return (_PAIR_SECONDS * num**2 + ridge) / cores + a_row * num + _RATES_SECONDS
@@ -197,13 +205,15 @@ def _table(
                 "p_low": float(rates.p_low[row]) if sure else math.nan,
                 "p_high": float(rates.p_high[row]) if sure else math.nan,
                 "false_discovery_rate": float(falling[rank]) if sure else math.nan,
+                "false_discovery_most": float(rates.false_high[rates.cut_at(rank + 1)]) if sure else math.nan,
                 "reason": _reason(material, rows, row, other, found, near, elsewhere),
                 "duplicate_of": (elsewhere or list(copy) or [""])[0],
                 "at": row,
             }
         )
     columns = ["place", "split", "given_label", "suggested_label", "p_wrong", "p_low", "p_high"]
-    return pd.DataFrame(records, columns=[*columns, "false_discovery_rate", "reason", "duplicate_of", "at"])
+    columns += ["false_discovery_rate", "false_discovery_most", "reason", "duplicate_of", "at"]
+    return pd.DataFrame(records, columns=columns)
 
 
 def _side(material: Material, at: int) -> tuple[str, str]:
@@ -305,9 +315,9 @@ def _curve(found: WrongLabels) -> list[dict[str, float | int]]:
 
 def _pictures(material: Material, rows: Rows, table: pd.DataFrame) -> list[dict[str, Any]]:
     """The first of the list and, of those that are more likely wrong than right, the last."""
-    if material.kind != "images" or not len(table):
+    look = material.look
+    if look.kind != "images" or not len(table):
         return []
-    images = np.asarray(rows.inputs)
     likely = table[table["p_wrong"] > 0.5]
     chosen = {"The first of the list": table.head(_SHOWN)}
     if len(likely) >= 2 * _SHOWN:
@@ -322,7 +332,7 @@ def _pictures(material: Material, rows: Rows, table: pd.DataFrame) -> list[dict[
             "title": title,
             "pictures": [
                 {
-                    "image": picture_of(images[row["at"]], material.pixel_max),
+                    "image": picture_of(look.take(np.asarray(rows.inputs)[[row["at"]]])[0], look.pixel_max),
                     "caption": caption(row),
                     "place": f"{row['split']}: {row['place']}",
                 }
@@ -335,14 +345,16 @@ def _pictures(material: Material, rows: Rows, table: pd.DataFrame) -> list[dict[
 
 def _shown_rows(material: Material, rows: Rows, table: pd.DataFrame) -> dict[str, Any]:
     """The first rows of the list with some of their columns, of tables and vectors."""
-    if material.kind == "images":
+    if material.look.kind == "images":
         return {"columns": [], "rows": []}
     first = table.head(_SHOWN)
     if isinstance(rows.inputs, pd.DataFrame):
         shown = rows.inputs.iloc[first["at"].to_numpy(np.int64), :_SHOWN_COLUMNS]
     else:
-        flat = rows.inputs.reshape(len(rows), -1)[first["at"].to_numpy(np.int64), :_SHOWN_COLUMNS]
-        shown = pd.DataFrame(flat).rename(columns=str)
+        listed = material.look.take(rows.inputs[first["at"].to_numpy(np.int64)])
+        flat = listed.reshape(len(first), math.prod(listed.shape[1:]))  # there may be no rows
+        names = material.names_of_quantities or range(flat.shape[1])
+        shown = pd.DataFrame(flat, columns=list(map(str, names))).iloc[:, :_SHOWN_COLUMNS]
     values = [[_said(value) for value in record] for record in shown.itertuples(index=False)]
     return {"columns": [str(name) for name in shown.columns], "rows": values}
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float64, Int64, Shaped
+from jaxtyping import Bool, Float64, Int64, Real, Shaped
 
 from byrote.data.dataset import Dataset, Split
 from byrote.data.sources import from_arrays
+from byrote.input_parts import Part, first_images, names_in_words
 
-Kind: TypeAlias = Literal["images", "vectors", "tokens", "table"]
-"""What an input is; a table's columns may hold anything."""
+Kind: TypeAlias = Literal["images", "vectors", "tokens", "dict", "table"]
+"""What an input is; of several inputs by name "dict"; a table's columns may hold anything."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +26,10 @@ class Rows:
     """N examples: what a subject is fitted on, or asked about."""
 
     inputs: Shaped[np.ndarray, "N ..."] | pd.DataFrame
-    """Images `[N, C, H, W]`, vectors `[N, D]`, token ids `[N, T]`; or a table with its columns as they came."""
-    labels: Int64[np.ndarray, " N"]
+    """Images `[N, C, H, W]`, vectors `[N, D]`, token ids `[N, T]`, several inputs in packed rows `[N, W]`; or a table
+    with its columns as they came."""
+    labels: Real[np.ndarray, " N"]
+    """Classes 0..K-1 (int64), or targets that are quantities (float64)."""
     sources: Shaped[np.ndarray, " N"]
     """Where each came from, as of a `Split`."""
     origin: str = "row {}"
@@ -33,6 +37,21 @@ class Rows:
     """Equal numbers for what belongs together, as all images of a patient do."""
     times: Float64[np.ndarray, " N"] | None = None
     """Any unit; NaN where it is not known."""
+    copies: Int64[np.ndarray, " N"] | None = None
+    """Equal numbers for rows that are copies of one another; None where there are none, or nobody has looked."""
+
+    @property
+    def units(self) -> Int64[np.ndarray, " N"] | None:
+        """Equal numbers for rows that are no independent witnesses: of one group, or else copies of one another."""
+        return self.copies if self.groups is None else self.groups
+
+    @property
+    def assumption(self) -> str:
+        """What intervals over these rows take for granted, in a sentence; empty where they heed what is told of rows
+        that belong together."""
+        if self.times is None or self.groups is not None:
+            return ""
+        return "Intervals take neighbours in time for independent, and are too short where they are alike."
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -45,9 +64,10 @@ class Rows:
             self.origin,
             None if self.groups is None else self.groups[rows],
             None if self.times is None else self.times[rows],
+            None if self.copies is None else self.copies[rows],
         )
 
-    def relabelled(self, labels: Int64[np.ndarray, " N"]) -> Rows:
+    def relabelled(self, labels: Real[np.ndarray, " N"]) -> Rows:
         """The same with other labels."""
         return replace(self, labels=labels)
 
@@ -56,9 +76,20 @@ class Rows:
         return self.origin.replace("{}", str(self.sources[row]), 1)
 
 
+class Look(NamedTuple):
+    """At a part of inputs."""
+
+    kind: Kind
+    pixel_max: float
+    in_words: str
+    """Which of several inputs it is, "" where all are looked at: "the pixels of image"."""
+    take: Callable[[Any], Any]
+    """That part of inputs, in the form that it has alone."""
+
+
 @dataclass(frozen=True, eq=False)
 class Material:
-    """Both splits, over the same K classes."""
+    """Both splits, over the same K classes, or with quantities for labels."""
 
     name: str
     title: str
@@ -66,6 +97,7 @@ class Material:
     train: Rows
     test: Rows
     class_names: tuple[str, ...]
+    """Empty where labels are quantities."""
     pixel_max: float = 255.0
     split_in_words: str = ""
     """How test examples were chosen, where byrote did it."""
@@ -73,15 +105,38 @@ class Material:
     """The column of a table that holds the groups: no feature."""
     group_names: tuple[str, ...] = ()
     """What groups 0..G-1 are called."""
+    parts: tuple[Part, ...] = ()
+    """Of several inputs, how they lie in rows."""
 
     @property
     def num_classes(self) -> int:
+        """0 where labels are quantities."""
         return len(self.class_names)
+
+    @property
+    def of_quantities(self) -> bool:
+        return not self.class_names
+
+    @property
+    def label_word(self) -> str:
+        """What a row's label is called, in words."""
+        return "target" if self.of_quantities else "label"
+
+    def label_name(self, label: np.integer | np.floating) -> str:
+        """A class by its name, a quantity by its digits."""
+        return (
+            np.format_float_positional(float(label), trim="-") if self.of_quantities else self.class_names[int(label)]
+        )
+
+    def strata(self, rows: Rows) -> Int64[np.ndarray, " N"]:
+        """What keeps its share where some rows are drawn: classes; of quantities, all rows are one stratum."""
+        return np.zeros(len(rows), np.int64) if self.of_quantities else rows.labels
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over all that is here."""
-        digest = hashlib.sha256(f"{self.class_names}{self.pixel_max}{self.kind}{self.group_names}".encode())
+        parts = str(self.parts) if self.parts else ""
+        digest = hashlib.sha256(f"{self.class_names}{self.pixel_max}{self.kind}{self.group_names}{parts}".encode())
         for rows in (self.train, self.test):
             for part in (rows.inputs, rows.labels, rows.groups, rows.times):
                 digest.update(_content(part))
@@ -98,7 +153,7 @@ class Material:
             Split.clean(array, rows.labels, rows.sources, rows.origin)
             for array, rows in zip(arrays, (train, test), strict=True)
         )
-        return Dataset(self.name, first, second, self.class_names, self.pixel_max, self.title)
+        return Dataset(self.name, first, second, self.class_names, self.pixel_max, self.title, parts=self.parts)
 
     def network_inputs(self, rows: Rows) -> Shaped[np.ndarray, "N ..."]:
         """Numbers: of a table, its columns in float32 but for that of the groups."""
@@ -106,6 +161,36 @@ class Material:
             return rows.inputs
         self._check_numbers()
         return self.features(rows.inputs).to_numpy(np.float32)
+
+    @cached_property
+    def look(self) -> Look:
+        """At what pictures are made of, and near copies are looked for in: of several inputs the first image alone,
+        else all quantities side by side, or token ids where there is nothing else."""
+        if self.kind != "dict":
+            return Look(self.kind, self.pixel_max, "", lambda inputs: inputs)
+        if part := first_images(self.parts):
+            words = f"the pixels of {part.name}" if len(self.parts) > 1 else ""
+            return Look("images", part.pixel_max, words, part.alone)
+        quantities = [part for part in self.parts if part.kind == "vectors"]
+        words = names_in_words(quantities) if 0 < len(quantities) < len(self.parts) else ""
+        if not quantities:
+            return Look("tokens", 1.0, "", lambda inputs: inputs)
+        return Look("vectors", 1.0, words, self.quantities)
+
+    def quantities(self, rows: Shaped[np.ndarray, "N W"]) -> Shaped[np.ndarray, "N D"]:
+        """Of several inputs, those that are neither images nor token ids, side by side."""
+        found = [part.alone(rows) for part in self.parts if part.kind == "vectors"]
+        return np.concatenate(found, axis=1) if found else np.zeros((len(rows), 0), np.float32)
+
+    @property
+    def names_of_quantities(self) -> list[str]:
+        """What messages call their columns: "age", "meta[0]"."""
+        return [
+            f"{part.name}[{place}]" if part.shape else part.name
+            for part in self.parts
+            if part.kind == "vectors"
+            for place in range(part.size)
+        ]
 
     def features(self, table: pd.DataFrame) -> pd.DataFrame:
         """Without the column of groups."""

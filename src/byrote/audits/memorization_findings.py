@@ -12,11 +12,14 @@ from byrote.evidence.finding import Finding
 from byrote.evidence.fitting_by_luck import luck_in_words
 from byrote.evidence.intervals import binomial_interval
 from byrote.evidence.noise_ladder import BENIGN_KEEPS, CATASTROPHIC_KEEPS, HALF, LOW
-from byrote.evidence.verdicts import LITTLE
 from byrote.training.course import FIT
 
 _UNABLE = 0.02
 """A model that has its own training labels right no oftener than this beyond the largest class is unable to fit."""
+
+_HARDLY_MORE = 0.1
+"""Of the lead over guessing: who surely keeps less than so much beyond what copies the nearest row's label keeps does
+not learn through wrong labels."""
 
 
 def findings_of_memorization(name: str, figures: Mapping[str, Any], found: Mapping[str, bool]) -> list[Finding]:
@@ -57,34 +60,37 @@ def with_ends(figure: Mapping[str, Any] | None) -> str:
 def _by_heart(name: str, figures: Mapping[str, Any], found: Mapping[str, bool]) -> Finding:
     claim = f"{name} learns more than its training labels by heart"
     true = condition(figures, condition_of(0.0))
+    epochs = figures.get("most_epochs")
     words = (
-        f"On true labels it has {share(true['train_accuracy']['mean'])} of {figures['num_rows']:,} training labels "
-        f"right, and {with_ends(true['test'])} of test rows by balanced accuracy, where guessing has "
-        f"{share(figures['guessing'])}"
+        f"On true labels{f', after up to {epochs:,} epochs,' if epochs else ''} it has "
+        f"{share(true['train_accuracy']['mean'])} of {figures['num_rows']:,} training labels right, and "
+        f"{with_ends(true['test'])} of test rows by balanced accuracy, where guessing has {share(figures['guessing'])}"
     )
     if is_unable(figures):
         return Finding(
             claim,
             "not supported",
-            f"It is unable to fit: {words[0].lower()}{words[1:]}. It neither learns nor memorises.",
+            f"It is unable to fit: {words[0].lower()}{words[1:]}. By the classes that it names it neither learns nor "
+            "memorises.",
         )
     if found.get("memorises", False):
         other = figures["reference"]
         return Finding(
             claim,
             "not supported",
-            f"It is a memoriser: {words[0].lower()}{words[1:]}; {NAME} of byrote's own has {share(other['score'])} "
-            f"there (p = {_p(other['p'])}), so that there is something to be learnt.",
+            f"It is a memoriser: {words[0].lower()}{words[1:]}, surely less than {share(other['little'])} beyond that; "
+            f"{NAME} of byrote's own has {with_ends(other['score'])} there (p = {_p(other['p'])}), so that there is "
+            "something to be learnt.",
         )
     if found.get("learns", False):
-        return Finding(claim, "supported", f"{words}.")
+        return Finding(claim, "supported", f"It is a learner: {words[0].lower()}{words[1:]}.")
     if figures["reference"] is not None:
         other = figures["reference"]
         return Finding(
             claim,
             "no conclusion",
             f"{words}: what it has is by rote. But {NAME} of byrote's own finds nothing either "
-            f"({share(other['score'])}, p = {_p(other['p'])}): there may be nothing to be learnt here.",
+            f"({share(other['score']['mean'])}, p = {_p(other['p'])}): there may be nothing to be learnt here.",
         )
     return Finding(claim, "no conclusion", f"{words}. More test rows would tell.")
 
@@ -129,25 +135,25 @@ def _through(name: str, figures: Mapping[str, Any], found: Mapping[str, bool]) -
             f", which keeps {with_ends(kept)} of its lead over guessing, where naming the label of the nearest row "
             f"keeps {share(1 - HALF, 0)}"
         )
-    words += f".{_of_changed(half)}"
+    words += f".{_of_changed(half, figures['largest_class'])}"
     if kept["mean"] is None:
         return Finding(claim, "no conclusion", f"{words} It has no lead over guessing on true labels to keep.")
     if found.get("learns-through", False) and found.get("learns", False):
-        return Finding(claim, "supported", f"It is a learner. {words}")
-    if kept["high"] is not None and kept["high"] < 1 - HALF - LITTLE:
-        return Finding(claim, "not supported", words)
+        return Finding(claim, "supported", f"It learns through them. {words}")
+    if kept["high"] is not None and kept["high"] < 1 - HALF + _HARDLY_MORE:
+        return Finding(claim, "not supported", f"It keeps hardly more than copying does. {words}")
     return Finding(claim, "no conclusion", f"{words} More test rows would tell whether it keeps more than that.")
 
 
-def _of_changed(half: Mapping[str, Any]) -> str:
-    """ " Of the training rows whose label was changed, ..."."""
+def _of_changed(half: Mapping[str, Any], largest_class: float) -> str:
+    """ " Of the training rows whose label was changed, ..."; who always names the largest class sees through none."""
     if half["changed_said_as_given"] is None:
         return ""
     given, true = half["changed_said_as_given"]["mean"], half["changed_said_as_true"]["mean"]
     does = ""
     if given > HALF:
         does = ": it swallows them" if given > FIT else ": it swallows most of them"
-    elif true > HALF:
+    elif true > max(HALF, largest_class + _UNABLE):
         does = ": it sees through most of them"
     return (
         f" Of the training rows whose label was changed, it gives {share(given)} the wrong label and {share(true)} "

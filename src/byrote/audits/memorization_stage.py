@@ -9,11 +9,20 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Bool
 
-from byrote.audits.estimators import EstimatorSubject
 from byrote.audits.material import Rows
 from byrote.audits.memorization_findings import findings_of_memorization, is_unable
 from byrote.audits.memorization_sections import sections_of_memorization
-from byrote.audits.noisy_fits import NOISE_INPUTS, NoisyFit, condition_of, largest_fit, noisy_fits, of_condition
+from byrote.audits.networks import NetworkSubject
+from byrote.audits.noisy_fits import (
+    NOISE_INPUTS,
+    NoisyFit,
+    condition_of,
+    largest_fit,
+    most_epochs,
+    noisy_fits,
+    of_condition,
+    studies_of,
+)
 from byrote.audits.reference_learner import reference
 from byrote.audits.stage import Case, Estimate, Stage, StageResult, interval_figure
 from byrote.charts.sections import Section
@@ -35,12 +44,16 @@ from byrote.evidence.noise_ladder import (
 from byrote.evidence.verdicts import LITTLE, SIGNIFICANCE
 from byrote.randomness import stream
 
-MOST_ROWS = 5000
+MOST_ROWS = 2000
 """More training rows would tell the same, and cost more."""
 _FEWEST_ROWS = 300
-_DRAWS, _FEW_DRAWS = 4, 3
-_DRAWS_OF_ESTIMATORS = 8
-"""Classifiers of scikit-learn are mostly cheap, and few test rows take more draws."""
+_MANY_ROWS, _FITTED_ROWS, _DRAWS, _MOST_DRAWS = 1000, 10_000, 4, 32
+"""At each share of random labels there are 4 draws; of fewer than 1,000 rows as many as have 10,000 together, at most
+32: small data have few test rows, whose luck differs from draw to draw, and are cheap to fit."""
+_FEW_DRAWS = 3
+_LITTLE_OF_THE_LEAD = 0.2
+"""Less than a fifth of the lead over guessing that another learner surely has is next to nothing. Of a tenth, some 40
+test rows could not tell."""
 _NOISY_COSTS = 2.0
 """A fit on random labels takes about so many times as long as one on true labels; of a network that stops when it has
 fitted."""
@@ -54,6 +67,11 @@ class MemorizationStage(Stage):
     name: ClassVar[str] = "memorization"
     title: ClassVar[str] = "Does it learn, or learn by rote?"
     alarm_names: ClassVar[tuple[str, ...]] = ("memorises",)
+    needs_classes: ClassVar[str] = (
+        "What a model learns by rote is told by random labels and how many of them it fits, which is asked of classes "
+        "alone; targets here are quantities."
+    )
+    version: ClassVar[int] = 4
 
     def estimate(self, case: Case, budget_s: float = math.inf) -> Estimate:
         if not case.subject.can_fit:
@@ -76,6 +94,7 @@ class MemorizationStage(Stage):
         fits, why_not = noisy_fits(subject, material, rows, draws, case.log)
         figures, p_values = _read(case, rows, fits, clean)
         figures |= {"why_not_fitted": why_not, "draws": draws, "smaller": plan.smaller}
+        figures["most_epochs"] = most_epochs(subject, len(rows))
         random = of_condition(fits, condition_of(1.0))[0]
         figures["largest_n"] = {"n": len(rows), "tried": len(rows)} if random.is_fitted else None
         if not random.is_fitted and not plan.smaller:
@@ -101,10 +120,14 @@ def _version(case: Case, budget_s: float) -> tuple[int, int, Estimate]:
     """How many rows and draws the budget allows; the fewest, where it allows none."""
     most = min(len(case.material.train), MOST_ROWS)
     left = _SHARE_OF_BUDGET * budget_s
-    a_row = case.subject.seconds_of_fit(_rows(case, most)) / most
-    whole = _DRAWS_OF_ESTIMATORS if isinstance(case.subject, EstimatorSubject) else _DRAWS
+    whole = _DRAWS if most >= _MANY_ROWS else min(max(_FITTED_ROWS // most, _DRAWS), _MOST_DRAWS)
+    of_whole = case.pace * _seconds(case, _rows(case, most), whole)
     num_rows, draws = most, whole
-    while _seconds(a_row * num_rows, draws) > left and (draws > _FEW_DRAWS or num_rows > _FEWEST_ROWS):
+
+    def seconds() -> float:
+        return of_whole * num_rows / most * _fits(draws) / _fits(whole)
+
+    while seconds() > left and (draws > _FEW_DRAWS or num_rows > _FEWEST_ROWS):
         if draws > _FEW_DRAWS:
             draws = max(draws // 2, _FEW_DRAWS)
         else:
@@ -114,11 +137,18 @@ def _version(case: Case, budget_s: float) -> tuple[int, int, Estimate]:
         smaller.append(f"It was fitted on {num_rows:,} instead of {most:,} training rows")
     if draws < whole:
         smaller.append(f"{draws} instead of {whole} draws of random labels were made")
-    return num_rows, draws, Estimate(_seconds(a_row * num_rows, draws), 2.0**27, 2.0**20, ", and ".join(smaller))
+    return num_rows, draws, Estimate(seconds(), 2.0**27, 2.0**20, ", and ".join(smaller))
 
 
-def _seconds(a_fit: float, draws: int) -> float:
-    return a_fit * (draws * (1 + _NOISY_COSTS * (len(RATES) - 1)) + _NOISY_COSTS + 1)
+def _seconds(case: Case, rows: Rows, draws: int) -> float:
+    if isinstance(case.subject, NetworkSubject):
+        return math.fsum(map(case.subject.seconds_of, studies_of(case.subject, rows, draws)))
+    return case.subject.seconds_of_fit(rows) * _fits(draws)
+
+
+def _fits(draws: int) -> float:
+    """How many fits on true labels cost as much."""
+    return draws * (1 + _NOISY_COSTS * (len(RATES) - 1)) + _NOISY_COSTS + 1
 
 
 def _rows(case: Case, num: int) -> Rows:
@@ -131,7 +161,7 @@ def _rows(case: Case, num: int) -> Rows:
 def _read(
     case: Case, rows: Rows, fits: Sequence[NoisyFit], clean: Bool[np.ndarray, " T"]
 ) -> tuple[dict[str, Any], dict[str, float]]:
-    test = case.material.test.take(clean)
+    test = case.tested().take(clean)
     num_classes = case.material.num_classes
     right = {
         rate: np.stack([fit.test[clean] == test.labels for fit in of_condition(fits, condition_of(rate))])
@@ -139,7 +169,7 @@ def _read(
     }
     names = [*(condition_of(rate) for rate in (*RATES, 1.0)), NOISE_INPUTS]
     true, random = right[0.0], of_condition(fits, condition_of(1.0))[0]
-    shared = (true, test.labels, num_classes, test.groups)
+    shared = (true, test.labels, num_classes, test.units)
     largest_class = float(np.bincount(rows.labels).max() / len(rows))
     figures: dict[str, Any] = {
         "num_rows": len(rows),
@@ -151,7 +181,7 @@ def _read(
         "kept": {f"{rate:g}": _figure(kept_share(right[rate], *shared)) for rate in (LOW, HALF)},
         "reference": None,
     }
-    learns = against_guessing(true, test.labels, test.groups)
+    learns = against_guessing(true, test.labels, test.units)
     p_values = {"learns": learns.p_above}
     luck = chance_of_accuracies([random.accuracy], len(rows), num_classes)
     if random.is_fitted:
@@ -166,12 +196,15 @@ def _read(
         p_values["tempered"] = max(benign.p_below, catastrophic.p_above, leads)
         p_values["catastrophic"] = max(catastrophic.p_below, leads)
     fits_true = all(fit.is_fitted for fit in of_condition(fits, condition_of(0.0)))
-    nothing = against_guessing(true, test.labels, test.groups, LITTLE).p_below
     by_constant = largest_class >= min(fit.accuracy for fit in of_condition(fits, condition_of(0.0)))
-    if fits_true and not by_constant and nothing <= SIGNIFICANCE:
-        other = reference(case.material, rows, clean)
-        figures["reference"] = {"score": other.score, "p": other.p_value}
-        p_values["memorises"] = max(nothing, other.p_value)
+    may_be_little = against_guessing(true, test.labels, test.units, _LITTLE_OF_THE_LEAD).p_below <= SIGNIFICANCE
+    if fits_true and not by_constant and may_be_little:
+        other = reference(case.material, rows, test)
+        little = max(LITTLE, _LITTLE_OF_THE_LEAD * (other.score.low - figures["guessing"]))
+        nothing = against_guessing(true, test.labels, test.units, little).p_below
+        if nothing <= SIGNIFICANCE:
+            figures["reference"] = {"score": _figure(other.score), "p": other.p_value, "little": little}
+            p_values["memorises"] = max(nothing, other.p_value)
     return figures, p_values
 
 
@@ -201,7 +234,7 @@ def _condition(fits: Sequence[NoisyFit], name: str, test: Rows, clean: Bool[np.n
         "ceiling": min(fit.ceiling for fit in own),
         "changed_said_as_given": share("given"),
         "changed_said_as_true": share("true"),
-        "test": None if is_noise else _figure(balanced_accuracy(tested, test.labels, test.groups)),
+        "test": None if is_noise else _figure(balanced_accuracy(tested, test.labels, test.units)),
         "seconds": float(np.mean(seconds)) if seconds else None,
         "steps_to_fit": float(np.mean(steps)) if len(steps) == len(own) else None,
     }

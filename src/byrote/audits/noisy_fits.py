@@ -27,6 +27,7 @@ from byrote.data.subsets import stratified_rows
 from byrote.evidence.noise_ladder import RATES
 from byrote.evidence.obstacles import obstacle
 from byrote.randomness import permutation, stream
+from byrote.references import shortened
 from byrote.studies.design import label_corruptions
 from byrote.studies.largest_n.calculations import geometric_grid
 from byrote.studies.largest_n.study import LargestNStudy
@@ -81,10 +82,6 @@ class LargestFit:
     tried: int
     """The largest that was tried."""
 
-    @property
-    def is_all(self) -> bool:
-        return self.n == self.tried
-
 
 def condition_of(rate: float) -> str:
     """ "50% random labels"."""
@@ -122,7 +119,7 @@ def noisy_fits(
 def largest_fit(subject: Subject, material: Material, rows: Rows) -> LargestFit:
     """The largest n, on a grid in steps of a fifth, whose random labels are fitted; all are known not to be."""
     if isinstance(subject, NetworkSubject):
-        data, recipe = subject.dataset(rows), longer(subject.recipe)
+        data, recipe = subject.dataset(rows), longer(subject.recipe_for(len(rows)))
         study = LargestNStudy(data=data, model=subject.model, recipe=recipe, draws=1)
         value = float(study.summarise(subject.run(study))["largest_n"].iloc[0])
         return LargestFit(None if np.isnan(value) else int(value), len(rows))
@@ -166,6 +163,14 @@ def noise_inputs(material: Material, rows: Rows) -> Rows:
     return replace(rows, inputs=apply_corruptions(data, corruptions_of("gaussian"), 0).train.inputs)
 
 
+def most_epochs(subject: Subject, num_rows: int) -> int | None:
+    """That a fit on other labels may take; None where no epochs end it."""
+    if not isinstance(subject, NetworkSubject):
+        return None
+    recipe = longer(subject.recipe_for(num_rows))
+    return None if recipe.stop == "at_steps" else recipe.epochs
+
+
 def longer(recipe: Recipe) -> Recipe:
     """With MORE_EPOCHS times as many epochs, where they end a run; all rows are trained on."""
     epochs = {} if recipe.stop == "at_steps" else {"epochs": MORE_EPOCHS * recipe.epochs}
@@ -190,19 +195,26 @@ def _refit(
     return NoisyFit(condition, rate, draw, noisy.labels, rows.labels, *says, ceiling, seconds)
 
 
+def studies_of(subject: NetworkSubject, rows: Rows, draws: int) -> tuple[RandomizationStudy, ...]:
+    """The runs of a network's fits."""
+    data = subject.dataset(rows)
+    shared: dict[str, Any] = {"data": data, "models": [subject.model], "recipe": longer(subject.recipe_for(len(rows)))}
+    ladder = RandomizationStudy(**shared, settings=(), rates=RATES, seeds=draws)
+    return ladder, RandomizationStudy(**shared, settings=(settings_of(data)[-1],), rates=(1.0,))
+
+
 def _of_network(subject: NetworkSubject, rows: Rows, draws: int) -> tuple[list[NoisyFit], str]:
     data = subject.dataset(rows)
-    shared: dict[str, Any] = {"data": data, "models": [subject.model], "recipe": longer(subject.recipe)}
-    ladder = RandomizationStudy(**shared, settings=(), rates=RATES, seeds=draws)
-    noise = RandomizationStudy(**shared, settings=(settings_of(data)[-1],), rates=(1.0,))
     found: list[NoisyFit] = []
     why_not = []
-    for study in (ladder, noise):
+    for study in studies_of(subject, rows, draws):
         results = subject.run(study)
         table = study.summarise(results)
         found += [_of_outcome(outcome, data) for outcome in results.outcomes]
-        if reason := obstacle(table, len(study.plan()), fitted=True):
-            why_not.append(reason)
+        # What is to be tried is a flag of the audited fit, of whose epochs these may take more.
+        asked = table.assign(epochs_run=table["epochs_run"] // MORE_EPOCHS)
+        if reason := obstacle(asked, len(study.plan()), fitted=True):
+            why_not.append(shortened(reason, study.readers_names(table)))
     return found, " ".join(why_not)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from byrote.audits.stages import STAGES
 from byrote.charts.sections import Section
+from byrote.data.kinds import in_words_of_parts
 from byrote.evidence.finding import Finding
 from byrote.files import make_folder, write_file
 from byrote.report.rendering import chart, distinct, environment, theme, write_figure
@@ -97,13 +98,18 @@ def notes(audit: Audit) -> list[str]:
     case, material = audit.case, audit.case.material
     chance = case.metric.in_words(case.metric.chance(material.test.labels))
     split = f" Data came without a test split: {material.split_in_words}." if material.split_in_words else ""
+    kind = "targets that are quantities" if material.of_quantities else f"{material.num_classes} classes"
     about = (
-        f"Data: {material.title}, {material.num_classes} classes, {len(material.train):,} training and "
-        f"{len(material.test):,} test rows.{split}"
+        f"Data: {material.title}, {kind}, {len(material.train):,} training and {len(material.test):,} test rows.{split}"
     )
+    labels = f"{material.label_word}s"
+    turned = " It is an error with its sign turned, so that larger is better." if case.metric.has_units else ""
+    metric = f"The metric is {case.metric.title}.{turned}"
     found = [
         about,
-        f"The metric is {case.metric.title}. Chance is the best constant prediction on the test labels: {chance}.",
+        *([in_words_of_parts(material.parts)] if material.parts else []),
+        *([f"Pictures show {material.look.in_words}."] if material.parts and material.look.kind == "images" else []),
+        f"{metric} Chance is the best constant prediction on the test {labels}: {chance}.",
         _CORRECTION,
         "Nothing left this machine, and nothing was written outside of the folder of this audit.",
     ]

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float64, Int64, Shaped
-from sklearn.model_selection import StratifiedGroupKFold
+from jaxtyping import Float64, Int64, Real
+from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
 
 from byrote.audits.columns import codes_of, seconds_of
 from byrote.audits.material import Material, Rows
+from byrote.data.assembly import Unassembled, assemble
 from byrote.data.columns import Column
 from byrote.data.csv_table import read_columns
 from byrote.data.dataset import Dataset
 from byrote.data.labels import numbered
-from byrote.data.sources import from_arrays, load
+from byrote.data.quantities import quantities, quantities_of_classes
+from byrote.data.sources import from_arrays, load, read_arrays, read_source
 from byrote.data.subsets import split_rows
 from byrote.errors import UserError, suggestion
+from byrote.randomness import permutation, stream
+
+_AT_RANDOM = "a fifth of each class, drawn at random, is held out to test on"
 
 
 def read_material(
@@ -31,6 +37,7 @@ def read_material(
     groups: Any = None,
     time: Any = None,
     title: str | None = None,
+    of_quantities: bool = False,
     **options: Any,
 ) -> Material:
     """The examples to audit.
@@ -42,10 +49,11 @@ def read_material(
             latest where there are times, else at random within each class.
         label: the column of labels.
         groups, time: a column's name; or values, one for each row, of both splits one after another.
+        of_quantities: labels are numbers to be foretold, and not classes.
         options: of `byrote.load`.
 
     Raises:
-        UserError: what cannot be read, or is no classification.
+        UserError: what cannot be read, or has no such labels.
     """
     if isinstance(data, str) and data.startswith("csv:"):
         path = Path(data.removeprefix("csv:")).expanduser()
@@ -61,12 +69,15 @@ def read_material(
             data,
             title or path.name,
             f"row {{}} of {path.name}",
+            of_quantities,
         )
     if isinstance(data, str):
-        loaded = load(data, label=label, title=title, **options)
-        return _of_dataset(loaded, groups, time)
+        if of_quantities:
+            reading, own_title = read_source(data, label=label, **options)
+            return _of_quantities(reading, data, title or own_title, groups, time)
+        return _split_in_words(_of_dataset(load(data, label=label, title=title, **options), groups, time))
     if isinstance(data, Dataset):
-        return _of_dataset(data, groups, time)
+        return _of_dataset(data, groups, time, of_quantities=of_quantities)
     if isinstance(data, pd.DataFrame) or (_is_pair(data) and isinstance(data[0], pd.DataFrame)):
         parts = [data] if test is None else [data, test]
         tables, labels = zip(*(_table_and_labels(part, label) for part in parts), strict=True)
@@ -74,10 +85,14 @@ def read_material(
         sizes = np.cumsum([0, *map(len, tables)])
         splits = [] if test is None else [np.arange(*sizes[i : i + 2]) for i in range(2)]
         column = Column(np.concatenate([np.asarray(part) for part in labels]), "labels")
-        return _of_table(table, column, splits, groups, time, "table", title or "table", "row {}")
+        return _of_table(table, column, splits, groups, time, "table", title or "table", "row {}", of_quantities)
     pairs = [*data] if _is_pair(data) else [data]
     more = [] if test is None else [*test] if _is_pair(test) else [test]
-    return _of_dataset(from_arrays(*pairs, *more, label=label, title=title or ""), groups, time)
+    if of_quantities:
+        return _of_quantities(read_arrays(*pairs, *more, label=label), "arrays", title or "arrays", groups, time)
+    made = from_arrays(*pairs, *more, label=label, title=title or "")
+    in_one_piece = len(pairs) == 2 and not more and made.train.origin == made.test.origin  # not of two data sets
+    return _split_in_words(_of_dataset(made, groups, time, in_one_piece=in_one_piece))
 
 
 def _is_pair(data: Any) -> bool:
@@ -103,38 +118,56 @@ def _listed(table: pd.DataFrame) -> str:
     return ", ".join(names if len(names) <= 30 else [*names[:29], "…"])
 
 
-def _of_dataset(data: Dataset, groups: Any, time: Any) -> Material:
-    sides = (data.train, data.test)
-    num_train = len(data.train)
-    total = num_train + len(data.test)
-    for name, value in (("groups", groups), ("time", time)):
-        if isinstance(value, str):
-            raise UserError(
-                f"got {name}={value!r}, the name of a column, of data without columns: give a csv file or a "
-                f"DataFrame, or "
-                f"the values, one for each of {total:,} examples"
-            )
-    codes, names = (None, ()) if groups is None else codes_of(_values(groups, total, "groups"))
-    times = None if time is None else _times(_values(time, total, "time"), "time")
-    train, test = (
-        Rows(
-            side.inputs,
-            side.labels,
-            side.sources,
-            side.origin,
-            None if codes is None else codes[part],
-            None if times is None else times[part],
+def _split_in_words(material: Material) -> Material:
+    """With words for how test rows were chosen, where both splits are of one source, that reading it has split."""
+    train, test = material.train, material.test
+    is_one = train.origin == test.origin and not np.isin(test.sources, train.sources).any()
+    return replace(material, split_in_words=_AT_RANDOM) if is_one and not material.split_in_words else material
+
+
+def _of_dataset(
+    data: Dataset, groups: Any, time: Any, *, of_quantities: bool = False, in_one_piece: bool = False
+) -> Material:
+    """
+    Args:
+        in_one_piece: byrote has split it, and groups and times are those of its rows in the order in which they came.
+    """
+    sides = []
+    for side in (data.train, data.test):
+        labels = quantities_of_classes(side.labels, data.class_names, data.label) if of_quantities else side.labels
+        sides.append(Rows(side.inputs, labels, side.sources, side.origin))
+    names = () if of_quantities else data.class_names
+    about = Material(data.name, data.label, data.kind, sides[0], sides[1], names, data.pixel_max, parts=data.parts)
+    if in_one_piece and (groups is not None or time is not None):
+        inputs, labels, sources = (
+            np.concatenate([getattr(side, name) for side in sides]) for name in ("inputs", "labels", "sources")
         )
-        for side, part in zip(sides, (slice(0, num_train), slice(num_train, None)), strict=True)
-    )
-    return Material(data.name, data.label, data.kind, train, test, data.class_names, data.pixel_max, group_names=names)
+        sides = [Rows(inputs, labels, sources, sides[0].origin).take(np.argsort(sources, kind="stable"))]
+    return _with_sides(about, sides, groups, time)
 
 
-def _values(given: Any, total: int, what: str) -> pd.Series:
-    found = pd.Series(np.asarray(given))
-    if len(found) != total:
-        raise UserError(f"got {len(found):,} {what}, expected one for each of {total:,} examples, training ones first")
-    return found
+def _of_quantities(reading: Unassembled, name: str, title: str, groups: Any, time: Any) -> Material:
+    """Inputs are checked as of any data set, which has classes: they are given some in place of their targets."""
+    parts, names = reading.splits, reading.class_names
+    if names is None:
+        targets = [quantities(part.labels) for part in parts]
+    else:  # some sources, such as folders of images, hold names
+        codes = numbered([part.labels for part in parts], names).codes
+        targets = [quantities_of_classes(each, names, title) for each in codes]
+    if len(targets[0]) < 2:
+        raise UserError(f"{title} has {len(targets[0])} row, expected some to train on and others to test on")
+    stand_ins = [
+        replace(part, labels=Column(np.arange(len(each)) % 2, part.labels.name))
+        for part, each in zip(parts, targets, strict=True)
+    ]
+    twice = stand_ins if len(stand_ins) == 2 else stand_ins * 2  # what comes in two splits is left as it is
+    data = assemble(replace(reading, splits=tuple(twice), class_names=("0", "1")), name=name, title=title)
+    sides = [
+        Rows(side.inputs, each, side.sources, side.origin)
+        for side, each in zip((data.train, data.test), targets, strict=False)
+    ]
+    about = Material(name, data.label, data.kind, sides[0], sides[-1], (), data.pixel_max, parts=data.parts)
+    return _with_sides(about, sides, groups, time)
 
 
 def _of_table(
@@ -146,27 +179,87 @@ def _of_table(
     name: str,
     title: str,
     origin: str,
+    of_quantities: bool,
 ) -> Material:
-    (codes,), class_names, notes = numbered([labels], None)
-    for note in notes:
-        warnings.warn(note, stacklevel=4)
-    if len(class_names) < 2:
-        raise UserError(f"all rows of {title} have one class, {class_names[0]!r}; expected at least two classes")
+    class_names: tuple[str, ...] = ()
+    if of_quantities:
+        found: Real[np.ndarray, " N"] = quantities(labels)
+    else:
+        (found,), class_names, notes = numbered([labels], None)
+        for note in notes:
+            warnings.warn(note, stacklevel=4)
+        if len(class_names) < 2:
+            raise UserError(f"all rows of {title} have one class, {class_names[0]!r}; expected at least two classes")
+    whole = Rows(table, found, np.arange(len(table)), origin)
+    sides = [whole] if len(splits) < 2 else [whole.take(np.asarray(part)) for part in splits[:2]]
     group_column = groups if isinstance(groups, str) else ""
-    group_codes, group_names = (None, ()) if groups is None else codes_of(_column(table, groups, "groups"))
-    times = None if time is None else _times(_column(table, time, "time"), time if isinstance(time, str) else "time")
-    in_words = ""
-    if len(splits) < 2:
-        splits, in_words = _split(codes, group_codes, times)
-    missing = np.setdiff1d(codes[splits[1]], codes[splits[0]])
-    if len(missing):
-        raise UserError(
-            f"class {class_names[missing[0]]!r} of {title} has test rows alone ({in_words or 'by its column split'}): "
-            "give training rows of it too, or leave it out"
+    about = Material(name, title, "table", whole, whole, class_names, 1.0, group_column=group_column)
+    order = np.concatenate([np.asarray(side.sources) for side in sides])
+    columns = (
+        None if given is None else _column(table, given, what).iloc[order]
+        for given, what in ((groups, "groups"), (time, "time"))
+    )
+    return _with_sides(about, sides, *columns, time_name=time if isinstance(time, str) else "time")
+
+
+def _with_sides(about: Material, sides: Sequence[Rows], groups: Any, time: Any, *, time_name: str = "time") -> Material:
+    """The two splits, or one that is split here, with groups and times of all their rows, training ones first."""
+    num = sum(map(len, sides))
+    for what, value in (("groups", groups), ("time", time)):
+        if isinstance(value, str):
+            raise UserError(
+                f"got {what}={value!r}, the name of a column, of data without columns: give a csv file or a "
+                f"DataFrame, or "
+                f"the values, one for each of {num:,} examples"
+            )
+    codes, names = (None, ()) if groups is None else codes_of(_values(groups, num, "groups"))
+    times = None if time is None else _times(_values(time, num, "time"), time_name)
+    found, start = [], 0
+    for side in sides:
+        own = slice(start, start + len(side))
+        found.append(
+            replace(
+                side,
+                groups=None if codes is None else codes[own],
+                times=None if times is None else times[own],
+            )
         )
-    rows = Rows(table, codes, np.arange(len(table)), origin, group_codes, times)
-    train, test = (rows.take(np.asarray(part)) for part in splits[:2])
-    return Material(name, title, "table", train, test, class_names, 1.0, in_words, group_column, group_names)
+        start += len(side)
+    in_words = ""
+    if len(found) == 1:
+        parts, in_words = _split(about, found[0])
+        found = [found[0].take(rows) for rows in parts]
+    train, test = found
+    if about.of_quantities:
+        _refuse_constant(about.title, train)
+    elif in_words or about.kind == "table":
+        _refuse_untrained(about, train, test, in_words)
+    return replace(about, train=train, test=test, split_in_words=in_words, group_names=names)
+
+
+def _refuse_constant(title: str, train: Rows) -> None:
+    if train.labels.min() == train.labels.max():
+        raise UserError(
+            f"all training rows of {title} have one target, {train.labels[0]:g}; expected targets that differ"
+        )
+
+
+def _refuse_untrained(about: Material, train: Rows, test: Rows, in_words: str) -> None:
+    missing = np.setdiff1d(test.labels, train.labels)
+    if len(missing):
+        name = about.class_names[missing[0]]
+        hint = "; if these are quantities, audit a regressor (--metric r2)" if name.lstrip("-").isdecimal() else ""
+        raise UserError(
+            f"class {name!r} of {about.title} has test rows alone "
+            f"({in_words or 'by its column split'}): give training rows of it too, or leave it out{hint}"
+        )
+
+
+def _values(given: Any, total: int, what: str) -> pd.Series:
+    found = given.reset_index(drop=True) if isinstance(given, pd.Series) else pd.Series(np.asarray(given))
+    if len(found) != total:
+        raise UserError(f"got {len(found):,} {what}, expected one for each of {total:,} examples, training ones first")
+    return found
 
 
 def _column(table: pd.DataFrame, given: Any, what: str) -> pd.Series:
@@ -187,19 +280,32 @@ def _times(column: pd.Series, what: str) -> Float64[np.ndarray, " N"]:
     return seconds
 
 
-def _split(
-    labels: Int64[np.ndarray, " N"],
-    groups: Int64[np.ndarray, " N"] | None,
-    times: Float64[np.ndarray, " N"] | None,
-) -> tuple[list[Shaped[np.ndarray, " _"]], str]:
+def _split(about: Material, rows: Rows) -> tuple[list[Int64[np.ndarray, " _"]], str]:
     """The rows to train and to test on, and how they were chosen."""
+    labels, groups, times, num = rows.labels, rows.groups, rows.times, len(rows)
+    if num < 2:
+        raise UserError(f"{about.title} has {num} row, expected some to train on and others to test on")
     if times is not None:
         order = np.argsort(np.where(np.isnan(times), -np.inf, times), kind="stable")
-        first = len(order) * 4 // 5
+        first = num * 4 // 5
         return [np.sort(order[:first]), np.sort(order[first:])], "the latest fifth of all rows is held out to test on"
     if groups is not None:
-        parts = StratifiedGroupKFold(5, shuffle=True, random_state=0)
+        num_groups = len(np.unique(groups))
+        if num_groups < 2:
+            raise UserError(
+                f"all rows of {about.title} belong to one group, expected at least two, so that one is held out whole"
+            )
+        folds = min(5, num_groups)
+        parts = (
+            GroupShuffleSplit(1, test_size=num_groups // folds, random_state=0)
+            if about.of_quantities
+            else StratifiedGroupKFold(folds, shuffle=True, random_state=0)
+        )
         train, test = next(parts.split(labels[:, None], labels, groups))
-        return [np.asarray(train), np.asarray(test)], "a fifth of the groups, whole, is held out to test on"
+        share = "a fifth of the groups" if folds == 5 else f"one of {folds} groups"
+        return [np.asarray(train), np.asarray(test)], f"{share}, whole, is held out to test on"
+    if about.of_quantities:
+        train, test = np.split(permutation(stream(0, "split"), num), [num * 4 // 5])
+        return [np.sort(train), np.sort(test)], "a fifth, drawn at random, is held out to test on"
     train, test = split_rows(labels, 0)
-    return [train, test], "a fifth of each class, drawn at random, is held out to test on"
+    return [train, test], _AT_RANDOM

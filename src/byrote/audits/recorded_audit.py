@@ -15,6 +15,7 @@ import pandas as pd
 from jaxtyping import Float64, Int64
 
 from byrote import __version__
+from byrote.audits.labels_findings import without_number
 from byrote.audits.recorded_labels import FEWEST_PLANTED, RecordedLabels, recorded_labels
 from byrote.audits.stage import SCHEMA, StageResult, interval_figure, stage_entry
 from byrote.data.dataset import Dataset
@@ -23,6 +24,7 @@ from byrote.errors import UserError
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.intervals import Interval, binomial_interval
 from byrote.evidence.verdicts import SIGNIFICANCE
+from byrote.evidence.words import percent_range
 from byrote.files import make_folder, write_file, write_table
 from byrote.masking import masked
 from byrote.recording.courses import Courses, courses
@@ -239,6 +241,8 @@ class RecordedAudit:
             "held_back": {"stated": held.stated, "p": held.p_value} | _figure(held.found),
             "lists": [list(each) for each in self.lists()],
         }
+        if not self.is_known:
+            figures = without_number(figures) | {"lists": []}
         return StageResult("done", "", figures)
 
     def lists(self) -> list[tuple[int, float, float, float, float]]:
@@ -268,13 +272,14 @@ class RecordedAudit:
             count = Finding(claim, "no conclusion", f"{_why_unknown(found)} `{WRONG_LABELS}` lists the likeliest.")
         else:
             words = (
-                f"About {num['mean']:,.0f} of {num['n']:,} examples ({num['low']:,.0f} to {num['high']:,.0f}), "
-                f"{100 * share['mean']:.1f}%, have a wrong label. {found.num_likely:,} are more likely wrong than right"
+                f"Of {num['n']:,} examples, {num['low']:,.0f} to {num['high']:,.0f} have a wrong label (95% interval; "
+                f"{percent_range(share['low'], share['high'])}). {found.num_likely:,} "
+                f"{'is' if found.num_likely == 1 else 'are'} more likely wrong than right"
             )
             if found.num_likely:
                 words += (
-                    f"; of these, {100 * false['mean']:.0f}% ({100 * false['low']:.0f}% to {100 * false['high']:.0f}%) "
-                    "are labelled rightly after all"
+                    f"; of these, at most {100 * false['high']:.0f}% are labelled rightly after all (95% interval "
+                    f"{100 * false['low']:.0f}% to {100 * false['high']:.0f}%)"
                 )
             outcome: Outcome = "no conclusion"
             if share["high"] < FEW:
@@ -410,7 +415,12 @@ def _assumption_findings(found: RecordedLabels) -> list[Finding]:
 
 def _too_few_planted(recording: Recording) -> str:
     planted = 0 if recording.planted is None else len(recording.planted.rows)
-    rate = min(math.ceil(100 * max(0.02, 2 * FEWEST_PLANTED / recording.num_examples)) / 100, 0.5)
+    rate = math.ceil(100 * max(0.02, 2 * FEWEST_PLANTED / recording.num_examples)) / 100
+    if rate > _MOST:
+        return (
+            f"{planted or 'No'} errors were planted, and {recording.num_examples:,} examples are too few for the "
+            f"{FEWEST_PLANTED} that it takes to state an error rate."
+        )
     return (
         f"{planted or 'No'} errors were planted, so that no error rate can be stated: train on "
         f"`recorder.plant(labels, rate={rate:g})`, which needs {FEWEST_PLANTED} or more."
@@ -424,13 +434,13 @@ def _why_unknown(found: RecordedLabels) -> str:
         return "The run does not tell labels that are wrong: planted errors fared like all others."
     if not rates.is_pure:
         return (
-            f"At most some {100 * share:.1f}% of the labels are wrong, but examples that are labelled rightly fared "
-            f"alike: they mix from the top of the list on, with {100 * rates.least_at:.0f}% of planted errors."
+            "Examples that are labelled rightly fared as planted errors did: they mix from the top of the list on, "
+            f"with {100 * rates.least_at:.0f}% of planted errors, so that nothing tells how many labels are wrong."
         )
     if found.likeness_p < _DIFFER:
         return (
-            f"At most some {100 * share:.1f}% of the labels are wrong, but the first of the list do not fare as "
-            "planted errors do: hard examples that are labelled rightly are among them, or errors of another kind."
+            "The first of the list do not fare as planted errors do: hard examples that are labelled rightly are among "
+            "them, or errors of another kind, so that nothing tells how many labels are wrong."
         )
     return "Planted errors that were held back are not found as often as the others."
 

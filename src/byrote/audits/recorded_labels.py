@@ -104,7 +104,7 @@ def recorded_labels(recording: Recording, found: Courses) -> RecordedLabels | No
 def _rates(listed: Float64[np.ndarray, " M"], planted: Float64[np.ndarray, " P"]) -> ErrorRates:
     # Which of the planted rows were wrong before is not known: they stand for rows drawn at random.
     rows = np.resize(stream(0, "rows of planted errors").permutation(len(listed)), len(planted))
-    return error_rates(listed, {"uniform": Planted(rows, planted)})
+    return error_rates(listed, {"planted": Planted(rows, planted)})
 
 
 def _likeness_p(rates: ErrorRates, listed: Float64[np.ndarray, " M"], planted: Float64[np.ndarray, " P"]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from byrote.charts.marks import tip
 from byrote.charts.sections import PageTable, Picture, PictureRow, Section
 from byrote.files import make_folder, write_file
 from byrote.randomness import stream
+from byrote.recording.planting import ErrorKind
 from byrote.report.rendering import write_figure
 
 if TYPE_CHECKING:
@@ -26,11 +28,15 @@ if TYPE_CHECKING:
 _MOST_POINTS = 2_000
 """On the data map: more hide each other, and the page grows."""
 _SHOWN = 16
-_ASSUMPTION = (
-    "Planted errors are uniform: they go to any other class alike, from easy and hard examples alike. Errors that "
-    "people make between classes that look alike fare more as right labels do; where most are of that kind, more are "
-    "left than is said. Examples in which errors were planted are not judged themselves."
-)
+_ASSUMPTION: Mapping[ErrorKind, str] = {
+    "uniform": "Planted errors are uniform: they go to any other class alike, from easy and hard examples alike. "
+    "Errors that people make between classes that look alike fare more as right labels do; where most are of that "
+    "kind, more are left than is said, and `plant(confusions=...)` plants such.",
+    "confusable": "Planted errors go between classes as often as these are taken for each other, from easy and hard "
+    "examples alike. Errors between classes that look less alike stand out more; where most are of that kind, fewer "
+    "are left than is said.",
+}
+_NOT_JUDGED = "Examples in which errors were planted are not judged themselves."
 _GROUPS = ("planted errors", "likely wrong", "others")
 
 
@@ -77,8 +83,8 @@ def notes(audit: RecordedAudit) -> list[str]:
     if unseen:
         said.append(f"{unseen:,} examples were in no epoch, or never had a finite loss.")
     if recording.incomplete_epochs:
-        plural = " that ended early was" if recording.incomplete_epochs == 1 else "s that ended early were"
-        said.append(f"{recording.incomplete_epochs} epoch{plural} left out.")
+        plural = " that did not come whole is" if recording.incomplete_epochs == 1 else "s that did not come whole are"
+        said.append(f"{recording.incomplete_epochs} epoch{plural} not in the record.")
     if recording.num_not_finite:
         said.append(f"{recording.num_not_finite:,} losses were not finite, and were left out.")
     return said
@@ -87,7 +93,8 @@ def notes(audit: RecordedAudit) -> list[str]:
 def _label_sections(audit: RecordedAudit) -> list[Section]:
     found = audit.labels
     parts = []
-    if found is not None and audit.is_known:
+    planted = audit.recording.planted
+    if found is not None and planted is not None and audit.is_known:
         rows = [
             [f"{length:,}", f"{100 * false:.1f}%", f"{100 * low:.1f} to {100 * high:.1f}%", f"{100 * recall:.1f}%"]
             for length, false, low, high, recall in audit.lists()
@@ -100,7 +107,7 @@ def _label_sections(audit: RecordedAudit) -> list[Section]:
                 "Lists of the likeliest examples hold this much, by their length.",
                 table=PageTable(("length", "labelled rightly", "95% interval", "planted errors found"), {"": rows}),
                 note=f"Ranked by {found.score}, by which planted errors are found best (in lists of "
-                f"{found.compared_at:,}: {best}). {_ASSUMPTION}",
+                f"{found.compared_at:,}: {best}). {_ASSUMPTION[planted.kind]} {_NOT_JUDGED}",
             )
         )
     table = audit.wrong_labels.head(_SHOWN)
@@ -170,9 +177,14 @@ def _map_figure(audit: RecordedAudit) -> Figure:
         alt.Chart()
         .mark_point(filled=True, opacity=0.6, size=28)
         .encode(
-            x=alt.X("variability:Q", title="variability of its probability"),
+            x=alt.X("variability:Q", title="variability of its probability", axis=alt.Axis(tickCount=4)),
             y=alt.Y("confidence:Q", title="mean probability of its label", scale=alt.Scale(domain=[0, 1])),
-            color=alt.Color("correctness:Q", title="epochs right", scale=alt.Scale(domain=[0, 1])),
+            color=alt.Color(
+                "correctness:Q",
+                title="epochs right",
+                scale=alt.Scale(domain=[0, 1]),
+                legend=alt.Legend(orient="bottom"),  # beside the other, one of the two would be cut off
+            ),
             shape=alt.Shape(
                 "examples:N", scale=alt.Scale(domain=list(_GROUPS), range=["cross", "triangle-up", "circle"])
             ),
@@ -276,7 +288,7 @@ def _example_sections(audit: RecordedAudit) -> list[Section]:
 
 
 def _pictures(audit: RecordedAudit, rows: Int64[np.ndarray, " M"], title: str) -> list[PictureRow]:
-    if audit.data is None or not audit.data.is_images:
+    if audit.data is None or not audit.data.has_images:
         return []
     draw, train = painter(audit.data), audit.data.train
     given, rivals = audit.recording.labels[rows].tolist(), audit.courses.rival[rows].tolist()

@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 
 from byrote.audits.estimators import encoder
 from byrote.audits.material import Material, Rows
 from byrote.audits.metric import Metric, Prediction
+from byrote.evidence.intervals import Interval
 from byrote.evidence.label_permutations import exchange_of, exchanged_values, share_as_large
+from byrote.evidence.noise_ladder import balanced_accuracy
 from byrote.randomness import stream
 
 NAME = "a random forest"
@@ -26,15 +27,14 @@ _EXCHANGES = 9999
 
 @dataclass(frozen=True)
 class Reference:
-    score: float
+    score: Interval
     """Its balanced accuracy on the test rows."""
     p_value: float
     """That it learnt nothing."""
 
 
-def reference(material: Material, rows: Rows, clean: Bool[np.ndarray, " T"]) -> Reference:
-    """Fitted on `rows`, tested on the test rows that are `clean`."""
-    test = material.test.take(clean)
+def reference(material: Material, rows: Rows, test: Rows) -> Reference:
+    """Fitted on `rows`, tested on `test`."""
     forest: Any = RandomForestClassifier(_TREES, random_state=0)
     if material.kind == "table":
         forest = make_pipeline(encoder(material.features(pd.DataFrame(rows.inputs))), forest)
@@ -43,13 +43,14 @@ def reference(material: Material, rows: Rows, clean: Bool[np.ndarray, " T"]) -> 
     said = Prediction(np.asarray(forest.predict(_given(material, test))).astype(np.int64))
     score = metric.value(test.labels, said)
     drawn = exchanged_values(
-        exchange_of(test.labels, test.groups, test.times),
+        exchange_of(test.labels, test.groups, test.times, test.copies),
         lambda labels: metric.values(labels, said),
         _EXCHANGES,
         len(test),
         stream(0, "labels of the reference"),
     )
-    return Reference(score, share_as_large(drawn, score))
+    is_right = said.labels == test.labels
+    return Reference(balanced_accuracy(is_right[None], test.labels, test.units), share_as_large(drawn, score))
 
 
 def _given(material: Material, rows: Rows) -> Any:

@@ -32,6 +32,7 @@ from byrote.studies.regularization.findings import label
 from byrote.studies.regularization.study import RegularizationStudy
 from byrote.studies.study import Results
 from byrote.training.recipe import Recipe
+from byrote.training.threads import num_cores
 
 MOST_ROWS, MOST_STEPS = 2000, 2000
 _FEWER_ROWS, _FEWER_STEPS = 500, 600
@@ -44,6 +45,11 @@ class RegularizersStage(Stage):
 
     name: ClassVar[str] = "regularizers"
     title: ClassVar[str] = "Do its regularisers earn their keep?"
+    needs_classes: ClassVar[str] = (
+        "What regularisers are worth is told of networks that byrote trains, which are classifiers; "
+        "targets here are quantities."
+    )
+    version: ClassVar[int] = 2
 
     def estimate(self, case: Case, budget_s: float = math.inf) -> Estimate:
         if reason := _nothing_to_ask(case):
@@ -137,7 +143,7 @@ def _nothing_to_ask(case: Case) -> str:
 def _version(case: Case, budget_s: float) -> tuple[Rows, int, Estimate]:
     subject: Any = case.subject
     train, recipe = case.material.train, subject.recipe
-    a_step = subject.seconds_of_step(train)
+    a_step = case.pace * subject.seconds_of_step / num_cores()
     num_runs = SEEDS * 2 * 2 ** len(factors_of(subject.model, recipe))
     own = recipe.steps or recipe.epochs * math.ceil(min(len(train), MOST_ROWS) / recipe.batch_size)
     num_rows, steps, smaller = min(len(train), MOST_ROWS), min(own, MOST_STEPS), ""
@@ -157,7 +163,7 @@ def _version(case: Case, budget_s: float) -> tuple[Rows, int, Estimate]:
 def _read(
     case: Case, study: RegularizationStudy, results: Results, factors: Factors, clean: Bool[np.ndarray, " T"]
 ) -> tuple[dict[str, Any], dict[str, float]]:
-    test = case.material.test.take(clean)
+    test = case.tested().take(clean)
     (model,) = study.architectures
     on = [[name for name, is_on in zip(factors, cell, strict=True) if is_on] for cell in study.cells(model)]
     pairs = list(zip(results.planned, results.outcomes, strict=True))
@@ -174,7 +180,7 @@ def _read(
     values: Float64[np.ndarray, "F S T"] = np.einsum("cst,cf->fst", right.astype(np.float64), weights)
     regularizers, p_values = [], {}
     for place, (name, (off, level)) in enumerate(factors.items()):
-        found = effect(values[place], test.labels, test.groups)
+        found = effect(values[place], test.labels, test.units)
         p_values[f"{name}-helps"] = found.p_above
         p_values[f"{name}-harms"] = found.p_below
         regularizers.append({"name": name, "off": str(off), "on": str(level), "effect": _figure_of(found.interval)})
@@ -185,7 +191,7 @@ def _read(
             {
                 "on": names,
                 "train_accuracy": float(np.mean([run.train_accuracy for run in true])),
-                "test": _figure_of(balanced_accuracy(right[place], test.labels, test.groups)),
+                "test": _figure_of(balanced_accuracy(right[place], test.labels, test.units)),
                 "random_train_accuracy": float(mean_interval([run.train_accuracy for run in random]).mean),
                 "random_is_fitted": all(run.fitted for run in random),
             }

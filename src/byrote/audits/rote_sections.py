@@ -80,15 +80,15 @@ def _ends(found: Mapping[str, Any], words: Any) -> str:
 
 
 def _pictures(case: Case, most: pd.DataFrame) -> list[PictureRow]:
-    material = case.material
-    if material.kind != "images":
+    material, look = case.material, case.material.look
+    if look.kind != "images":
         return []
     shown = []
     for each in most.to_dict("records"):
-        pixels = np.asarray(material.train.inputs[each["row"]])
+        pixels = look.take(np.asarray(material.train.inputs)[[each["row"]]])[0]
         shares = [percent(each[name], 0) for name in ("right_with_it", "right_without")]
         words = f"{each['label']}: {shares[0]} with it, {shares[1]} without"
-        shown.append(Picture(picture_of(pixels, material.pixel_max), words, str(each["place"])))
+        shown.append(Picture(picture_of(pixels, look.pixel_max), words, str(each["place"])))
     return [PictureRow("Most known by rote", shown)]
 
 

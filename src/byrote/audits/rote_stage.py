@@ -25,21 +25,18 @@ from byrote.evidence.intervals import newcombe, wilson
 from byrote.evidence.known_by_rote import ROTE, TOLD, Counts, chance_of_no_rote, ends_at_once
 from byrote.evidence.words import percent
 from byrote.randomness import stream
-from byrote.runs.run import forecast
 from byrote.studies.memorization.halves import STACK, Answers, answers_of
 from byrote.studies.memorization.readings import ROC_RATES, read
 from byrote.studies.memorization.study import MemorizationStudy
 
 MOST_ROWS = 5000
 """More training rows would tell the same of each, and cost more."""
-MOST_FITS = 128
+MOST_FITS = 96
 _FEWEST_ROWS, _FEWEST_FITS = 300, STACK
 SCORES = "rote.csv"
 _SURE = 1e-6
 """Probabilities are kept between that and 1 minus that: many classifiers say 0 and 1, whose log-odds are none."""
 _SHARE_OF_BUDGET = 0.9
-_NEEDED = 0.25
-"""Of the epochs that a network may take, what it is taken to need until it has fitted: as of the planner."""
 
 
 class RoteStage(Stage):
@@ -48,6 +45,11 @@ class RoteStage(Stage):
     name: ClassVar[str] = "rote"
     title: ClassVar[str] = "Which labels does it know by rote?"
     alarm_names: ClassVar[tuple[str, ...]] = ("members-told",)
+    needs_classes: ClassVar[str] = (
+        "What is known by rote is told by how often fits with and without a row name its class; "
+        "targets here are quantities."
+    )
+    version: ClassVar[int] = 2
 
     def estimate(self, case: Case, budget_s: float = math.inf) -> Estimate:
         if why := _why_not(case):
@@ -115,11 +117,11 @@ def _version(case: Case, budget_s: float) -> tuple[int, int, Estimate]:
     """How many rows and fits the budget allows; the fewest, where it allows none."""
     most = min(len(case.material.train), MOST_ROWS)
     left = _SHARE_OF_BUDGET * budget_s
-    a_row = _seconds_of_fit(case, case.material.train.take(_chosen(case, most))) / most
+    a_row = case.pace * _seconds_of_fit(case, case.material.train.take(_chosen(case, most))) / most
     num_rows, num_fits = most, MOST_FITS
     while a_row * num_rows * num_fits > left and (num_fits > _FEWEST_FITS or num_rows > min(_FEWEST_ROWS, most)):
         if num_fits > _FEWEST_FITS:
-            num_fits //= 2
+            num_fits = max(num_fits // 2 // STACK * STACK, _FEWEST_FITS)
         else:
             num_rows = max(num_rows // 2, min(_FEWEST_ROWS, most))
     smaller = []
@@ -132,17 +134,17 @@ def _version(case: Case, budget_s: float) -> tuple[int, int, Estimate]:
 
 
 def _seconds_of_fit(case: Case, rows: Rows) -> float:
-    """On half of these rows; of networks, which are trained in stacks, as `run` foresees it."""
+    """On half of these rows; of networks, which are trained in stacks, as their study is foreseen."""
     if not isinstance(case.subject, NetworkSubject):
         return case.subject.seconds_of_fit(rows) / 2
-    foreseen = forecast(_study(case.subject, rows, STACK), None, device=case.subject.device)
-    needed = [share * (_NEEDED if task in foreseen.at_most else 1.0) for task, share in foreseen.seconds.items()]
-    return sum(needed) / STACK
+    return case.subject.seconds_of(_study(case.subject, rows, 2 * STACK)) / (2 * STACK)
 
 
 def _study(subject: NetworkSubject, rows: Rows, num_fits: int) -> MemorizationStudy:
     data = subject.dataset(rows)
-    return MemorizationStudy(data, subject.model, longer(subject.recipe), n_train=len(rows), networks=num_fits)
+    return MemorizationStudy(
+        data, subject.model, longer(subject.recipe_for(len(rows))), n_train=len(rows), networks=num_fits
+    )
 
 
 def _chosen(case: Case, num: int) -> Int64[np.ndarray, " M"]:
@@ -236,20 +238,43 @@ def _by_rote(case: Case, figures: Mapping[str, Any], is_found: bool) -> Finding:
         return Finding(claim, "supported", words)
     if figures["none_possible"]:
         return Finding(claim, "not supported", words)
-    return Finding(claim, "no conclusion", f"{words} More fits would tell: `byrote measure memorization`.")
+    return Finding(claim, "no conclusion", f"{words} {_more(case, figures)}")
+
+
+def _chance(figure: Mapping[str, Any]) -> str:
+    """ "0.853 (0.841 to 0.865)"."""
+    if figure["low"] is None:
+        return f"{figure['mean']:.3f}"
+    return f"{figure['mean']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+
+
+def _share(figure: Mapping[str, Any]) -> str:
+    """ "7.1% (6.0% to 8.2%)"."""
+    if figure["low"] is None:
+        return percent(figure["mean"])
+    return f"{percent(figure['mean'])} ({percent(figure['low'])} to {percent(figure['high'])})"
+
+
+def _more(case: Case, figures: Mapping[str, Any]) -> str:
+    """What would tell where nothing is decided."""
+    if figures["smaller"]:
+        return "More fits and rows would tell: give it more time (`--budget`)."
+    if isinstance(case.subject, NetworkSubject):
+        return "More fits would tell: `byrote measure memorization`."
+    return f"More fits would tell than the {MOST_FITS} that an audit makes at most."
 
 
 def _told(case: Case, figures: Mapping[str, Any], is_found: bool) -> Finding:
     claim = f"Whoever sees the answers of {case.subject.name} can tell what it was fitted on"
     lira, rmia = figures["lira"], figures["rmia"]
     words = (
-        f"LiRA puts a row that it was fitted on before another with a chance of {lira['auc']['mean']:.3f}, and tells "
-        f"{percent(lira['told_at_1%']['mean'])} of them at a false-positive rate of 1%; RMIA: "
-        f"{rmia['auc']['mean']:.3f}, {percent(rmia['told_at_1%']['mean'])}."
+        f"LiRA puts a row that it was fitted on before another with a chance of {_chance(lira['auc'])}, and tells "
+        f"{_share(lira['told_at_1%'])} of them at a false-positive rate of 1%; RMIA: {_chance(rmia['auc'])}, "
+        f"{_share(rmia['told_at_1%'])}."
     )
     if is_found:
         return Finding(claim, "supported", words)
     high = lira["auc"]["high"]
     if high is not None and high < TOLD:
         return Finding(claim, "not supported", words)
-    return Finding(claim, "no conclusion", f"{words} More fits would tell: `byrote measure memorization`.")
+    return Finding(claim, "no conclusion", f"{words} {_more(case, figures)}")

@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 import altair as alt
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64, Real
 from scipy import stats
 
-from byrote.audits.honest_score import honest_score
+from byrote.audits.honest_score import score_and_lead
 from byrote.audits.metric import Metric, Prediction
 from byrote.audits.stage import Case, Estimate, Stage, StageResult, interval_figure, rows_in_words
 from byrote.audits.subject import Fit
@@ -30,6 +30,7 @@ EXCHANGES = 9999
 PIPELINE_EXCHANGES = 99
 _FEWEST = 199
 _BINS = 40
+_DIGITS = 12
 
 
 class SignalStage(Stage):
@@ -37,7 +38,9 @@ class SignalStage(Stage):
 
     name: ClassVar[str] = "signal"
     title: ClassVar[str] = "Does it beat chance?"
+    needs_predictions: ClassVar[bool] = True
     alarm_names: ClassVar[tuple[str, ...]] = ("no-signal", "leaking-pipeline")
+    version: ClassVar[int] = 3
 
     def estimate(self, case: Case, budget_s: float = math.inf) -> Estimate:
         if isinstance(case.subject, WholePipeline):
@@ -46,14 +49,14 @@ class SignalStage(Stage):
         a_fit = fits / case.seeds if fits else 0.0
         retrain = int(case.options.get("retrain", 0))
         num = _num_exchanges(case, budget_s - fits)
-        smaller = "" if num == EXCHANGES else f"Labels are exchanged {num:,} instead of {EXCHANGES:,} times"
+        smaller = _smaller(case, num)
         return Estimate(fits + num * _seconds_of_value(case) + retrain * a_fit, 2.0**25, smaller=smaller)
 
     def run(self, case: Case, budget_s: float = math.inf) -> StageResult:
         if isinstance(case.subject, WholePipeline):
             return self._run_pipeline(case, case.subject, budget_s)
         predictions = case.predictions()
-        test, metric = case.material.test, case.metric
+        test, metric = case.tested(), case.metric
         clean = case.clean_test_rows()
         rows = test.take(clean)
         kept = [each.take(clean) for each in predictions]
@@ -61,27 +64,31 @@ class SignalStage(Stage):
         num_classes = len(np.unique(rows.labels))
         if len(rows) < 2 or num_classes < 2 or math.isnan(observed):
             why = "no test row is left that training does not know" if len(rows) < 2 else "they are of one class"
+            if metric.of_quantities and len(rows) > 1:
+                why = "they have one target"
             if math.isnan(observed) and num_classes > 1:
                 why = f"scikit-learn does not compute {metric.name} of these predictions"
             return StageResult("no conclusion", f"The test rows tell nothing of chance: {why}.", {"smaller": ""})
-        exchange = exchange_of(rows.labels, rows.groups, rows.times)
+        exchange = exchange_of(
+            rows.labels, rows.groups, rows.times, rows.copies, of_quantities=case.material.of_quantities
+        )
         num = _num_exchanges(case, budget_s)
         drawn = exchanged_values(
             exchange, lambda labels: _mean_values(metric, labels, kept), num, len(rows), stream(0, "exchanged labels")
         )
-        everywhere = np.ones(len(rows), dtype=bool)
-        score = honest_score(metric, rows.labels, kept, everywhere, rows.groups).everything
+        score, lead = score_and_lead(metric, rows.labels, kept, rows.groups, rows.copies)
         figures: dict[str, Any] = {
             "score": interval_figure(score.mean, score.low, score.high, score.n),
             "chance": metric.chance(rows.labels),
+            "lead": interval_figure(lead.mean, lead.low, lead.high, lead.n),
             "p": share_as_large(drawn, observed),
             "num_exchanges": num,
             "exchange": exchange.words,
             "num_units": exchange.num_units,
-            "least_p": 1 / (num + 1),
+            "least_p": max(1 / (num + 1), exchange.least_p),
             "num_left_out": int((~clean).sum()),
             "exchanged": _histogram(drawn),
-            "smaller": "" if num == EXCHANGES else f"Labels were exchanged {num:,} instead of {EXCHANGES:,} times",
+            "smaller": _smaller(case, num),
         }
         p_values = {"signal": figures["p"]}
         if retrain := int(case.options.get("retrain", 0)):
@@ -94,10 +101,12 @@ class SignalStage(Stage):
         """Fits on exchanged training labels, each scored on exchanged test labels."""
         if not case.subject.can_fit:
             return {"p": 1.0, "num_exchanges": 0, "exchanged": []}
-        train, test = case.material.train, case.material.test.take(clean)
-        draw = stream(0, "retrained labels")
-        labels = exchange_of(train.labels, train.groups, train.times).draw(draw, num)
-        tested = exchange_of(test.labels, test.groups, test.times).draw(draw, num)
+        train, test = case.material.train, case.tested().take(clean)
+        draw, of_quantities = stream(0, "retrained labels"), case.material.of_quantities
+        labels = exchange_of(train.labels, train.groups, train.times, of_quantities=of_quantities).draw(draw, num)
+        tested = exchange_of(test.labels, test.groups, test.times, test.copies, of_quantities=of_quantities).draw(
+            draw, num
+        )
         values = np.empty(num)
         for place in range(num):
             case.log(f"fit {place + 1} of {num} on exchanged labels")
@@ -127,7 +136,7 @@ class SignalStage(Stage):
         seconds = time.perf_counter() - started
         wanted = int(case.options.get("retrain", 0)) or PIPELINE_EXCHANGES
         num = wanted if math.isinf(budget_s) else max(min(wanted, int(budget_s / max(seconds, 1e-6)) - 1), 19)
-        exchange = exchange_of(rows.labels, rows.groups, rows.times)
+        exchange = exchange_of(rows.labels, rows.groups, rows.times, of_quantities=case.material.of_quantities)
         labellings = exchange.draw(stream(0, "exchanged labels"), num)
         drawn = np.empty(num)
         for place in range(num):
@@ -137,15 +146,18 @@ class SignalStage(Stage):
         chance = case.metric.chance(rows.labels)
         mean, error = float(drawn.mean()), float(drawn.std(ddof=1) / math.sqrt(num)) if num > 1 else math.nan
         half = float(stats.t.ppf(0.975, num - 1)) * error
+        # Nobody knows on which rows the score rests: it is taken to spread as scores of exchanged labels do.
+        lead, spread = observed - chance, half * math.sqrt(num)
         smaller = "" if num == wanted else f"The pipeline was run on {num} instead of {wanted} exchanged labellings"
         figures: dict[str, Any] = {
             "score": interval_figure(observed, math.nan, math.nan, len(rows)),
             "chance": chance,
+            "lead": interval_figure(lead, lead - spread, lead + spread, num),
             "p": share_as_large(drawn, observed),
             "num_exchanges": num,
             "exchange": exchange.words,
             "num_units": exchange.num_units,
-            "least_p": 1 / (num + 1),
+            "least_p": max(1 / (num + 1), exchange.least_p),
             "num_left_out": 0,
             "on_exchanged_labels": interval_figure(mean, mean - half, mean + half, num),
             "exchanged": _histogram(drawn),
@@ -180,9 +192,10 @@ class SignalStage(Stage):
         if result.status == "no conclusion":
             return []
         figures, metric = result.figures, case.metric
+        word = case.material.label_word
         lead = (
-            f"The {metric.title} under {figures['num_exchanges']:,} labellings in which labels have changed places "
-            f"{figures['exchange']}, and that of the true labels, as a line."
+            f"The {metric.title} under {figures['num_exchanges']:,} labellings in which {word}s have changed places "
+            f"{figures['exchange']}, and that of the true {word}s, as a line."
         )
         return [Section("signal", "Chance and the score", lead, figures=[_figure(case, figures)])]
 
@@ -191,18 +204,23 @@ def _seconds_of_value(case: Case) -> float:
     return 2e-9 * len(case.material.test) * case.seeds + 1e-6 if case.metric.values_are_fast else 3e-3 * case.seeds
 
 
+def _smaller(case: Case, num: int) -> str:
+    fewer = "" if num == EXCHANGES else f"Labels were exchanged {num:,} instead of {EXCHANGES:,} times"
+    return ". ".join(filter(None, (case.fitted_on_fewer(), fewer)))
+
+
 def _num_exchanges(case: Case, seconds: float) -> int:
     if math.isinf(seconds):
         return EXCHANGES
     return int(min(max(seconds / _seconds_of_value(case), _FEWEST), EXCHANGES))
 
 
-def _mean_value(metric: Metric, labels: Int64[np.ndarray, " N"], predictions: Sequence[Prediction]) -> float:
+def _mean_value(metric: Metric, labels: Real[np.ndarray, " N"], predictions: Sequence[Prediction]) -> float:
     return float(np.mean([metric.value(labels, each) for each in predictions]))
 
 
 def _mean_values(
-    metric: Metric, labels: Int64[np.ndarray, "B N"], predictions: Sequence[Prediction]
+    metric: Metric, labels: Real[np.ndarray, "B N"], predictions: Sequence[Prediction]
 ) -> Float64[np.ndarray, " B"]:
     return np.mean([metric.values(labels, each) for each in predictions], axis=0)
 
@@ -211,6 +229,8 @@ def _histogram(values: Float64[np.ndarray, " B"]) -> list[dict[str, float | int]
     known = values[~np.isnan(values)]
     if not len(known):
         return []
+    if size := float(np.abs(known).max()):
+        known = np.round(known / size, _DIGITS) * size  # what differs by rounding alone has no bins of its own
     counts, edges = np.histogram(known, min(_BINS, max(len(np.unique(known)), 1)))
     return [
         {"from": float(edges[place]), "to": float(edges[place + 1]), "count": int(count)}
@@ -219,31 +239,40 @@ def _histogram(values: Float64[np.ndarray, " B"]) -> list[dict[str, float | int]
 
 
 def _verdict(case: Case, figures: Mapping[str, Any], is_significant: bool) -> tuple[Outcome, str]:
-    metric, score = case.metric, {k: math.nan if v is None else v for k, v in figures["score"].items()}
-    chance = figures["chance"]
-    left_out = figures["num_left_out"]
+    metric, chance = case.metric, figures["chance"]
+    score, lead = ({k: math.nan if v is None else v for k, v in figures[name].items()} for name in ("score", "lead"))
+    left_out, word = figures["num_left_out"], case.material.label_word
     words = (
         f"Its {metric.title} is {metric.in_words(score['mean'])}"
         + ("" if math.isnan(score["low"]) else f" ({metric.range_in_words(score['low'], score['high'])})")
         + f" on {rows_in_words(int(score['n']), case.material.test)}"
         + (f", {left_out:,} known from training being left out" if left_out else "")
-        + f"; the best constant has {metric.in_words(chance)}. With labels exchanged {figures['exchange']}, "
+        + f"; the best constant has {metric.in_words(chance)}, so that its lead is "
+        + f"{metric.difference_in_words(lead['mean'], lead['low'], lead['high'])}. "
+        f"With {word}s exchanged {figures['exchange']}, "
         f"as much comes out with p = {_p(figures['p'])} ({figures['num_exchanges']:,} exchanges)."
     )
-    if is_significant and score["mean"] > chance:
+    if case.material.test.times is not None:
+        words += " It takes these for series without a trend: any two that have one go together."
+    if assumption := case.material.test.assumption:
+        words += f" {assumption}"
+    if is_significant and lead["low"] > 0:
         return "supported", words
+    if lead["high"] <= _margin(metric, chance):
+        known = f" It knows something of the {word}s, but a constant scores as well." if is_significant else ""
+        return "not supported", f"{words}{known}"
     if is_significant:
-        return "not supported", f"{words} It knows something of the labels, but a constant scores as well."
-    if score["high"] < chance + _margin(metric):
-        return "not supported", words
+        known = f"It knows something of the {word}s; whether a constant scores as well, more test rows would tell."
+        return "no conclusion", f"{words} {known}"
     if figures["num_units"] < 5:
         return "no conclusion", f"{words} {figures['num_units']} units that can change places cannot tell: more would."
     return "no conclusion", f"{words} More test rows would tell."
 
 
-def _margin(metric: Metric) -> float:
-    """What is still called no better than chance; of scores that are no shares nobody knows how much is little."""
-    return LITTLE if metric.is_share else 0.0
+def _margin(metric: Metric, chance: float) -> float:
+    """What is still called no better than chance: less where a constant leaves less than half to be gained, as all of
+    it would be little where one class is frequent. Of scores that are no shares nobody knows how much is little."""
+    return LITTLE * min(1.0, 2 * (1 - chance)) if metric.is_share else 0.0
 
 
 def _p(value: float) -> str:
@@ -265,7 +294,7 @@ def _pipeline_finding(case: Case, figures: Mapping[str, Any], is_significant: bo
             f"{words} It sees the labels that it is tested on: look for what is selected, scaled or tuned on all rows "
             "before they are split, and for copies among them.",
         )
-    if high < figures["chance"] + _margin(metric):
+    if high < figures["chance"] + _margin(metric, figures["chance"]):
         return Finding(claim, "supported", words)
     return Finding(claim, "no conclusion", f"{words} More labellings (`--retrain`) would tell.")
 
@@ -287,8 +316,9 @@ def _figure(case: Case, figures: Mapping[str, Any]) -> Figure:
     bars = base.mark_rect().encode(x=x, x2="high:Q", y=alt.Y("count:Q", title="labellings"), y2=alt.datum(0))
     line = base.mark_rule(strokeWidth=2).encode(x=alt.X("score:Q"))
     guess = base.mark_rule(strokeDash=[4, 3]).encode(x=alt.X("chance:Q"))
+    word = case.material.label_word
     caption = (
-        f"Bars: {figures['num_exchanges']:,} exchanged labellings. Line: the true labels. Dashes: the best constant. "
+        f"Bars: {figures['num_exchanges']:,} exchanged labellings. Line: the true {word}s. Dashes: the best constant. "
         f"p = {_p(figures['p'])}."
     )
     return Figure(

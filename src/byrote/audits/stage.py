@@ -9,26 +9,34 @@ is written: a stage never judges its own.
 from __future__ import annotations
 
 import math
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool
+from jaxtyping import Bool, Int64
 
 from byrote.audits.material import Material, Rows
 from byrote.audits.metric import Metric, Prediction
 from byrote.audits.subject import Fit, Predictor, Subject, SubjectFailed
 from byrote.charts.sections import Section
+from byrote.data.subsets import stratified_rows
 from byrote.evidence.finding import Finding
+from byrote.randomness import stream
 
 SCHEMA = 1
 """Of audit.json: raised when a reader of it would have to change."""
 CLEAN_SPLIT = "clean_split.csv"
 Status: TypeAlias = Literal["done", "skipped", "no conclusion"]
+_SHARE_OF_BUDGET = 0.4
+"""The most that the fits take whose predictions on test rows stages share; the rest is for what stages do."""
+_FEWEST_FITTED = 300
+_SLOWEST, _FASTEST = 10.0, 0.5
+"""By so much what fits have taken corrects the estimates of later ones."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,7 @@ class Case:
     _fitted: dict[int, Predictor] = field(default_factory=dict)
     _test: list[Prediction] = field(default_factory=list)
     _seconds: dict[str, float] = field(default_factory=dict)
+    _within: dict[str, int] = field(default_factory=dict)
     _failed: list[SubjectFailed] = field(default_factory=list)
 
     def predictions(self) -> list[Prediction]:
@@ -99,28 +108,68 @@ class Case:
         table = result.tables[CLEAN_SPLIT]
         return (table.loc[table["split"] == "test", "clean_split"] == "test").to_numpy(bool)
 
+    def tested(self) -> Rows:
+        """The test rows, with those that are copies of one another, by the data stage."""
+        result = self.results.get("data")
+        if result is None or CLEAN_SPLIT not in result.tables:
+            return self.material.test
+        table = result.tables[CLEAN_SPLIT]
+        copies = table.loc[table["split"] == "test", "copies"].to_numpy(np.int64)
+        return replace(self.material.test, copies=copies_or_none(copies))
+
     def predictors(self) -> list[Predictor]:
         """Fitted on all training rows, one of each seed."""
         if not self._fitted:
             seeds = range(self.seeds if self.subject.can_fit else 1)
-            fits = [Fit(self.material.train, seed) for seed in seeds]
+            rows = self._fitted_rows()
+            fits = [Fit(rows, seed) for seed in seeds]
             if self._failed:
                 raise self._failed[0]
-            self.log(f"fitting {self.subject.name} on {len(self.material.train):,} rows")
+            self.log(f"fitting {self.subject.name} on {len(rows):,} rows")
+            started = time.monotonic()
             try:
                 self._fitted.update(zip(seeds, self.subject.fit_all(fits), strict=True))
             except SubjectFailed as failed:
                 self._failed.append(failed)
                 raise
+            if foreseen := self._seconds.get("fits"):
+                self._seconds["pace"] = min(max((time.monotonic() - started) / foreseen, _FASTEST), _SLOWEST)
         return list(self._fitted.values())
+
+    def limit_fits(self, budget_s: float) -> None:
+        """Of a budget for the whole audit: `predictions` are those of fits on as many rows as take a part of it."""
+        if math.isinf(budget_s) or not self.subject.can_fit:
+            return
+        num = len(self.material.train)
+        whole = self.seconds_of_fits()
+        allowed = num if whole <= _SHARE_OF_BUDGET * budget_s else int(num * _SHARE_OF_BUDGET * budget_s / whole)
+        self._within["rows"] = min(max(allowed, _FEWEST_FITTED), num)
+        self._seconds["fits"] = whole * self._within["rows"] / num
+
+    def fitted_on_fewer(self) -> str:
+        """Which part of the training rows `predictions` are fitted on, for want of time; "" for all."""
+        num, whole = self._within.get("rows"), len(self.material.train)
+        return "" if num in (None, whole) else f"{self.subject.name} was fitted on {num:,} of {whole:,} training rows"
+
+    def _fitted_rows(self) -> Rows:
+        train = self.material.train
+        num = self._within.get("rows", len(train))
+        if num == len(train):
+            return train
+        return train.take(stratified_rows(self.material.strata(train), num, stream(0, "rows within the budget")))
+
+    @property
+    def pace(self) -> float:
+        """By how much fits take longer than was foreseen, once some are made."""
+        return self._seconds.get("pace", 1.0)
 
     def seconds_of_fits(self) -> float:
         """About how long `predictions` will take; 0 once they are there."""
         if self._test or not self.subject.can_fit or "assumed" in self._seconds:
             return 0.0
-        if "fit" not in self._seconds:
-            self._seconds["fit"] = self.subject.seconds_of_fit(self.material.train)
-        return self.seeds * self._seconds["fit"]
+        if "fits" not in self._seconds:
+            self._seconds["fits"] = self.seeds * self.subject.seconds_of_fit(self.material.train)
+        return self._seconds["fits"]
 
     def assume_fitted(self) -> None:
         """Of stages whose costs are estimated, only the first pays for the fits."""
@@ -136,6 +185,10 @@ class Stage(ABC):
     """The question, in words."""
     alarm_names: ClassVar[tuple[str, ...]] = ()
     """What `alarms` may give, and `--fail-on` ask for."""
+    needs_predictions: ClassVar[bool] = False
+    """Whether it asks for those on the test rows, which stages share."""
+    needs_classes: ClassVar[str] = ""
+    """Why it is skipped where labels are quantities, as a sentence; "" where it is not."""
     version: ClassVar[int] = 1
     """Raised whenever its numbers change: what was stored before is then made anew."""
 
@@ -183,6 +236,17 @@ def interval_figure(mean: float, low: float, high: float, n: int) -> dict[str, f
     """A figure of audit.json; what is not known is null."""
     known = [None if math.isnan(value) else float(value) for value in (mean, low, high)]
     return {**dict(zip(("mean", "low", "high"), known, strict=True)), "n": n}
+
+
+def copies_or_none(clusters: Int64[np.ndarray, " N"]) -> Int64[np.ndarray, " N"] | None:
+    """As `Rows.copies`.
+
+    Args:
+        clusters: equal numbers for copies of one another, 0 for what has none.
+    """
+    if len(np.unique(clusters[clusters > 0])) == (clusters > 0).sum():
+        return None
+    return np.where(clusters > 0, clusters, clusters.max() + 1 + np.arange(len(clusters)))
 
 
 def rows_in_words(count: int, rows: Rows) -> str:

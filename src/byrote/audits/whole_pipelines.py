@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int64
+from jaxtyping import Real
 
 from byrote.audits.material import Material, Rows
 from byrote.audits.subject import Predictor, Subject, SubjectFailed
@@ -47,7 +47,7 @@ class WholePipeline(Subject):
     def rows(self) -> Rows:
         return self._rows
 
-    def score(self, labels: Int64[np.ndarray, " N"], seed: int) -> float:
+    def score(self, labels: Real[np.ndarray, " N"], seed: int) -> float:
         """What the pipeline gives for all rows under these labels.
 
         Raises:

@@ -12,6 +12,7 @@ from byrote.charts.figure import (
     MOST_LINES,
     Figure,
     accuracy_bands,
+    drawn_of,
     layered,
     rounded,
     seed_sentence,
@@ -35,6 +36,8 @@ def early_stopping_figure(outcomes: Sequence[TrainOutcome], conditions: list[str
         conditions: what each of `outcomes` is called in the legend.
         number: what the figure is called in the paper: "Figure 2a".
     """
+    rows, of_how_many = drawn_of(conditions)
+    outcomes, conditions = [outcomes[row] for row in rows], [conditions[row] for row in rows]
     curves = [
         evaluations(outcome).assign(condition=condition, seed=outcome.spec.seed)
         for outcome, condition in zip(outcomes, conditions, strict=True)
@@ -53,7 +56,7 @@ def early_stopping_figure(outcomes: Sequence[TrainOutcome], conditions: list[str
         data = accuracy_bands(curves, "condition")
         return Figure(
             **about,
-            caption=f"{BANDS_IN_WORDS} {evaluated(outcomes)} {seeds}",
+            caption=f"{BANDS_IN_WORDS} {evaluated(outcomes)} {of_how_many}{seeds}",
             data=data,
             chart=_band_chart(data),
             log_steps=True,

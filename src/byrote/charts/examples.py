@@ -15,6 +15,7 @@ from PIL import Image
 from byrote.data.corruptions.application import apply_corruptions
 from byrote.data.dataset import Dataset, Split
 from byrote.data.subsets import subset
+from byrote.input_parts import first_images
 from byrote.training.spec import TrainSpec
 
 NUM_EXAMPLES = 8
@@ -76,7 +77,9 @@ def example_rows(data: Dataset, specs: Sequence[TrainSpec]) -> list[ExampleRow]:
 
 
 def painter(data: Dataset) -> Callable[[Shaped[np.ndarray, ...]], str]:
-    """What turns an input of `data` into a picture, as `Example.picture` is."""
+    """What turns an input of `data` into a picture, as `Example.picture` is; of several inputs, the first image."""
+    if data.parts and (part := first_images(data.parts)):
+        return lambda values: picture_of(part.alone(np.asarray(values)[None])[0], part.pixel_max)
     draw = partial(_image, pixel_max=data.pixel_max) if data.is_images else _features(data.train)
     return lambda values: _data_uri(draw(values))
 

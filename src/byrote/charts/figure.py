@@ -7,7 +7,7 @@ SVG files.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -30,6 +30,9 @@ BANDS_IN_WORDS = (
     f"Lines are means over all runs alike, and the bands of test accuracy span {BAND[1] - BAND[0]:.0%} of them; a run "
     "that has stopped counts on with its last accuracy."
 )
+MOST_CURVES = 200
+"""Of more runs than this under one setting, so many are drawn or averaged: curves of many thousands take minutes to
+read, and the mean of 200 is within a seventh of the runs' standard deviation (two standard errors)."""
 MOST_POINTS = 120
 """A drawn curve has hardly more: a page with a hundred runs stays small, and single batches do not hide the trend."""
 
@@ -99,6 +102,29 @@ def binned(
 @cache
 def _edges(last: int, most: int) -> Float[np.ndarray, " E"]:
     return np.union1d(np.linspace(0, last, most // 2), np.geomspace(1, max(last, 2), most // 2))
+
+
+def drawn_of(settings: Sequence[Hashable]) -> tuple[list[int], str]:
+    """Which runs are drawn, in their order: of more than MOST_CURVES under one setting so many, evenly spread over
+    them; and a sentence that says so, "" where all are.
+
+    Args:
+        settings: of all runs.
+    """
+    places: dict[Hashable, list[int]] = {}
+    for place, setting in enumerate(settings):
+        places.setdefault(setting, []).append(place)
+    chosen = sorted(
+        own[round(number * (len(own) - 1) / (min(len(own), MOST_CURVES) - 1 or 1))]
+        for own in places.values()
+        for number in range(min(len(own), MOST_CURVES))
+    )
+    if len(chosen) == len(settings):
+        return chosen, ""
+    return chosen, (
+        f"Curves are those of {len(chosen):,} of {len(settings):,} runs: of more than {MOST_CURVES} under one setting, "
+        f"{MOST_CURVES} that are evenly spread over its runs. "
+    )
 
 
 def banded(curves: Sequence[Float[np.ndarray, "_ 2"]], value: str) -> pd.DataFrame:

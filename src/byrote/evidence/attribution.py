@@ -16,8 +16,6 @@ import pandas as pd
 from jaxtyping import Float
 from scipy import stats
 from scipy.special import comb
-from statsmodels.formula.api import ols
-from statsmodels.stats.anova import anova_lm
 
 from byrote.errors import UserError
 from byrote.evidence.blocks import Blocks, complete_blocks, interval_ends
@@ -109,7 +107,7 @@ def attribute(
     ]
 
     def estimates(
-        effect: str, names: pd.DataFrame, per_seed: Float[np.ndarray, "S M"], alpha: float = ALPHA
+        effect: str, names: pd.DataFrame, per_seed: Float[np.ndarray, ...], alpha: float = ALPHA
     ) -> pd.DataFrame:
         low, high = interval_ends(per_seed, seed=seed, num_resamples=num_resamples, confidence=1 - alpha)
         return names.assign(**{effect: per_seed.mean(axis=0), "low": low, "high": high})
@@ -181,24 +179,23 @@ def _contrasts(
 
 
 def _anova(values: Float[np.ndarray, "S ..."], factors: Sequence[str]) -> pd.DataFrame:
-    # Columns and levels may have any names; in the formula they are numbers.
-    names = {f"C(f{number})": name for number, name in enumerate(factors)}
-    grid = pd.DataFrame(np.indices(values.shape).reshape(values.ndim, -1).T)
-    grid.columns = pd.Index(["seed", *(f"f{number}" for number in range(len(factors)))])
-    grid["y"] = (values - values.mean()).ravel()
-    model = ols("y ~ " + " * ".join(names) + (" + C(seed)" if len(values) > 1 else ""), grid)
-    every = anova_lm(model.fit(), typ=1, test=None)[["sum_sq", "df"]]
-    order = every.index.str.count(":") + 1
-    effects = every[order < 3].drop(index=["C(seed)", "Residual"], errors="ignore")
-    pooled = {"higher interactions": every[order > 2], "seed": every.filter(["C(seed)"], axis=0)}
-    rest = pd.DataFrame({term: rows.sum() for term, rows in pooled.items() if len(rows)}).T
-    residual = every.loc[["Residual"]].rename(index={"Residual": "residual"})
-    effects.index = pd.Index([" x ".join(names[part] for part in term.split(":")) for term in effects.index])
-    rows = pd.concat([effects, rest, residual])
-    squares, freedom = rows["sum_sq"].to_numpy(dtype=float), rows["df"].to_numpy(dtype=int)
+    """In a complete grid all terms are orthogonal: each is what remains of the cells' means once what fewer factors do
+    is taken off."""
+    cells, offsets = values.mean(axis=0), values.reshape(len(values), -1).mean(axis=1)
+    terms = [axes for size in range(1, cells.ndim + 1) for axes in combinations(range(cells.ndim), size)]
+    found = {axes: (_sum_of_squares(cells, axes) * len(values), _freedom(cells, axes)) for axes in terms}
+    rows = [(" x ".join(factors[axis] for axis in axes), *found[axes]) for axes in terms if len(axes) < 3]
+    higher = [found[axes] for axes in terms if len(axes) > 2]
+    if higher:
+        rows.append(("higher interactions", sum(square for square, _ in higher), sum(free for _, free in higher)))
+    num_tested = len(rows)
+    if len(values) > 1:
+        rows.append(("seed", cells.size * float(((offsets - values.mean()) ** 2).sum()), len(values) - 1))
+    rest = values - cells - offsets.reshape(-1, *(1,) * cells.ndim) + values.mean()
+    rows.append(("residual", float((rest**2).sum()), (len(values) - 1) * (cells.size - 1)))
+    squares, freedom = np.array([row[1] for row in rows]), np.array([row[2] for row in rows])
 
     rounding, total = ROUNDING * float((values**2).sum()), float(squares.sum())
-    num_tested = len(effects) + ("higher interactions" in rest.index)
     f, p_value, corrected = np.full((3, len(rows)), np.nan)
     if len(values) > 1 and squares[-1] > rounding:
         tested = slice(num_tested)
@@ -207,7 +204,7 @@ def _anova(values: Float[np.ndarray, "S ..."], factors: Sequence[str]) -> pd.Dat
         corrected[tested] = holm(p_value[tested].tolist())
     return pd.DataFrame(
         {
-            "term": list(rows.index),
+            "term": [row[0] for row in rows],
             "sum_of_squares": squares,
             "degrees_of_freedom": freedom,
             "f": f,
@@ -216,6 +213,19 @@ def _anova(values: Float[np.ndarray, "S ..."], factors: Sequence[str]) -> pd.Dat
             "eta_squared": squares / total if total > rounding else np.nan,
         }
     )
+
+
+def _sum_of_squares(cells: Float[np.ndarray, ...], axes: Sequence[int]) -> float:
+    """Of what the factors of these axes do together, over all cells."""
+    effect = cells
+    for axis in range(cells.ndim):
+        mean = effect.mean(axis, keepdims=True)
+        effect = effect - mean if axis in axes else mean
+    return cells.size / effect.size * float((effect**2).sum())
+
+
+def _freedom(cells: Float[np.ndarray, ...], axes: Sequence[int]) -> int:
+    return math.prod(cells.shape[axis] - 1 for axis in axes)
 
 
 def sentences(attribution: Attribution) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -145,5 +146,13 @@ def interval_ends(
     num_seeds, num_values = per_seed.shape
     if num_seeds < 2:
         return np.full((2, num_values), np.nan)
-    means = seed_weights(num_seeds, stream(seed, "seed weights"), num_resamples) @ per_seed
+    means = _drawn_weights(num_seeds, seed, num_resamples) @ per_seed
     return np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+
+
+@lru_cache(maxsize=8)
+def _drawn_weights(num_seeds: int, seed: int, num_resamples: int) -> Float[np.ndarray, "B S"]:
+    """Kept, for all effects of a grid are resampled alike, and drawing takes most of an attribution's time."""
+    weights = seed_weights(num_seeds, stream(seed, "seed weights"), num_resamples)
+    weights.flags.writeable = False
+    return weights

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int64
 from scipy import stats
+from scipy.special import ndtri
 
 from byrote.evidence.columns import Column
 from byrote.evidence.finding import Outcome
@@ -79,13 +80,13 @@ def _half_width(runs: pd.DataFrame, confidence: float) -> float:
     chance = chance_of(runs)
     least = np.sqrt(chance * (1 - chance) / runs["n_test_effective"].to_numpy(float))
     spread = np.maximum(runs["chance_deviation"].to_numpy(float), least)
-    return float(stats.norm.ppf((1 + confidence) / 2)) * float(np.sqrt((spread**2).sum())) / len(runs)
+    return float(ndtri((1 + confidence) / 2)) * float(np.sqrt((spread**2).sum())) / len(runs)
 
 
 def _half_width_beyond(runs: pd.DataFrame) -> float:
     """Of the mean accuracy of networks that are NEAR better than chance, at SURE."""
     mean, worth = chance_of(runs) + _near(runs), Tested.on_all(runs).worth
-    shared = float(stats.norm.ppf((1 + SURE) / 2)) * math.sqrt(mean * (1 - mean) / worth)
+    shared = float(ndtri((1 + SURE) / 2)) * math.sqrt(mean * (1 - mean) / worth)
     return max(shared, _half_width(runs, SURE))
 
 
@@ -105,7 +106,7 @@ def chance_sides(runs: pd.DataFrame) -> Sides:
     away = abs(mean - chance)
     half = _half_width_beyond(runs)
     near = sides_of(Interval(away, away - half, away + half, len(runs)), _near(runs))
-    against = float(stats.norm.sf(stats.norm.ppf((1 + DECISIVE) / 2) * away / _half_width(runs, DECISIVE)))
+    against = float(stats.norm.sf(ndtri((1 + DECISIVE) / 2) * away / _half_width(runs, DECISIVE)))
     return Sides(near.below, min(1.0, 2 * against * (1 - SURE) / (1 - DECISIVE)))
 
 
@@ -126,7 +127,7 @@ def seeds_for_power(runs: pd.DataFrame) -> int:
     num_classes = int(runs["num_classes"].iloc[0])
     if num_classes < 2:
         return len(runs) + 1
-    return math.ceil((float(stats.norm.ppf((1 + DECISIVE) / 2)) / (num_classes - 1)) ** 2)
+    return math.ceil((float(ndtri((1 + DECISIVE) / 2)) / (num_classes - 1)) ** 2)
 
 
 def _near(runs: pd.DataFrame) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int64
 from scipy import stats
-from scipy.special import betainc
+from scipy.special import betainc, ndtri
 
 from byrote.evidence.columns import Column
 from byrote.evidence.intervals import Interval, binomial_interval, joined, joined_p, mean_interval, mean_p
@@ -168,7 +168,7 @@ def _over_examples(won: float, lost: float, n: float) -> tuple[float, float, flo
     fewer, more = sorted((won, lost))
     p_value = min(2 * float(betainc(more, fewer + 1, 0.5)), 1.0) if more else 1.0
     centre = (won - lost) / (n + 2)
-    half_width = float(stats.norm.ppf(0.975)) * math.sqrt(won + lost + 1 - (won - lost) * centre) / (n + 2)
+    half_width = float(ndtri(0.975)) * math.sqrt(won + lost + 1 - (won - lost) * centre) / (n + 2)
     return max(centre - half_width, -1.0), min(centre + half_width, 1.0), p_value
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Real
-from scipy import stats
+from scipy import special, stats
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def mean_interval(
     if n < 2:
         return Interval(mean, math.nan, math.nan, n)
     deviation = np.maximum(array.std(ddof=1), least_deviation)
-    half_width = float(stats.t.ppf((1 + confidence) / 2, n - 1) * deviation / math.sqrt(n))
+    half_width = float(special.stdtrit(n - 1, (1 + confidence) / 2) * deviation / math.sqrt(n))
     return Interval(mean, mean - half_width, mean + half_width, n)
 
 
@@ -79,7 +79,7 @@ def wilson(
 
     SciPy's `binomtest` gives the same for one share at a time, with an exact p-value that takes a hundred times longer.
     """
-    z = float(stats.norm.ppf((1 + confidence) / 2))
+    z = float(special.ndtri((1 + confidence) / 2))
     shares = hits / sizes
     centre = shares + z**2 / (2 * sizes)
     half = z * np.sqrt(shares * (1 - shares) / sizes + (z / (2 * sizes)) ** 2)
@@ -115,9 +115,9 @@ def exact_ends(
     SciPy's `binomtest` gives the same for one share at a time, with an exact p-value that takes a hundred times longer.
     """
     outside = (1 - confidence) / 2
-    with np.errstate(invalid="ignore"):  # at the ends, where beta distributions have no parameters
-        low = stats.beta.ppf(outside, hits, sizes - hits + 1)
-        high = stats.beta.ppf(1 - outside, hits + 1, sizes - hits)
+    # At the ends, where beta distributions have no parameters, these are NaN.
+    low = special.betaincinv(hits, sizes - hits + 1, outside)
+    high = special.betaincinv(hits + 1, sizes - hits, 1 - outside)
     return np.where(hits == 0, 0.0, low), np.where(hits == sizes, 1.0, high)
 
 

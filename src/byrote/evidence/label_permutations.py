@@ -2,7 +2,16 @@
 
 Rows alone are exchanged freely. Where each group has one label, as all images of a patient have his diagnosis, labels
 of whole groups are: rows of one group are no independent witnesses. Where labels differ within groups, they are
-exchanged there. Rows in the order of time are exchanged in blocks of it, which keeps what neighbours have in common.
+exchanged there; quantities, which nearly always differ there, also change places with those of another group of the
+same size, all of a group together: what is known of whole groups counts as well. Copies of one row are one witness, and
+take their labels along.
+
+Labels of rows in the order of time are moved along it all together, which keeps what neighbours have in common; so are
+those of each group by itself where there are both. Rows of one time stay together, and change places by one turn for
+all times. Classes go round, the last ones to the beginning. Of quantities with a long memory that would tear neighbours
+apart which are alike (of random walks of 100 rows that know nothing of each other, 15 of 100 raise an alarm at 5%):
+they go there and back, and what comes twice has its place taken by the target next in rank, so that all are there
+(8 of 100). Either is exact for no series, and near it for stationary ones that are many times as long as their memory.
 
 Source     Ojala & Garriga, Permutation tests for studying classifier performance, JMLR 11 (2010); Winkler et al.,
            Multi-level block permutation, NeuroImage 123 (2015); Phipson & Smyth, Permutation p-values should never be
@@ -11,17 +20,18 @@ Source     Ojala & Garriga, Permutation tests for studying classifier performanc
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Float64, Int64, Real
 
 from byrote.randomness import permutations
 
 _BLOCK_VALUES = 2**21
 _ROUNDING = 1e-9
+_MANY = 2**40
+"""So far beyond what rows are that its remainders are equally likely."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,21 +41,33 @@ class Exchange:
     words: str
     """ "between 40 groups"."""
     num_units: int
-    """How many labels, groups or blocks change places."""
-    draw: Callable[[np.random.Generator, int], Int64[np.ndarray, "B N"]]
+    """How many labels or groups change places; along time, in how many ways all do."""
+    draw: Callable[[np.random.Generator, int], Real[np.ndarray, "B N"]]
     """So many exchanged labellings."""
+    least_p: float = 0.0
+    """No p-value is expected below, however many are drawn."""
 
 
 def exchange_of(
-    labels: Int64[np.ndarray, " N"],
+    labels: Real[np.ndarray, " N"],
     groups: Int64[np.ndarray, " N"] | None = None,
     times: Float64[np.ndarray, " N"] | None = None,
+    copies: Int64[np.ndarray, " N"] | None = None,
+    *,
+    of_quantities: bool = False,
 ) -> Exchange:
-    """How the labels of these rows may be exchanged."""
+    """How the labels of these rows, classes or quantities, may be exchanged.
+
+    Args:
+        copies: equal for copies of one row; of no account where there are groups or times.
+        of_quantities: labels are no classes.
+    """
     if groups is not None and len(np.unique(groups)) < len(groups):
-        return _of_groups(labels, groups)
+        return _of_groups(labels, groups, times, of_quantities)
     if times is not None:
-        return _of_blocks(labels, times)
+        return _of_series(labels, times, of_quantities)
+    if copies is not None and len(np.unique(copies)) < len(copies):
+        return _of_copies(labels, copies)
     return Exchange(
         f"among {len(labels):,} rows",
         len(labels),
@@ -53,48 +75,126 @@ def exchange_of(
     )
 
 
-def _of_groups(labels: Int64[np.ndarray, " N"], groups: Int64[np.ndarray, " N"]) -> Exchange:
+def _of_groups(
+    labels: Real[np.ndarray, " N"],
+    groups: Int64[np.ndarray, " N"],
+    times: Float64[np.ndarray, " N"] | None,
+    of_quantities: bool,
+) -> Exchange:
+    word = "target" if of_quantities else "label"
     names, first, codes = np.unique(groups, return_index=True, return_inverse=True)
     own = labels[first]
     if (own[codes] == labels).all():
         return Exchange(
-            f"between {len(names):,} groups, each of which has one label",
+            f"between {len(names):,} groups, each of which has one {word}",
             len(names),
             lambda draw, num: own[permutations(draw, num, len(names))][:, codes],
         )
-    low, high = np.full(len(names), np.iinfo(np.int64).max), np.full(len(names), -1)
+    low, high = own.copy(), own.copy()
     np.minimum.at(low, codes, labels)
     np.maximum.at(high, codes, labels)
-    order = np.argsort(codes, kind="stable")
+    order = np.argsort(codes, kind="stable") if times is None else np.lexsort((times, codes))
 
-    def within(draw: np.random.Generator, num: int) -> Int64[np.ndarray, "B N"]:
-        found = np.empty((num, len(labels)), np.int64)
+    def mixed(draw: np.random.Generator, num: int) -> Real[np.ndarray, "B N"]:
+        found = np.empty((num, len(labels)), labels.dtype)
         for row in range(num):
-            mixed = np.lexsort((draw.random(len(labels)), codes))
-            found[row, order] = labels[mixed]
+            found[row, order] = labels[np.lexsort((draw.random(len(labels)), codes))]
+        return found
+
+    within = mixed if times is None else _moved(labels, codes, times, of_quantities)
+    by_size = _rows_by_size(codes, order)
+
+    def within_and_between(draw: np.random.Generator, num: int) -> Real[np.ndarray, "B N"]:
+        found = within(draw, num)
+        for rows in by_size:
+            whole = permutations(draw, num, len(rows))
+            found[:, rows] = np.take_along_axis(found[:, rows], whole[:, :, None], axis=1)
         return found
 
     num_mixed = int((low != high).sum())
-    return Exchange(f"within {len(names):,} groups, of which {num_mixed:,} have several labels", num_mixed, within)
+    along = "" if times is None else "along time "
+    words = f"{along}within {len(names):,} groups, of which {num_mixed:,} have several {word}s"
+    if of_quantities:
+        return Exchange(f"{words}, and between groups of the same size", len(names), within_and_between)
+    return Exchange(words, num_mixed, within)
 
 
-def _of_blocks(labels: Int64[np.ndarray, " N"], times: Float64[np.ndarray, " N"]) -> Exchange:
-    order = np.argsort(times, kind="stable")
-    length = max(1, round(math.sqrt(len(labels))))
-    blocks = np.array_split(order, max(1, len(order) // length))
+def _of_copies(labels: Real[np.ndarray, " N"], copies: Int64[np.ndarray, " N"]) -> Exchange:
+    """Between rows that have as many copies, whose labels may differ."""
+    names, codes = np.unique(copies, return_inverse=True)
+    by_size = _rows_by_size(codes, np.argsort(codes, kind="stable"))
 
-    def draw_blocks(draw: np.random.Generator, num: int) -> Int64[np.ndarray, "B N"]:
-        found = np.empty((num, len(labels)), np.int64)
-        for row, mixed in enumerate(permutations(draw, num, len(blocks))):
-            found[row, order] = labels[np.concatenate([blocks[place] for place in mixed])]
+    def draw_whole(draw: np.random.Generator, num: int) -> Real[np.ndarray, "B N"]:
+        found = np.empty((num, len(labels)), labels.dtype)
+        for rows in by_size:
+            found[:, rows] = labels[rows][permutations(draw, num, len(rows))]
         return found
 
-    return Exchange(f"in {len(blocks):,} blocks of time", len(blocks), draw_blocks)
+    words = f"among {len(names):,} rows that differ, together with their copies"
+    return Exchange(words, len(names), draw_whole)
+
+
+def _rows_by_size(codes: Int64[np.ndarray, " N"], order: Int64[np.ndarray, " N"]) -> list[Int64[np.ndarray, "_ S"]]:
+    """Of units 0..U-1, the rows of all that have S of them, one unit after another, for each S.
+
+    Args:
+        order: sorts rows by their units.
+    """
+    counts = np.bincount(codes)
+    return [order[counts[codes[order]] == size].reshape(-1, size) for size in np.unique(counts)]
+
+
+def _of_series(labels: Real[np.ndarray, " N"], times: Float64[np.ndarray, " N"], of_quantities: bool) -> Exchange:
+    sizes = np.unique(times, return_counts=True)[1]
+    num = len(sizes) * (2 if of_quantities and len(sizes) > 1 else 1) * int(sizes.max())
+    way = "along time, there and back" if of_quantities else "along time"
+    one_series = np.zeros(len(labels), np.int64)
+    draw = _moved(labels, one_series, times, of_quantities)
+    return Exchange(f"by moving all together {way}, in {num:,} ways", num, draw, least_p=1 / num)
+
+
+def _moved(
+    labels: Real[np.ndarray, " N"],
+    series: Int64[np.ndarray, " N"],
+    times: Float64[np.ndarray, " N"],
+    of_quantities: bool,
+) -> Callable[[np.random.Generator, int], Real[np.ndarray, "B N"]]:
+    """Each series 0..S-1 by a way of its own, of which none at all is as likely as any other; rows without a time are
+    of the last one."""
+    order = np.lexsort((times, series))
+    later = np.diff(np.unique(times, return_inverse=True)[1][order], prepend=-1) != 0
+    begins = np.diff(series[order], prepend=-1) != 0
+    starts = np.flatnonzero(later | begins)  # of the rows of one time, T of them
+    sizes = np.diff(starts, append=len(labels))
+    own = np.cumsum(later | begins) - 1
+    firsts = np.flatnonzero(begins[starts])  # of the times of one series
+    lengths = np.diff(firsts, append=len(starts))
+    line = np.repeat(np.arange(len(firsts)), lengths)
+    ways = lengths[line] * (2 if of_quantities else 1)
+    places, first, length = np.arange(len(starts)) - firsts[line], firsts[line], lengths[line]
+    turns = np.arange(len(labels)) - starts[own]
+    by_rank = np.lexsort((labels, series))
+    ranks = np.argsort(by_rank)[order]
+
+    def moved(draw: np.random.Generator, num: int) -> Real[np.ndarray, "B N"]:
+        by, turn = draw.integers(0, _MANY, (2, num, len(firsts)))
+        place = (places + by[:, line]) % ways
+        source = (first + np.minimum(place, 2 * length - 1 - place))[:, own]
+        taken = starts[source] + (turns + turn[:, line[own]]) % sizes[source]
+        found = np.empty((num, len(labels)), labels.dtype)
+        if of_quantities:
+            as_ranked = order[np.argsort(ranks[taken], axis=1, kind="stable")]
+            np.put_along_axis(found, as_ranked, labels[by_rank][None], axis=1)
+        else:
+            found[:, order] = labels[order][taken]
+        return found
+
+    return moved
 
 
 def exchanged_values(
     exchange: Exchange,
-    value: Callable[[Int64[np.ndarray, "B N"]], Float[np.ndarray, " B"]],
+    value: Callable[[Real[np.ndarray, "B N"]], Float[np.ndarray, " B"]],
     num: int,
     num_rows: int,
     draw: np.random.Generator,

@@ -22,7 +22,7 @@ import pandas as pd
 from jaxtyping import Bool, Int64, UInt64
 from scipy import stats
 
-from byrote.data.dataset import Dataset
+from byrote.data.dataset import Dataset, Split
 from byrote.evidence.columns import Column
 from byrote.evidence.finding import Outcome
 from byrote.evidence.intervals import (
@@ -163,10 +163,10 @@ def _worth_by_class(
     return np.divide(sizes.astype(float) ** 2, squares, out=np.zeros(len(sizes)), where=squares > 0)
 
 
-def top_guessing(data: Dataset, top: int) -> float:
-    """The share of the test set that the best constant list of `top` classes has right."""
-    sizes = np.sort(np.bincount(data.test.true_labels))[::-1]
-    return float(sizes[:top].sum() / sizes.sum())
+def top_guessing(test: Split, top: int) -> float:
+    """The share of these examples that the best constant list of `top` classes has right; NaN where there are none."""
+    sizes = np.sort(np.bincount(test.true_labels))[::-1]
+    return float(sizes[:top].sum() / len(test)) if len(test) else math.nan
 
 
 def unseen_accuracies(runs: pd.DataFrame) -> np.ndarray:

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int64
-from scipy import stats
+from scipy import special
 
 from byrote.evidence.columns import Column
 from byrote.training.outcome import TrainOutcome
@@ -58,7 +58,9 @@ def slow_start_columns(
     loss at chance.
     """
     sizes = np.bincount(labels, minlength=num_classes)
-    starts = [_steps_to_start(outcome, sizes) for outcome in outcomes]
+    # In one pass, as early steps of very many runs are read one after another.
+    first = [(_steps_to_start(o, sizes), _mean_until(o.early, float(WINDOW))[0]) for o in outcomes]
+    starts = [start for start, _ in first]
     waits = {
         (outcome.spec.model, outcome.spec.seed): np.inf if np.isnan(start) else start
         for outcome, start in zip(outcomes, starts, strict=True)
@@ -67,7 +69,7 @@ def slow_start_columns(
     early = [_mean_until(o.early, waits.get((o.spec.model, o.spec.seed), np.nan)) for o in outcomes]
     entries = [
         starts,
-        [_mean_until(o.early, float(WINDOW))[0] for o in outcomes],
+        [norm for _, norm in first],
         [norm for norm, _ in early],
         [cosine for _, cosine in early],
     ]
@@ -106,7 +108,7 @@ def loss_at_chance(outcome: TrainOutcome, sizes: Int64[np.ndarray, " K"]) -> flo
         return math.nan
     mixed = sizes / sizes.sum() @ law
     if outcome.spec.loss == "cross-entropy":
-        return float(stats.entropy(mixed))
+        return float(special.entr(mixed).sum())
     return float(1 - (mixed**2).sum())
 
 

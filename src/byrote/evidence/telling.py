@@ -23,6 +23,7 @@ from jaxtyping import Bool, Float, Int64
 from scipy import stats
 
 from byrote.evidence.intervals import Interval, joined, mean_interval
+from byrote.evidence.obstacles import remedy
 from byrote.evidence.permutations import EACH_SIDE, MOST_EXCHANGES, stand_out
 from byrote.randomness import stream
 
@@ -63,6 +64,8 @@ class Telling:
     """Pairs of which one network had not fitted: they decide nothing."""
     num_configurations: int
     num_seeds: int
+    to_fit: str = ""
+    """What to try for those that had not fitted, with the value to try next; empty where there are none."""
 
     @property
     def tells(self) -> bool | None:
@@ -77,9 +80,19 @@ class Telling:
 
     @property
     def would_decide(self) -> str:
-        """What to try where nothing is decided."""
+        """What to try where nothing is decided; empty where it is."""
+        if self.tells is not None:
+            return ""
+        longer = f" Those that had not fitted count once they do: {self.to_fit}." if self.to_fit else ""
+        return f"{self._more}{longer}"
+
+    @property
+    def _more(self) -> str:
         if not self.num_pairs:
-            return "Networks of one configuration and seed that fit both true and random labels would tell."
+            return (
+                "Networks of one configuration and seed that fit both true and random labels, "
+                "and for which it is finite, would tell."
+            )
         if self.num_seeds < FEWEST_SEEDS:
             return f"{_NUMBERS[FEWEST_SEEDS]} seeds would tell."
         if 1 < self.num_configurations < FEWEST_CONFIGURATIONS:
@@ -96,6 +109,7 @@ def tellings(measures: Mapping[Hashable, tuple[pd.DataFrame, str]]) -> dict[Hash
     mean a larger gap."""
     tables = {id(table): table for table, _ in measures.values()}
     matched = {place: _matched(table) for place, table in tables.items()}
+    to_fit = {place: _to_fit(table, matched[place]) for place, table in tables.items()}
     seeds, configurations = (
         list(dict.fromkeys(each for found in matched.values() for each in found[name])) for name in ("seed", "own")
     )
@@ -123,6 +137,7 @@ def tellings(measures: Mapping[Hashable, tuple[pd.DataFrame, str]]) -> dict[Hash
             num_unfitted=own.num_unfitted,
             num_configurations=len(np.unique(own.configurations)),
             num_seeds=len(np.unique(own.seeds)),
+            to_fit=to_fit[id(measures[key][0])],
         )
         for place, (key, own) in enumerate(zip(measures, family, strict=True))
     }
@@ -156,6 +171,16 @@ def _matched(table: pd.DataFrame) -> pd.DataFrame:
             "fitted": pairs["fitted_random"].astype(bool) & pairs["fitted_true"].astype(bool),
         }
     )
+
+
+def _to_fit(table: pd.DataFrame, matched: pd.DataFrame) -> str:
+    """What to try for networks of pairs that had not both fitted."""
+    rows = matched[["random", "true"]].to_numpy(int).ravel()
+    unfitted = table.iloc[rows[~table["fitted"].to_numpy(bool)[rows]]]
+    if len(unfitted) and table.groupby("model")["learning_rate"].nunique().max() > 1:
+        # The rates are what is compared, and not to be changed.
+        unfitted = unfitted[unfitted["stop_reason"] != "non-finite loss"]
+    return remedy(unfitted) if len(unfitted) else ""
 
 
 def _relative(pairs: _Pairs) -> Float[np.ndarray, " P"]:

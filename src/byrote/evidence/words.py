@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 
@@ -34,6 +36,12 @@ def percent(fraction: float, digits: int = 1) -> str:
     if shown == 100 and fraction < 1:
         shown -= 10**-digits
     return f"{shown:.{digits}f}%"
+
+
+def percent_range(low: float, high: float) -> str:
+    """ "1.2 to 3.4%", and "0.001 to 0.012%" where one digit would leave nothing of the upper end."""
+    digits = 1 if high >= 0.001 or high <= 0 else 1 - math.floor(math.log10(100 * high))
+    return f"{100 * low:.{digits}f} to {100 * high:.{digits}f}%"
 
 
 def regularizers(augmentation: str, dropout: float, weight_decay: float) -> str:

@@ -19,13 +19,14 @@ from byrote.charts.examples import example_rows
 from byrote.charts.figure import Figure, condition_label, layered, rounded
 from byrote.charts.theme import LIGHT, vega_config
 from byrote.references import short_name
+from byrote.report.rendering import code_marked
 from byrote.report.short_names import names_on_page, with_short_names
 from byrote.studies.study import Results, Study
 from byrote.theory.calculation import Calculation
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec
 
-_WIDTH = 420
+_WIDTH = 560
 
 
 def study_html(study: Study) -> str:
@@ -102,14 +103,14 @@ def _picture(figure: Figure) -> str:
     spec = json.dumps({**figure.spec, "width": _WIDTH, "title": titled})
     drawn = vl_convert.vegalite_to_svg(spec, config=vega_config(LIGHT, "screen"))
     data = base64.b64encode(drawn.encode()).decode("ascii")
-    caption = html.escape(figure.caption)
-    return f'<p><img src="data:image/svg+xml;base64,{data}" alt="{html.escape(figure.title)}"><br>{caption}</p>'
+    image = f'<img src="data:image/svg+xml;base64,{data}" style="max-width: 100%" alt="{html.escape(figure.title)}">'
+    return f"<p>{image}<br>{code_marked(figure.caption)}</p>"
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
     body = "".join(
-        "<tr>" + "".join(f'<td style="text-align: left">{html.escape(cell)}</td>' for cell in row) + "</tr>"
+        "<tr>" + "".join(f'<td style="text-align: left">{code_marked(cell)}</td>' for cell in row) + "</tr>"
         for row in rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -214,8 +215,10 @@ def _failed_checks(outcomes: Sequence[TrainOutcome], table: pd.DataFrame) -> lis
         (_run_label(outcome.spec), check.name, check.detail) for outcome in outcomes for check in outcome.failed_checks
     ]
     known = {(run, name) for run, name, _ in own}
-    runs = {outcome.key: _run_label(outcome.spec) for outcome in outcomes}
-    rows = table[table["key"].isin(list(runs))] if {"key", "failed_checks"} <= set(table) else table[:0]
+    rows = table[table["failed_checks"] != ""] if {"key", "failed_checks"} <= set(table) else table[:0]
+    failed = set(rows["key"]) if len(rows) else set()
+    runs = {outcome.key: _run_label(outcome.spec) for outcome in outcomes if outcome.key in failed}
+    rows = rows[rows["key"].isin(list(runs))] if len(rows) else rows
     compared = [
         (runs[row["key"]], name, "This shows when the runs of the study are compared.")
         for row in rows.to_dict("records")
@@ -228,11 +231,14 @@ def _failed_checks(outcomes: Sequence[TrainOutcome], table: pd.DataFrame) -> lis
 def _passed_checks(outcomes: Sequence[TrainOutcome]) -> list[PassedCheck]:
     """Each check by its name, with the first run that passed it."""
     passed: dict[str, PassedCheck] = {}
+    numbers = Counter(name for outcome in outcomes for name, is_passed in outcome.check_results if is_passed)
     for outcome in outcomes:
+        if all(name in passed for name, is_passed in outcome.check_results if is_passed):
+            continue
         for check in outcome.checks:
-            if check.passed:
-                first = passed.get(check.name) or PassedCheck(check.name, 0, _run_label(outcome.spec), check.detail)
-                passed[check.name] = first._replace(num_runs=first.num_runs + 1)
+            if check.passed and check.name not in passed:
+                label = _run_label(outcome.spec)
+                passed[check.name] = PassedCheck(check.name, numbers[check.name], label, check.detail)
     return list(passed.values())
 
 
@@ -252,14 +258,14 @@ def _listed(labels: Sequence[str]) -> str:
 
 def _recipes(outcomes: Sequence[TrainOutcome]) -> list[tuple[str, dict[str, Any]]]:
     """The recipe of each model, without what differs between its runs and what is not set."""
-    recipes: dict[str, list[dict[str, Any]]] = {}
+    recipes: dict[str, dict[str, Any]] = {}
     for outcome in outcomes:
         recipe = outcome.spec.model_dump(mode="json", exclude={"model", "corruptions", "seed", "n_train"})
-        recipes.setdefault(f"{outcome.spec.model} (n = {outcome.n_train:,})", []).append(recipe)
-    return [
-        (model, {k: v for k, v in runs[0].items() if v not in (None, []) and all(run[k] == v for run in runs)})
-        for model, runs in recipes.items()
-    ]
+        model = f"{outcome.spec.model} (n = {outcome.n_train:,})"
+        common = recipes.setdefault(model, {name: value for name, value in recipe.items() if value not in (None, [])})
+        for name in [name for name, value in common.items() if recipe[name] != value]:
+            del common[name]
+    return list(recipes.items())
 
 
 def _notes(study: Study, results: Results) -> list[str]:
@@ -386,8 +392,10 @@ def _whitening_notes(recipes: Sequence[Recipe]) -> list[str]:
 
 def _batch_norm_note(outcomes: Sequence[TrainOutcome]) -> str:
     models = ", ".join(dict.fromkeys(outcome.spec.model for outcome in outcomes))
-    lags = np.concatenate([outcome.curve["running_accuracy"] - outcome.curve["train_accuracy"] for outcome in outcomes])
-    widest = np.nanmax(lags, initial=0.0)
+    widest = 0.0
+    for outcome in outcomes:
+        curve = outcome.curve
+        widest = float(np.nanmax(curve["running_accuracy"] - curve["train_accuracy"], initial=widest))
     measured = f" (by up to {percent(widest, 0)} here)" if widest >= 0.01 else ""
     return (
         f"Batch norm ({models}) evaluates with running averages. On few examples they lag behind the weights, so "

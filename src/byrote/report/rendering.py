@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache, partial
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +18,8 @@ from markupsafe import Markup, escape
 
 from byrote.charts.figure import Figure
 from byrote.charts.theme import DARK, FONT, LIGHT, Style, vega_config
+from byrote.data.download import cache_folder
+from byrote.errors import UserError
 from byrote.evidence.words import percent
 from byrote.files import make_folder, write_file, write_table
 from byrote.report.short_names import with_short_names
@@ -45,7 +50,7 @@ def environment(names: Mapping[str, str] | None = None) -> jinja2.Environment:
         css_light=LIGHT.css(),
         css_dark=DARK.css(),
         font=FONT,
-        vega=_vega,
+        vega=vega,
     )
     return made
 
@@ -56,9 +61,23 @@ def code_marked(text: str) -> Markup:
 
 
 @cache
-def _vega() -> str:
-    """Vega, Vega-Lite and vega-embed, as one script that needs no other."""
-    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+def vega() -> str:
+    """Vega, Vega-Lite and vega-embed, as one script that needs no other. It takes longer to make than the rest of a
+    page, and is kept in the user's cache folder, under its own checksum."""
+    folder, version = cache_folder("vega"), metadata.version("vl-convert-python")
+    for path in folder.glob(f"{version}-*.js"):
+        with suppress(OSError, UnicodeDecodeError):
+            if _vega_file(version, kept := path.read_bytes().decode()) == path.name:
+                return kept
+    made = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    with suppress(UserError):  # no page needs it to be kept
+        make_folder(folder)
+        write_file(folder / _vega_file(version, made), made)
+    return made
+
+
+def _vega_file(version: str, script: str) -> str:
+    return f"{version}-{hashlib.sha256(script.encode()).hexdigest()}.js"
 
 
 def theme(style: Style) -> dict[str, dict[str, object]]:

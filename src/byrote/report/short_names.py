@@ -10,7 +10,8 @@ import pandas as pd
 
 from byrote.charts.figure import Figure, slug
 from byrote.data.corruptions.catalog import title_of
-from byrote.references import digest_in, is_reference, short_names
+from byrote.references import digest_in, shortened
+from byrote.studies.short_names import readers_names
 from byrote.studies.study import Finished, Study
 from byrote.training.outcome import TrainOutcome
 
@@ -23,12 +24,11 @@ class Verbatim(str):
 
 def names_on_page(study: Study, results: Sequence[Finished]) -> dict[str, str]:
     """The short name of each reference to the user's code that the study or its runs hold."""
-    own = getattr(study, "model_names", [])
-    found = [*own, *(name for result in results for name in _names_in(result))]
-    texts = [name for name in dict.fromkeys(found) if isinstance(name, str)]
+    found = [*getattr(study, "model_names", []), *(name for result in results for name in _names_in(result))]
     specs = [outcome.spec for outcome in results if isinstance(outcome, TrainOutcome)]
     titles = {each.name: title_of(each.name) for spec in specs for each in spec.corruptions}
-    return {name: titles.get(name, short) for name, short in short_names(texts).items() if is_reference(name)}
+    names = readers_names(name for name in found if isinstance(name, str))
+    return {name: titles.get(name, short) for name, short in names.items()}
 
 
 def setup_lines(names: Mapping[str, str]) -> list[str]:
@@ -38,8 +38,7 @@ def setup_lines(names: Mapping[str, str]) -> list[str]:
 
 def with_short_names(value: T, names: Mapping[str, str]) -> T:
     """`value` with the short one for every name in it: in sentences, tables and charts."""
-    # A name may end in another: the longest first.
-    return _replaced(value, dict(sorted(names.items(), key=lambda pair: -len(pair[0])))) if names else value
+    return _replaced(value, names) if names else value
 
 
 def _names_in(result: Finished) -> Iterable[Any]:
@@ -58,9 +57,7 @@ def _replaced(value: Any, names: Mapping[str, str]) -> Any:
     if isinstance(value, Verbatim):
         return value
     if isinstance(value, str):
-        for name, short in names.items():
-            value = value.replace(name, short)
-        return value
+        return shortened(value, names)
     if isinstance(value, pd.DataFrame):
         texts = {column: value[column] for column in value if not pd.api.types.is_numeric_dtype(value[column])}
         return value.assign(**{str(column): [_replaced(each, names) for each in texts[column]] for column in texts})
@@ -83,6 +80,4 @@ def _replaced(value: Any, names: Mapping[str, str]) -> Any:
 
 
 def _in_slugs(text: str, names: Mapping[str, str]) -> str:
-    for name, short in names.items():
-        text = text.replace(slug(name), slug(short)).replace(name, short)
-    return text
+    return shortened(shortened(text, {slug(name): slug(short) for name, short in names.items()}), names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -19,6 +19,8 @@ CALCULATION = Column("calculation", "str", "What was computed.")
 MODEL = Column("model", "str", "The name of the model.")
 N_TRAIN = Column("n_train", "int64", "The number of training examples.")
 N_TEST = Column("n_test", "int64", "The number of test examples.")
+NUM_LEAKED = Column("num_test_leaked", "int64", "The number of test examples whose input is in the training set.")
+"""Where what is tested knows the whole training set; runs count those whose input they trained on."""
 NUM_CLASSES = Column("num_classes", "int64", "The number of classes.")
 DATA = Column("data", "str", "What figures call the data.")
 FAILED_CHECKS = Column("failed_checks", "str", "The names of the self-checks that failed in any run.")
@@ -139,6 +141,8 @@ OF_RUNS: tuple[Column, ...] = (STUDY, *_RUNS, EFFECTIVE)
 """A row is a run. Accuracies are fractions."""
 
 
-def run_values(study: str, outcome: TrainOutcome) -> dict[str, Any]:
-    """The entries of OF_RUNS, but for n_test_effective, which `tabulate` knows by the data."""
-    return {STUDY.name: study} | {column.name: value(outcome) for column, value in _RUNS.items()}
+def run_columns(study: str, outcomes: Sequence[TrainOutcome]) -> dict[str, list[Any]]:
+    """OF_RUNS, but for n_test_effective, which `tabulate` knows by the data."""
+    return {STUDY.name: [study] * len(outcomes)} | {
+        column.name: list(map(value, outcomes)) for column, value in _RUNS.items()
+    }

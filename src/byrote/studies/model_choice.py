@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
+from byrote.input_parts import names_in_words
 from byrote.references import is_reference
 
 M = TypeVar("M")
@@ -22,10 +23,16 @@ def chosen_models(models: Sequence[M] | None, data: Dataset, defaults: Sequence[
     vectors the perceptrons among them, or mlp-3x512 if there is none.
 
     Raises:
-        UserError: no models for token ids, which no model in the box takes.
+        UserError: no models for token ids or several inputs, which no model in the box takes.
     """
     if models is not None:
         return tuple(models)
+    if data.kind == "dict":
+        raise UserError(
+            f"got {data.name}, whose inputs are {names_in_words(data.parts)}, without a model: those in the box take "
+            "one input; give one of your own, whose forward takes a dict of them, or each by its name (models=..., "
+            "--models FILE.py:NAME)"
+        )
     if data.kind == "tokens":
         raise UserError(
             f"got {data.name}, whose inputs are token ids, without a model: those in the box take quantities; give one "

@@ -185,7 +185,7 @@ STUDIES: dict[str, Registered] = {
         "byrote.studies.min_norm.published:published_figures",
         takes_models=False,
         least_seeds=3,
-        quick="up to 4,000 examples are interpolated, and fewer where features are many.",
+        quick="up to 4,000 examples are interpolated, fewer where features are many, by a tenth of the filters.",
     ),
     "rademacher": Measurement(
         "Empirical Rademacher complexity of what training can reach: how well it fits coin flips.",
@@ -223,9 +223,10 @@ STUDIES: dict[str, Registered] = {
         "then.",
         flags={
             "replacements": Flag(
-                int,
-                64,
+                int | None,
+                None,
                 "Networks with one training example replaced, for each labels and seed, trained side by side.",
+                "64, or all where there are fewer examples",
             )
         },
         quick={"n_train": 200, "replacements": 32},

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import wraps
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
@@ -11,10 +13,12 @@ import pandas as pd
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
-from byrote.evidence.columns import Column, as_declared
+from byrote.evidence.columns import Column, as_declared, quick
 from byrote.evidence.finding import Finding
 from byrote.evidence.tested import EFFECTIVE, worth
-from byrote.studies.columns import OF_RUNS, recipe_values, run_values
+from byrote.references import shortened
+from byrote.studies.columns import OF_RUNS, recipe_values, run_columns
+from byrote.studies.short_names import readers_names_in
 from byrote.theory.calculation import Calculation, Computed
 from byrote.training.outcome import TrainOutcome
 from byrote.training.recipe import Recipe
@@ -105,6 +109,8 @@ class Study(ABC):
         super().__init_subclass__(**arguments)
         # What a dataclass would write instead holds all arrays.
         cls.__repr__ = cls.__dict__.get("__repr__", Study.__repr__)  # type: ignore[method-assign]
+        if "verdict" in cls.__dict__:
+            cls.verdict = _for_readers(cls.__dict__["verdict"])  # type: ignore[method-assign, assignment]
 
     def __repr__(self) -> str:
         plan = self.plan()
@@ -133,7 +139,14 @@ class Study(ABC):
 
     @abstractmethod
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
-        """What the table of `summarise` shows. Runs that did not fit or failed a check support nothing."""
+        """What the table of `summarise` shows. Runs that did not fit or failed a check support nothing.
+
+        A subclass may name the user's own code as the table does: in what it returns, short names stand instead.
+        """
+
+    def readers_names(self, table: pd.DataFrame) -> dict[str, str]:
+        """What findings and pages call the user's own code that the table names: "Net" for "some/where/net.py:Net"."""
+        return readers_names_in(table, getattr(self, "model_names", ()))
 
     def page(self, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
         """What the page shows between headline and verdict, by `presented_by`: without one, the verdict is all.
@@ -143,12 +156,26 @@ class Study(ABC):
             findings: the verdict on the table.
         """
         if self.presented_by:
-            return import_module(self.presented_by).present(self, results, table, findings)
+            return import_module(self.presented_by).present(self, results, quick(table), findings)
         return import_module("byrote.charts.sections").Presentation(self.title, ())
 
     def choices(self) -> list[str]:
         """Which models were used and why, in sentences for the page's setup."""
         return []
+
+
+def _for_readers(verdict: Callable[[Any, pd.DataFrame], list[Finding]]) -> Callable[[Any, pd.DataFrame], list[Finding]]:
+    """The verdict with short names for the user's own code."""
+
+    @wraps(verdict)
+    def of(study: Study, table: pd.DataFrame) -> list[Finding]:
+        names = study.readers_names(table)
+        return [
+            replace(found, claim=shortened(found.claim, names), statement=shortened(found.statement, names))
+            for found in verdict(study, quick(table))
+        ]
+
+    return of
 
 
 def plan_by_keys(study: Study) -> dict[str, Planned]:
@@ -187,11 +214,12 @@ def tabulate(study: str, results: Iterable[Finished]) -> pd.DataFrame:
     """
     found = [(result, labels) for result, labels in _with_labels(results) if isinstance(result, TrainOutcome)]
     worths = _worths(results) if isinstance(results, Results) else [1.0] * len(found)
-    rows = [
-        run_values(study, outcome) | {EFFECTIVE.name: outcome.n_test * of_each}
-        for (outcome, _), of_each in zip(found, worths, strict=True)
-    ]
-    table = as_declared(pd.DataFrame(rows), OF_RUNS)
+    outcomes = [outcome for outcome, _ in found]
+    effective = [outcome.n_test * of_each for outcome, of_each in zip(outcomes, worths, strict=True)]
+    columns = run_columns(study, outcomes) | {EFFECTIVE.name: effective}
+    table = as_declared(pd.DataFrame(columns if outcomes else {}), OF_RUNS)
+    if not any(labels for _, labels in found):
+        return table
     return table.assign(**pd.DataFrame([dict(labels) for _, labels in found]))
 
 

@@ -119,6 +119,13 @@ class Calculation(Record, ABC):
     def compute(self, data: Dataset, context: Context) -> Result:
         """Makes the calculation. Random choices follow from fields alone."""
 
+    def refuse(self, data: Dataset, device: str) -> None:
+        """Tries, before the runs that it `reads` are trained, what of the user's own it will call.
+
+        Raises:
+            UserError: that cannot be used.
+        """
+
     @property
     def reads(self) -> Sequence[TrainSpec]:
         """Runs whose weights it asks its context for: they are trained before it begins."""

@@ -18,6 +18,8 @@ def table(seeds=3, *, fitted=lambda corruption, seed: True, own=lambda corruptio
                 value = 1.0 + (corruption == "random-labels") + 0.01 * seed
                 row = {"model": model, "corruption": corruption, "seed": seed, "guessing": 0.1, "failed_checks": ""}
                 row |= {"train_accuracy": 1.0, "fitted": fitted(corruption, seed), "n_train": 60}
+                row |= {"stop": "at_interpolation", "stop_reason": "epochs", "epochs_run": 500, "learning_rate": 0.01}
+                row |= {"steps": pd.NA}
                 row |= {column(name): value for name in MEASURES} | {column_of_reason(name): "" for name in MEASURES}
                 row |= own(corruption, seed)
                 rows.append(row | {column_of_bound(name): row[column(name)] for name in BOUNDS})
@@ -56,7 +58,7 @@ def test_the_same_on_both_does_not_tell():
         (table(1), "Three seeds would tell."),
         (
             table(fitted=lambda corruption, seed: corruption == "true-labels"),
-            "3 pairs of networks had not both fitted, and decide nothing.",
+            "Those that had not fitted count once they do: try `--epochs 1000`, twice as many.",
         ),
         (
             table(own=lambda corruption, seed: {"path_norm": math.nan, "path_norm_why_not": "got a Tanh"}),

@@ -21,6 +21,8 @@ def make_table(seeds=3, models=("net",), **values):
             for number, corruption in enumerate(("true-labels", "random-labels")):
                 row = {"model": model, "corruption": corruption, "seed": seed, "guessing": 0.1, "failed_checks": ""}
                 row |= {"train_accuracy": 1.0, "test_accuracy": 0.5, "fitted": True, "n_train": 60}
+                row |= {"stop": "at_interpolation", "stop_reason": "epochs", "epochs_run": 500, "learning_rate": 0.01}
+                row |= {"steps": pd.NA}
                 row |= {column(name): values.get(name, (1.0, 10.0))[number] for name in MEASURES}
                 row |= {column_of_reason(name): "" for name in MEASURES}
                 rows.append(row | {column_of_bound(name): row[column(name)] for name in BOUNDS})

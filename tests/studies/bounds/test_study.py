@@ -91,7 +91,7 @@ def test_the_command_leaves_a_scoreboard_and_prints_every_badge(tmp_path, capsys
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        (["--pac-bayes-steps", "0"], "byrote: got pac_bayes_steps=0, expected at least 1"),
+        (["--pac-bayes-steps", "0"], "byrote: got --pac-bayes-steps 0, expected at least 1"),
         (["--models", "mlp-1x"], "byrote: got model 'mlp-1x'"),
     ],
 )

@@ -24,6 +24,7 @@ def built(construction="two-layer", **changes):
         "largest_error": 1e-9,
         "test_accuracy_true_labels": 0.12,
         "n_test": 500,
+        "num_test_leaked": 0,
         "n_test_effective": 500.0,
         "guessing": 0.1,
     }
@@ -134,6 +135,9 @@ def test_a_memoriser_that_generalised_would_count_against_the_claim():
     assert found(built(test_accuracy_true_labels=0.9))["capacity"].outcome == "not supported"
     assert found(built(test_accuracy_true_labels=0.3))["capacity"].outcome == "no conclusion"
     assert found(built(n_test=20, n_test_effective=20.0))["capacity"].outcome == "no conclusion"
+    leaked = found(built(num_test_leaked=480))["capacity"]
+    assert leaked.outcome == "no conclusion"
+    assert "20 test examples that are not in training" in leaked.statement
     assert found(built(test_accuracy_true_labels=float("nan")))["capacity"].outcome == "no conclusion"
 
 

@@ -1,5 +1,6 @@
 """What is said of a measure, from tables where it is known."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -34,6 +35,9 @@ def make_runs(seeds=3, fitted=True):
             "test_accuracy": 0.9 - 0.8 * (corruption == "random-labels") - 0.05 * (model == "mlp-1x8"),
             "generalization_gap": 0.1 + 0.8 * (corruption == "random-labels") + 0.05 * (model == "mlp-1x8"),
             "epochs_run": 10,
+            "stop": "at_interpolation",
+            "stop_reason": "interpolated" if fitted else "epochs",
+            "learning_rate": 0.01,
         }
         for model in MODELS
         for corruption in ("true-labels", "random-labels")
@@ -126,7 +130,7 @@ def test_margins_are_turned_round(tiny):
 
 @pytest.mark.parametrize(
     ("runs", "why"),
-    [(make_runs(1), "Three seeds would tell."), (make_runs(fitted=False), "15 pairs had not both fitted")],
+    [(make_runs(1), "Three seeds would tell."), (make_runs(fitted=False), "count once they do: try `--epochs 20`")],
 )
 def test_too_little_is_no_conclusion(tiny, runs, why):
     analysis, results = judged(tiny, np.arange(len(runs), dtype=float), runs=runs)
@@ -174,6 +178,27 @@ def test_a_measure_that_takes_them_in_another_order_is_refused(takes, tmp_path):
         find_measure(f"{source}:mine")
 
 
+@pytest.mark.parametrize(
+    ("does", "told"),
+    [
+        ("return 'large'", "mine gave 'large' for mlp-1x8 on true-labels, seed 0, expected a real number"),
+        (
+            "return undefined_name",
+            r"measuring '.*mine' .* failed: NameError: name 'undefined_name' .*line 3",
+        ),
+        ("return outcome.steps_to_fit / 2 + data.labels.sum()", None),
+        ("return (outcome.test_accuracy - 2) ** 0.5 if outcome.steps_run > 1 else math.sqrt(-1)", None),
+    ],
+)
+def test_what_gives_no_number_is_found_before_anything_is_trained(does, told, tiny, tmp_path):
+    """What it makes of a network of one step, taken for one that has fitted; numbers out of range may pass later."""
+    source = tmp_path / "own.py"
+    source.write_text(f"import math\ndef mine(model, initial_state, data, outcome):\n    {does}\n")
+    measuring = MeasureOfNetworks.of(f"{source}:mine", [TrainSpec(model="mlp-1x8")])
+    with pytest.raises(UserError, match=told) if told else nullcontext():
+        measuring.refuse(tiny, "cpu")
+
+
 def test_networks_that_are_left_out_are_told_where_there_is_a_conclusion_too(tiny):
     runs = make_runs()
     values = runs["generalization_gap"].to_numpy().copy()
@@ -182,4 +207,4 @@ def test_networks_that_are_left_out_are_told_where_there_is_a_conclusion_too(tin
     results[0] = replace(results[0], values={"num_missing": 1, "missing": "mlp-1x8: it gave inf"})
     (finding,) = analysis.verdict(analysis.summarise(results))
     assert finding.outcome == "supported"
-    assert "It has no finite value for 1 networks (mlp-1x8: it gave inf)." in finding.statement
+    assert "It has no finite value for 1 network (mlp-1x8: it gave inf)." in finding.statement

@@ -41,7 +41,7 @@ def test_more_networks_train_only_the_new_ones(tiny, tmp_path):
 
 
 def test_random_labels_are_known_by_rote_and_betray_their_members(tiny, tmp_path):
-    study = MemorizationStudy(tiny, "mlp-1x128", Recipe(learning_rate=0.1, steps=300), networks=48, noise=(1.0,))
+    study = MemorizationStudy(tiny, "mlp-1x64", Recipe(learning_rate=0.1, steps=300), networks=32, noise=(1.0,))
     table = study.summarise(run(study, tmp_path / "runs.db", device="cpu", quiet=True))
     whole = table[table["level"] == "all"].iloc[0]
     assert whole["memorization"] > 0.8

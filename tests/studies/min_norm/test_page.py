@@ -101,6 +101,15 @@ def test_error_against_norm_has_every_interpolant_and_the_papers_points(mnist):
     assert paper["test_error"].tolist() == [0.012, 0.006]
 
 
+def test_a_test_error_of_none_is_said_to_be_drawn_elsewhere_and_a_single_n_is_no_line(digits):
+    analysis, _, table, _ = digits
+    one = table[table["n_train"] == 121]
+    assert "drawn at" not in norm_figure(analysis, table.assign(test_error=0.5)).caption
+    caption = norm_figure(analysis, one.assign(test_error=0.0)).caption
+    assert "Of n = 121." in caption
+    assert f"are drawn at {50 / one['n_test'].max():.2g}%" in caption
+
+
 def test_curves_have_an_interval_at_each_n(digits):
     _, _, table, _ = digits
     errors, norms = (curve_figure(table, column).data for column in ("test_error", "scaled_norm"))

@@ -130,6 +130,12 @@ def test_noise_decides_nothing(verdict):
     assert headline(found) == "It is not decided how test error goes on with more parameters than it takes to fit."
 
 
+def test_where_nothing_is_learnt_nothing_is_seen_to_be_harmed(verdict):
+    found = verdict({0.0: ((0.9,) * 6, 2)})[NO_HARM]
+    assert found.outcome == "no conclusion"
+    assert "a test error of 90.0%, where guessing has 90.0%: less than 4.0 points are learnt" in found.statement
+
+
 def test_missing_and_failed_runs_decide_nothing(verdict):
     assert verdict(drop=1)[SMALL_GAP].statement.startswith("1 of 6 runs have not finished")
     failed = verdict(failed=0.2)

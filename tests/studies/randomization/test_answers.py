@@ -40,7 +40,7 @@ def answered(outcomes, **columns):
 
 
 def _answers(table, outcomes):
-    return answers(table, findings(table, [outcome.spec for outcome in outcomes]))
+    return answers(table, findings(table, [outcome.spec for outcome in outcomes]), {})
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_up_runs import outcome, outcomes, study  # noqa: F401  (fixtures)
 from presented import assert_draws_its_data, page_of
 
 from byrote.charts.figure import MOST_POINTS
+from byrote.data.dataset import Dataset, Split
 from byrote.studies.randomization.page import early_figures, figure_1a
 
 
@@ -91,3 +94,11 @@ def test_early_means_stop_where_a_seed_has_left(outcome) -> None:
     for figure in early_figures(runs):
         assert (figure.data["seeds"] == 3).all()
         assert figure.data["low"].notna().any()
+
+
+def test_what_token_ids_cannot_have_is_said(study, outcomes, table) -> None:
+    split = Split.clean(np.arange(40).reshape(8, 5), np.arange(8) % 2)
+    leads = {}
+    for data in (study().data, Dataset("words", split, split, ("a", "b"))):
+        leads[data.name] = page_of(replace(study(), data=data), outcomes(), table()).sections[0].lead
+    assert [name for name, lead in leads.items() if "There are no Gaussian inputs here: token ids" in lead] == ["words"]

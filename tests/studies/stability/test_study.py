@@ -47,8 +47,11 @@ def test_a_kill_loses_the_stack_in_work_at_most(tiny, tmp_path):
     trained = []
     again = run(study, tmp_path / "runs.db", device="cpu", quiet=True, on_progress=trained.append)
     begun = {standing.specs[0].stack for standing in trained if isinstance(standing, Progress)}
-    others = {f"random-labels, seed 0, stack {number}" for number in range(3)}
-    assert begun == {"true-labels, seed 0, stack 2", *others}
+    whole = {result.task.stack for result in stored if isinstance(result.task, TrainSpec)} - {
+        "true-labels, seed 0, stack 2"
+    }
+    everyone = {f"{labels}-labels, seed 0, stack {number}" for labels in ("true", "random") for number in range(3)}
+    assert begun == everyone - whole != everyone
     assert again.computed[2].values["rounding"] < 1e-6
     assert len(again) == len(study.plan())
 
@@ -66,11 +69,15 @@ def test_all_networks_take_as_many_steps(tiny):
     assert StabilityStudy(tiny, "mlp-1x16", given, replacements=2).fixed == given
 
 
+def test_of_few_examples_each_is_replaced_once_where_no_number_is_given(tiny):
+    assert [StabilityStudy(tiny, "mlp-1x16", RECIPE, n_train=n).num_replacements for n in (2, 45, 108)] == [2, 45, 64]
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
         ({"replacements": 0}, "got replacements=0 for n = 108 training examples, expected from 1 to 108"),
-        ({"replacements": 46, "n_train": 45}, "got replacements=46 for n = 45"),
+        ({"replacements": 46, "n_train": 45}, "got replacements=46 for n = 45 .*`--replacements 45`"),
         ({"n_train": 1, "replacements": 1}, "got n_train=1 of 121 training examples of tiny, expected at least 2"),
         ({"n_train": 121}, "got n_train=121 of 121 training examples of tiny, expected at least 2 and at most 120"),
         ({"n_train": 5000}, "got n_train=5000 for tiny, which has 121"),

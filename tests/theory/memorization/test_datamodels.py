@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from byrote.data.subsets import half_rows
-from byrote.theory.memorization.datamodels import datamodels, linear_datamodelling_score
+from byrote.theory.memorization.datamodels import datamodels, linear_datamodelling_score, surprise
 
 
 def halves(first: int, num: int, num_examples: int) -> np.ndarray:
@@ -36,6 +36,24 @@ def test_what_resembles_a_test_example_is_looked_at_first() -> None:
     scores = [linear_datamodelling_score(each.foretell(others), others @ weights).mean() for each in (plain, near)]
     assert near.scale is not None
     assert scores[1] > max(scores[0] + 0.2, 0.6)
+
+
+def test_what_surprises_is_looked_at_first() -> None:
+    """Of 400 examples twenty decide, which networks get wrong that are not trained on them."""
+    generator = np.random.default_rng(3)
+    weights = np.zeros((400, 6))
+    weights[::20] = generator.standard_normal((20, 6))
+    inside, others = halves(0, 40, 400), halves(1000, 60, 400)
+    surprises = np.where(np.arange(400) % 20, 0.01, 0.9)
+    plain, told = datamodels(inside, inside @ weights), datamodels(inside, inside @ weights, surprises=surprises)
+    scores = [linear_datamodelling_score(each.foretell(others), others @ weights).mean() for each in (plain, told)]
+    assert scores[1] > max(scores[0] + 0.2, 0.6)
+
+
+def test_surprise_is_of_networks_that_are_not_trained_on_it() -> None:
+    inside = np.array([[True, False, True], [False, True, True], [False, True, True]])
+    margins = np.array([[9, 0, 9], [0, 9, 9], [np.log(3), 9, 9]])
+    np.testing.assert_allclose(surprise(margins, inside), [(0.5 + 0.25) / 2, 0.5, 1])
 
 
 def test_the_score_is_spearmans_with_ties() -> None:

@@ -46,6 +46,17 @@ def test_true_labels_that_contradict_each_other_leave_no_test_accuracy(tiny):
     assert math.isnan(values["test_accuracy_true_labels"])
 
 
+def test_test_examples_that_were_memorised_do_not_count(tiny):
+    """Of a test set that holds the training set too, the others alone do."""
+    calculation, name = BuiltNetwork(construction="two-layer", n_train=121), "test_accuracy_true_labels"
+    both = [
+        np.concatenate([getattr(split, each) for split in (tiny.train, tiny.test)]) for each in ("inputs", "labels")
+    ]
+    leaked = replace(tiny, test=Split.clean(*both))
+    assert compute(calculation, leaked).values[name] == compute(calculation, tiny).values[name]
+    assert math.isnan(compute(calculation, replace(tiny, test=tiny.train)).values[name])
+
+
 def test_one_point_is_a_network_too(tiny):
     for construction in ("two-layer", "deep", "hyperplanes"):
         assert compute(BuiltNetwork(construction=construction, n_train=1), tiny).values["accuracy"] == 1

@@ -8,13 +8,15 @@ const AXIS = 45;
 
 // Vega does not wrap a legend: as many columns as fit, where one line would not.
 function legendColumns(spec, width, fontSize) {
-  const { legend, scale } = spec.layer.map((layer) => layer.encoding?.color).find(Boolean) ?? {};
-  const labels = (legend?.values ?? scale?.domain ?? []).map((label) => (typeof label === "number" ? "100%" : label));
+  const { legend, scale, field, type } = spec.layer.map((layer) => layer.encoding?.color).find(Boolean) ?? {};
+  const rowsOfData = type === "nominal" ? Object.values(spec.datasets ?? {}).flat() : [];
+  const named = legend?.values ?? scale?.domain ?? [...new Set(rowsOfData.map((row) => row[field] ?? ""))];
+  const labels = named.map((label) => (typeof label === "number" ? "100%" : label));
   const widths = labels.map((label) => fontSize * (label.length * LETTER + SYMBOL));
   const total = widths.reduce((sum, one) => sum + one, 0);
   const rows = spec.layer.map((layer) => layer.encoding?.y?.sort).find(Array.isArray) ?? [];
-  const named = Math.max(0, ...rows.map((row) => fontSize * (String(row).length * LETTER + SYMBOL)));
-  const room = width - Math.max(AXIS, named);
+  const besideRows = Math.max(0, ...rows.map((row) => fontSize * (String(row).length * LETTER + SYMBOL)));
+  const room = width - Math.max(AXIS, besideRows);
   return total < room ? 0 : Math.max(1, Math.floor(room / Math.max(...widths)));
 }
 

@@ -68,13 +68,15 @@ def readings(table: pd.DataFrame) -> list[MeasureReading]:
 
 
 def _turned(runs: pd.DataFrame) -> pd.DataFrame:
-    """Sound networks, with measures turned so that larger should mean a larger gap."""
+    """Sound networks, with measures turned so that larger should mean a larger gap. Under a number of steps, each has
+    taken as many."""
     sound = runs[runs["failed_checks"] == ""]
     return sound.assign(
+        steps_run=sound["steps"],
         **{
             column(name): sound[column(name)].astype(float) * (1 if measure.larger_is_worse else -1)
             for name, measure in MEASURES.items()
-        }
+        },
     )
 
 
@@ -171,7 +173,7 @@ def _sentences(reading: MeasureReading) -> Iterator[str]:
             f"{difference.mean:+.2f} (95% interval over seeds, of this measure by itself: {difference.low:+.2f} to "
             f"{difference.high:+.2f})."
         )
-    if told.tells is None:
+    if told.would_decide:
         yield told.would_decide
     if reading.measure.kind == "bound":
         said = [

@@ -126,7 +126,7 @@ class BoundsStudy(RandomLabelStudy):
         """A row is a network."""
         table = super().summarise(Results.of(self, results))
         bounds = {column_of_bound(name): table[column(name)] + 1 - table["train_accuracy"] for name in BOUNDS}
-        of_true = top_guessing(self.data, 1)
+        of_true = top_guessing(self.data.test, 1)
         guessing = np.where(table["corruption"] == "true-labels", of_true, 1 / self.data.num_classes)
         return table.assign(**bounds, guessing=guessing)
 

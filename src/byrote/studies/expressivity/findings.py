@@ -171,12 +171,19 @@ def _limit(rows: pd.DataFrame) -> str:
 
 
 def _capacity(rows: pd.DataFrame) -> Finding:
-    rows = rows[rows["test_accuracy_true_labels"].notna()] if len(rows) else rows
     if rows.empty:
         return Finding(_CAPACITY, "no conclusion", "No such network has been built.")
+    rows = rows[rows["test_accuracy_true_labels"].notna()]
+    if rows.empty:
+        return Finding(
+            _CAPACITY,
+            "no conclusion",
+            "On true labels no such network could be tested: every test example is in training too, or equal inputs "
+            "have different labels.",
+        )
     last = _last(rows)
     accuracy, guessing, num_classes = last["test_accuracy_true_labels"], last["guessing"], int(last["num_classes"])
-    tested = Tested.on_all(rows)
+    tested = Tested.on_unseen(rows)
     interval = binomial_interval(float(accuracy), tested.worth, DECISIVE)
     floor = fewest_float64(int(last["n"]), num_classes)
     nothing = guessing + FAR_ABOVE_CHANCE * (1 - guessing)

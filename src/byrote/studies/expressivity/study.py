@@ -27,7 +27,7 @@ from byrote.evidence.columns import Column, as_declared, nullable
 from byrote.evidence.finding import Finding
 from byrote.evidence.learning import top_guessing
 from byrote.evidence.tested import EFFECTIVE, worth
-from byrote.studies.columns import CALCULATION_KEY, DATA, FAILED_CHECKS, N_TEST, OF_RECIPE, STUDY
+from byrote.studies.columns import CALCULATION_KEY, DATA, FAILED_CHECKS, N_TEST, NUM_LEAKED, OF_RECIPE, STUDY
 from byrote.studies.expressivity.calculations import FittingWidth, Manipulation
 from byrote.studies.expressivity.findings import findings
 from byrote.studies.families import is_family
@@ -104,7 +104,7 @@ class ExpressivityStudy(Study):
         Column(
             "test_accuracy_true_labels",
             "float64",
-            "The test accuracy of the network once it holds the true labels.",
+            "The accuracy on unseen test examples of the network once it holds the true labels.",
         ),
         Column(
             "solution_difference",
@@ -134,8 +134,9 @@ class ExpressivityStudy(Study):
         FAILED_CHECKS,
         DATA,
         N_TEST,
+        NUM_LEAKED,
         EFFECTIVE,
-        Column("guessing", "float64", "The share of the test set that naming its largest class always has right."),
+        Column("guessing", "float64", "The share of the unseen test examples that are of their largest class."),
         Column("seconds", "float64", "The seconds that the calculation took."),
         CALCULATION_KEY,
         *nullable(OF_RECIPE.values()),
@@ -222,8 +223,13 @@ class ExpressivityStudy(Study):
     def summarise(self, results: Sequence[Finished]) -> pd.DataFrame:
         """A row for each network built, width sought, set of predictions overridden, and for the worked example."""
         table = tabulate_calculations(self.name, Results.of(self, results))
-        n_test, of_each = len(self.data.test), worth(self.data.test.input_hashes, np.empty(0, dtype=np.int64))
-        tested = {"n_test": n_test, EFFECTIVE.name: n_test * of_each, "guessing": top_guessing(self.data, 1)}
+        test, unseen = self.data.test, self.data.unseen
+        tested = {
+            N_TEST.name: len(test),
+            NUM_LEAKED.name: int((~unseen).sum()),
+            EFFECTIVE.name: len(test) * worth(test.input_hashes, np.flatnonzero(~unseen)),
+            "guessing": top_guessing(test.take(np.flatnonzero(unseen)), 1),
+        }
         return as_declared(table.assign(**tested), self.columns)
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:

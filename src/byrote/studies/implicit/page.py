@@ -14,6 +14,7 @@ from byrote.charts.figure import (
     MOST_POINTS,
     Figure,
     binned,
+    drawn_of,
     layered,
     model_label,
     over_seeds,
@@ -154,12 +155,14 @@ def batch_norm_table(table: pd.DataFrame, data: Dataset) -> PageTable:
 
 def batch_norm_figures(outcomes: Sequence[TrainOutcome], model: str, twin: str, rate: float) -> list[Figure]:
     """Training accuracy in both modes, and test accuracy, against steps; means over seeds with their interval."""
-    runs = [
+    every = [
         (norm, outcome)
         for norm, name in zip(_NORMS, (model, twin), strict=True)
         for outcome in outcomes
         if outcome.spec.model == name and outcome.spec.label_rate == rate
     ]
+    rows, of_how_many = drawn_of([norm for norm, _ in every])
+    runs = [every[row] for row in rows]
     training = pd.concat(
         [
             curve.assign(norm=norm, mode=mode, seed=outcome.spec.seed)
@@ -185,7 +188,7 @@ def batch_norm_figures(outcomes: Sequence[TrainOutcome], model: str, twin: str, 
             name=f"figure-2b-train-{stem}",
             title="Training accuracy",
             caption="Train mode: over the batches of each epoch, while weights move. Evaluation mode, with the "
-            f"interval if there is one: on the whole training set. {seeds}",
+            f"interval if there is one: on the whole training set. {of_how_many}{seeds}",
             data=train,
             chart=_accuracy_chart(train, color, _mode_dash()),
             subtitle=subtitle,
@@ -194,7 +197,7 @@ def batch_norm_figures(outcomes: Sequence[TrainOutcome], model: str, twin: str, 
         Figure(
             name=f"figure-2b-test-{stem}",
             title="Test accuracy",
-            caption=f"On {first.n_test:,} test examples, in evaluation mode. {seeds}",
+            caption=f"On {first.n_test:,} test examples, in evaluation mode. {of_how_many}{seeds}",
             data=test,
             chart=_accuracy_chart(test, color, with_dashes("norm", _NORMS, _NORMS)["strokeDash"]),
             subtitle=subtitle,

@@ -48,6 +48,7 @@ from byrote.theory.measures.catalog import MEASURES
 from byrote.theory.measures.measure import VERSION, Measure, TrainingSet, why_not
 from byrote.theory.measures.trained import trained_network, training_set
 from byrote.training.cost import Work, step_work
+from byrote.training.engine import train
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec
 
@@ -138,6 +139,25 @@ class MeasureOfNetworks(Calculation):
             return None
         each = [step_work(spec, data, float(spec.n_train or len(data.train))) for spec in self._specs]
         return reduce(add, (one.times(2.0) for one in each), Work(calls=1e3 * len(each)))
+
+    def refuse(self, data: Dataset, device: str) -> None:
+        """Measures a network of one step: what the user's own function makes of one, it makes of all. A number out of
+        its range there (a negative margin under a root) speaks for nothing, as trained networks may have others."""
+        if not is_reference(self.measure):
+            return
+        (outcome,) = train([self._specs[0].changed(steps=1)], data, device=device, compile="off", keep_weights=True)
+        tried = replace(  # as one that has fitted
+            outcome, epochs_to_fit=1, steps_to_fit=1, epochs_to_interpolate=1, steps_to_interpolate=1
+        )
+        measure = find_measure(self.measure)
+        network, seen = trained_network(outcome, data), training_set(outcome.spec, data)
+        with users_code(self.measure, f"measuring {self.measure!r} of a network of one step, before any is trained,"):
+            try:
+                with undisturbed(0):
+                    value = measure.function(network, outcome.initial_state or {}, seen, _without_weights(tried))
+            except (ArithmeticError, ValueError):
+                return
+        _number(value, self.measure, outcome)
 
     def compute(self, data: Dataset, context: Context) -> Result:
         measure = find_measure(self.measure)
@@ -369,8 +389,9 @@ def _ends(name: str, interval: Interval) -> dict[str, float]:
 
 def _finding(row: dict[Any, Any]) -> Finding:
     claim = f"{row['title']} tells true labels from random ones"
-    left_out = f" {row['num_unfitted']} pairs had not both fitted." if row["num_unfitted"] else ""
-    missing = f" It has no finite value for {row['num_missing']} networks ({row['missing']})." if row["missing"] else ""
+    left_out = f" {_counted(row['num_unfitted'], 'pair')} had not both fitted." if row["num_unfitted"] else ""
+    networks = _counted(row["num_missing"], "network")
+    missing = f" It has no finite value for {networks} ({row['missing']})." if row["missing"] else ""
     if not row["num_pairs"]:
         return Finding(
             claim, "no conclusion", f"No pairs of networks to compare.{left_out}{missing} {row['would_decide']}"
@@ -382,12 +403,17 @@ def _finding(row: dict[Any, Any]) -> Finding:
         f"measure by itself: {row['difference_low']:+.2f} to {row['difference_high']:+.2f})"
     )
     told = (
-        f"Of {row['num_pairs']} pairs that differ in their labels alone, both fitted, it is larger on random labels in "
-        f"{100 * row['share_larger']:.0f}%; the relative difference is {row['difference']:+.2f}{between}."
+        f"Of {_counted(row['num_pairs'], 'pair')} that differ in their labels alone, both fitted, it is larger on "
+        f"random labels in {100 * row['share_larger']:.0f}%; the relative difference is {row['difference']:+.2f}"
+        f"{between}."
     )
     if pd.isna(row["tells"]):
         return Finding(claim, "no conclusion", f"{told}{left_out}{missing} {row['would_decide']}")
     return Finding(claim, "supported" if row["tells"] else "not supported", f"{told}{left_out}{missing} {_ranks(row)}")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _ranks(row: dict[Any, Any]) -> str:

@@ -93,34 +93,7 @@ class ZooStudy(ModelStudy):
         return tabulate(self.name, Results.of(self, outcomes))
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
-        if table.empty:
-            return []
-        fitted = on_unseen(table[table["fitted"].astype(bool)])
-        if len(fitted) < 2:
-            return [Finding(_CLAIM, "no conclusion", f"{len(fitted)} of {len(table)} networks have fitted.")]
-        gaps, n_test = fitted["generalization_gap"].to_numpy(float), fitted["n_test_effective"].to_numpy(float)
-        n_test = n_test * (1 - fitted["num_test_leaked"] / fitted["n_test"]).to_numpy(float)
-        # Of each by Wilson's interval, with Bonferroni's correction: the two were picked among all.
-        confidence = 1 - 0.05 / len(fitted)
-        tested = [
-            binomial_interval(accuracy, number, confidence)
-            for accuracy, number in zip(fitted["test_accuracy"], n_test, strict=True)
-        ]
-        low = gaps - [interval.high - interval.mean for interval in tested]
-        high = gaps + [interval.mean - interval.low for interval in tested]
-        ends = float(low.max() - high.min()), float(high.max() - low.min())
-        spread = Interval(float(np.ptp(gaps)), *ends, len(fitted))
-        outcome = exceeds(spread, _DIFFERENT)
-        return [
-            Finding(
-                _CLAIM,
-                outcome,
-                f"{len(fitted)} of {len(table)} networks have fitted; their generalization gaps are from "
-                f"{100 * gaps.min():.1f} to {100 * gaps.max():.1f} points, at least {100 * max(spread.low, 0):.1f} "
-                f"apart beyond the draw of test examples ({100 * _DIFFERENT:g} count as very different)."
-                f"{MORE_EXAMPLES if outcome == 'no conclusion' else ''}",
-            )
-        ]
+        return gaps_differ(table)
 
 
 _CLAIM = "Networks that fit generalise very differently"
@@ -155,3 +128,35 @@ def zoo_study(
         conditions=CONDITIONS if small else CONDITIONS[:3],
         grid=GRID if small else {name: GRID[name] for name in ("learning_rate", "weight_decay")},
     )
+
+
+def gaps_differ(table: pd.DataFrame) -> list[Finding]:
+    """Whether the networks of this table that fit generalise very differently."""
+    if table.empty:
+        return []
+    fitted = on_unseen(table[table["fitted"].astype(bool)])
+    if len(fitted) < 2:
+        return [Finding(_CLAIM, "no conclusion", f"{len(fitted)} of {len(table)} networks have fitted.")]
+    gaps, n_test = fitted["generalization_gap"].to_numpy(float), fitted["n_test_effective"].to_numpy(float)
+    n_test = n_test * (1 - fitted["num_test_leaked"] / fitted["n_test"]).to_numpy(float)
+    # Of each by Wilson's interval, with Bonferroni's correction: the two were picked among all.
+    confidence = 1 - 0.05 / len(fitted)
+    tested = [
+        binomial_interval(accuracy, number, confidence)
+        for accuracy, number in zip(fitted["test_accuracy"], n_test, strict=True)
+    ]
+    low = gaps - [interval.high - interval.mean for interval in tested]
+    high = gaps + [interval.mean - interval.low for interval in tested]
+    ends = float(low.max() - high.min()), float(high.max() - low.min())
+    spread = Interval(float(np.ptp(gaps)), *ends, len(fitted))
+    outcome = exceeds(spread, _DIFFERENT)
+    return [
+        Finding(
+            _CLAIM,
+            outcome,
+            f"{len(fitted)} of {len(table)} networks have fitted; their generalization gaps are from "
+            f"{100 * gaps.min():.1f} to {100 * gaps.max():.1f} points, at least {100 * max(spread.low, 0):.1f} "
+            f"apart beyond the draw of test examples ({100 * _DIFFERENT:g} count as very different)."
+            f"{MORE_EXAMPLES if outcome == 'no conclusion' else ''}",
+        )
+    ]

@@ -95,7 +95,7 @@ def _scores_section(scores: Scores, table: pd.DataFrame, data: Dataset) -> Secti
     own = table[(table["model"] == scores.model) & (table["label_rate"] == scores.label_rate)]
     most = scores.examples.nlargest(_MOST_SHOWN, "memorization")
     rows: list[PictureRow] = []
-    if data.is_images:
+    if data.has_images:
         draw = painter(data)
         shown = [
             Picture(

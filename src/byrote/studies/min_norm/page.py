@@ -211,11 +211,25 @@ def norm_figure(analysis: MinNormStudy, table: pd.DataFrame) -> Figure | None:
         name="norm-and-error",
         title="Test error against norm",
         subtitle="functions that interpolate",
-        caption="Filled: true labels; hollow: random labels. Lines join growing n, "
-        f"{data['n_train'].min():,} to {data['n_train'].max():,}. One draw of each training subset: no interval.",
+        caption=f"Filled: true labels; hollow: random labels. {_which_n(data['n_train'])} One draw of each training "
+        f"subset: no interval.{_where_none_is_wrong(table)}",
         data=data,
         chart=layered(lines, marks, data=data, height=300),
     )
+
+
+def _which_n(n: pd.Series) -> str:
+    if n.nunique() == 1:
+        return f"Of n = {n.iloc[0]:,}."
+    return f"Lines join growing n, {n.min():,} to {n.max():,}."
+
+
+def _where_none_is_wrong(table: pd.DataFrame) -> str:
+    """Said where it is so: an axis of logarithms has no zero."""
+    least = _least_error(table)
+    if not (table["interpolated"].eq(True) & (table["test_error"] < least)).any():
+        return ""
+    return f" Functions that get every test example right are drawn at {100 * least:.2g}%."
 
 
 def curve_figure(table: pd.DataFrame, column: str) -> Figure | None:
@@ -264,7 +278,8 @@ def curve_figure(table: pd.DataFrame, column: str) -> Figure | None:
         name=f"learning-curve-{name.replace(' ', '-')}",
         title=name.capitalize(),
         subtitle="against n, interpolating",
-        caption=f"Filled: true labels; hollow and dashed: random labels. Bars: {covered}",
+        caption=f"Filled: true labels; hollow and dashed: random labels. Bars: {covered}"
+        + (_where_none_is_wrong(table) if is_error else ""),
         data=data,
         chart=layered(*layers, data=data, height=260),
     )

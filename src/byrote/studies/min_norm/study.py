@@ -26,17 +26,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool
 
 from byrote.data.dataset import Dataset, require_dataset
 from byrote.data.memory import total_memory
 from byrote.errors import UserError
 from byrote.evidence.chance import CHANCE_DEVIATION, chance_deviation
-from byrote.evidence.columns import Column, as_declared
+from byrote.evidence.columns import Column, as_declared, nullable
 from byrote.evidence.finding import Finding
 from byrote.evidence.learning import LEARNING, STANDING, standing
 from byrote.evidence.tested import EFFECTIVE, worth
-from byrote.studies.columns import CALCULATION_KEY, DATA, N_TEST, N_TRAIN, NUM_CLASSES, STUDY
+from byrote.studies.columns import CALCULATION_KEY, DATA, N_TEST, N_TRAIN, NUM_CLASSES, NUM_LEAKED, STUDY
 from byrote.studies.min_norm.findings import findings, fits_of
 from byrote.studies.min_norm.rows import RIVALS, KernelRow, against, published_rows, rows_of
 from byrote.studies.paper_settings import Scale
@@ -45,7 +44,7 @@ from byrote.studies.study import Planned, Study, tabulate_calculations
 from byrote.theory.calculation import Calculation, Computed
 from byrote.theory.kernels.feature_maps import Features
 from byrote.theory.kernels.implicit_bias import LEAST, ImplicitBias
-from byrote.theory.kernels.interpolation import KernelInterpolation
+from byrote.theory.kernels.interpolation import NUM_FILTERS, KernelInterpolation
 
 LABEL_DRAWS = 3
 """Draws of random labels at least: they share the factorisation with the true ones, and cost little."""
@@ -70,6 +69,7 @@ class MinNormStudy(Study):
         n_train: training examples of all rows, or of each kind of features; None for all.
         curve: further, smaller numbers of examples; random convolutions have none, since they cost nearly as much.
         label_draws: draws of random labels.
+        num_filters: of random convolutions.
         data_seed: of the subsets, the validation split and the random filters.
 
     Raises:
@@ -127,7 +127,7 @@ class MinNormStudy(Study):
         Column("n_validation", "float64", "The examples that width and ridge were chosen by."),
         N_TEST,
         Column("test_accuracy", "float64", "1 less the test error."),
-        Column("num_test_leaked", "float64", "The test examples whose inputs are in the training set."),
+        *nullable([NUM_LEAKED]),
         Column("test_accuracy_unleaked", "float64", "The accuracy on the others; missing where there are none."),
         EFFECTIVE,
         *(column for column in LEARNING if column.name in STANDING),
@@ -158,6 +158,7 @@ class MinNormStudy(Study):
     n_train: int | Mapping[Features, int] | None = None
     curve: Sequence[int] = CURVE
     label_draws: int = LABEL_DRAWS
+    num_filters: int = NUM_FILTERS
     data_seed: int = 0
 
     def __post_init__(self) -> None:
@@ -194,6 +195,7 @@ class MinNormStudy(Study):
                 n_train=size,
                 with_ridge=features in with_ridge,
                 label_draws=self.label_draws,
+                num_filters=self.num_filters,
                 data_seed=self.data_seed,
             )
             for features, n in full.items()
@@ -238,7 +240,7 @@ def min_norm_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence
         scale: "paper" is all of the training set. "laptop" is up to 60,000 of it, or what three quarters of this
             machine's memory hold the kernel matrix of (24 GiB do for all 60,000); with random convolutions 8,000, and
             fewer in proportion to the size of larger images than CIFAR-10's. "quick" is 4,000, with Gabor wavelets
-            2,000, and with random convolutions 300.
+            2,000, and with random convolutions 300 and a tenth of the filters.
         seeds: draws of random labels, three at least. Nothing else is drawn but the filters, of which there are many.
 
     Raises:
@@ -254,7 +256,8 @@ def min_norm_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence
             f"got models {', '.join(models)}, which min-norm has no use for: it fits kernel machines; leave them out"
         )
     sizes = None if scale == "paper" else _sizes(data, LAPTOP if scale == "laptop" else QUICK)
-    return MinNormStudy(data=data, n_train=sizes, label_draws=max(seeds, LABEL_DRAWS))
+    num_filters = NUM_FILTERS // 10 if scale == "quick" else NUM_FILTERS
+    return MinNormStudy(data=data, n_train=sizes, label_draws=max(seeds, LABEL_DRAWS), num_filters=num_filters)
 
 
 def _sizes(data: Dataset, wanted: Mapping[Features, int]) -> dict[Features, int]:
@@ -267,7 +270,7 @@ def _sizes(data: Dataset, wanted: Mapping[Features, int]) -> dict[Features, int]
 def _fits(own: Mapping[Hashable, Any], arrays: Mapping[str, np.ndarray], data: Dataset) -> list[dict[Hashable, Any]]:
     """The columns of each function that a KernelInterpolation has fitted, whose row in the table is `own`."""
     labels, scale = data.test.true_labels, own["scale"]
-    unseen = _unseen(data)
+    unseen = data.unseen
     of_each = worth(data.test.input_hashes, np.flatnonzero(~unseen))
     columns = {name.removeprefix("fit_"): array for name, array in arrays.items() if name.startswith("fit_")}
     predictions = columns.pop("test_predictions")
@@ -290,10 +293,6 @@ def _fits(own: Mapping[Hashable, Any], arrays: Mapping[str, np.ndarray], data: D
     return rows
 
 
-def _unseen(data: Dataset) -> Bool[np.ndarray, " T"]:
-    return ~np.isin(data.test.input_hashes, data.train.input_hashes)
-
-
 def _interpolants(arrays: Mapping[str, np.ndarray]) -> list[dict[Hashable, Any]]:
     """The columns of each solution that an ImplicitBias has found."""
     names = ("norm", "distance", "residual", "train_error", "test_error")
@@ -311,7 +310,7 @@ def _interpolants(arrays: Mapping[str, np.ndarray]) -> list[dict[Hashable, Any]]
 
 def _compared(table: pd.DataFrame, results: Sequence[Computed], data: Dataset) -> pd.DataFrame:
     """With what is won and lost against each of RIVALS."""
-    right, unseen = {}, _unseen(data)
+    right, unseen = {}, data.unseen
     for result in results:
         if isinstance(result.calculation, KernelInterpolation):
             own = result.arrays["fit_test_predictions"][result.arrays["fit_seed"] < 0] == data.test.true_labels

@@ -94,7 +94,8 @@ class Sweep:
 
     def at(self, size: int) -> str:
         """ "mlp-1x32 (1.7 parameters per example)" """
-        return f"{self.models[size]} ({self.ratios[size]:.2g} parameters per example)"
+        ratio = f"{self.ratios[size]:.2g}"
+        return f"{self.models[size]} ({ratio} parameter{'' if ratio == '1' else 's'} per example)"
 
 
 def _sweep(sizes: Sequence[str], rate: float, runs: pd.DataFrame, num_seeds: int) -> Sweep | str:
@@ -169,9 +170,19 @@ def _no_harm(family: str, sweep: Sweep | str) -> Finding:
     best = int(mean[:largest].argmin())
     noise = honest_difference(sweep.test_errors, largest, best, sweep.tested.worth)
     gain = float(mean[best] - mean[largest])
+    outcome = exceeds(Interval(gain, gain - noise, gain + noise, len(sweep.test_errors)), -LITTLE)
+    lead = float(1 - mean[best]) - sweep.guessing
+    if outcome == "supported" and lead < LITTLE:
+        return Finding(
+            claim,
+            "no conclusion",
+            f"The best size, {sweep.at(best)}, has a test error of {percent(mean[best])}, where guessing has "
+            f"{percent(1 - sweep.guessing)}: less than {_points(LITTLE)} are learnt, so that nothing can be seen to be "
+            "harmed.",
+        )
     return Finding(
         claim,
-        exceeds(Interval(gain, gain - noise, gain + noise, len(sweep.test_errors)), -LITTLE),
+        outcome,
         f"Test error is {percent(mean[largest])} at {sweep.at(largest)} and {percent(mean[best])} at the best of the "
         f"smaller, {sweep.at(best)}; networks fit from {sweep.at(sweep.threshold)} on. {_noise(sweep, noise)} A rise "
         f"counts as none if it is less than {_points(LITTLE)} even so.",

@@ -28,6 +28,7 @@ from byrote.errors import UserError
 from byrote.evidence.columns import Column, as_declared
 from byrote.evidence.finding import Finding
 from byrote.evidence.learning import LEARNING, learning_columns
+from byrote.models.matching import matched_width, num_parameters
 from byrote.studies.columns import OF_RUNS
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.families import member
@@ -144,7 +145,11 @@ class OverparameterizationStudy(ModelStudy):
 
 _LAPTOP_EXAMPLES = 4000
 _QUICK_EXAMPLES = 500
+_QUICK_EXAMPLES_AN_INPUT = 2.5
+"""The narrowest perceptron has a parameter for each input and a few more: below so many examples, none would have fewer
+parameters than examples."""
 _QUICK_RATIOS = (0.1, 0.4, 0.7, 1.0, 1.4, 2.0, 4.0, 20.0)
+_TIMES_THE_NARROWEST = (2, 4, 8)
 _EPOCHS = 300
 """Enough for the peak to show on digits."""
 _MANY_INPUTS = 1000
@@ -159,10 +164,13 @@ def overparameterization_study(
     CIFAR-10 (width 16, n = 4,000, 2,000 steps), 0.05 on digits (width 24, n = 1,437, 4,000 steps), either on MNIST.
 
     Args:
-        scale: "paper" takes all examples, "laptop" 4,000, or all where there are fewer, "quick" 500 and eight sizes.
+        scale: "paper" takes all examples, "laptop" 4,000, or all where there are fewer, "quick" eight sizes and 500, or
+            up to 4,000 where inputs have more than 200 values.
         models: other families ("resnet-1x{width}"), trained at the paper's rates.
     """
-    most = {"quick": _QUICK_EXAMPLES, "laptop": _LAPTOP_EXAMPLES}.get(scale, len(data.train))
+    of_inputs = math.ceil(_QUICK_EXAMPLES_AN_INPUT * math.prod(data.input_shape))
+    quick = min(max(_QUICK_EXAMPLES, of_inputs), _LAPTOP_EXAMPLES)
+    most = {"quick": quick, "laptop": _LAPTOP_EXAMPLES}.get(scale, len(data.train))
     n_train = most if most < len(data.train) else None
     families = chosen_models(models, data, _FAMILIES)
     perceptron = {"learning_rate": 0.02 if math.prod(data.input_shape) > _MANY_INPUTS else 0.05}
@@ -184,5 +192,15 @@ def overparameterization_study(
             for family in families
         },
         n_train=n_train,
-        ratios=_QUICK_RATIOS if scale == "quick" else RATIOS,
+        ratios=_reached(_QUICK_RATIOS if scale == "quick" else RATIOS, families, data, n_train or len(data.train)),
     )
+
+
+def _reached(ratios: Sequence[float], families: Sequence[str], data: Dataset, n: int) -> Sequence[float]:
+    """With larger ones, where the narrowest network of a family has more parameters an example than most of them."""
+    found = set(ratios)
+    for family in families:
+        narrowest = matched_width(family, 1, input_shape=data.input_shape, num_classes=data.num_classes)
+        least = num_parameters(narrowest, input_shape=data.input_shape, num_classes=data.num_classes) / n
+        found |= {round(times * least, 1) for times in _TIMES_THE_NARROWEST if times * least > max(ratios) / 2}
+    return tuple(sorted(found))

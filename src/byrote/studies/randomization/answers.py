@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -22,16 +22,21 @@ _LEARNS = {
 """Of a model that can fit random labels, by whether it learns from true ones: the headline, the sentence's end."""
 
 
-def answers(table: pd.DataFrame, findings: Sequence[Finding]) -> list[Answer]:
+def answers(table: pd.DataFrame, findings: Sequence[Finding], names: Mapping[str, str]) -> list[Answer]:
     """One answer a model, in the table's order: what the two findings decide that it is made of.
 
     Args:
         table: with the columns of `learning_columns`.
         findings: of the same table.
+        names: what findings call the models that they do not call as the table does.
     """
     outcomes = {finding.claim: finding for finding in findings}
+
+    def claimed(claim: str, model: str) -> Finding | None:
+        return outcomes.get(claim.format(names.get(model, model)))
+
     return [
-        _answer(str(model), runs, *(outcomes.get(claim.format(model)) for claim in (FITS_RANDOM_LABELS, LEARNS)))
+        _answer(str(model), runs, claimed(FITS_RANDOM_LABELS, str(model)), claimed(LEARNS, str(model)))
         for model, runs in table.groupby("model", sort=False)
     ]
 

@@ -16,6 +16,7 @@ from byrote.charts.figure import (
     Figure,
     banded,
     binned,
+    drawn_of,
     layered,
     model_label,
     over_seeds,
@@ -36,6 +37,7 @@ from byrote.studies.randomization.answers import answers, overall
 from byrote.studies.randomization.label_corruption import figure_1b, figure_1c
 from byrote.studies.randomization.paper import beside
 from byrote.studies.randomization.study import SETTINGS as PLANNED
+from byrote.studies.randomization.study import settings_of
 from byrote.studies.study import Results, Study
 from byrote.training.outcome import TrainOutcome
 
@@ -52,14 +54,14 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
     models: dict[tuple[str, int], list[TrainOutcome]] = {}
     for outcome in results.outcomes:
         models.setdefault((outcome.spec.model, outcome.n_train), []).append(outcome)
-    found = answers(table, findings)
+    found = answers(table, findings, study.readers_names(table))
     sections = [
         Section(
             id="figure-1a",
             number="Figure 1a",
             title="Training loss",
             lead="Here is the loss on the training batches under each setting, with the same recipe: it shows how long "
-            "it takes to start falling, and to end. Pick a name in the legend to see it alone.",
+            f"it takes to start falling, and to end. Pick a name in the legend to see it alone.{_left_out(study.data)}",
             figures=drawn(*map(figure_1a, models.values())),
         ),
         Section(
@@ -133,9 +135,11 @@ def figure_1a(outcomes: Sequence[TrainOutcome]) -> Figure | None:
     Partly uniform labels are left to Figures 1b and 1c; None where there is nothing else. A marker stands where a run
     has fitted.
     """
-    shown = [outcome for outcome in outcomes if outcome.spec.uniform_rate in (None, 0.0, 1.0)]
-    if not shown:
+    every = [outcome for outcome in outcomes if outcome.spec.uniform_rate in (None, 0.0, 1.0)]
+    if not every:
         return None
+    rows, of_how_many = drawn_of([outcome.spec.setting for outcome in every])
+    shown = [every[row] for row in rows]
     by_setting: dict[str, list[TrainOutcome]] = {}
     for outcome in shown:
         by_setting.setdefault(outcome.spec.setting, []).append(outcome)
@@ -165,7 +169,7 @@ def figure_1a(outcomes: Sequence[TrainOutcome]) -> Figure | None:
         name=f"figure-1a-{_slug(outcomes[0])}",
         title=outcomes[0].spec.model,
         subtitle=f"n = {outcomes[0].n_train:,}",
-        caption=f"{_seeds(shown)} {_lines_in_words(many)}{_unfitted(shown)}",
+        caption=f"{_seeds(every)} {of_how_many}{_lines_in_words(many)}{_unfitted(every)}",
         data=data,
         chart=layered(*([band] if many else []), lines, fitted, data=data, height=280),
         log_steps=True,
@@ -177,7 +181,9 @@ def early_figures(outcomes: Sequence[TrainOutcome]) -> list[Figure]:
 
     Over label rates only; means over bins of steps and over seeds, with the seeds' interval.
     """
-    runs = [o for o in outcomes if o.spec.uniform_rate is not None and len(o.early["step"])]
+    every = [outcome for outcome in outcomes if outcome.spec.uniform_rate is not None]
+    rows, of_how_many = drawn_of([outcome.spec.label_rate for outcome in every])
+    runs = [every[row] for row in rows if len(every[row].early["step"])]
     if len({outcome.spec.label_rate for outcome in runs}) < 2:
         return []
     last = max(int(outcome.early["step"].max()) for outcome in runs)
@@ -208,7 +214,8 @@ def early_figures(outcomes: Sequence[TrainOutcome]) -> list[Figure]:
                 name=f"early-{measure.replace('_', '-')}-{_slug(runs[0])}",
                 title=f"{title[0].upper()}{title[1:]}",
                 subtitle=model_label(runs[0].spec.model, runs[0].n_train),
-                caption=f"{caption}Each of the first {last:,} steps counts, averaged in bins. {_seeds(runs)}",
+                caption=f"{caption}Each of the first {last:,} steps counts, averaged in bins. {of_how_many}"
+                f"{_seeds(every)}",
                 data=data,
                 chart=layered(*layers, data=data, height=200),
                 log_steps=True,
@@ -266,6 +273,12 @@ def _loss_curve(outcome: TrainOutcome) -> pd.DataFrame:
         )
     rows = rows.assign(setting=outcome.spec.setting, seed=outcome.spec.seed)
     return rounded(rows[["setting", "seed", "step", "train_loss", "fitted"]])
+
+
+def _left_out(data: Dataset) -> str:
+    """What of the paper these data cannot have, as a sentence."""
+    left = [corruption_words(name, 1.0) for name in PLANNED if name not in settings_of(data)]
+    return f" There are no {' and '.join(left)} here: token ids have no mean or variance." if left else ""
 
 
 def _known_first(settings: Iterable[str]) -> list[str]:

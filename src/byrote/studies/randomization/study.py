@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from byrote.data.corruptions.application import goes_with
 from byrote.data.corruptions.catalog import CORRUPTIONS, TRUE_LABELS, title_of
 from byrote.data.corruptions.record import Corruption, corruptions_of
 from byrote.data.dataset import Dataset
@@ -142,8 +143,9 @@ class RandomizationStudy(ModelStudy):
 
 
 def settings_of(data: Dataset) -> tuple[str, ...]:
-    """SETTINGS, without Gaussian inputs where these are token ids, which have no mean or variance."""
-    return tuple(name for name in SETTINGS if all(each.method.goes_with(data.kind) for each in corruptions_of(name)))
+    """SETTINGS, without those that inputs like these cannot have: Gaussian inputs of token ids, which have no mean or
+    variance; pixels in another order, where one of several inputs is a single number."""
+    return tuple(name for name in SETTINGS if all(goes_with(each.method, data) for each in corruptions_of(name)))
 
 
 def _refuse_namesakes(conditions: Sequence[tuple[Corruption, ...]]) -> None:

@@ -36,6 +36,7 @@ from byrote.theory.complexity.convex_stability import RidgeStability, SgdStabili
 from byrote.training.epochs import batch_bounds
 from byrote.training.recipe import Recipe
 
+_REPLACEMENTS = 64
 _MOST_EXAMPLES = 1500
 """Unless told otherwise: 144 networks on so many are trained in minutes."""
 _HELD_OUT = 9
@@ -52,7 +53,8 @@ class StabilityStudy(RandomLabelStudy):
         recipe: its limit of epochs is a number of steps here, which all networks take, whether or not they fit before.
         n_train: trained on, at a time; None takes nine tenths of all examples, at most 1,500. Further ones are held out
             to take their places, one for every nine if there are as many.
-        replacements: networks with one example replaced, for each labels and seed; trained in stacks of 16.
+        replacements: networks with one example replaced, for each labels and seed; trained in stacks of 16. None takes
+            64, or all where there are fewer examples.
     """
 
     name: ClassVar[str] = "stability"
@@ -60,7 +62,7 @@ class StabilityStudy(RandomLabelStudy):
     presented_by: ClassVar[str] = "byrote.studies.stability.page"
     columns: ClassVar[Sequence[Column]] = COLUMNS
 
-    replacements: int = 64
+    replacements: int | None = None
 
     def __post_init__(self) -> None:
         require_dataset(self.data)
@@ -73,15 +75,19 @@ class StabilityStudy(RandomLabelStudy):
                 f"got n_train={self.largest} of {available} training examples of {self.data.name}, expected at least 2 "
                 f"and at most {available - 1}: others are held out to take their places"
             )
-        if not 1 <= self.replacements <= self.largest:
+        if not 1 <= self.num_replacements <= self.largest:
             raise UserError(
                 f"got replacements={self.replacements} for n = {self.largest} training examples, expected from 1 to "
-                f"{self.largest}: each is replaced once at most"
+                f"{self.largest} (`--replacements {self.largest}`): each is replaced once at most"
             )
 
     @property
     def largest(self) -> int:
         return self.n_train or min(len(self.data.train) * _HELD_OUT // (_HELD_OUT + 1), _MOST_EXAMPLES)
+
+    @property
+    def num_replacements(self) -> int:
+        return min(_REPLACEMENTS, self.largest) if self.replacements is None else self.replacements
 
     @property
     def num_held_out(self) -> int:
@@ -106,7 +112,7 @@ class StabilityStudy(RandomLabelStudy):
                 corruption=labels,
                 n_train=self.largest,
                 num_held_out=self.num_held_out,
-                replacements=self.replacements,
+                replacements=self.num_replacements,
                 seed=seed,
                 data_seed=self.data_seed,
             )

@@ -72,7 +72,9 @@ def shrinks(ladders: Ladders, runs: pd.DataFrame, name: str) -> Finding:
     if none.fitted is None:
         outcome, why = "no conclusion", "Without it not even the smallest n of the ladder is fitted"
     elif first is None and none.unfitted is None:
-        outcome, why = "no conclusion", "At every strength the whole ladder is fitted, which is too short to tell"
+        whole = all(capacity.unfitted is None for capacity in read)
+        where = "At every strength" if whole else "Without it"
+        outcome, why = "no conclusion", f"{where} the whole ladder is fitted, which is too short to tell"
     elif first is None:
         why = "From no strength on is the largest n fitted a smaller one, to the ladder's factor of 2"
     elif costs is None or first < costs:

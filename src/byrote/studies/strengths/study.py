@@ -212,11 +212,16 @@ def strengths_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequenc
     Args:
         scale: "paper" is mlp-3x512, alexnet and inception up to the whole training set, for as many steps as Table 1
             takes. "laptop" is mlp-1x512 up to 8,000 and conv-small up to 2,000 examples. "quick" is mlp-1x512 alone, up
-            to 500 examples, with half of the strengths.
+            to 500 examples, with half of the strengths. Where there are many classes, up to as many examples as the
+            smallest n needs to have one of each.
         models: others than these.
     """
     quick = scale == "quick"
     defaults = QUICK_MODELS[:1] if quick else MODELS_OF_SCALE[scale]
     own = sized(data, models, defaults, sizes_at(scale, data, _LAPTOP))
+    num_sizes = 4 if quick else 5
+    least = data.num_classes * 2 ** (num_sizes - 1)
+    enough = least if least < len(data.train) else None
+    own["n_train"] = {model: n if n is None or n >= least else enough for model, n in own["n_train"].items()}
     strengths = {model: default_strengths(model, data, _QUICK_STRENGTHS) for model in own["recipe"]} if quick else None
-    return StrengthStudy(**own, seeds=seeds, sizes=4 if quick else 5, strengths=strengths)
+    return StrengthStudy(**own, seeds=seeds, sizes=num_sizes, strengths=strengths)

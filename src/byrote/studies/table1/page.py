@@ -14,6 +14,7 @@ from byrote.charts.figure import (
     MOST_LINES,
     Figure,
     accuracy_bands,
+    drawn_of,
     layered,
     model_label,
     rounded,
@@ -33,6 +34,7 @@ from byrote.studies.table1.findings import FitsRandomLabels, Unregularized, runs
 from byrote.studies.table1.rows import Condition, Table1Row, published_rows
 from byrote.studies.table1.study import Table1Study
 from byrote.training.outcome import TrainOutcome
+from byrote.training.spec import TrainSpec
 
 REGULARIZER_LABELS = {
     Table1Row(True, True): "crop, weight decay",
@@ -229,7 +231,8 @@ def rows_figure(study: Table1Study, table: pd.DataFrame) -> Figure:
 
 def curves_figure(outcomes: Sequence[TrainOutcome]) -> Figure | None:
     """Train and test accuracy of one model's rows along training, at each full evaluation; None without any."""
-    curves = [_curve(outcome) for outcome in outcomes]
+    rows, of_how_many = drawn_of([_row_of(outcome.spec) for outcome in outcomes])
+    curves = [_curve(outcomes[row]) for row in rows]
     data = rounded(pd.concat(curves, ignore_index=True)) if curves else pd.DataFrame()
     if data.empty:
         return None
@@ -255,7 +258,7 @@ def curves_figure(outcomes: Sequence[TrainOutcome]) -> Figure | None:
         title=first.spec.model,
         subtitle=f"n = {first.n_train:,}",
         caption="Thin: train accuracy, on the labels trained on. Thick: test accuracy. They were evaluated after "
-        f"{len(curves[0])} of {first.epochs_run:,} epochs. {BANDS_IN_WORDS + ' ' if many else ''}{seeds}",
+        f"{len(curves[0])} of {first.epochs_run:,} epochs. {BANDS_IN_WORDS + ' ' if many else ''}{of_how_many}{seeds}",
         data=data,
         chart=layered(*band, train, test.add_params(picked), data=data, height=260),
         log_steps=True,
@@ -269,7 +272,10 @@ def _accuracy(field: str) -> alt.Y:
 
 def _curve(outcome: TrainOutcome) -> pd.DataFrame:
     spec, curve = outcome.spec, outcome.curve
-    row = Table1Row(spec.augmentation != "none", spec.weight_decay > 0, spec.label_rate == 1)
     names = ["step", "train_accuracy", "test_accuracy"]
     evaluated = pd.DataFrame({name: curve[name] for name in names}).dropna()
-    return evaluated.assign(row=REGULARIZER_LABELS[row], seed=spec.seed)[["row", "seed", *names]]
+    return evaluated.assign(row=REGULARIZER_LABELS[_row_of(spec)], seed=spec.seed)[["row", "seed", *names]]
+
+
+def _row_of(spec: TrainSpec) -> Table1Row:
+    return Table1Row(spec.augmentation != "none", spec.weight_decay > 0, spec.label_rate == 1)

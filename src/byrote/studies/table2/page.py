@@ -38,8 +38,8 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
             true.setdefault((outcome.spec.model, outcome.n_train), []).append(outcome)
     guess = (
         "Always naming the largest class, or the five largest, gives "
-        f"{_short(top_guessing(study.data, 1))} top-1 and {_short(top_guessing(study.data, TOP))} top-5 on the test "
-        "set."
+        f"{_short(top_guessing(study.data.test, 1))} top-1 and {_short(top_guessing(study.data.test, TOP))} top-5 on "
+        "the test set."
     )
     sections = [
         Section(

@@ -132,7 +132,7 @@ class Table2Study(ModelStudy):
             return as_declared(table, self.columns)
         table = table.assign(**early_stopping_columns(outcomes))
         table["chance_deviation"] = chance_deviations(outcomes, self.data.test.true_labels)
-        table = table.assign(**learning_columns(outcomes, self.data), top5_guessing=top_guessing(self.data, TOP))
+        table = table.assign(**learning_columns(outcomes, self.data), top5_guessing=top_guessing(self.data.test, TOP))
         paper = {row.label: figures for row, figures in published_rows().items()} if is_imagenet(self.data) else {}
         for measure in MEASURES:
             table[f"paper_{measure}"] = [paper.get(row, {}).get(measure, math.nan) for row in table["row"]]

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from byrote.data.dataset import Dataset, moments
 from byrote.errors import UserError
+from byrote.input_parts import names_in_words
 from byrote.theory.kernels.gabor import GaborFeatures
 
 Features = Literal["inputs", "gabor", "random-convolutions"]
@@ -21,8 +22,13 @@ def scaled_inputs(data: Dataset, device: str) -> tuple[Float[Tensor, "N ..."], F
     (constant ones are 0).
 
     Raises:
-        UserError: token ids, which are no quantities.
+        UserError: token ids, which are no quantities, or several inputs.
     """
+    if data.kind == "dict":
+        raise UserError(
+            f"got {data.name}, whose inputs are {names_in_words(data.parts)}: kernels and features take one input; "
+            "give one of them alone"
+        )
     if data.kind == "tokens":
         raise UserError(
             f"got {data.name}, whose inputs are token ids: kernels and features take quantities; load the data with "

@@ -37,6 +37,7 @@ class BuiltNetwork(Calculation):
     """
 
     name: ClassVar[str] = "built-network"
+    version: ClassVar[int | str] = 2
 
     construction: ConstructionName
     n_train: Count
@@ -59,8 +60,9 @@ class BuiltNetwork(Calculation):
         """values: n (distinct points), d, num_classes, num_weights (free ones), num_connections (the weights of the
         same network with none shared), num_units, depth, largest_weight, accuracy and largest_error of the ordinary
         float64 forward pass over all n points; where there are any, width (of the widest layer), relative_gap (of
-        projections), slabs, thinnest_slab; and of the two-layer network test_accuracy_true_labels, what it makes of the
-        test set once it has memorised the true labels."""
+        projections), slabs, thinnest_slab; and of the two-layer network test_accuracy_true_labels, on the
+        test examples that are not in the training set, once it has memorised the true labels; NaN where there are none,
+        and where equal inputs have different true labels."""
         context.on_stage("building", 0.0)
         points = randomly_labelled(data, self.n_train, seed=self.seed, data_seed=self.data_seed)
         network, figures = _BUILDERS[self.construction](points.inputs, points.labels, self.seed)
@@ -142,11 +144,13 @@ def _forward(
 
 
 def _test_accuracy(data: Dataset, n_train: int, seed: int, data_seed: int) -> float:
-    """NaN where equal inputs have different true labels."""
     train: Split = subset(data, n_train, data_seed).train
     try:
         network = memorizer(train.inputs, train.true_labels, seed=seed)
     except UserError:
         return float("nan")
-    predicted = network.classify(torch.from_numpy(np.array(data.test.inputs)))
-    return float((predicted.numpy() == data.test.true_labels).mean())
+    rows = np.flatnonzero(data.unseen)
+    if not len(rows):
+        return float("nan")
+    predicted = network.classify(torch.from_numpy(np.array(data.test.inputs[rows])))
+    return float((predicted.numpy() == data.test.true_labels[rows]).mean())

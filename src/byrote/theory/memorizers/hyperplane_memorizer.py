@@ -32,6 +32,8 @@ _RANK_TOLERANCE = 1e-6
 """Points that lie so near to the span of the group's others, relative to its largest, wait for another group."""
 _CLEARANCE = 4.0
 """The slab's half thickness is at least so many times the distance of its own points from the hyperplane."""
+_LARGEST_ERROR = 1e-3
+"""Of a slab's units at any point, over the largest of its targets: a thinner one is lost in rounding."""
 _BLOCK = 1024
 """Points of one forward pass."""
 
@@ -204,7 +206,9 @@ def _around(
         weights=np.array([1, -1, -1, 1]) / e,
         relative_thickness=thickness / float(np.abs(distances[others]).mean()) if others.any() else math.nan,
     )
-    return slab, room, off
+    errors = np.maximum(vectors @ directions.T - slab.thresholds, 0) @ slab.weights
+    errors[group.rows] -= own
+    return (slab if np.abs(errors).max() <= _LARGEST_ERROR * height else None), room, off
 
 
 @torch.no_grad()
