@@ -21,7 +21,7 @@ PACKAGE = ROOT / "src" / "byrote"
 FLOORS = (
     {"masking"},
     {"errors"},
-    {"source_files", "randomness", "files", "records"},
+    {"source_files", "randomness", "files", "records", "durations", "input_parts"},
     {"isolation", "live_code"},
     {"references"},
     {"data", "models"},

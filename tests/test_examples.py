@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +41,32 @@ def test_second_run_of_an_example_trains_nothing(tmp_path: Path) -> None:
     first = run(script, folder=tmp_path)
     assert run(script, folder=tmp_path) == first
     assert (tmp_path / "own-model.html").stat().st_size > 0
+
+
+@pytest.mark.slow
+def test_jobs_of_an_array_make_what_one_process_makes_bit_for_bit(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    command = tmp_path / "bin" / "byrote"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m byrote "$@"\n')
+    command.chmod(0o755)
+    study = ["demo", "--n-train", "60", "--seeds", "2", "--device", "cpu"]
+    script, path = str(ROOT / "examples" / "slurm_array.sh"), f"{command.parent}:{os.environ['PATH']}"
+
+    def job(**slurm: str) -> None:
+        environment = os.environ | {"PATH": path} | slurm
+        done = subprocess.run(
+            ["bash", script, *study], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    for number in ("1", "2"):
+        job(SLURM_ARRAY_TASK_ID=number, SLURM_ARRAY_TASK_COUNT="2")
+        assert not (tmp_path / "shards" / number / "report.html").exists()
+    job()
+    run("-m", "byrote", *study, "--out", "alone", folder=tmp_path)
+    tables = [pd.read_csv(tmp_path / name / "results.csv").drop(columns="seconds") for name in ("report", "alone")]
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
+    assert len(tables[0]) == 32
 
 
 @pytest.mark.slow

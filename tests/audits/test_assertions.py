@@ -126,5 +126,9 @@ def test_what_is_not_known_fails_too(tmp_path):
         byrote.assert_learns(GaussianNB(), split(*arrays(304)), out=tmp_path / "few")
     with pytest.raises(UserError, match="expected a time"):
         byrote.assert_learns(GaussianNB(), DIGITS, budget="soon")
+    with pytest.raises(AssertionError, match=r"used up by the stages before it: give it more time\. The page: "):
+        byrote.assert_learns(GaussianNB(), DIGITS, budget="0.001s", out=tmp_path / "soon")
+    with pytest.raises(UserError, match="the model first and then its data"):
+        byrote.assert_learns(DIGITS, GaussianNB())
     with pytest.raises(UserError, match=r"got GaussianNB, expected a function pipeline\(table, labels, seed\)"):
         byrote.assert_chance_on_random_labels(GaussianNB(), DIGITS)

@@ -1,8 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import byrote
 from byrote.audits.data_stage import DataStage, both_in_order
@@ -93,3 +93,32 @@ def test_without_a_score_copies_are_found_all_the_same():
     audit = audited(pipeline, (x[:100], np.arange(100) % 2), test=(x[100:], np.arange(20) % 2))
     assert audit.alarms["leakage"] == 1.0
     assert "there are no predictions to score" in audit.findings[0].statement
+
+
+def test_leaked_rows_and_conflicts_of_quantities():
+    draw = np.random.default_rng(0)
+    x, y = draw.standard_normal((500, 8)), 50 + 10 * draw.standard_normal(500)
+    x[400:450], y[400:450] = x[:50], y[:50]
+    x[61], y[61] = x[60], y[60] + 3
+    train, test = (x[:400], y[:400]), (x[400:], y[400:])
+    audit = audited(KNeighborsRegressor(1), train, test=test, metric="neg_mean_absolute_error")
+    score = audit.results["data"].figures["score"]
+    assert score["honest"]["n"] == 50
+    assert score["honest"]["low"] < -10 < score["honest"]["high"]
+    assert score["difference"]["low"] > 3
+    assert audit.alarms["leakage"] == 1.0
+    conflict = next(finding for finding in audit.findings if finding.claim == "Identical inputs have one label")
+    assert conflict.outcome == "not supported"
+    assert "the largest difference is 3.00." in conflict.statement
+    assert "points" not in " ".join(finding.statement for finding in audit.findings)
+    assert set(audit.results["data"].tables["duplicates.csv"]["label_1"]) <= set(map(str, y))
+
+
+def test_a_column_that_gives_a_quantity_away_and_sorted_rows():
+    draw = np.random.default_rng(0)
+    price = np.sort(np.exp(draw.standard_normal(300)))
+    table = pd.DataFrame({"area": draw.standard_normal(300), "with_tax": 1.2 * price, "price": price})
+    audit = audited(DecisionTreeRegressor(), table, label="price")
+    assert outcome(audit, "No single column gives the label away") == "not supported"
+    assert outcome(audit, "Rows are in no order of their targets") == "not supported"
+    assert audit.alarms["leakage"] == 1.0

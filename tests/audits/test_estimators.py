@@ -72,6 +72,17 @@ def test_what_is_no_classifier(messy):
     assert not is_estimator(np.mean)
 
 
+def test_a_regressor_gets_quantities(messy):
+    table = pd.concat([messy.train.inputs, messy.test.inputs])
+    material = read_material((table, (table["city"] == "Rome") * 10.0), groups="who", of_quantities=True)
+    found = EstimatorSubject(RandomForestRegressor, material).fit(material.train, 0)(material.test)
+    assert found.labels.dtype == np.float64
+    assert found.probabilities is None
+    assert np.abs(found.labels - material.test.labels).max() < 2
+    with pytest.raises(UserError, match="which is no regressor"):
+        EstimatorSubject(RandomForestClassifier(), material)
+
+
 def test_errors_of_the_users_carry_their_trace(messy):
     def broken(table):
         raise KeyError("town")
@@ -87,3 +98,11 @@ def test_the_encoder_takes_what_it_has_not_seen(messy):
     made = encoder(table).fit(table)
     new = pd.DataFrame({"city": [None], "age": [np.nan], "day": ["never"]})
     assert np.isfinite(made.transform(new)).all()
+
+
+def test_a_function_that_cannot_make_one_is_told_with_its_line():
+    def make():
+        raise RuntimeError("no licence")
+
+    with pytest.raises(UserError, match=r"calling make\(\) failed: RuntimeError: no licence .*line \d+, in make"):
+        is_estimator(make)

@@ -13,6 +13,14 @@ def material():
     return read_material((x, y), test=(x[:4] + 1, y[:4]))
 
 
+@pytest.mark.parametrize("is_table", [True, False])
+def test_rows_that_byrote_would_draw_itself_were_not_predicted(is_table):
+    """As many predictions as it would hold out may be of other rows, without a sign of it."""
+    x, y = np.random.default_rng(0).random((20, 3)), np.arange(20) % 2
+    with pytest.raises(UserError, match="data without a test split, where a fifth of each class, drawn at random"):
+        GivenPredictions(y[:4], read_material((pd.DataFrame(x) if is_table else x, y)))
+
+
 def given(found, material):
     return GivenPredictions(found, material).fit(material.train, 0)(material.test)
 
@@ -35,6 +43,8 @@ def test_probabilities_of_each_class(material):
     [
         ({"prediction": ["cat"]}, "has 1 rows, expected one for each of 4"),
         ({"prediction": ["cat", "cow", "cat", "dog"]}, r"row 1 .*: got 'cow', expected one of the classes cat, dog"),
+        ({"cat": ["0.1", "x", "", "1"], "dog": [0.9] * 4}, r"row 1 \(counting from 0\): got 'x' for cat, expected a"),
+        ({"cat": [0.1] * 4, "dog": [0.9, 0.9, float("inf"), 1]}, "row 2 .* got 'inf' for dog"),
         ({"a": list("1234"), "b": list("1234")}, "expected one called prediction"),
         ({"prediction": ["cat"] * 4, "row": [0, 1, 1, 2]}, "each number from 0 to 3 once"),
     ],
@@ -47,3 +57,17 @@ def test_what_is_wrong_is_said(material, table, sentence):
 def test_other_rows_were_not_predicted(material):
     with pytest.raises(UserError, match="of the test examples alone"):
         GivenPredictions(["dog"] * 4, material).fit(material.train, 0)(material.train)
+
+
+def test_quantities(tmp_path):
+    x, y = np.random.default_rng(0).random((20, 3)), np.arange(20) / 2
+    material = read_material((x, y), test=(x[:3] + 1, y[:3]), of_quantities=True)
+    pd.DataFrame({"row": [2, 1, 0], "prediction": ["1.5", "2", "-3e2"]}).to_csv(tmp_path / "p.csv")
+    assert given(tmp_path / "p.csv", material).labels.tolist() == [-300.0, 2.0, 1.5]
+    assert given(np.array([[1.0], [2.0], [3.0]]), material).labels.tolist() == [1.0, 2.0, 3.0]
+    with pytest.raises(UserError, match=r"row 1 .*: the prediction 'cat' is no number"):
+        given(pd.DataFrame({"prediction": ["1", "cat", "2"]}), material)
+    with pytest.raises(UserError, match=r"got predictions of shape \(2,\), expected \(3,\) numbers"):
+        given([1.0, 2.0], material)
+    with pytest.raises(UserError, match="expected one called prediction with a number in each row"):
+        given(pd.DataFrame({"a": [1, 2, 3], "b": [1, 2, 3]}), material)

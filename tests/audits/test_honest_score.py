@@ -3,8 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from byrote.audits.honest_score import honest_score
+from byrote.audits.honest_score import honest_score, score_and_lead
 from byrote.audits.metric import Metric, Prediction
+from byrote.evidence.intervals import binomial_interval
 
 ACCURACY = Metric("accuracy", 2)
 
@@ -41,6 +42,21 @@ def test_the_interval_covers_the_clean_score():
     assert covered >= 90
 
 
+@pytest.mark.slow
+def test_the_interval_covers_the_clean_score_of_quantities(monkeypatch):
+    """A share of the test rows is leaked and foretold exactly."""
+    monkeypatch.setattr("byrote.audits.honest_score._RESAMPLES", 200)
+    metric, covered = Metric("r2", 0), 0
+    for seed in range(100):
+        draw = np.random.default_rng(seed)
+        signal, leaked = 2 * draw.standard_normal(200), np.arange(200) < 60
+        targets = signal + draw.standard_normal(200)
+        said = np.where(leaked, targets, signal + draw.standard_normal(200))
+        found = honest_score(metric, targets, [Prediction(said)], ~leaked)
+        covered += found.honest.low <= 1 - 2 / 5 <= found.honest.high
+    assert covered >= 90
+
+
 def test_groups_widen_the_interval():
     draw = np.random.default_rng(0)
     groups = np.repeat(np.arange(20), 10)
@@ -52,8 +68,59 @@ def test_groups_widen_the_interval():
     assert grouped.high - grouped.low > 2 * (alone.high - alone.low)
 
 
+@pytest.mark.parametrize("times", [1, 2, 5])
+def test_copies_within_the_test_split_are_one_witness(times):
+    copies = np.repeat(np.arange(100), times)
+    clean, covered = np.ones(len(copies), bool), 0
+    for seed in range(200):
+        draw = np.random.default_rng(seed)
+        says = (draw.random(100) > 0.85).astype(np.int64)[copies]
+        found = honest_score(ACCURACY, np.zeros_like(says), [Prediction(says)], clean, copies=copies).honest
+        covered += found.low <= 0.85 <= found.high
+    assert covered >= 184
+
+
+def test_groups_that_are_all_right_leave_something_open():
+    labels, groups = np.arange(200) % 2, np.repeat(np.arange(20), 10)
+    found = honest_score(ACCURACY, labels, [Prediction(labels)], np.ones(200, bool), groups).everything
+    assert (found.low, found.high) == (binomial_interval(1.0, 20).low, 1.0)
+
+
+@pytest.mark.parametrize(("rate", "told"), [(0.1, 0.9), (0.3, 0.9), (0.45, 0.9)])
+def test_a_lead_of_nothing_is_seldom_found(rate, told):
+    """Answers that say much of the labels, and are right no oftener than the commonest class."""
+    above = below = 0
+    for seed in range(300):
+        draw = np.random.default_rng(seed)
+        labels = (draw.random(1000) < rate).astype(np.int64)
+        says = draw.random(1000) < np.where(labels == 1, told, told * rate / (1 - rate))
+        _, found = score_and_lead(ACCURACY, labels, [Prediction(says.astype(np.int64))])
+        above, below = above + (found.low > 0), below + (found.high < 0)
+    assert above <= 15
+    assert below <= 15
+
+
+def test_leads_by_other_metrics_and_in_groups(monkeypatch):
+    monkeypatch.setattr("byrote.audits.honest_score._RESAMPLES", 80)
+    draw = np.random.default_rng(0)
+    labels = draw.integers(0, 2, 200)
+    score = np.clip(0.5 + 0.4 * (labels - 0.5) + 0.2 * draw.standard_normal(200), 0, 1)
+    fits = [Prediction((score > 0.5).astype(np.int64), np.stack([1 - score, score], axis=1))]
+    for metric in ("roc_auc", "balanced_accuracy", "neg_log_loss"):
+        _, found = score_and_lead(Metric(metric, 2), labels, fits)
+        assert 0 < found.low < found.mean < found.high
+    (score, lead), (of_rows, _) = (
+        score_and_lead(ACCURACY, labels, fits, groups) for groups in (np.arange(200) // 10, None)
+    )
+    assert 0 < lead.low < lead.mean < lead.high
+    assert score.mean == of_rows.mean
+    of_few = score_and_lead(ACCURACY, labels, fits, np.arange(200) // 100)
+    assert math.isnan(of_few[0].low)
+    assert of_few[1].low > 0
+
+
 def test_other_metrics_and_several_fits(monkeypatch):
-    monkeypatch.setattr("byrote.audits.honest_score._RESAMPLES", 200)
+    monkeypatch.setattr("byrote.audits.honest_score._RESAMPLES", 60)
     draw = np.random.default_rng(0)
     labels = draw.integers(0, 2, 200)
     fits = []

@@ -1,8 +1,10 @@
 import numpy as np
 import pandas as pd
+import pytest
 
 from byrote.audits.label_features import COMPONENTS, gradient_histograms, label_features
 from byrote.audits.material import Material, Rows
+from byrote.audits.reading import read_material
 
 
 def material(inputs, kind):
@@ -42,3 +44,15 @@ def test_tables_vectors_and_tokens():
     assert label_features(*material(table, "table")).shape == (9, 5)
     assert label_features(*material(draw.standard_normal((300, 250)), "vectors")).shape == (300, COMPONENTS)
     assert label_features(*material(np.zeros((9, 4), np.int64), "tokens")) is None
+
+
+def test_each_of_several_inputs_counts_as_much_as_another():
+    draw = np.random.default_rng(0)
+    inputs = {
+        "image": draw.integers(0, 256, (40, 8, 8), dtype=np.uint8),
+        "meta": 1000 * draw.normal(size=(40, 2)),
+        "mask": draw.random((40, 3)) < 0.5,
+    }
+    several = read_material(((inputs, np.arange(40) % 2), (inputs, np.arange(40) % 2)))
+    found = label_features(several, several.train)
+    assert (found**2).sum() / 40 == pytest.approx(2, rel=0.05)

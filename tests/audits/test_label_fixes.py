@@ -14,6 +14,8 @@ def listed():
             "given_label": ["a", "b"],
             "suggested_label": ["b", "a"],
             "p_wrong": [0.9, 0.3],
+            "p_low": [0.6, 0.0],
+            "p_high": [1.0, 0.4],
             "reason": ["r", "s"],
         }
     )
@@ -28,6 +30,8 @@ def test_those_that_are_more_likely_wrong_than_right(listed):
             "given_label": "a",
             "label": "b",
             "p_wrong": 0.9,
+            "p_low": 0.6,
+            "p_high": 1.0,
             "reason": "r",
             "confirmed": "",
         }

@@ -53,8 +53,9 @@ def test_whether_few_are_wrong_is_told_by_the_interval(case, share, outcome):
 
 def test_the_sentences_have_their_figures(case):
     count, check = findings_of_labels(case, StageResult("done", figures=figures()))
-    assert "About 50 of 1,000 rows (30 to 60), 5.0%, have a wrong label" in count.statement
-    assert "48 are more likely wrong than right; of these, 4.0% (1.0% to 20%) are labelled rightly" in count.statement
+    assert "Of 1,000 rows, 30 to 60 have a wrong label (95% interval; 3.0 to 6.0%)" in count.statement
+    assert "48 are more likely wrong than right; of these, at most 20% are labelled rightly" in count.statement
+    assert "(95% interval 1.0% to 20%)" in count.statement
     assert "50 errors were hidden" in check.statement
     assert "92% (80% to 97%), where 90% were foretold" in check.statement
 

@@ -4,6 +4,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 from sklearn.dummy import DummyClassifier
 from sklearn.naive_bayes import GaussianNB
+from sklearn.tree import DecisionTreeClassifier
 
 import byrote
 from byrote.audits.labels_stage import LabelsStage
@@ -29,13 +30,17 @@ def spoilt():
     return made, {(split, order[split, place]) for split, place in wrong}
 
 
-def test_the_list_has_the_users_rows(spoilt):
-    data, wrong = spoilt
-    audit = audited(GaussianNB(), data)
+@pytest.fixture(scope="module")
+def of_bayes(spoilt):
+    return audited(GaussianNB(), spoilt[0])
+
+
+def test_the_list_has_the_users_rows(spoilt, of_bayes):
+    (_, wrong), audit = spoilt, of_bayes
     table = audit.results["labels"].tables["wrong_labels.csv"]
     assert list(table.columns) == [
         *("place", "split", "given_label", "suggested_label", "p_wrong", "p_low", "p_high"),
-        *("false_discovery_rate", "reason", "duplicate_of"),
+        *("false_discovery_rate", "false_discovery_most", "reason", "duplicate_of"),
     ]
     likely = table[table["p_wrong"] > 0.5]
     hits = np.array([pair in wrong for pair in zip(likely["split"], likely["place"], strict=True)])
@@ -100,15 +105,13 @@ def test_copies_are_named():
     assert row["reason"].tolist() == ["a copy of it is labelled 0"]
 
 
-def test_a_budget_leaves_out_the_model_and_then_rows(spoilt):
-    audit = audited(GaussianNB(), spoilt[0])
-    stage = LabelsStage()
+def test_a_budget_leaves_out_the_model_and_then_rows(spoilt, of_bayes):
+    audit, stage = of_bayes, LabelsStage()
     whole = stage.estimate(audit.case)
     assert whole.smaller == ""
     assert GaussianNB.__name__ in audit.results["labels"].figures["planted_found_by"]
     assert "1,797 rows" in stage.estimate(audit.case, 0.1).smaller
-    small = audited(GaussianNB(), spoilt[0], budget=2.2)
-    assert "looked at, for want of time" in small.results["labels"].statement
+    assert "looked at, for want of time" in stage.run(audit.case, 2.2).statement
 
 
 def test_predictions_and_pipelines_are_not_fitted():
@@ -117,3 +120,12 @@ def test_predictions_and_pipelines_are_not_fitted():
     table = pd.DataFrame(draw.standard_normal((300, 5)) + 3 * labels[:, None])
     audit = audited(lambda table, labels, seed: 0.5, (table, labels))
     assert set(audit.results["labels"].figures["planted_found_by"]) == {"neighbours", "ridge", "all together"}
+
+
+def test_a_list_may_be_empty(tmp_path):
+    draw = np.random.default_rng(4)
+    audit = audited(DecisionTreeClassifier(), (draw.standard_normal((120, 5)), draw.integers(0, 2, 120)))
+    assert not len(audit.results["labels"].tables["wrong_labels.csv"])
+    assert audit.results["labels"].figures["rows"]["rows"] == []
+    assert audit.findings[0].outcome == "no conclusion"
+    audit.write(tmp_path)

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from byrote.audits.material import Material, Rows
+from byrote.audits.reading import read_material
 from byrote.errors import UserError
 
 
@@ -41,3 +42,23 @@ def test_the_fingerprint_is_of_everything():
     same = table_material(pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0]}))
     other = table_material(pd.DataFrame({"a": [1.0, 2.0, 3.0, 5.0]}))
     assert first.fingerprint == same.fingerprint != other.fingerprint
+
+
+def test_of_several_inputs_one_is_looked_at_and_pages_say_which():
+    draw = np.random.default_rng(0)
+    image = draw.integers(0, 256, (60, 6, 6), dtype=np.uint8)
+    meta, ids = draw.normal(size=(60, 3)), draw.integers(0, 9, (60, 4))
+    labels = np.arange(60) % 2
+
+    def material(**inputs):
+        return read_material(((inputs, labels), (inputs, labels)), title="several")
+
+    with pytest.warns(UserWarning, match="is taken for token ids"):
+        whole, rows, names = material(image=image, meta=meta, ids=ids), material(meta=meta, ids=ids), material(ids=ids)
+    assert [each.look.kind for each in (whole, rows, names)] == ["images", "vectors", "tokens"]
+    assert [each.look.in_words for each in (whole, rows, names)] == ["the pixels of image", "meta", ""]
+    np.testing.assert_array_equal(whole.look.take(whole.train.inputs)[:, 0], image)
+    np.testing.assert_array_equal(rows.look.take(rows.train.inputs), meta.astype(np.float32))
+    assert whole.names_of_quantities == ["meta[0]", "meta[1]", "meta[2]"]
+    assert len({each.fingerprint for each in (whole, rows, names, material(image=image, beta=meta, ids=ids))}) == 4
+    assert whole.dataset(whole.train, whole.test).parts == whole.parts

@@ -50,8 +50,22 @@ def test_all_is_well():
         "m", figures(), {"learns": True, "learns-through": True, "benign": True, "fits-random-labels": True}
     )
     assert [each.outcome for each in found] == ["supported"] * 4
-    assert "It is a learner" in found[2].statement
+    assert "It is a learner" in found[0].statement
+    assert "It learns through them" in found[2].statement
     assert "benign" in found[3].statement
+
+
+@pytest.mark.parametrize(("largest", "does"), [(0.5, "it sees through most of them"), (0.92, "true one.")])
+def test_who_names_the_largest_class_alone_sees_through_nothing(largest, does):
+    unequal = figures(num_classes=2, guessing=0.5, largest_class=largest)
+    unequal["conditions"][2] = condition("50% random labels", 0.72, changed=0.08, fitted=0)
+    assert does in findings_of_memorization("m", unequal, {})[2].statement
+    assert ("sees through" in findings_of_memorization("m", unequal, {})[2].statement) == (largest < 0.9)
+
+
+def test_epochs_beyond_those_of_the_audited_fit_are_said():
+    found = findings_of_memorization("m", figures(most_epochs=90), {})
+    assert found[0].statement.startswith("On true labels, after up to 90 epochs, it has")
 
 
 def test_nothing_is_said_where_nothing_is_significant():
@@ -74,19 +88,23 @@ def test_a_run_that_did_not_fit_has_no_shape():
     assert "does not fit labels" in found[3].statement
 
 
-def test_less_than_copying_keeps():
+@pytest.mark.parametrize(
+    ("high", "outcome"), [(0.3, "not supported"), (0.59, "not supported"), (0.61, "no conclusion")]
+)
+def test_hardly_more_than_copying_keeps(high, outcome):
     found = findings_of_memorization(
-        "m", figures(kept={"mean": 0.2, "low": 0.1, "high": 0.3, "n": 4}), {"learns": True}
+        "m", figures(kept={"mean": 0.2, "low": 0.1, "high": high, "n": 4}), {"learns": True}
     )
-    assert found[2].outcome == "not supported"
+    assert found[2].outcome == outcome
 
 
 def test_a_memoriser_and_what_may_be_none():
-    other = {"score": 0.8, "p": 1e-4}
+    other = {"score": {"mean": 0.8, "low": 0.75, "high": 0.85, "n": 100}, "p": 1e-4, "little": 0.1}
     (first, *_) = findings_of_memorization("m", figures(reference=other), {"memorises": True})
     assert first.outcome == "not supported"
     assert "It is a memoriser" in first.statement
-    (first, *_) = findings_of_memorization("m", figures(reference={"score": 0.3, "p": 0.4}), {})
+    assert "surely less than 10.0% beyond that" in first.statement
+    (first, *_) = findings_of_memorization("m", figures(reference=other | {"p": 0.4}), {})
     assert first.outcome == "no conclusion"
     assert "may be nothing" in first.statement
 

@@ -19,4 +19,4 @@ def test_the_ladder_is_drawn_and_all_conditions_are_listed(tiny):
     (figure,) = section.figures
     assert list(figure.data["rate"]) == [0, 0.2, 0.5, 1]
     assert figure.spec["layer"]
-    assert "All 121 training rows are fitted, 8 draws" in section.note
+    assert "All 121 training rows are fitted, 32 draws" in section.note

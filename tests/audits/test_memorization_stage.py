@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -35,9 +35,12 @@ def outcomes(audit):
     return [finding.outcome for finding in audit.findings]
 
 
-@pytest.fixture(scope="module", params=["digits", "breast cancer"])
+TABLES = {"breast cancer": load_breast_cancer, "wine": load_wine}
+
+
+@pytest.fixture(scope="module", params=["digits", *TABLES])
 def data(request):
-    return byrote.load("digits") if request.param == "digits" else load_breast_cancer(as_frame=True, return_X_y=True)
+    return TABLES[request.param](as_frame=True, return_X_y=True) if request.param in TABLES else byrote.load("digits")
 
 
 def test_a_lookup_table_is_a_memoriser(data):
@@ -57,7 +60,8 @@ def test_a_constant_is_unable_to_fit(data):
 
 def test_the_nearest_neighbour_is_tempered(data):
     audit = audited(KNeighborsClassifier(1), data)
-    assert outcomes(audit) == ["supported", "supported", "no conclusion", "not supported"]
+    assert outcomes(audit)[:2] == ["supported", "supported"]
+    assert outcomes(audit)[2] in ("no conclusion", "not supported")
     assert "tempered" in audit.findings[3].statement
     assert "it swallows them" in audit.findings[2].statement
     assert audit.alarms == {"memorises": 0.0}
@@ -67,17 +71,19 @@ def test_the_nearest_neighbour_is_tempered(data):
 def test_a_forest_is_a_learner(data):
     audit = audited(RandomForestClassifier(), data)
     assert outcomes(audit)[:3] == ["supported"] * 3
-    assert "It is a learner" in audit.findings[2].statement
+    assert "It is a learner" in audit.findings[0].statement
     assert audit.alarms == {"memorises": 0.0}
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_small_network_is_a_learner(data):
-    """On breast cancer it learns, but with half of the labels random it keeps no more than copying surely does."""
+    """From true labels it learns everywhere; through wrong ones only on digits: on a few hundred rows it keeps hardly
+    more than copying does."""
     audit = audited("mlp-1x512", data)
-    assert outcomes(audit)[0] == "supported"
-    assert outcomes(audit)[2] == ("no conclusion" if isinstance(data, tuple) else "supported")
+    assert "It is a learner" in audit.findings[0].statement
+    assert "tempered" in audit.findings[3].statement
+    assert (outcomes(audit)[2] == "supported") == (not isinstance(data, tuple))
     assert audit.alarms == {"memorises": 0.0}
 
 
@@ -96,13 +102,14 @@ def test_where_nothing_can_be_learnt_nothing_is_called_a_memoriser():
     assert "nothing to be learnt" in audit.findings[0].statement
 
 
-def test_a_budget_takes_a_smaller_version(tiny):
+def test_a_budget_takes_a_smaller_version(tiny, monkeypatch):
     stage = MemorizationStage()
     case = audited(DecisionTreeClassifier(), tiny).case
+    monkeypatch.setattr(type(case.subject), "seconds_of_fit", lambda _, rows: len(rows) / 1000)
     whole = stage.estimate(case)
     assert whole.smaller == ""
     less = stage.estimate(case, whole.seconds)
-    assert "instead of 8 draws" in less.smaller
+    assert "instead of 32 draws" in less.smaller
     assert stage.run(case, 1e-9).status == "skipped"
 
 
@@ -130,5 +137,5 @@ def test_a_training_function_is_called_on_noisy_labels(tiny):
         return lambda asked: tree.predict(asked.numpy().reshape(len(asked), -1))
 
     audit = audited(None, tiny, train_fn=train)
-    assert audit.results["memorization"].figures["draws"] == 4
+    assert audit.results["memorization"].figures["draws"] == 32
     assert min((labels == seen[0][: len(labels)]).mean() for labels in seen if len(labels) == 121) < 0.3

@@ -33,3 +33,10 @@ def test_other_rows_and_other_labels(subject):
 def test_its_cost_is_estimated(subject):
     assert 0 < subject.seconds_of_fit(subject._material.train) < 60
     assert "stops after 150 steps" in subject.in_words
+
+
+def test_its_cost_follows_from_the_epochs_that_some_rows_take(tiny, tmp_path):
+    made = NetworkSubject("mlp-1x32", read_material(tiny), Store(tmp_path / "runs.db"), learning_rate=0.05)
+    rows = made._material.train
+    assert made._tried.epochs < made.recipe_for(len(rows)).epochs
+    assert 0 < made.seconds_of_fit(rows) <= 5 * made.seconds_of_brief_fits(rows, 5)

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 import byrote
 from byrote.audits.page import headline, notebook_html, notes, render, sections
+from byrote.audits.stage import StageResult
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +32,12 @@ def test_the_page_says_what_was_found(leaking):
     assert html.count("data:image/png;base64,") == 12
     assert not re.search(r'(src|href)="http', html)
     assert headline(leaking.findings) in html
+
+
+def test_why_a_stage_was_skipped_is_said_once(leaking):
+    skipped = replace(leaking, results={"rote": StageResult("skipped", "It cannot be fitted on halves.")})
+    assert render(skipped, []).count("<p>It cannot be fitted on halves.") == 1
+    assert 'class="lead">It cannot be fitted' not in render(skipped, [])
 
 
 def test_the_notes_say_how_to_read_it(leaking):

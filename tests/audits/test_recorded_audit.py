@@ -72,6 +72,9 @@ def test_nothing_is_known_where_planted_errors_fare_like_all_others() -> None:
     made = audit(recording)
     assert made.findings[0].outcome == "no conclusion"
     assert not made.alarms
+    figures = made.json()["stages"]["labels"]["figures"]
+    assert {figures[name]["high"] for name in ("num_wrong", "share_wrong", "listed_false_share")} == {None}
+    assert figures["lists"] == []
 
 
 def test_the_first_of_each_list_are_neither_planted_nor_likely_wrong() -> None:

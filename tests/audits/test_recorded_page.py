@@ -41,9 +41,17 @@ def test_without_planted_errors_there_is_no_table_of_rates() -> None:
     assert parts[0] == "suspects"
 
 
+def test_what_planted_errors_are_like_is_said() -> None:
+    recording, _ = made_up_recording()
+    table = sections(audit_recorded(recording))[0]
+    assert "Planted errors are uniform" in table.note
+    confusable = replace(recording, planted=replace(recording.planted, kind="confusable"))
+    assert "as often as these are taken for each other" in sections(audit_recorded(confusable))[0].note
+
+
 def test_notes_say_what_was_left_out() -> None:
     recording, _ = made_up_recording()
     said = " ".join(notes(audit_recorded(replace(recording, num_not_finite=3, incomplete_epochs=1))))
     assert "byrote trained nothing" in said
     assert "3 losses were not finite" in said
-    assert "1 epoch that ended early" in said
+    assert "1 epoch that did not come whole is not in the record" in said

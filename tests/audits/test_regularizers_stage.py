@@ -23,7 +23,7 @@ def wide():
 
 @pytest.fixture(scope="module")
 def harmed(tiny):
-    return audited("mlp-1x16", tiny, steps=80, learning_rate=0.1, weight_decay=0.5)
+    return audited("mlp-1x16", tiny, steps=40, learning_rate=0.1, weight_decay=0.5)
 
 
 def test_what_is_there_is_switched_off():
@@ -52,7 +52,7 @@ def test_its_page(harmed):
 
 def test_two_share_what_they_add_together(tiny):
     figures = (
-        audited("mlp-1x16", tiny, steps=60, learning_rate=0.1, weight_decay=0.1, dropout=0.3)
+        audited("mlp-1x16", tiny, steps=20, learning_rate=0.1, weight_decay=0.1, dropout=0.3)
         .results["regularizers"]
         .figures
     )
@@ -68,7 +68,7 @@ def test_two_share_what_they_add_together(tiny):
 
 
 def test_one_that_earns_its_keep(wide):
-    (finding,) = audited("mlp-1x64", wide, steps=300, learning_rate=0.05, weight_decay=0.1).findings
+    (finding,) = audited("mlp-1x64", wide, steps=150, learning_rate=0.05, weight_decay=0.1).findings
     assert finding.outcome == "supported"
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from claims.simulation import Claim, Fact, Simulation, right
 
+from byrote.evidence.columns import quick
 from byrote.evidence.comparisons import discordant_columns
 from byrote.evidence.finding import Finding
 from byrote.evidence.seed_tests import LEVEL
@@ -90,15 +91,18 @@ def _strengths(generator: np.random.Generator, seeds: int, n_test: int, rungs: f
     for strength in range(len(STRENGTHS)):
         shrunk = place - rungs * (strength > 0) + LUCK * generator.standard_normal(seeds) * (seeds > 1)
         cells = pd.MultiIndex.from_product([range(len(SIZES)), range(seeds)], names=["size", "seed"])
-        rote = cells.to_frame(index=False).assign(corruption="random-labels")
+        rote = cells.to_frame(index=False)
         rote["fitted"] = rote["size"] + 1 <= shrunk[rote["seed"]]
         rote["n_train"] = np.array(SIZES)[rote["size"]]
         own = right(generator, seeds, difficulties, 0.6 - cost) if strength else none
         counts = discordant_columns("none", list(own), list(none), [0] * seeds)
-        true = pd.DataFrame({"n_train": SIZES[-1], "seed": np.arange(seeds), "corruption": "true-labels"} | counts)
-        true = true.assign(fitted=True, test_accuracy=own.mean(axis=1))
-        parts.append(pd.concat([rote, true]).assign(regularizer="dropout" if strength else "", strength=strength))
-    runs = pd.concat(parts, ignore_index=True).assign(
+        true = pd.DataFrame({"n_train": SIZES[-1], "seed": np.arange(seeds), "fitted": True} | counts)
+        true["test_accuracy"] = own.mean(axis=1)
+        parts.append(pd.concat([rote, true]).assign(strength=strength))
+    runs = pd.concat(parts, ignore_index=True)
+    runs = runs.assign(
+        corruption=np.where(runs["test_accuracy"].isna(), "random-labels", "true-labels"),
+        regularizer=np.where(runs["strength"] > 0, "dropout", ""),
         failed_checks="",
         stop_reason="steps",
         n_test=n_test,
@@ -107,7 +111,7 @@ def _strengths(generator: np.random.Generator, seeds: int, n_test: int, rungs: f
         train_accuracy=0.9,
         stop="at_steps",
     )
-    return [shrinks(ladders, runs, "dropout")]
+    return [shrinks(ladders, quick(runs), "dropout")]
 
 
 NOTHING = (0.0, "it shrinks nothing")

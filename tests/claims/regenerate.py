@@ -51,15 +51,15 @@ These say what runs did, or what is proven.
 """
 
 
-def _cells(job: tuple[int, int, int, int]) -> list[Cell]:
-    index, seeds, test_examples, draws = job
-    return cells(SIMULATIONS[index], seeds, test_examples, draws)
+def _cells(job: tuple[int, int, int, int, bool]) -> list[Cell]:
+    index, seeds, test_examples, draws, power = job
+    return cells(SIMULATIONS[index], seeds, test_examples, draws, power=power)
 
 
-def all_cells(draws: int, simulations: Sequence[Simulation] = SIMULATIONS) -> list[Cell]:
+def all_cells(draws: int, simulations: Sequence[Simulation] = SIMULATIONS, *, power: bool = True) -> list[Cell]:
     """Of all simulations, in their order; in processes without the tests' checks of every type."""
     jobs = [
-        (SIMULATIONS.index(simulation), seeds, test_examples, draws)
+        (SIMULATIONS.index(simulation), seeds, test_examples, draws, power)
         for simulation in simulations
         for seeds, test_examples in product(simulation.seeds, simulation.test_examples)
     ]

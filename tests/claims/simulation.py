@@ -11,6 +11,7 @@ about networks like them, and seeds differ by luck of their own, in whole networ
 
 from __future__ import annotations
 
+import math
 import re
 import zlib
 from collections.abc import Callable, Sequence
@@ -100,13 +101,15 @@ class Cell:
         return max(self.wrongly_supported, self.wrongly_refuted) <= most
 
 
-def cells(simulation: Simulation, seeds: int, test_examples: int, draws: int = DRAWS) -> list[Cell]:
-    """One for each of its claims."""
+def cells(
+    simulation: Simulation, seeds: int, test_examples: int, draws: int = DRAWS, *, power: bool = True
+) -> list[Cell]:
+    """One for each of its claims; without power, only how often they are wrong."""
     draws = max(round(draws * simulation.share), 1)
     counts: dict[tuple[float, str], list[str]] = {}
     at_null = {effect for claim in simulation.claims for effect, _ in (claim.false, claim.true)}
     num_draws = {effect: draws if effect in at_null else max(draws // 4, 1) for effect in simulation.effects}
-    for effect in simulation.effects:
+    for effect in simulation.effects if power else sorted(at_null):
         named = f"{simulation.study} {simulation.name} {seeds} {test_examples} {effect}"
         generator = np.random.default_rng(zlib.crc32(named.encode()))
         for _ in range(num_draws[effect]):
@@ -116,8 +119,8 @@ def cells(simulation: Simulation, seeds: int, test_examples: int, draws: int = D
                 counts.setdefault((effect, claim.pattern), []).append(found.outcome)
 
     def share(effect: float, claim: Claim, outcome: str) -> float:
-        own = counts[effect, claim.pattern]
-        return own.count(outcome) / len(own)
+        own = counts.get((effect, claim.pattern), [])
+        return own.count(outcome) / len(own) if own else math.nan
 
     return [
         Cell(

@@ -36,12 +36,117 @@ def test_labels_that_differ_in_a_group_stay_in_it():
     assert len(np.unique(found, axis=0)) == 2 * 2 * 6
 
 
-def test_times_are_exchanged_in_blocks():
-    labels = np.repeat([0, 1, 0, 1], 4)
-    order = np.random.default_rng(0).permutation(16)
-    found = draws(exchange_of(labels[order], times=order.astype(float)))
-    in_time = found[:, np.argsort(order)].reshape(-1, 4, 4)
-    assert (in_time == in_time[:, :, :1]).all()
+def test_copies_take_their_labels_along():
+    copies = np.array([5, 5, 1, 1, 2, 3, 4, 0])
+    labels = np.array([0, 1, 1, 1, 0, 0, 1, 1])  # the first two are copies that disagree
+    exchange = exchange_of(labels, copies=copies)
+    found = draws(exchange)
+    assert exchange.num_units == 6
+    assert {tuple(pair) for pair in found[:, :2]} == {(0, 1), (1, 1)}
+    assert (np.sort(found[:, 4:], axis=1) == [0, 0, 1, 1]).all()
+    assert len(np.unique(found, axis=0)) == 2 * 6
+
+
+def test_nulls_with_copies_raise_few_alarms():
+    alarms = {True: 0, False: 0}
+    copies = np.repeat(np.arange(40), 5)
+    for seed in range(200):
+        draw = np.random.default_rng(seed)
+        labels, says = draw.integers(0, 2, 40)[copies], draw.integers(0, 2, 40)[copies]
+        observed = (labels == says).mean()
+        for known in alarms:
+            exchange = exchange_of(labels, copies=copies if known else None)
+            found = (exchange.draw(draw, 99) == says).mean(axis=1)
+            alarms[known] += share_as_large(found, observed) <= 0.05
+    assert alarms[True] <= 16
+    assert alarms[False] >= 30
+
+
+def test_labels_in_time_are_moved_along_it_together():
+    labels = np.array([0, 0, 0, 1, 0, 2, 2])
+    order = np.random.default_rng(0).permutation(7)
+    exchange = exchange_of(labels[order], times=order.astype(float))
+    in_time = draws(exchange)[:, np.argsort(order)]
+    ways = {tuple(np.roll(labels, by)) for by in range(7)}
+    assert {tuple(each) for each in in_time} == ways
+    assert (exchange.num_units, exchange.least_p) == (7, 1 / 7)
+
+
+def test_quantities_in_time_go_there_and_back():
+    targets = np.array([3.0, 1.0, 2.0, 2.5, 9.0])
+    exchange = exchange_of(targets, times=np.arange(5.0), of_quantities=True)
+    found = draws(exchange)
+    assert (np.sort(found, axis=1) == np.sort(targets)).all()
+    # Going on for two: 2, 2.5, 9, 9, 2.5, by whose ranks all targets are given.
+    assert {(1.0, 2.0, 3.0, 9.0, 2.5), tuple(targets), tuple(targets[::-1])} <= {tuple(each) for each in found}
+    assert len(np.unique(found, axis=0)) == exchange.num_units == 10
+
+
+def test_rows_of_one_time_stay_together():
+    labels = np.array([0, 1, 2, 3, 4, 5])
+    exchange = exchange_of(labels, times=np.array([3.0, 3.0, 1.0, 1.0, np.nan, np.nan]))
+    found = {tuple(each) for each in draws(exchange)}
+    assert found == {
+        tuple(np.concatenate([np.roll(pair, turn) for pair in np.roll(labels.reshape(3, 2), by, axis=0)]))
+        for by in range(3)
+        for turn in range(2)
+    }
+    assert exchange.num_units == len(found)
+
+
+def test_each_group_in_time_is_moved_by_itself():
+    labels, groups = np.array([0, 1, 2, 3, 4, 5]), np.array([0, 0, 0, 1, 1, 1])
+    times = np.array([3.0, 2.0, 1.0, 1.0, 2.0, 3.0])
+    found = {tuple(each) for each in draws(exchange_of(labels, groups, times))}
+    assert found == {
+        (*np.roll([0, 1, 2], first), *np.roll([3, 4, 5], other)) for first in range(3) for other in range(3)
+    }
+    whole = draws(exchange_of(labels.astype(float), groups, times, of_quantities=True))
+    assert (5.0, 4.0, 3.0, 2.0, 1.0, 0.0) in {tuple(each) for each in whole}  # the later ones stay the later ones
+    assert {frozenset(each[:3]) for each in whole.tolist()} == {frozenset([0.0, 1.0, 2.0]), frozenset([3.0, 4.0, 5.0])}
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.95, 0.99])
+def test_nulls_with_memory_raise_few_alarms(memory):
+    draw, num, length = np.random.default_rng(0), 200, 300
+    walks = np.empty((length, 2, num))
+    walks[0] = draw.standard_normal((2, num))
+    for step in range(1, length):
+        walks[step] = memory * walks[step - 1] + np.sqrt(1 - memory**2) * draw.standard_normal((2, num))
+    alarms = 0
+    for answers, labels in (walks.transpose(2, 1, 0) > 0.2).astype(int):
+        found = (draws(exchange_of(labels, times=np.arange(float(length))), 199) == answers).mean(axis=1)
+        alarms += share_as_large(found, (answers == labels).mean()) <= 0.05
+    assert alarms <= 16
+
+
+def memory_alarms(memory, length, num, groups=None, of_time=True):
+    """Of series of quantities that know nothing of each other, how many alarms at 5% a squared error raises."""
+    draw = np.random.default_rng(0)
+    shape = (num, 2, length) if groups is None else (num, 2, groups, length)
+    noise = draw.standard_normal(shape)
+    series = np.empty(shape)
+    series[..., 0] = noise[..., 0] / np.sqrt(1 - memory**2) if memory < 1 else noise[..., 0]
+    for step in range(1, length):
+        series[..., step] = memory * series[..., step - 1] + noise[..., step]
+    times = np.tile(np.arange(float(length)), groups or 1)
+    own = None if groups is None else np.repeat(np.arange(groups), length)
+    alarms = 0
+    for targets, says in series.reshape(num, 2, -1):
+        exchange = exchange_of(targets, own, times if of_time else None, of_quantities=True)
+        found = draws(exchange, 199) @ says  # with the targets the same, as good as a squared error
+        alarms += share_as_large(found, float(targets @ says)) <= 0.05
+    return alarms
+
+
+@pytest.mark.parametrize(("memory", "length"), [(0.9, 40), (0.99, 100), (1.0, 100)])
+def test_quantities_with_memory_raise_few_alarms(memory, length):
+    assert memory_alarms(memory, length, 300) <= 30  # going round: 31, 40, 48
+
+
+def test_groups_with_memory_raise_few_alarms():
+    assert memory_alarms(0.95, 60, 200, groups=3) <= 16
+    assert memory_alarms(0.95, 60, 200, groups=3, of_time=False) >= 20
 
 
 def test_a_p_value_counts_the_data_and_ties():
@@ -68,3 +173,16 @@ def test_grouped_nulls_raise_few_alarms():
             grouped, by_rows = (grouped + alarm, by_rows) if "groups" in exchange.words else (grouped, by_rows + alarm)
     assert grouped <= 16
     assert by_rows > 30
+
+
+def test_quantities_change_places_within_groups_and_between_those_of_one_size():
+    groups = np.array([0, 0, 1, 1, 2, 2, 2])
+    targets = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0])
+    exchange = exchange_of(targets, groups, of_quantities=True)
+    assert exchange.words == "within 3 groups, of which 3 have several targets, and between groups of the same size"
+    drawn = exchange.draw(np.random.default_rng(0), 500)
+    assert drawn.dtype == np.float64
+    assert (np.sort(drawn[:, 4:], axis=1) == [5, 6, 7]).all()
+    pairs = {tuple(sorted(each)) for each in drawn[:, :2].tolist()}
+    assert pairs == {(1.0, 2.0), (3.0, 4.0)}
+    assert len({tuple(each) for each in drawn.tolist()}) == 2 * 2 * 2 * 6

@@ -15,7 +15,9 @@ def make_table(seeds=3, configurations=1, **columns):
     """A network of each configuration, seed and labels, which have all fitted."""
     cells = product(("true-labels", "random-labels"), range(configurations), range(seeds))
     table = pd.DataFrame(cells, columns=["corruption", "model", "seed"])
-    return table.assign(fitted=True, gap=(table["corruption"] == "random-labels") + 0.01 * table["seed"], **columns)
+    recipe = {"learning_rate": 0.01, "stop": "at_interpolation", "stop_reason": "epochs", "epochs_run": 30}
+    gap = (table["corruption"] == "random-labels") + 0.01 * table["seed"]
+    return table.assign(fitted=True, gap=gap, **recipe, **columns)
 
 
 def told(table, *names):
@@ -45,10 +47,25 @@ def test_pairs_that_did_not_both_fit_or_lack_a_value_decide_nothing():
     found = told(table, "gap")["gap"]
     assert (found.tells, found.num_pairs, found.num_unfitted) == (None, 0, 6)
     assert found.would_decide.startswith("Networks of one configuration and seed that fit both")
+    assert found.would_decide.endswith("count once they do: try `--epochs 60`, twice as many.")
     table = make_table(configurations=2)
     table.loc[0, "gap"] = math.nan
     assert told(table, "gap")["gap"].num_pairs == 5
     assert tellings({}) == {}
+
+
+def test_some_that_did_not_fit_have_their_remedy_which_changes_no_rate_that_is_compared():
+    table = make_table()
+    table.loc[table["seed"] == 1, ["fitted", "stop", "steps_run", "stop_reason"]] = (False, "at_steps", 40, "steps")
+    found = told(table, "gap")["gap"]
+    assert (found.num_pairs, found.num_unfitted, found.num_seeds) == (2, 1, 2)
+    assert found.would_decide == (
+        "Three seeds would tell. Those that had not fitted count once they do: try `--steps 80`, twice as many."
+    )
+    table["stop_reason"] = "non-finite loss"
+    assert told(table, "gap")["gap"].would_decide.endswith("try `--learning-rate 0.001`, a tenth of this one.")
+    table.loc[table["seed"] == 2, "learning_rate"] = 0.05
+    assert told(table, "gap")["gap"].would_decide == "Three seeds would tell."
 
 
 def test_few_seeds_and_few_configurations_go_the_same_way_by_chance():
@@ -64,8 +81,8 @@ def test_a_measure_beside_fourteen_of_chance_is_told():
     generator = np.random.default_rng(0)
     noise = {f"noise {number}": np.exp(generator.standard_normal(10)) for number in range(14)}
     found = told(make_table(seeds=5).assign(**noise), "gap", *noise)
-    assert found["gap"].tells is True
-    assert [name for name in noise if found[name].tells is not None] == []
+    assert (found["gap"].tells, found["gap"].would_decide) == (True, "")
+    assert [name for name in noise if found[name].tells is not None or not found[name].would_decide] == []
 
 
 @pytest.mark.parametrize("draws", [20, pytest.param(200, marks=pytest.mark.slow)])

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from byrote.evidence.words import count_of_seeds, mean_of_seeds, percent, regularizers, seeds_of
+from byrote.evidence.words import count_of_seeds, mean_of_seeds, percent, percent_range, regularizers, seeds_of
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,10 @@ def test_seeds_are_counted_and_a_single_one_has_no_interval() -> None:
     assert seeds_of(pd.DataFrame({"seed": [0, 0, 4]})) == "2 seeds"
     assert seeds_of(pd.DataFrame({"seed": [4, 4]})) == "one seed, so no interval over seeds"
     assert (mean_of_seeds(3), mean_of_seeds(1)) == ("mean of 3 seeds", "one seed")
+
+
+def test_a_range_shows_something_of_its_upper_end() -> None:
+    assert percent_range(0.012, 0.034) == "1.2 to 3.4%"
+    assert percent_range(0.0, 7 / 70_000) == "0.000 to 0.010%"
+    assert percent_range(0.00001, 0.00012) == "0.001 to 0.012%"
+    assert percent_range(0.0, 0.0) == "0.0 to 0.0%"
