@@ -13,8 +13,15 @@ examples after every epoch. Both compilations are left out, and stated.
 `--clock cpu` counts seconds of processor time of this process, for machines that others compute on too: by that, more
 threads or processes gain nothing, and a ratio is that of one core.
 
-Measured by `--clock cpu` on one machine whose two cores ten others used (results/against_jax.json, one round): 0.47,
-0.62 and 0.68 times JAX for 1, 16 and 64 small MLPs, on one core each. What two processes make of that was not measured.
+"Bare products" are the hardware's limit for any number of networks: the matrix products of one network's steps alone,
+whose weights stay in a core's own cache, by one thread, times the number of cores.
+
+"By processes" splits the networks among as many processes of one thread as there are cores, as `byrote` does by itself
+where networks are many; the others have as many threads as there are cores, and so has JAX.
+
+Measured on two quiet AMD EPYC cores (results/against_jax.json, two rounds): one process 0.53, 0.91 and 1.03 times
+JAX for 1, 16 and 64 small MLPs, by processes 0.96 and 1.06 for 16 and 64; on another day 0.50, 1.05 and 1.28, and 1.10
+and 1.01. Both are at 0.2 to 0.5 of the bare products.
 
 Asked on two cores: 0.8, 1.5 and 1.2 times JAX for 1, 16 and 64 small MLPs.
 """
@@ -35,10 +42,17 @@ import torch
 from jax import lax
 
 import byrote
+from byrote.training.threads import num_cores
 
 BATCH = 64
 RATE, MOMENTUM = 0.01, 0.9
-ASKED = {("mlp-2x128", 1): ">= 0.8", ("mlp-2x128", 16): ">= 1.5", ("mlp-2x128", 64): ">= 1.2"}
+ASKED = {
+    "byrote compiled, 1 of mlp-2x128": ">= 0.8",
+    "byrote compiled, 16 of mlp-2x128": ">= 1.5",
+    "byrote compiled, 64 of mlp-2x128": ">= 1.2",
+    "byrote compiled by processes, 16 of mlp-2x128": ">= 1.5",
+    "byrote compiled by processes, 64 of mlp-2x128": ">= 1.2",
+}
 
 Weights = list[tuple[jax.Array, jax.Array]]
 
@@ -131,6 +145,26 @@ class Jax:
         return epochs * self.replicas * (self.n // BATCH) * BATCH / (clock() - start)
 
 
+def limit(model: str, data: byrote.Dataset, clock: measure.Clock) -> float:
+    """Examples a second of bare products, of one thread on each core."""
+    network = byrote.build_model(model, input_shape=data.input_shape, num_classes=data.num_classes)
+    images = torch.rand(BATCH, *data.input_shape)
+    step = measure.bare_products(network, images, torch.zeros(BATCH, dtype=torch.long), torch.float32)
+    threads, steps = torch.get_num_threads(), 200
+    torch.set_num_threads(1)
+    try:
+        rates = []
+        for _ in range(6):  # the first warms up
+            start = clock()
+            for _ in range(steps):
+                step()
+            rates.append(steps * BATCH / (clock() - start))
+    finally:
+        torch.set_num_threads(threads)
+    cores = 1 if clock is measure.CLOCKS["cpu"] else num_cores()
+    return cores * float(np.median(rates[1:]))
+
+
 def main() -> None:
     parser = measure.arguments(__doc__, data=False)
     parser.add_argument("--clock", choices=sorted(measure.CLOCKS), default="wall", help="cpu: where others compute too")
@@ -140,7 +174,9 @@ def main() -> None:
     sizes = {"mlp-2x128": (1, 4) if options.quick else (1, 16, 64), "conv-small": (1,)}
     contenders: dict[str, measure.Contender] = {}
     compiling: dict[str, float] = {}
+    side_by_side = measure.SideBySide(num_cores())
     for model, numbers in sizes.items():
+        contenders[f"bare products, {model}"] = partial(limit, model, data, clock)
         for replicas in numbers:
             name = f"{replicas} of {model}"
             epochs = 1 if options.quick else max(3, 40 // replicas) if model == "mlp-2x128" else 4
@@ -163,18 +199,23 @@ def main() -> None:
                 contenders[f"byrote compiled, {name}"] = partial(
                     measure.engine_rate, data, epochs, compile="on", **recipe
                 )
+                if replicas > 1 and options.clock == "wall":
+                    contenders[f"byrote compiled by processes, {name}"] = partial(
+                        side_by_side.engine_rate, data, epochs, compile="on", **recipe
+                    )
     rates = measure.interleave(contenders, options.rounds)
     median = measure.medians(rates)
     ratios = [
-        measure.Ratio(
-            f"{contender} / JAX",
-            median[contender] / median[f"JAX, {replicas} of {model}"],
-            ASKED.get((model, replicas), "") if how == "compiled" else "",
-        )
-        for model, numbers in sizes.items()
-        for replicas in numbers
-        for how in ("as it is", "compiled")
-        if (contender := f"byrote {how}, {replicas} of {model}") in rates
+        measure.Ratio(f"{contender} / JAX", median[contender] / median[f"JAX, {name}"], ASKED.get(contender, ""))
+        for contender in rates
+        for way, _, name in [contender.partition(", ")]
+        if way not in ("JAX", "bare products")
+    ]
+    ratios += [
+        measure.Ratio(f"{contender} / bare products", median[contender] / median[f"bare products, {model}"])
+        for model in sizes
+        for contender in rates
+        if contender.endswith(f"of {model}") and not contender.startswith("byrote as it is")
     ]
     measure.write(
         "against_jax",

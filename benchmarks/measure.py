@@ -16,7 +16,10 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -164,10 +167,12 @@ def engine_rate(
     replicas: int = 1,
     compile: Compile = "off",  # noqa: A002
     clock: Clock = time.perf_counter,
+    wait: Callable[[], object] = lambda: None,
     **spec: Any,
 ) -> float:
     """Examples a second of byrote's engine on networks as the planner stacks them, over `epochs` epochs between the
-    second and the last: preparing the data, compiling, the first evaluation and the last are left out."""
+    second and the last: preparing the data, compiling, the first evaluation and the last are left out. `wait` is called
+    after the second epoch of each group."""
     n = spec.get("n_train") or len(data.train)
     steps = (3 + epochs) * -(-n // spec.get("batch_size", 128))
     specs = [byrote.TrainSpec(**{**BARE, **spec, "seed": seed, "steps": steps}) for seed in range(replicas)]
@@ -177,12 +182,42 @@ def engine_rate(
 
         def note(progress: byrote.Progress, ends: list[float] = ends) -> None:
             if not progress.fraction:
+                if len(ends) == 1:
+                    wait()
                 ends.append(clock())
 
         for _ in byrote.train(group.specs, data, device="cpu", compile=compile, on_progress=note):
             pass
         seconds += ends[1 + epochs] - ends[1]
     return replicas * epochs * n / seconds
+
+
+class SideBySide:
+    """Worker processes of one thread each."""
+
+    def __init__(self, processes: int) -> None:
+        context = get_context("spawn")
+        self._pool = ProcessPoolExecutor(processes, context, _begin_worker, (context.Barrier(processes),))
+        self.processes = processes
+
+    def engine_rate(self, data: byrote.Dataset, epochs: int, *, replicas: int, **spec: Any) -> float:
+        """Examples a second of all together, each with its part of the networks, in one group, at the same time."""
+        bounds = [replicas * number // self.processes for number in range(self.processes + 1)]
+        jobs = [
+            self._pool.submit(_worker_rate, data, epochs, replicas=last - first, **spec)
+            for first, last in pairwise(bounds)
+        ]
+        return sum(job.result() for job in jobs)
+
+
+def _begin_worker(barrier: Any) -> None:
+    global _barrier
+    torch.set_num_threads(1)
+    _barrier = barrier
+
+
+def _worker_rate(data: byrote.Dataset, epochs: int, **spec: Any) -> float:
+    return engine_rate(data, epochs, wait=_barrier.wait, **spec)
 
 
 def plain_loop(
