@@ -178,6 +178,17 @@ def test_an_expired_lease_can_be_taken_over(either, url, tmp_path):
     assert not brief.claim(KEYS), "only its own leases are released"
 
 
+def test_the_leases_of_a_process_that_has_ended_are_taken_over(either, url, tmp_path, monkeypatch):
+    living, dead = open_store(url, tmp_path), open_store(url, tmp_path)
+    monkeypatch.setattr("byrote.runs.store.has_ended", lambda owner: owner == dead.owner)
+    assert living.claim(KEYS[:1])
+    assert dead.claim(KEYS[1:])
+    assert not either.claim(KEYS), "one is of a process that lives"
+    assert either.claim(KEYS[1:])
+    assert not dead.heartbeat(KEYS[1:])
+    assert living.heartbeat(KEYS[:1])
+
+
 def test_a_lease_is_kept_alive(either, url, tmp_path, monkeypatch):
     """Each time that the clock moves on, the next beat makes it last from then."""
     now = 1e9

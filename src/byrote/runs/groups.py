@@ -99,7 +99,10 @@ def work_off(
             if num_waiting != len(groups):
                 num_waiting = len(groups)
                 plural = "s" if num_waiting > 1 else ""
-                log(f"waiting for {num_waiting} group{plural} of runs that other processes have leased")
+                log(
+                    f"waiting for {num_waiting} group{plural} of runs that other processes have leased; what one holds "
+                    f"that was killed elsewhere is free after {store.lease_seconds:.0f} s"
+                )
             time.sleep(min(store.lease_seconds / 6, 1.0))
     return traces
 

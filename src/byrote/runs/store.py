@@ -1,7 +1,8 @@
 """Every finished run and calculation, once, durably: a SQLite file, or a PostgreSQL database.
 
 One row a run, under its key, written in one transaction when the run ends. Leases tell who works on what: a
-row a key, with an owner and a time of expiry, so that the runs of a killed process are soon free again.
+row a key, with an owner and a time of expiry, so that the runs of a killed process are soon free again: at once for
+processes of its own machine.
 
 SQLite keeps its rollback journal: writes are rare here, and unlike a write-ahead log it works on network file
 systems and leaves a single file that can be copied, or read from a read-only folder. Every transaction that
@@ -10,11 +11,8 @@ writes begins with a write: two processes then wait for each other instead of fa
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
-import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -28,6 +26,7 @@ from sqlalchemy.schema import CreateTable
 from byrote.errors import StoreError, StoreUnreachable, UserError
 from byrote.runs.codec import computed_from_row, computed_to_row, from_row, is_sound, large_fields, to_row
 from byrote.runs.database import connected, explained, is_sqlite, name_of, parsed
+from byrote.runs.owners import has_ended, new_owner
 from byrote.runs.read_ahead import ReadAhead
 from byrote.runs.tables import CALCULATIONS, LEASES, META, RUNS, SCHEMA, TABLES
 from byrote.runs.weights import WeightsFolder
@@ -90,7 +89,7 @@ class Store:
         self.patience = patience
         self.on_wait: Callable[[str], None] = warnings.warn
         """Called with how long it will go on waiting for the server."""
-        self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self.owner = new_owner()
         if is_sqlite(url):
             weights, checkpoints = weights or f"{url.database}.weights", checkpoints or f"{url.database}.checkpoints"
         self._weights = None if weights is None else WeightsFolder(Path(weights).absolute())
@@ -300,7 +299,9 @@ class Store:
         return discarded
 
     def claim(self, keys: Iterable[str]) -> bool:
-        """Leases all of `keys` to this store, or none if somebody's lease on one of them has not expired."""
+        """Leases all of `keys` to this store, or none if somebody holds a lease on one of them: one that has not
+        expired, and whose process is not known to have ended.
+        """
         keys = sorted(set(keys))  # in one order everywhere: no two processes wait for each other
 
         def claimed() -> bool:
@@ -313,7 +314,7 @@ class Store:
                     lease = sa.insert(LEASES).values(owner=self.owner, expires=now + self.lease_seconds)
                     connection.execute(lease, [{"key": key} for key in keys])
             except sa.exc.IntegrityError:
-                return False
+                return self._free_of_the_dead(keys) and claimed()
             return True
 
         return self._patiently(claimed)
@@ -364,6 +365,14 @@ class Store:
         while not ended.wait(self.lease_seconds / 6):
             with suppress(StoreError):  # a lost beat costs at most that another process repeats the work
                 self.heartbeat(keys)
+
+    def _free_of_the_dead(self, keys: Sequence[str]) -> bool:
+        """Ends all leases of those among the owners of `keys` whose processes have ended; False if there are none."""
+        owners = sa.select(LEASES.c.owner).distinct()
+        found = self._found(owners.where(LEASES.c.key.in_(some)) for some in _batches(list(keys), _MOST_KEYS))
+        ended = [owner for owner in {row["owner"] for row in found} if has_ended(owner)]
+        self.delete(LEASES, ended, by="owner")
+        return bool(ended)
 
     def _change_own(self, change: Any, keys: Sequence[str]) -> int:
         """Applies `change` to the leases of this store on `keys`; gives how many there were."""
