@@ -86,6 +86,9 @@ def test_a_run_that_did_not_fit_has_no_shape():
     assert (found[1].outcome, found[3].outcome) == ("no conclusion", "no conclusion")
     assert "`--epochs 400`" in found[1].statement
     assert "does not fit labels" in found[3].statement
+    assert "Try" not in found[3].statement  # it is said once
+    of_half = figures(half_fitted=3, why_not_fitted="Try `--epochs 400`.")
+    assert "`--epochs 400`" in findings_of_memorization("m", of_half, {"learns": True})[3].statement
 
 
 @pytest.mark.parametrize(

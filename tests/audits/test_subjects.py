@@ -72,7 +72,7 @@ def test_what_takes_one_table_is_refused_for_several_inputs(setting, model, what
     several = read_material((inputs, np.arange(40) % 2))
     with pytest.raises(UserError, match=rf"{what}.* for data with the inputs age and meta, expected a network"):
         make_subject(model, several, setting[1])
-    with pytest.raises(
-        UserError, match=r"'mlp-1x8' for arrays, whose inputs are age and meta: models in the box take one"
-    ):
-        make_subject("mlp-1x8", several, setting[1]).fit(several.train, 0)
+    with pytest.raises(UserError, match=r"'mlp-1x8' for the inputs age and meta: models in the box take one"):
+        make_subject("mlp-1x8", several, setting[1])
+    with pytest.raises(UserError, match=r"got model 'mlp-1', expected one of .* did you mean"):
+        make_subject("mlp-1", several, setting[1])

@@ -81,7 +81,9 @@ def test_what_forward_says_decides() -> None:
 
 
 def test_what_takes_one_input_is_refused() -> None:
-    with pytest.raises(UserError, match=r"model 'mlp-1x512' takes one input, got image, ids, mask and age"):
+    with pytest.raises(
+        UserError, match=r"model 'mlp-1x512' for the inputs image, ids, mask and age: models in the box"
+    ):
         build_model("mlp-1x512", input_shape=SHAPE, num_classes=2)
     with pytest.raises(UserError, match=r"cannot be called without in_features: of several inputs byrote passes"):
         build_model(f"{__file__}:Flat", input_shape=SHAPE, num_classes=2)

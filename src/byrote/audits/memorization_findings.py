@@ -174,7 +174,8 @@ def _shape(name: str, figures: Mapping[str, Any], found: Mapping[str, bool]) -> 
             f"It does not fit labels of which half are random ({share(of_half['train_accuracy']['mean'])} of them are "
             "right), and benign, tempered and catastrophic are said of what fits."
         )
-        return Finding(claim, "no conclusion", f"{why} {figures['why_not_fitted']}".strip())
+        is_told = not condition(figures, condition_of(1.0))["num_fitted"]  # by the finding on random labels
+        return Finding(claim, "no conclusion", f"{why} {'' if is_told else figures['why_not_fitted']}".strip())
     if half["mean"] is None:
         return Finding(claim, "no conclusion", "It has no lead over guessing on true labels, of which to lose any.")
     if found.get("benign", False):

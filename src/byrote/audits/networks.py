@@ -21,7 +21,7 @@ from byrote.evidence.finding import Finding
 from byrote.references import is_reference, name_of, short_name, source_digest
 from byrote.runs.run import RunsFailed, run
 from byrote.runs.store import Store
-from byrote.runs.workloads import forecast
+from byrote.runs.workloads import forecast, probe_plan
 from byrote.studies.paper_settings import paper_recipe
 from byrote.studies.study import Planned, Results, Study, tabulate
 from byrote.theory.measures.trained import trained_network
@@ -84,7 +84,11 @@ class _Fits(Study):
 
 class NetworkSubject(Subject):
     """Trains on rows as they are, and predicts with the last weights. `spec` and `dataset` are for stages that plan
-    runs of their own: all of them lie in `store`."""
+    runs of their own: all of them lie in `store`.
+
+    Raises:
+        UserError: a network or recipe that cannot be trained on these data, as two examples tell.
+    """
 
     def __init__(self, model: Any, material: Material, store: Store, *, device: str = "auto", **recipe: Any) -> None:
         self.model = name_of(model)
@@ -99,6 +103,9 @@ class NetworkSubject(Subject):
         self.recipe = paper_recipe(self.model, data, **(limit | recipe))
         source = source_digest(self.model) if is_reference(self.model) else ""
         self.identity = f"{self.spec(0).canonical_json()} {source}"
+        planned = Planned(self.spec(0))
+        planned.task.key(data)
+        notes = probe_plan([planned], data, self.device)
         ends = (
             f"after {self.recipe.steps:,} steps"
             if self.recipe.steps
@@ -106,7 +113,7 @@ class NetworkSubject(Subject):
         )
         self.in_words = (
             f"The network is trained by {self.recipe.optimizer} at a learning rate of {self.recipe.learning_rate:g}, "
-            f"in batches of {self.recipe.batch_size}, and stops {ends}."
+            f"in batches of {self.recipe.batch_size}, and stops {ends}.{''.join(f' {note}.' for note in notes)}"
         )
 
     def spec(self, seed: int, **changes: Any) -> TrainSpec:

@@ -206,16 +206,17 @@ def studies_of(subject: NetworkSubject, rows: Rows, draws: int) -> tuple[Randomi
 def _of_network(subject: NetworkSubject, rows: Rows, draws: int) -> tuple[list[NoisyFit], str]:
     data = subject.dataset(rows)
     found: list[NoisyFit] = []
-    why_not = []
-    for study in studies_of(subject, rows, draws):
+    studies = studies_of(subject, rows, draws)
+    tables = []
+    for study in studies:
         results = subject.run(study)
-        table = study.summarise(results)
+        tables.append(study.summarise(results))
         found += [_of_outcome(outcome, data) for outcome in results.outcomes]
-        # What is to be tried is a flag of the audited fit, of whose epochs these may take more.
-        asked = table.assign(epochs_run=table["epochs_run"] // MORE_EPOCHS)
-        if reason := obstacle(asked, len(study.plan()), fitted=True):
-            why_not.append(shortened(reason, study.readers_names(table)))
-    return found, " ".join(why_not)
+    table = pd.concat(tables, ignore_index=True)
+    # What is to be tried is a flag of the audited fit, of whose epochs these may take more.
+    asked = table.assign(epochs_run=table["epochs_run"] // MORE_EPOCHS)
+    reason = obstacle(asked, sum(len(study.plan()) for study in studies), fitted=True) or ""
+    return found, shortened(reason, studies[0].readers_names(table))
 
 
 def _of_outcome(outcome: TrainOutcome, data: Dataset) -> NoisyFit:

@@ -47,19 +47,16 @@ class TrainingFunctionSubject(Subject):
         sources = [source_digest(each) if is_reference(each) else each for each in named]
         self.identity = hashlib.sha256("\n".join([*named, *sources]).encode()).hexdigest()
         self.in_words = f"It is trained by {short_name(reference)}, a function of the user's."
+        self._made(0)  # what cannot be made is refused before anything is fitted
 
     def fit(self, train: Rows, seed: int) -> Predictor:
         own = stream_seed(seed, "audit", "training function")
         labels = self._targets(train)
-        if self._material.parts:
-            shape: tuple[int, ...] = PackedShape(self._material.parts)
-            given: Any = _Named(self._tensors(train), labels)
-        else:
-            inputs = self._tensor(train)
-            shape, given = tuple(inputs.shape[1:]), TensorDataset(inputs, labels)
+        several = bool(self._material.parts)
+        given = _Named(self._tensors(train), labels) if several else TensorDataset(self._tensor(train), labels)
         with undisturbed(own):
             try:
-                model = self._made(seed, shape)
+                model = self._made(seed)
                 predict = self._train_fn(model, given)
             except UserError:
                 raise
@@ -72,11 +69,15 @@ class TrainingFunctionSubject(Subject):
             )
         return lambda rows: self._predicted(predict, rows)
 
-    def _made(self, seed: int, input_shape: tuple[int, ...]) -> Any:
-        model = self._model
+    def _made(self, seed: int) -> Any:
+        model, material = self._model, self._material
         if isinstance(model, str) or (isinstance(model, type) and issubclass(model, torch.nn.Module)):
-            classes = self._material.num_classes or 1  # one output of quantities
-            return build_model(name_of(model), input_shape=input_shape, num_classes=classes, seed=seed)
+            if material.parts:
+                shape: tuple[int, ...] = PackedShape(material.parts)
+            else:
+                shape = tuple(self._tensor(material.train.take(np.arange(1))).shape[1:])
+            classes = material.num_classes or 1  # one output of quantities
+            return build_model(name_of(model), input_shape=shape, num_classes=classes, seed=seed)
         return copy.deepcopy(model)
 
     @property

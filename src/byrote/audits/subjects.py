@@ -123,6 +123,6 @@ def _refuse(recipe: dict[str, Any], what: str) -> None:
 def _refuse_parts(material: Material, what: str) -> None:
     if material.parts:
         raise UserError(
-            f"got {what} for data with the inputs {names_in_words(material.parts)}, expected a network: it takes one "
-            "table; make one of them (pandas.DataFrame), or give one of them"
+            f"got {what} for data with the inputs {names_in_words(material.parts)}, expected a network: this "
+            "takes one table; make one of them (pandas.DataFrame), or give one of them alone"
         )

@@ -50,6 +50,12 @@ MODELS: dict[str, str] = {
     "package.module:NAME": "the same, from an installed package",
 }
 
+ONE_INPUT = (
+    "models in the box take one input; give one of your own (FILE.py:NAME, in Python the class), whose forward takes a "
+    "dict of them, or each by its name"
+)
+"""What is said where an example has several."""
+
 # What a misspelt name is compared with.
 _EXAMPLES = [
     *FIXED,
@@ -146,10 +152,7 @@ def _built_in_for(name: str, input_shape: tuple[int, ...]) -> Callable[..., nn.M
     if factory is None:
         raise UserError(f"got model {name!r}, expected one of {', '.join(MODELS)}{suggestion(name, _EXAMPLES)}")
     if isinstance(input_shape, PackedShape):
-        raise UserError(
-            f"model {name!r} takes one input, got {names_in_words(input_shape.parts)}; give a network of your own "
-            "(FILE.py:NAME), whose forward takes a dict of them, or each by its name"
-        )
+        raise UserError(f"got model {name!r} for the inputs {names_in_words(input_shape.parts)}: {ONE_INPUT}")
     if len(input_shape) != 3 and not name.startswith("mlp-"):
         raise UserError(
             f"model {name!r} takes images of shape (C, H, W), got inputs of shape {input_shape}; use an mlp-DxW"

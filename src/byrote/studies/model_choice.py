@@ -8,6 +8,7 @@ from typing import TypeVar
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.input_parts import names_in_words
+from byrote.models.catalog import ONE_INPUT
 from byrote.references import is_reference
 
 M = TypeVar("M")
@@ -28,11 +29,7 @@ def chosen_models(models: Sequence[M] | None, data: Dataset, defaults: Sequence[
     if models is not None:
         return tuple(models)
     if data.kind == "dict":
-        raise UserError(
-            f"got {data.name}, whose inputs are {names_in_words(data.parts)}, without a model: those in the box take "
-            "one input; give one of your own, whose forward takes a dict of them, or each by its name (models=..., "
-            "--models FILE.py:NAME)"
-        )
+        raise UserError(f"got {data.name}, whose inputs are {names_in_words(data.parts)}, without a model: {ONE_INPUT}")
     if data.kind == "tokens":
         raise UserError(
             f"got {data.name}, whose inputs are token ids, without a model: those in the box take quantities; give one "

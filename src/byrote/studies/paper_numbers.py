@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 import pandas as pd
 
@@ -19,14 +20,19 @@ IMAGENET_TRAIN = 1_281_167
 @cache
 def published(table: str) -> pd.DataFrame:
     """A table of the paper ("table1", "table2", "table4", "linear"), as published: accuracies in percent."""
-    return pd.read_csv(files("byrote.studies").joinpath("paper", f"{table}.csv").open(encoding="utf-8"))
+    with _file(table).open(encoding="utf-8") as file:
+        return pd.read_csv(file)
 
 
 @cache
 def as_printed(table: str) -> pd.DataFrame:
     """The same with every number as the paper prints it, so that its last digit is known; "" where it has none."""
-    path = files("byrote.studies").joinpath("paper", f"{table}.csv")
-    return pd.read_csv(path.open(encoding="utf-8"), dtype=str, keep_default_na=False)
+    with _file(table).open(encoding="utf-8") as file:
+        return pd.read_csv(file, dtype=str, keep_default_na=False)
+
+
+def _file(table: str) -> Traversable:
+    return files("byrote.studies").joinpath("paper", f"{table}.csv")
 
 
 def is_cifar10(data: Dataset) -> bool:

@@ -8,7 +8,6 @@ from functools import lru_cache
 from byrote.data.augmentations import find_augmentation
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
-from byrote.input_parts import names_in_words
 from byrote.models.catalog import build_model
 from byrote.references import is_reference, source_digest
 from byrote.training.epochs import most_steps
@@ -32,11 +31,6 @@ def verified_digest(recipe: Recipe, data: Dataset, *, model: str, num_trained: i
         UserError: a model, optimiser, schedule, crop or augmentation that is not there or does not go with the data.
     """
     shape = network_input_shape(recipe, data)
-    if data.kind == "dict" and not is_reference(model):
-        raise UserError(
-            f"got model {model!r} for {data.name}, whose inputs are {names_in_words(data.parts)}: models in the box "
-            "take one input; give one of your own, whose forward takes a dict of them, or each by its name"
-        )
     if data.kind == "tokens" and not is_reference(model):
         raise UserError(
             f"got model {model!r} for {data.name}, whose inputs are token ids: models in the box take quantities; "

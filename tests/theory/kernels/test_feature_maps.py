@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from byrote.data.dataset import Dataset, Split
+from byrote.data.sources import from_arrays
 from byrote.errors import UserError
+from byrote.studies.min_norm.study import MinNormStudy
 from byrote.theory.kernels.feature_maps import mapped_inputs, scaled_inputs
 from byrote.theory.kernels.gabor import GaborFeatures
 
@@ -33,6 +35,14 @@ def test_token_ids_are_no_quantities(tiny):
     ids = [replace(split, inputs=split.inputs.reshape(-1, 64).astype(np.int64)) for split in (tiny.train, tiny.test)]
     with pytest.raises(UserError, match="got tiny, whose inputs are token ids: kernels and features take quantities"):
         scaled_inputs(replace(tiny, train=ids[0], test=ids[1]), "cpu")
+    with pytest.raises(UserError, match="got tiny, whose inputs are token ids: kernels and features take quantities"):
+        MinNormStudy(replace(tiny, train=ids[0], test=ids[1]))
+
+
+def test_several_inputs_are_refused_with_the_study(tiny):
+    inputs = {"image": tiny.train.inputs, "meta": np.eye(len(tiny.train))}
+    with pytest.raises(UserError, match="inputs are image and meta: kernels and features take one input"):
+        MinNormStudy(from_arrays(inputs, tiny.train.labels))
 
 
 def test_mapped_inputs_are_vectors(tiny):

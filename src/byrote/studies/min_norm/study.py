@@ -42,7 +42,7 @@ from byrote.studies.paper_settings import Scale
 from byrote.studies.seeds import at_most
 from byrote.studies.study import Planned, Study, tabulate_calculations
 from byrote.theory.calculation import Calculation, Computed
-from byrote.theory.kernels.feature_maps import Features
+from byrote.theory.kernels.feature_maps import Features, refuse_without_features
 from byrote.theory.kernels.implicit_bias import LEAST, ImplicitBias
 from byrote.theory.kernels.interpolation import NUM_FILTERS, KernelInterpolation
 
@@ -73,7 +73,8 @@ class MinNormStudy(Study):
         data_seed: of the subsets, the validation split and the random filters.
 
     Raises:
-        UserError: more training examples than the data have, too few to hold some out, or no draw of random labels.
+        UserError: token ids or several inputs; more training examples than the data have, too few to hold some out, or
+            no draw of random labels.
     """
 
     name: ClassVar[str] = "min-norm"
@@ -163,6 +164,7 @@ class MinNormStudy(Study):
 
     def __post_init__(self) -> None:
         require_dataset(self.data)
+        refuse_without_features(self.data)
         for n in self.sizes.values():
             if not self._least <= n <= len(self.data.train):
                 raise UserError(

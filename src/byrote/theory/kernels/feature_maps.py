@@ -22,8 +22,21 @@ def scaled_inputs(data: Dataset, device: str) -> tuple[Float[Tensor, "N ..."], F
     (constant ones are 0).
 
     Raises:
-        UserError: token ids, which are no quantities, or several inputs.
+        UserError: see `refuse_without_features`.
     """
+    refuse_without_features(data)
+    splits = (data.train, data.test)
+    if data.is_images:
+        train, test = (_moved(split.inputs, device).div_(data.pixel_max) for split in splits)
+        return train, test
+    mean, deviation = moments(data.train.inputs)
+    scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+    train, test = (_moved((split.inputs - mean) * scale, device) for split in splits)
+    return train, test
+
+
+def refuse_without_features(data: Dataset) -> None:
+    """Raises UserError where inputs are no vectors of quantities: token ids, or several inputs."""
     if data.kind == "dict":
         raise UserError(
             f"got {data.name}, whose inputs are {names_in_words(data.parts)}: kernels and features take one input; "
@@ -34,14 +47,6 @@ def scaled_inputs(data: Dataset, device: str) -> tuple[Float[Tensor, "N ..."], F
             f"got {data.name}, whose inputs are token ids: kernels and features take quantities; load the data with "
             "kind='vectors' if these are quantities"
         )
-    splits = (data.train, data.test)
-    if data.is_images:
-        train, test = (_moved(split.inputs, device).div_(data.pixel_max) for split in splits)
-        return train, test
-    mean, deviation = moments(data.train.inputs)
-    scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
-    train, test = (_moved((split.inputs - mean) * scale, device) for split in splits)
-    return train, test
 
 
 def mapped_inputs(
