@@ -125,6 +125,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_each_addition_is_a_file_and_one_line(package: Path) -> None:
     """One process lists all four, trains the model on the corruption by the study, and judges the measure."""
     commands = [

@@ -58,7 +58,11 @@ def scale_then_split(table, labels, seed):
 
 @pytest.mark.parametrize(
     "model",
-    [KNeighborsClassifier(1), RandomForestClassifier(50, random_state=0), "mlp-1x32"],
+    [
+        KNeighborsClassifier(1),
+        RandomForestClassifier(50, random_state=0),
+        pytest.param("mlp-1x32", marks=pytest.mark.slow),
+    ],
     ids=["1-nearest-neighbour", "forest", "small net"],
 )
 def test_what_learns_is_said_to_learn(model, tmp_path):

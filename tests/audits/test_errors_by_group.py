@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import pytest
 from sklearn.tree import DecisionTreeClassifier
 
 import byrote
@@ -21,6 +22,7 @@ def test_shares_and_p_values():
     assert errors_by_group([Prediction(says, None)], labels, np.zeros(300, np.int64), counted) == []
 
 
+@pytest.mark.slow
 def test_equal_groups_raise_few_alarms():
     draw = np.random.default_rng(0)
     groups, labels = np.arange(400) % 20, np.zeros(400, np.int64)

@@ -90,6 +90,7 @@ def test_the_largest_n(tiny):
     assert largest_fit(EstimatorSubject(DummyClassifier(), material), material, material.train).n is None
 
 
+@pytest.mark.slow
 def test_the_largest_n_of_a_network(network):
     small = NetworkSubject("mlp-1x2", network._material, network.store, epochs=20, learning_rate=0.1)
     found = largest_fit(small, network._material, network._material.train)

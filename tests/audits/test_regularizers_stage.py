@@ -81,6 +81,7 @@ def test_what_has_none_is_skipped(tiny):
     assert RegularizersStage().estimate(audit.case).seconds == 0
 
 
+@pytest.mark.slow
 def test_a_budget_takes_a_smaller_version():
     stage = RegularizersStage()
     options = {"weight_decay": 0.1, "quiet": True}

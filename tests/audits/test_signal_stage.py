@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import pytest
 from sklearn.datasets import load_breast_cancer
 from sklearn.dummy import DummyClassifier
 from sklearn.feature_selection import SelectKBest, f_regression
@@ -109,6 +110,7 @@ def test_test_rows_of_one_class_tell_nothing():
     assert audit.alarms == {"no-signal": 1.0}
 
 
+@pytest.mark.slow
 def test_slow_metrics_are_computed_less_often(tiny, monkeypatch):
     monkeypatch.setattr("byrote.audits.honest_score._RESAMPLES", 50)
     audit = audited(DecisionTreeClassifier(), tiny)

@@ -33,6 +33,7 @@ def flipped(seed, rate=0.08):
     return np.where(wrong, (truth + draw.integers(1, 10, len(truth))) % 10, truth), wrong, truth
 
 
+@pytest.mark.slow
 def test_planted_errors_in_digits_are_found_at_the_stated_rate():
     labels, wrong, truth = flipped(0)
     found = found_in(labels)

@@ -230,6 +230,7 @@ def test_failed_runs_leave_the_rest_and_exit_code_3(tmp_path, capsys):
     assert "no convolutions, please" in (out / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_has_drawn_a_live_page_and_says_how_to_go_on(tmp_path):
     """Once a network is trained, the next never ends."""
     (tmp_path / "own.py").write_text(

@@ -56,6 +56,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_example_goes_from_nothing_to_a_page(tmp_path, capsys):
     fewer = tmp_path / "own_study.py"
     fewer.write_text(EXAMPLE.read_text().replace('"n_train": 300', '"n_train": 60'))

@@ -33,6 +33,7 @@ def test_halves_are_merged_into_one_that_reports(out, capsys):
     assert "16 of 16 runs are in the store already" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_conflict_is_named_and_the_first_stays(out, capsys):
     assert main(["demo", "--out", "other", *QUICK, "--learning-rate", "0.06"]) == 0
     for store in ("one.db", "two.db"):

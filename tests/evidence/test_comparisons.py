@@ -130,8 +130,10 @@ def test_equal_conditions_rarely_differ_on_few_test_examples(num_seeds, n_test):
     assert sum(not each.difference.low <= 0 <= each.difference.high for each in found) <= MOST
 
 
-@pytest.mark.parametrize("similar", [0.0, 0.5, 0.9, 1.0])
-@pytest.mark.parametrize("num_seeds", [3, 10])
+@pytest.mark.parametrize(
+    ("num_seeds", "similar"),
+    [(3, 0.5), (10, 1.0), *(pytest.param(3, each, marks=pytest.mark.slow) for each in (0.0, 0.9, 1.0))],
+)
 def test_the_luck_of_a_test_set_that_seeds_share_is_no_difference(num_seeds, similar):
     """Each condition has an answer of its own to each example, which so many of its seeds give."""
     generator = np.random.default_rng(0)

@@ -83,7 +83,7 @@ def test_seeds_share_the_luck_of_their_test_set():
     assert math.isnan(accuracy_interval([], 100).low)
 
 
-@pytest.mark.parametrize(("num_seeds", "of_seeds", "of_examples"), [(3, 1, 1), (3, 1, 0.2), (5, 0.2, 1), (2, 1, 1)])
+@pytest.mark.parametrize(("num_seeds", "of_seeds", "of_examples"), [(3, 1, 0.2), (5, 0.2, 1), (2, 1, 1)])
 def test_two_sources_of_luck_are_covered_together(num_seeds, of_seeds, of_examples):
     generator = np.random.default_rng(0)
     missed, significant = 0, 0

@@ -144,6 +144,7 @@ def test_quantities_with_memory_raise_few_alarms(memory, length):
     assert memory_alarms(memory, length, 300) <= 30  # going round: 31, 40, 48
 
 
+@pytest.mark.slow
 def test_groups_with_memory_raise_few_alarms():
     assert memory_alarms(0.95, 60, 200, groups=3) <= 16
     assert memory_alarms(0.95, 60, 200, groups=3, of_time=False) >= 20

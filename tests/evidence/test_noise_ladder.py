@@ -60,6 +60,7 @@ def test_what_keeps_more_is_found_and_its_share_measured():
     assert copies.low < 0.5 < copies.high
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_share_covers_it():
     found = [kept_share(*copied(seed, 0.7), LABELS, 4) for seed in range(100)]
     assert sum(each.low <= 0.7 <= each.high for each in found) >= 90

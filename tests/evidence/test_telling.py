@@ -85,11 +85,17 @@ def test_a_measure_beside_fourteen_of_chance_is_told():
     assert [name for name in noise if found[name].tells is not None or not found[name].would_decide] == []
 
 
-@pytest.mark.parametrize("draws", [20, pytest.param(200, marks=pytest.mark.slow)])
+NULLS = [*product(("configuration", "seed", "network"), (3, 5), (6,)), *product(("network",), (3, 5), (1,))]
+
+
 @pytest.mark.parametrize(
-    ("luck", "seeds", "configurations"),
+    ("luck", "seeds", "configurations", "draws"),
     # Of one configuration, its own luck is what is asked.
-    [*product(("configuration", "seed", "network"), (3, 5), (6,)), *product(("network",), (3, 5), (1,))],
+    [
+        ("configuration", 5, 6, 20),
+        ("network", 3, 1, 20),
+        *(pytest.param(*null, 200, marks=pytest.mark.slow) for null in NULLS),
+    ],
 )
 def test_of_fifteen_measures_that_know_nothing_none_is_said_to_tell(seeds, configurations, luck, draws):
     """Long-tailed values, drawn for configurations with their labels, for seeds with theirs, or for single networks."""

@@ -143,6 +143,7 @@ def test_what_only_the_comparison_of_runs_shows_is_a_failed_check_too(report, st
     assert "No conclusion" in page.text
 
 
+@pytest.mark.slow
 def test_a_page_of_many_runs_is_hardly_larger_than_one_of_few(tmp_path, report, study, outcomes) -> None:
     """Each further run costs the page nothing, and results.csv a row."""
     broken = (Check("one permutation", False, "Found 2."), Check("fresh weights", True, "Equal."))

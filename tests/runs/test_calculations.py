@@ -90,6 +90,7 @@ def test_a_damaged_result_says_so_and_is_made_again(store, tmp_path):
     assert lines[0] == "1 damaged calculation in the store: made again"
 
 
+@pytest.mark.slow
 def test_a_killed_process_loses_only_what_it_was_computing(tmp_path):
     """kill -9 in the second calculation: the first stays, and nobody waits for the lease of the second to expire."""
     lease_seconds = 1e6 if sys.platform.startswith("linux") else 2.0

@@ -104,7 +104,7 @@ patience = "worker._SECONDS_TO_TIDY_UP = 300.0"
 exec(patience)
 worker._SERVE = worker._SERVE.replace("serve(", f"from byrote.runs import worker; {{patience}}; serve(")
 with ending_like_ctrl_c():
-    byrote.run(study, "runs.db", byrote.Local(processes=2), device="cpu", on_progress=say)
+    byrote.run(study, "runs.db", byrote.Local(processes=2), device="cpu", compile="off", on_progress=say)
 """
 
 
@@ -164,6 +164,7 @@ def test_a_killed_worker_costs_its_group_once_more(tmp_path, two):
         assert_equal(one.curve, other.curve)
 
 
+@pytest.mark.slow
 def test_code_that_no_file_leads_to_and_files_beside_it_reach_workers(tmp_path):
     """A script without a guard, whose classes are its own."""
     (tmp_path / "beside.py").write_text("SCALE = 2.0\n")

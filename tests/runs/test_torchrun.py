@@ -57,6 +57,7 @@ def test_a_failure_in_one_process_is_one_of_the_group(two: Processes, tmp_path: 
     assert second == []
 
 
+@pytest.mark.slow
 def test_a_death_ends_the_others_with_a_sentence(tmp_path: Path) -> None:
     models = (EndsFirst, EndsSecond)
     folders = [tmp_path / model.__name__ for model in models]

@@ -179,6 +179,7 @@ def own_model(folder: Path, name: str) -> str:
     return f"{folder / 'own.py'}:{name}"
 
 
+@pytest.mark.slow
 def test_a_network_that_draws_and_replaces_its_buffers(
     tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

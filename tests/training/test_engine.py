@@ -849,7 +849,7 @@ def wide_batch_norm_net(*, input_shape: tuple[int, ...], num_classes: int) -> nn
     [
         {"model": "mlp-2x64", "dropout": 0.5, "batch_size": 80},
         {"model": name_of(wide_batch_norm_net), "batch_size": 6, "learning_rate": 0.03},
-        {"model": name_of(noisy_net), "batch_size": 80},
+        pytest.param({"model": name_of(noisy_net), "batch_size": 80}, marks=pytest.mark.slow),
     ],
     ids=["dropout", "batch norm", "own module"],
 )

@@ -70,7 +70,7 @@ def test_two_processes_train_what_one_does(two: Processes, number: int) -> None:
     assert_same_as_alone(two, specs(number, dropout=0.2))
 
 
-@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("number", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_batch_norm_has_the_statistics_of_the_whole_batch(two: Processes, number: int) -> None:
     assert_same_as_alone(two, specs(number, model=name_of(BatchNormNet), augmentation="random-crop"))
 

@@ -70,6 +70,7 @@ def test_a_small_network_from_training_to_verdict(tiny, tmp_path):
         assert means["true-labels"] < means["random-labels"], name
 
 
+@pytest.mark.slow
 def test_the_command_leaves_a_scoreboard_and_prints_every_badge(tmp_path, capsys):
     flags = ["--n-train", "60", "--seeds", "2", "--learning-rate", "0.1", "--batch-size", "20"]
     pac_bayes = ["--pac-bayes-steps", "2", "--pac-bayes-draws", "2"]

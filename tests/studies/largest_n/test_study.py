@@ -46,6 +46,7 @@ def test_calculations_that_are_missing_decide_nothing(tiny):
     assert len(findings) == 2 * len(analysis.models) + 1
 
 
+@pytest.mark.slow
 def test_a_search_that_was_interrupted_trains_nothing_twice(tiny, tmp_path, monkeypatch):
     study = LargestNStudy(tiny, model="mlp-1x16", recipe=RECIPE, n_train=60, draws=2)
     whole = study.summarise(run(study, tmp_path / "whole.db", quiet=True))

@@ -40,6 +40,7 @@ def test_more_networks_train_only_the_new_ones(tiny, tmp_path):
     assert results.computed[0].values["num_runs"] == 32
 
 
+@pytest.mark.slow
 def test_random_labels_are_known_by_rote_and_betray_their_members(tiny, tmp_path):
     study = MemorizationStudy(tiny, "mlp-1x64", Recipe(learning_rate=0.1, steps=300), networks=32, noise=(1.0,))
     table = study.summarise(run(study, tmp_path / "runs.db", device="cpu", quiet=True))

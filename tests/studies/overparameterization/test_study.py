@@ -82,6 +82,7 @@ def test_what_makes_no_sweep_is_refused(data, changes, words):
         OverparameterizationStudy(data=data, **changes)
 
 
+@pytest.mark.slow
 def test_a_real_sweep_tells_sizes_apart(tiny, tmp_path):
     recipe = Recipe(learning_rate=0.05, schedule="constant", stop="at_steps", steps=150, batch_size=32, dense_steps=0)
     study = OverparameterizationStudy(data=tiny, ratios=(1.0, 10.0, 100.0), recipe=recipe, n_train=60, rates=(0.0, 1.0))

@@ -69,6 +69,7 @@ def test_exhaustive_asks_for_all_labelings(tiny):
     assert isinstance(rademacher_study(tiny, model="mlp-1x4", recipe=RECIPE), RademacherStudy)
 
 
+@pytest.mark.slow
 def test_a_small_network_from_training_to_verdict(tiny, tmp_path):
     analysis = RademacherStudy(tiny, "mlp-1x{width}", RECIPE, n_train=24, draws=6)
     results = run(analysis, tmp_path / "runs.db", device="cpu", quiet=True)

@@ -31,6 +31,7 @@ def probabilities(network, inputs, labels):
     return network(inputs).double().softmax(-1)[torch.arange(len(labels)), labels].detach().numpy()
 
 
+@pytest.mark.slow
 def test_changes_are_those_of_runs_made_one_by_one(tiny, computed):
     """Whose examples are looked up by hand: the one that leaves, and the one that comes, with their random labels."""
     own = calculation()

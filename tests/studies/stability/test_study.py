@@ -33,6 +33,7 @@ def test_every_seed_is_trained_on_both_labels_beside_what_theory_knows(tiny):
     assert len({each.key(tiny) for each in plan}) == len(plan) == 2 + 4 * (1 + 24)
 
 
+@pytest.mark.slow
 def test_a_kill_loses_the_stack_in_work_at_most(tiny, tmp_path):
     study = StabilityStudy(tiny, "mlp-1x8", Recipe(steps=2), replacements=40)
     stored = []

@@ -53,6 +53,7 @@ def test_it_is_in_place():
     assert factorize(matrix, block=4).array.data_ptr() == matrix.data_ptr()
 
 
+@pytest.mark.slow
 def test_rows_far_apart_in_memory(tmp_path: Path):
     """Beyond 2^31 numbers from the first, as with more than 46,340 rows; what lies between them is never touched."""
     n, stride = 80, 2**25

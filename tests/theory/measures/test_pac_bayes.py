@@ -120,6 +120,7 @@ def easy():
     return net.eval(), initial, TrainingSet(inputs, labels, 2)
 
 
+@pytest.mark.slow
 def test_an_easy_problem_has_a_bound_that_says_something(easy, outcome):
     net, initial, data = easy
     bound = pac_bayes_bound(net, initial, data, outcome(), steps=300, draws=200)
