@@ -7,7 +7,15 @@ from byrote.errors import UserError
 
 
 def test_times_have_units() -> None:
-    assert [seconds_of("budget", given) for given in ("90s", "10min", "2h", 30, None)] == [90, 600, 7200, 30, None]
+    given = ("90s", "10min", "2h", 30, 1e-5, None)
+    assert [seconds_of("budget", each) for each in given] == [
+        90,
+        600,
+        7200,
+        30,
+        1e-5,
+        None,
+    ]
 
 
 @pytest.mark.parametrize("given", ["soon", "10 parsecs", "0s", -1, ""])

@@ -17,7 +17,7 @@ def seconds_of(name: str, given: str | float | None) -> float | None:
     """
     if given is None:
         return None
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", str(given).lower())
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*([a-z]*)\s*", str(given).lower())
     if match is None or match[2] not in _UNITS or not float(match[1]):
         raise UserError(f"got {name}={given!r}, expected a time such as 90s, 10min or 2h")
     return float(match[1]) * _UNITS[match[2]]

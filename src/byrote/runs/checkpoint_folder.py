@@ -1,4 +1,4 @@
-"""The folder with the checkpoints of runs that have not ended: what is of no use any more in it, and what it tells."""
+"""The folder with the checkpoints of runs and calculations that have not ended: what in it is of no use is removed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from byrote.training.checkpoints import Checkpoints
 
 
 def tidy(folder: Path, groups: Collection[tuple[str, ...]], store: Store, log: OnLog) -> None:
-    """Removes the checkpoints of runs that are stored, all of them, and says what others there are than those of
-    `groups`: the keys of runs that are to be trained together. Those of a group of one by one are its runs'."""
+    """Removes the checkpoints of runs and calculations that are stored, all of them, and says what others there are
+    than those of `groups`: the keys of runs that are to be trained together, or of one calculation. Those of a group of
+    one by one are its runs'."""
     checkpoints, missing = Checkpoints(folder), {key for group in groups for key in group}
     own = {checkpoints.file(group) for group in groups} | {checkpoints.file([key]) for key in missing}
     num_elsewhere = num_regrouped = 0

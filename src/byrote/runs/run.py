@@ -19,6 +19,7 @@ from byrote.references import OwnCode
 from byrote.runs.checkpoint_folder import remove_empty, tidy
 from byrote.runs.display import each
 from byrote.runs.executors import Executor, Job, Train
+from byrote.runs.finished_steps import FinishedSteps
 from byrote.runs.forecast import Forecast
 from byrote.runs.groups import GroupReport, OnLog, what_happened, work_off
 from byrote.runs.local import Local
@@ -155,7 +156,10 @@ def run(
         if foreseen.num_left:
             log(foreseen.sentence())
         work = _Work(store, executor, executor.trains, device, compile, seconds, on_progress, log, on_result)
-        _look_at_checkpoints(groups, store, seconds, log)
+        computed = [
+            key for key, planned in plan.items() if isinstance(planned.task, Calculation) and key not in finished
+        ]
+        _look_at_checkpoints(groups, computed, store, seconds, log)
         traces = work.make(groups)
         calculations, blocked = calculations_of(whole, study.data, device, traces)
         traces |= blocked | work.make([each for each in calculations if plan.keys() >= set(each.keys)])
@@ -191,10 +195,12 @@ def _warn(note: str) -> None:
     warnings.warn(note, stacklevel=3)
 
 
-def _look_at_checkpoints(groups: Sequence[Workload], store: Store, seconds: float | None, log: OnLog) -> None:
+def _look_at_checkpoints(
+    groups: Sequence[Workload], calculations: Sequence[str], store: Store, seconds: float | None, log: OnLog
+) -> None:
     missing = unfinished(store, groups)
     if store.checkpoints is not None:
-        tidy(store.checkpoints, [group.keys for group in missing], store, log)
+        tidy(store.checkpoints, [*(group.keys for group in missing), *((key,) for key in calculations)], store, log)
     elif seconds is not None and any(group.need.seconds > seconds for group in missing):
         log(
             f"no checkpoints inside runs: {store.name} has no folder for them, as Store(URL, checkpoints=FOLDER) gives "
@@ -347,7 +353,13 @@ def _made(
         )
     for task in workload.tasks.values():
         if isinstance(task, Calculation):
-            yield compute(task, data, _context(task, workload, store, device, trains, on_progress, log))
+            context = _context(task, workload, store, device, trains, on_progress, log)
+            if (checkpoints := _checkpoints(workload, store)) is None:
+                yield compute(task, data, context)
+            else:
+                steps = FinishedSteps(task, task.key(data), checkpoints, device, log)
+                yield compute(task, data, replace(context, steps=steps))
+                steps.remove()
 
 
 def _checkpoints(workload: Workload, store: Store) -> Checkpoints | None:

@@ -9,7 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from byrote.training.outcome import TrainOutcome
 from byrote.training.replica_run import environment
 from byrote.training.spec import TrainSpec
 
+T = TypeVar("T")
 Value: TypeAlias = str | int | float | bool | None
 OnStage: TypeAlias = Callable[[str, float], None]
 """Called with the name of a stage and the share of it that is done."""
@@ -51,6 +52,17 @@ def _untold(stage: str, share: float) -> None:
     """Nobody asks how far it is."""
 
 
+class Steps(Protocol):
+    """Gives what a step has found, by its name: where a process that was killed had finished it, it is not made again.
+    That is of plain values, NumPy arrays and tensors, in tuples, lists and dictionaries."""
+
+    def __call__(self, name: str, make: Callable[[], T]) -> T: ...
+
+
+def _made(name: str, make: Callable[[], T]) -> T:  # noqa: ARG001
+    return make()
+
+
 @dataclass(frozen=True)
 class Context:
     """Where a calculation is made, and what it may ask for."""
@@ -59,6 +71,7 @@ class Context:
     on_stage: OnStage = _untold
     runs: StoredRuns = _no_store
     """The way to trained networks: a calculation itself trains none."""
+    steps: Steps = _made
 
 
 @dataclass(frozen=True, eq=False)

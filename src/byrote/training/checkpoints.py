@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -51,8 +51,17 @@ class Checkpoints:
     seconds: float = SECONDS
 
     def file(self, keys: Sequence[str]) -> Path:
-        """That of the runs with these keys, trained together in this order."""
+        """That of the runs with these keys, trained together in this order, or of a calculation with this one."""
         return self.folder / (hashlib.sha256("\n".join(keys).encode()).hexdigest()[:32] + ENDING)
+
+    def write(self, file: Path, head: Mapping[str, Any], tree: Any) -> None:
+        """As `write_checkpoint`, and makes the folder."""
+        self.folder.mkdir(exist_ok=True)
+        try:
+            write_checkpoint(file, head, tree)
+        except FileNotFoundError:  # another process has just removed the empty folder
+            self.folder.mkdir(exist_ok=True)
+            write_checkpoint(file, head, tree)
 
 
 class Unusable(Exception):
@@ -66,7 +75,7 @@ class Keeper:
         self, checkpoints: Checkpoints, setup: GroupSetup, state: GroupState, log: Callable[[str], None]
     ) -> None:
         """Of a group at its beginning."""
-        self._seconds, self._log = checkpoints.seconds, log
+        self._checkpoints, self._log = checkpoints, log
         self._keys = [run.origin.key for run in setup.runs]
         self.path = checkpoints.file(self._keys)
         self._in_python = _in_python(state)
@@ -135,7 +144,7 @@ class Keeper:
         """
         now = time.monotonic()
         self._took[self._was_last] = now - self._looked
-        if not self._is_off and now - self._kept + self._took[is_last] + self._writing >= self._seconds:
+        if not self._is_off and now - self._kept + self._took[is_last] + self._writing >= self._checkpoints.seconds:
             self._keep(setup, replace(state, position=replace(state.position, step=step)), now)
         self._looked, self._was_last = time.monotonic(), is_last
 
@@ -152,14 +161,7 @@ class Keeper:
         try:
             if _in_python(state) != self._in_python:
                 raise NotKept("what its modules or its optimiser keep in Python from step to step")
-            tree = _tree(setup, state)
-            head = self._head(setup, state)
-            try:
-                self.path.parent.mkdir(exist_ok=True)
-                write_checkpoint(self.path, head, tree)
-            except FileNotFoundError:  # another process has just removed the empty folder
-                self.path.parent.mkdir(exist_ok=True)
-                write_checkpoint(self.path, head, tree)
+            self._checkpoints.write(self.path, self._head(setup, state), _tree(setup, state))
         except NotKept as error:
             self._is_off = True
             self._log(f"{model}: no checkpoints, which cannot hold {error}: a kill costs all of its work")
@@ -172,11 +174,16 @@ class Keeper:
         self._writing = time.monotonic() - now
 
     def _head(self, setup: GroupSetup, state: GroupState) -> dict[str, Any]:
-        made_by = {name: environment(setup.device)[name] for name in _VERSIONS}
-        made_by["device"] = setup.device.partition(":")[0]
-        made_by["processes"] = str(setup.ranks.size if setup.ranks else 1)
-        made_by["compiled steps"] = "on" if isinstance(state.take, CompiledStep) else "off"
-        return {"keys": self._keys, "active": list(state.active), "made_by": made_by}
+        own = {
+            "processes": str(setup.ranks.size if setup.ranks else 1),
+            "compiled steps": "on" if isinstance(state.take, CompiledStep) else "off",
+        }
+        return {"keys": self._keys, "active": list(state.active), "made_by": made_by(setup.device) | own}
+
+
+def made_by(device: str) -> dict[str, str]:
+    """What has to be the same for a checkpoint to be of use."""
+    return {name: environment(device)[name] for name in _VERSIONS} | {"device": device.partition(":")[0]}
 
 
 def _in_python(state: GroupState) -> tuple[list[Any], list[Any]]:

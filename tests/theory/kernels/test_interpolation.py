@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -8,11 +9,12 @@ import torch
 from byrote.data.corruptions.application import corrupt
 from byrote.data.dataset import Split
 from byrote.errors import UserError
-from byrote.theory.calculation import compute
+from byrote.theory.calculation import Context, compute
 from byrote.theory.kernels import interpolation
-from byrote.theory.kernels.cholesky import NotPositiveDefinite, factorize
+from byrote.theory.kernels.cholesky import NotPositiveDefinite
 from byrote.theory.kernels.feature_maps import mapped_inputs
 from byrote.theory.kernels.interpolation import RIDGES, WIDTHS, KernelInterpolation
+from byrote.theory.kernels.machines import GaussianMachine
 
 
 def with_repeats(tiny):
@@ -127,8 +129,37 @@ def test_parts_of_the_matrix_are_read_beside_its_factor():
     points = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
     matrix = torch.exp(-(torch.cdist(points, points) ** 2))
     rows = torch.tensor([5, 39, 0, 17])
-    factor = factorize(matrix.clone(), block=16)
-    torch.testing.assert_close(interpolation._submatrix(factor, rows), matrix[rows][:, rows])
+    machine = GaussianMachine(points, points, 0.5**0.5)
+    kernel = interpolation._Kernel(machine, torch.empty(40, 40), lambda *_: None)
+    for added in (0.5, 1.0):  # beside the factor of another matrix
+        found = kernel.fit(torch.eye(40).double(), torch.full((40,), added).double(), added)
+        torch.testing.assert_close(found["alpha"].float(), torch.linalg.inv(matrix + added * torch.eye(40)))
+        torch.testing.assert_close(kernel.of(rows), matrix[rows][:, rows])
+
+
+@pytest.mark.parametrize("features", ["inputs", "random-convolutions"])
+def test_after_any_finished_step_the_rest_has_the_same_bits(features, tiny):
+    calculation = KernelInterpolation(features=features, n_train=121, with_ridge=True, num_filters=200)
+
+    def made(known):
+        steps = dict(known)
+
+        def step(name, make):
+            if name not in steps:
+                steps[name] = make()
+            return steps[name]
+
+        return compute(calculation, tiny, Context(steps=step)), steps
+
+    whole, steps = made({})
+    assert list(steps)[-2:] == ["the choice of l2", "the fit with l2"]
+    assert len(steps) == {"inputs": 4, "random-convolutions": 3}[features]
+    for number in range(1, len(steps) + 1):
+        found, again = made(dict(islice(steps.items(), number)))
+        assert list(again) == list(steps)
+        assert found.values == pytest.approx(dict(whole.values), rel=0, abs=0, nan_ok=True)
+        for name, array in whole.arrays.items():
+            np.testing.assert_array_equal(found.arrays[name], array, err_msg=name)
 
 
 def test_the_label_names_features_and_size():

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -97,26 +97,26 @@ class KernelInterpolation(Calculation):
         labellings = [data.train.true_labels, *draws]
         means = [distinct.mean_targets(labels, data.num_classes) for labels in labellings]
         targets = torch.from_numpy(np.concatenate(means, axis=1)).double().to(context.device)
-        machines, widths = self._machines(kept, trial, context.device, context.on_stage)
-        relative_width, machine, factor, interpolating = _widest(machines, targets, context.on_stage)
-        fits = [interpolating]
-        scale, rows = float(factor.diagonal.double().mean()), torch.from_numpy(trial.rows).to(context.device)
+        machines, widths = self._machines(kept, trial, context)
+        relative_width, kernel, interpolating = _widest(machines, targets, context)
+        fits, machine = [interpolating], kernel.machine
+        scale, rows = interpolating.scale, torch.from_numpy(trial.rows).to(context.device)
         ridges, relative_ridge = Ladder(), math.nan
         if self.with_ridge:
-            ridges = climb(
-                RIDGES,
-                lambda ridge: trial.error(_submatrix(factor, rows), ridge * scale),
-                partial(context.on_stage, "choosing the strength of l2"),
-            )
+            on_tried = partial(context.on_stage, "choosing the strength of l2")
+
+            def tried() -> Ladder:
+                return climb(RIDGES, lambda ridge: trial.error(kernel.of(rows), ridge * scale), on_tried)
+
+            ridges = Ladder(*context.steps("the choice of l2", lambda: tried().values))
             relative_ridge = ridges.best_first_then_smaller()[0]
             ridge = relative_ridge * scale
             # An input that occurs m times counts m times: m (f - mean)^2 + ridge |f|^2.
             added = torch.from_numpy(ridge / distinct.counts).to(targets)
-            matrix = restore(factor)
-            matrix.diagonal().add_(added)
-            factor = factorize(matrix, on_progress=partial(context.on_stage, "factorising with l2"))
-            fits.append(_Fit.of(factor, targets, added, ridge, context.on_stage))
-        alpha = torch.cat([fit.alpha for fit in fits], dim=1).to(factor.array)
+            fits.append(
+                _Fit(**context.steps("the fit with l2", lambda: kernel.fit(targets, added, ridge)), targets=targets)
+            )
+        alpha = torch.cat([fit.alpha for fit in fits], dim=1).to(machine.train)
         outputs = machine.test_values(alpha, partial(context.on_stage, "values at test inputs")).chunk(len(fits), dim=1)
         parts = [fit.read(own, distinct, labellings, data.num_classes) for fit, own in zip(fits, outputs, strict=True)]
         arrays = {f"fit_{name}": np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -136,16 +136,23 @@ class KernelInterpolation(Calculation):
         return Result(values, arrays)
 
     def _machines(
-        self, data: Dataset, trial: Trial, device: str, on_stage: OnStage
+        self, data: Dataset, trial: Trial, context: Context
     ) -> tuple[list[tuple[float, KernelMachine]], Ladder]:
         """Machines with their relative widths in the order to try them, and the widths tried on the trial."""
         if self.features == "random-convolutions":
-            train, test = scaled_inputs(data, device)
+            train, test = scaled_inputs(data, context.device)
             num_filters = min(self.num_filters, 2 * num_patches(train))
             filters = RandomConvFeatures.draw(train, num_filters, seed=self.data_seed)
             return [(math.nan, ConvolutionMachine(train, test, filters))], Ladder()
-        train, test = mapped_inputs(self.features, data, device)
-        unit, widths = climb_widths(WIDTHS, train, trial, self.data_seed, partial(on_stage, "choosing the width"))
+        train, test = mapped_inputs(self.features, data, context.device)
+        on_tried = partial(context.on_stage, "choosing the width")
+
+        def tried() -> tuple[float, tuple[float, ...], tuple[float, ...]]:
+            unit, widths = climb_widths(WIDTHS, train, trial, self.data_seed, on_tried)
+            return unit, *widths.values
+
+        unit, *found = context.steps("the choice of the width", tried)
+        widths = Ladder(*found)
         wanted = widths.best_first_then_smaller()
         return [(width, GaussianMachine(train, test, width * unit)) for width in wanted], widths
 
@@ -160,24 +167,8 @@ class _Fit:
     targets: Float64[Tensor, "P C"]
     ridge: float
     condition: float
-
-    @classmethod
-    def of(
-        cls,
-        factor: Factor,
-        targets: Float64[Tensor, "P C"],
-        added: Float64[Tensor, " P"],
-        ridge: float,
-        on_stage: OnStage,
-    ) -> _Fit:
-        """
-        Args:
-            factor: of K with `added` on its diagonal.
-        """
-        on_stage("solving", 0.0)
-        alpha, rest = solve(factor, targets)
-        on_stage("estimating the condition number", 0.0)
-        return cls(alpha, targets - rest - added[:, None] * alpha, targets, ridge, condition(factor))
+    scale: float
+    """The mean diagonal of the kernel matrix, with what the ridge adds."""
 
     def read(
         self,
@@ -208,33 +199,82 @@ class _Fit:
         return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
+class _Kernel:
+    """The kernel matrix of a machine, made once something is asked of it, and its factors, in one array.
+
+    Above the diagonal it always holds the matrix.
+    """
+
+    def __init__(self, machine: KernelMachine, array: Float[Tensor, "P P"], on_stage: OnStage) -> None:
+        self.machine, self._array, self._on_stage = machine, array, on_stage
+        self._diagonal: Float[Tensor, " P"] | None = None
+        self._is_factored = False
+
+    def fit(self, targets: Float64[Tensor, "P C"], added: Float64[Tensor, " P"], ridge: float) -> dict[str, Any]:
+        """A `_Fit`, but for its targets.
+
+        Args:
+            added: to the diagonal.
+
+        Raises:
+            NotPositiveDefinite: the matrix is numerically singular.
+        """
+        diagonal, matrix = self._whole(), self._array
+        if self._is_factored:
+            restore(Factor(matrix, diagonal))
+        self._is_factored = True
+        matrix.diagonal().add_(added)
+        factor = factorize(matrix, on_progress=partial(self._on_stage, f"factorising{' with l2' if ridge else ''}"))
+        self._on_stage("solving", 0.0)
+        alpha, rest = solve(factor, targets)
+        self._on_stage("estimating the condition number", 0.0)
+        return {
+            "alpha": alpha,
+            "values": targets - rest - added[:, None] * alpha,
+            "ridge": ridge,
+            "condition": condition(factor),
+            "scale": float(factor.diagonal.double().mean()),
+        }
+
+    def of(self, chosen: Int64[Tensor, " S"]) -> Float[Tensor, "S S"]:
+        """The matrix of some of the points, in new memory."""
+        diagonal = self._whole()
+        found = self._array.new_empty(len(chosen), len(chosen))
+        for rows, part in zip(chosen.split(_BLOCK), found.split(_BLOCK), strict=True):
+            part.copy_(self._array[torch.minimum(rows[:, None], chosen), torch.maximum(rows[:, None], chosen)])
+        found.diagonal().copy_(diagonal[chosen])
+        return found
+
+    def _whole(self) -> Float[Tensor, " P"]:
+        """Its diagonal, once it is there."""
+        if self._diagonal is None:
+            self.machine.fill(self._array, partial(self._on_stage, "kernel matrix"))
+            self._diagonal = self._array.diagonal().clone()
+        return self._diagonal
+
+
 def _widest(
-    machines: Sequence[tuple[float, KernelMachine]], targets: Float64[Tensor, "P C"], on_stage: OnStage
-) -> tuple[float, KernelMachine, Factor, _Fit]:
+    machines: Sequence[tuple[float, KernelMachine]], targets: Float64[Tensor, "P C"], context: Context
+) -> tuple[float, _Kernel, _Fit]:
     """The first whose matrix solves the system: a width that some examples allow may be too wide for all of them."""
     num_points = len(targets)
-    matrix = machines[0][1].train.new_empty(num_points, num_points)
+    array = machines[0][1].train.new_empty(num_points, num_points)
     unregularized = torch.zeros_like(targets[:, 0])
-    for width, machine in machines:
-        machine.fill(matrix, partial(on_stage, "kernel matrix"))
-        try:
-            factor = factorize(matrix, on_progress=partial(on_stage, "factorising"))
-            return width, machine, factor, _Fit.of(factor, targets, unregularized, 0.0, on_stage)
-        except NotPositiveDefinite:
-            continue
+    for number, (width, machine) in enumerate(machines):
+        kernel = _Kernel(machine, array, context.on_stage)
+
+        def tried(kernel: _Kernel = kernel) -> dict[str, Any] | None:
+            try:
+                return kernel.fit(targets, unregularized, 0.0)
+            except NotPositiveDefinite:
+                return None
+
+        if (found := context.steps(f"fit {number + 1}", tried)) is not None:
+            return width, kernel, _Fit(**found, targets=targets)
     raise UserError(
         f"got a kernel matrix of {num_points:,} examples that is singular in float32, expected one with a Cholesky "
         "factor: their features are nearly equal, or fewer than they; take fewer examples"
     )
-
-
-def _submatrix(factor: Factor, chosen: Int64[Tensor, " S"]) -> Float[Tensor, "S S"]:
-    """K of some of the points, in new memory, from what the factor leaves of it above the diagonal."""
-    found = factor.array.new_empty(len(chosen), len(chosen))
-    for rows, part in zip(chosen.split(_BLOCK), found.split(_BLOCK), strict=True):
-        part.copy_(factor.array[torch.minimum(rows[:, None], chosen), torch.maximum(rows[:, None], chosen)])
-    found.diagonal().copy_(factor.diagonal[chosen])
-    return found
 
 
 def _require_memory(num_points: int, device: str) -> None:

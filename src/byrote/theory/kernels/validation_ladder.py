@@ -31,6 +31,10 @@ class Ladder:
     errors: tuple[float, ...] = ()
     """On the held-out examples; NaN where the kernel matrix was numerically singular."""
 
+    @property
+    def values(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        return self.tried, self.errors
+
     def best_first_then_smaller(self) -> tuple[float, ...]:
         """The value with the smallest error (the smallest of equal ones), and those below it, from the largest on.
 
