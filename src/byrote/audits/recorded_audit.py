@@ -37,6 +37,8 @@ LISTED = 0.1
 FEW = 0.01
 """What is called few wrong labels: a test score on 10,000 rows tells no smaller difference."""
 _MOST = 0.5
+_MOST_PLANTED = 0.25
+"""Of all labels: with more of them wrong, the training that they tell of is another one."""
 _FEWEST_LISTED = 20
 _DIFFER = SIGNIFICANCE / 2
 """Below which planted errors that were held back, or the first of the list, are not as was assumed: of two tests."""
@@ -415,16 +417,16 @@ def _assumption_findings(found: RecordedLabels) -> list[Finding]:
 
 def _too_few_planted(recording: Recording) -> str:
     planted = 0 if recording.planted is None else len(recording.planted.rows)
-    rate = math.ceil(100 * max(0.02, 2 * FEWEST_PLANTED / recording.num_examples)) / 100
-    if rate > _MOST:
+    fewest = FEWEST_PLANTED / recording.num_examples
+    rate = math.ceil(100 * min(max(0.02, 2 * fewest), max(fewest, _MOST_PLANTED))) / 100
+    errors = "1 error was" if planted == 1 else f"{planted or 'No'} errors were"
+    told = f"{errors} planted, and it takes {FEWEST_PLANTED} to state an error rate"
+    if rate > _MOST_PLANTED:
         return (
-            f"{planted or 'No'} errors were planted, and {recording.num_examples:,} examples are too few for the "
-            f"{FEWEST_PLANTED} that it takes to state an error rate."
+            f"{told}. So many would be more than {100 * _MOST_PLANTED:.0f}% of these "
+            f"{recording.num_examples:,} examples, which are too few."
         )
-    return (
-        f"{planted or 'No'} errors were planted, so that no error rate can be stated: train on "
-        f"`recorder.plant(labels, rate={rate:g})`, which needs {FEWEST_PLANTED} or more."
-    )
+    return f"{told}: train on `recorder.plant(labels, rate={rate:g})`."
 
 
 def _why_unknown(found: RecordedLabels) -> str:
