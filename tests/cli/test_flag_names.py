@@ -13,10 +13,16 @@ FLAGS = ["n-train", "models", "kind", "stop", "steps", "seeds", "schedule", "lea
         ("got n_train=2 of 3 classes", "got --n-train 2 of 3 classes"),
         ("got seeds=0, expected 1", "got --seeds 0, expected 1"),
         ("got learning_rate=-1.0: input", "got --learning-rate -1.0: input"),
-        ("got models=('a', 'my b'), expected others", "got --models a my b, expected others"),
+        ("got models=('a', 'my b'), expected others", "got --models a 'my b', expected others"),
         ("got label='y': it has x (not label='z').", "got --label y: it has x (not --label z)."),
         ("stop='at_steps' with steps=None: give n_train", "--stop at_steps with no --steps: give --n-train"),
         ("give schedule=steps", "give --schedule steps"),
+        ("got models=['a, b', 'it\\'s']: x", "got --models 'a, b' it's: x"),
+        ("got label={'lr': 0.1, 'betas': (0.9, 1)} for", "got --label lr 0.1 betas (0.9, 1) for"),
+        ("got label='': name one, not label=None", "got --label '': name one, not no --label"),
+        ("got steps=1,000 of (2)", "got --steps 1,000 of (2)"),
+        ("stop=True, not steps=False", "--stop, not no --steps"),
+        ("got learning_rate=float('nan'), a number", "got --learning-rate float('nan'), a number"),
         ("load with kind='tokens' (`--kind tokens`), or", "load with --kind tokens, or"),
     ],
 )
@@ -30,6 +36,8 @@ def test_arguments_are_called_by_their_flags(sentence, said):
         "got the column 'n_train' of n_train.csv and data/n_train: seeds and steps, rates=3, n_trains=2",
         "give byrote.load(kind='tokens') or byrote.from_arrays(kind=2)",
         "my_n_train=2",
+        "run(study, n_train=3) or make(f(2), learning_rate, steps=3)",
+        "postgresql://host/db?label=3&steps=2",
     ],
 )
 def test_what_is_somebodys_own_stays(sentence):

@@ -6,7 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from byrote.evidence.words import count_of_seeds, mean_of_seeds, percent, percent_range, regularizers, seeds_of
+from byrote.evidence.words import (
+    count_of_seeds,
+    mean_of_seeds,
+    percent,
+    percent_range,
+    regularizers,
+    seeds_of,
+    steps_in_words,
+)
 
 
 @pytest.mark.parametrize(
@@ -40,3 +48,9 @@ def test_a_range_shows_something_of_its_upper_end() -> None:
     assert percent_range(0.0, 7 / 70_000) == "0.000 to 0.010%"
     assert percent_range(0.00001, 0.00012) == "0.001 to 0.012%"
     assert percent_range(0.0, 0.0) == "0.0 to 0.0%"
+
+
+def test_of_steps_that_did_not_come_nothing_is_said_beyond_the_run() -> None:
+    assert steps_in_words(pd.Series([1000.0, 1400.0])) == "1,200"
+    assert steps_in_words(pd.Series([1000.0, np.nan, np.nan])) == "in 1 of 3 runs alone"
+    assert steps_in_words(pd.Series([np.nan, np.nan])) == "not within its steps"

@@ -36,7 +36,7 @@ def test_steps_alone_say_when_to_stop() -> None:
 
 
 def test_a_change_that_a_recipe_does_not_heed_is_refused() -> None:
-    with pytest.raises(UserError, match="got epochs=3 where training stops after 5 steps: give steps instead"):
+    with pytest.raises(UserError, match="got epochs=3 where training stops after 5 steps: give steps=N instead"):
         Recipe(steps=5).changed(epochs=3)
     with pytest.raises(UserError, match=r"got momentum=0.5 for Adam, which does not heed it"):
         Recipe().changed(optimizer="Adam", momentum=0.5)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import shlex
 from collections.abc import Collection, Iterable
 
-_NOT_WITHIN = r"(?<![\w.\-/'\"`=])(?<!\w\()"
-"""A path, a word in quotes, a call of Python."""
-_VALUE = r"'[^']*'|\"[^\"]*\"|\[[^\]]*\]|\([^)]*\)|[^\s;:)]*[^\s;:),.]"
+_QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+_NOT_WITHIN = r"(?<![\w.\-/'\"`=?&])"
+"""A path, an address, a word in quotes."""
+_CALL = rf"\w\((?:{_QUOTED}|[^()'\"]|\([^()]*\))*\)"
+"""Of Python, with its arguments."""
+_BRACKETS = (r"\[(?:[^\[\]]|\[[^\[\]]*\])*\]", r"\((?:[^()]|\([^()]*\))*\)", r"\{(?:[^{}]|\{[^{}]*\})*\}")
+_VALUE = rf"{_QUOTED}|{'|'.join(_BRACKETS)}|[\w.]*{_CALL}|[^\s;:)]*[^\s;:),.]"
 
 
 def as_flags(sentence: str, flags: Collection[str]) -> str:
@@ -22,10 +28,11 @@ def as_flags(sentence: str, flags: Collection[str]) -> str:
     'got --n-train 2 and --models a b: see net/n_train.py, or f(kind=2)'
     """
     names = {flag.replace("-", "_"): flag for flag in flags}
-    given = re.compile(rf"{_NOT_WITHIN}({_any(names)})=({_VALUE})")
-    told = given.sub(lambda found: _given(names[found[1]], found[2]), sentence)
-    alone = re.compile(rf"{_NOT_WITHIN}({_any(name for name in names if '_' in name)})(?![\w(/'\"`=]|\.\w)")
-    told = alone.sub(lambda found: f"--{names[found[1]]}", told)
+    given = re.compile(rf"{_CALL}|{_NOT_WITHIN}({_any(names)})=({_VALUE})")
+    told = given.sub(lambda found: _given(names[found[1]], found[2]) if found[1] else found[0], sentence)
+    long = _any(name for name in names if "_" in name)
+    alone = re.compile(rf"{_CALL}|{_NOT_WITHIN}({long})(?![\w(/'\"`=]|\.\w)")
+    told = alone.sub(lambda found: f"--{names[found[1]]}" if found[1] else found[0], told)
     return re.sub(r"(--[\w-]+ [\w-]+) \(`\1`\)", r"\1", told)  # sentences that name both
 
 
@@ -33,9 +40,23 @@ def _any(names: Iterable[str]) -> str:
     return "|".join(sorted(names, key=len, reverse=True)) or "(?!)"
 
 
-def _given(flag: str, value: str) -> str:
-    if value == "None":
+def _given(flag: str, text: str) -> str:
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):  # what prints itself in another way
+        return f"--{flag} {text.strip('[]')}"
+    if value is None or value is False:
         return f"no --{flag}"
-    values = value.strip("[]()").split(",") if value[0] in "[(" else [value]
-    words = [word.strip().strip("'\"") for word in values]
-    return " ".join([f"--{flag}", *filter(None, words)])
+    if value is True:
+        return f"--{flag}"
+    if text[0] not in "[({":  # 1,000 would be two numbers
+        return f"--{flag} {_word(value, text)}"
+    values = [each for pair in value.items() for each in pair] if isinstance(value, dict) else value
+    return " ".join([f"--{flag}", *(_word(each, str(each)) for each in values)])
+
+
+def _word(value: object, text: str) -> str:
+    """As it is typed: numbers as they were written."""
+    if not isinstance(value, str):
+        return text
+    return value if re.fullmatch(r"\S+", value) else shlex.quote(value)

@@ -28,6 +28,17 @@ def mean_of_seeds(number: int) -> str:
     return "one seed" if number == 1 else f"mean of {number} seeds"
 
 
+def steps_in_words(steps: pd.Series) -> str:
+    """The mean over runs, "1,200"; or in how many of them it came at all, where it did not in every one.
+
+    A run has only so many steps, and nothing is known of more.
+    """
+    num_known = int(steps.notna().sum())
+    if num_known == len(steps):
+        return f"{steps.mean():,.0f}"
+    return f"in {num_known} of {len(steps)} runs alone" if num_known else "not within its steps"
+
+
 def percent(fraction: float, digits: int = 1) -> str:
     """ "97.1%", and "–" for what was not measured. Only all of it reads 100.0%."""
     if np.isnan(fraction):

@@ -182,8 +182,8 @@ class Recipe(Record):
         made = type(self)(**(self.model_dump() | implied | changes))
         if "epochs" in changes and made.stop == "at_steps":
             raise UserError(
-                f"got epochs={made.epochs} where training stops after {made.steps:,} steps: give steps instead, or "
-                "stop at_interpolation"
+                f"got epochs={made.epochs} where training stops after {made.steps:,} steps: give steps=N instead, or "
+                "stop=at_interpolation"
             )
         if "momentum" in changes and made.optimizer != "sgd":
             raise UserError(

@@ -115,7 +115,7 @@ NAN = np.nan
             {"stop_reason": "non-finite loss", "running": [0.1] * 6},
             SPEED,
             "supported",
-            "20 with it, never without",
+            "20 with it, not within its steps without",
         ),
         ({"running": [0.1] * 6}, {"running": [0.1] * 6}, SPEED, "no conclusion", "Neither net nor net-no-batchnorm"),
         ({"running": [0.1] * 5 + [1]}, {}, SPEED, "not supported", "1.50 times"),

@@ -80,7 +80,7 @@ def test_what_never_learned_has_no_ratio(shown) -> None:
         if outcome.spec.model == PAIR[1]:
             outcome.curve["running_accuracy"][:] = 0.1
     (block,) = rows(batch_norm_table(study.summarise(outcomes), study.data)).values()
-    assert block[2] == ["steps to 50% train accuracy", "60", "never", "–"]
+    assert block[2] == ["steps to 50% train accuracy", "60", "not reached", "–"]
 
 
 def test_the_papers_pair_stands_beside_ours_on_its_data_and_true_labels(shown) -> None:

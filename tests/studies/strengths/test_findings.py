@@ -41,7 +41,7 @@ def shrinks_from(first):
         (costs_from(9), lambda strength, n: n <= (10 if strength == 1 else 20), "not supported", "From no strength on"),
         (costs_from(2), lambda strength, n: True, "no conclusion", "the whole ladder is fitted, which is too short"),
         (costs_from(9), lambda strength, n: False, "no conclusion", "Without it not even the smallest n"),
-        (costs_from(9), lambda strength, n: not strength, "supported", "0.2: fewer than 10: train accuracy 40.0%"),
+        (costs_from(9), lambda strength, n: not strength, "supported", r"0.2, less than 10 \(train accuracy 40.0%\)"),
     ],
 )
 def test_what_shrinks_first_decides(verdict, right, fits, outcome, words):
@@ -55,24 +55,26 @@ def test_the_statement_has_every_strength_with_its_figures(verdict):
     finding = verdict(costs_from(3), shrinks_from(2))[SHRINKS]
     assert finding.claim.startswith("Within 39,100 steps, ")
     statement = finding.statement
-    assert "Largest n whose random labels are fitted: none: 20 (but not 40" in statement
-    assert "dropout 0.2: 20 (but not 40: train accuracy 40.0%), test accuracy +0.0 points (-1.6 to +1.6)" in statement
-    assert "dropout 0.8: 10 (but not 20: train accuracy 40.0%), test accuracy -25.0 points" in statement
+    assert "Largest n whose random labels are fitted: without it, 20 (but not 40" in statement
+    assert (
+        "with dropout 0.2, 20 (but not 40: train accuracy 40.0%), test accuracy +0.0 points (-1.6 to +1.6)" in statement
+    )
+    assert "with dropout 0.8, 10 (but not 20: train accuracy 40.0%), test accuracy -25.0 points" in statement
     assert "(95% intervals over 3 seeds; tested on true labels of n = 40)" in statement
 
 
 def test_at_its_best_it_still_fits(verdict):
     finding = verdict(lambda strength, n: 3 * (strength == 2), shrinks_from(2))[BEST]
     assert finding.outcome == "supported"
-    assert "Of 4 conditions, dropout 0.5 has the highest test accuracy, 77.5% (none: 70.0%)" in finding.statement
-    assert "is 10 (but not 20: train accuracy 40.0%); without any, 20 (but not 40" in finding.statement
+    assert "Of 3 strengths none tests better than dropout 0.5: it has a test accuracy of 77.5%" in finding.statement
+    assert "is 10 (but not 20: train accuracy 40.0%) with it, and 20 (but not 40" in finding.statement
     assert "strengths are shown here, not chosen" in finding.statement
 
 
 def test_at_its_best_it_fits_nothing(verdict):
     finding = verdict(lambda strength, n: 3 * (strength == 2), lambda strength, n: strength != 2)[BEST]
     assert finding.outcome == "no conclusion"
-    assert "is fewer than 10" in finding.statement
+    assert "is less than 10" in finding.statement
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_at_its_best_it_fits_nothing(verdict):
             "by Holm over the strengths, 95% intervals",
         ),
         (lambda strength, n: 0, "no conclusion", "worth 1.0 times the data"),
-        (lambda strength, n: -2 * (strength == 1), "no conclusion", "Of 3 strengths this one tests best there"),
+        (lambda strength, n: -2 * (strength == 1), "no conclusion", "Of 3 strengths none tests better there: "),
         (lambda strength, n: 20 * (strength == 1), "supported", "more than 4"),
     ],
 )

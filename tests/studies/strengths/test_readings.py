@@ -19,7 +19,7 @@ def read(strengths):
     [
         (lambda strength, n: n <= 20, 20, 40, "20 (but not 40: train accuracy 40.0%)"),
         (lambda strength, n: True, 40, None, "40, the whole ladder"),
-        (lambda strength, n: False, None, 10, "fewer than 10: train accuracy 40.0%"),
+        (lambda strength, n: False, None, 10, "less than 10 (train accuracy 40.0%)"),
         (lambda strength, n: n != 10, 40, None, "40, the whole ladder"),
     ],
 )

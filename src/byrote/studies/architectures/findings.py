@@ -58,11 +58,12 @@ def headline(findings: Sequence[Finding]) -> str:
     known = [finding.reading for finding in findings if isinstance(finding.reading, Record)]
     if not known:
         return "No conclusion about architectures."
-    best = max(known, key=lambda one: one.test_accuracy.mean)
+    highest = max(one.test_accuracy.mean for one in known)
+    best = [family_label(one.planned.family) for one in known if one.test_accuracy.mean == highest]
     num_rote = sum(one.largest_fitted >= one.planned.num_examples for one in known)
     return (
-        f"{num_rote} of {len(known)} architectures can learn by rote; {family_label(best.planned.family)} generalises "
-        "best."
+        f"{num_rote} of {len(known)} architectures can learn by rote; {_and(best)} {'have' if best[1:] else 'has'} the "
+        f"highest test accuracy, {percent(highest)}."
     )
 
 

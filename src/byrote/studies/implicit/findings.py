@@ -16,7 +16,7 @@ from byrote.evidence.intervals import Interval, joined, mean_interval
 from byrote.evidence.learning import unseen_accuracies
 from byrote.evidence.obstacles import obstacle, remedy
 from byrote.evidence.verdicts import LEAST_EVALUATIONS, MORE_SEEDS, NO_HELP, OFTENER, SIGNIFICANCE, THREE_SEEDS, exceeds
-from byrote.evidence.words import count_of_seeds, percent
+from byrote.evidence.words import count_of_seeds, percent, steps_in_words
 from byrote.studies.implicit.batch_norm import LEVELS, steps_column
 from byrote.studies.paper_numbers import published
 
@@ -189,7 +189,8 @@ def _speed(table: pd.DataFrame, model: str, twin: str, rate: float, num_seeds: i
             f"Neither {model} nor {twin} always reached {SPEED_LEVEL:.0%} training accuracy: {remedy(own)}.",
         )
     levels = "; ".join(
-        f"{level:.0%}: {_steps(own, steps_column(level))} with it, {_steps(other, steps_column(level))} without"
+        f"{level:.0%}: {steps_in_words(own[steps_column(level)])} with it, "
+        f"{steps_in_words(other[steps_column(level)])} without"
         for level in LEVELS
     )
     epoch = round(float((own["steps_run"] / own["epochs_run"]).iloc[0]))
@@ -226,11 +227,6 @@ def _unequal(own: pd.DataFrame, other: pd.DataFrame) -> str | None:
                 "they do not compare."
             )
     return None
-
-
-def _steps(runs: pd.DataFrame, column: str) -> str:
-    mean = runs[column].mean(skipna=False)
-    return "never" if np.isnan(mean) else f"{mean:,.0f}"
 
 
 def _under(rate: float) -> str:

@@ -142,7 +142,7 @@ def batch_norm_table(table: pd.DataFrame, data: Dataset) -> PageTable:
             rows.append(
                 [
                     f"steps to {level:.0%} train accuracy",
-                    *(steps_cell(_mean(runs, name), "never") for runs in (own, other)),
+                    *(steps_cell(_mean(runs, name), "not reached") for runs in (own, other)),
                     "–" if np.isnan(ratio.mean) else Cell(f"× {ratio.mean:.2f}", note=half_width(ratio, 1, 2)),
                 ]
             )

@@ -32,7 +32,7 @@ from byrote.evidence.seed_tests import (
 from byrote.evidence.slow_start import FALL, WINDOW
 from byrote.evidence.tested import Tested
 from byrote.evidence.verdicts import LITTLE
-from byrote.evidence.words import seeds_of
+from byrote.evidence.words import seeds_of, steps_in_words
 
 SMALL_FACTOR = 10.0
 """Time to fit may grow by an order of magnitude and still count as 'a small factor': the paper gives none."""
@@ -250,7 +250,7 @@ def slow_start(model: str, runs: pd.DataFrame) -> Evidence:
         f"{r['early_gradient_norm']:.2g} (on true "
         f"labels: {t['early_gradient_norm']:.2g}; {_factor(larger)} as large) and a mean cosine of "
         f"{r['early_gradient_cosine']:.2f} with the one before (on true labels: {t['early_gradient_cosine']:.2f}; "
-        f"less by {_difference(less)}). In the first {WINDOW} steps alone the norms are "
+        f"{_less_by(less)}). In the first {WINDOW} steps alone the norms are "
         f"{r['initial_gradient_norm']:.2g} and {t['initial_gradient_norm']:.2g}"
     )
     at_first = np.log((random["initial_gradient_norm"] / true["initial_gradient_norm"]).to_numpy(float))
@@ -311,11 +311,11 @@ def _starts(model: str, runs: pd.DataFrame) -> str:
 
 
 def _times(runs: pd.DataFrame, column: str) -> str:
-    """Mean steps by setting, soonest first: "12 on true labels, never on random labels"."""
+    """Mean steps by setting, soonest first: "12 on true labels, not within its steps on random labels"."""
     names = list(dict.fromkeys(runs["corruption"]))
     means = {name: runs.loc[runs["corruption"] == name, column].mean(skipna=False) for name in names}
     return ", ".join(
-        f"{'never' if np.isnan(means[name]) else f'{means[name]:,.0f}'} on {title_of(name)}"
+        f"{steps_in_words(runs.loc[runs['corruption'] == name, column])} on {title_of(name)}"
         for name in sorted(names, key=lambda name: np.nan_to_num(means[name], nan=np.inf))
     )
 
@@ -329,11 +329,14 @@ def _factor(logarithms: np.ndarray) -> str:
     return f"{shown} (95% interval {math.exp(interval.low):.2f} to {math.exp(interval.high):.2f})"
 
 
-def _difference(values: np.ndarray) -> str:
+def _less_by(values: np.ndarray) -> str:
+    """ "less by 0.20 (95% interval 0.10 to 0.30)"; "more by" where they are negative in the mean."""
+    word, values = ("more", -values) if values.mean() < 0 else ("less", values)
     interval = mean_interval(values)
+    shown = f"{word} by {interval.mean:.2f}"
     if math.isnan(interval.low):
-        return f"{interval.mean:.2f}"
-    return f"{interval.mean:.2f} (95% interval {interval.low:.2f} to {interval.high:.2f})"
+        return shown
+    return f"{shown} (95% interval {interval.low:.2f} to {interval.high:.2f})"
 
 
 def _points(fraction: float) -> str:

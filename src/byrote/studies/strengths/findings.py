@@ -18,6 +18,7 @@ from byrote.evidence.fitting_by_luck import by_luck, luck_in_words
 from byrote.evidence.learning import unseen_accuracies
 from byrote.evidence.seed_tests import LEAST_SEEDS
 from byrote.evidence.verdicts import LITTLE, SIGNIFICANCE, exceeds
+from byrote.evidence.words import percent
 from byrote.studies.strengths.readings import (
     Capacity,
     Ladders,
@@ -96,13 +97,13 @@ def shrinks(ladders: Ladders, runs: pd.DataFrame, name: str) -> Finding:
     if costs is not None:
         why += f"; test accuracy first falls beyond noise at {ladders.label(name, costs)}"
     each = "; ".join(
-        f"{ladders.label(name, strength)}: {own}, test accuracy {_gain(gain)}"
+        f"with {ladders.label(name, strength)}, {own}, test accuracy {_gain(gain)}"
         for strength, own, gain in zip(strengths, read, compared, strict=True)
     )
     return Finding(
         claim,
         outcome,
-        f"{why}. Largest n whose random labels are fitted: none: {none}; {each} "
+        f"{why}. Largest n whose random labels are fitted: without it, {none}; {each} "
         f"({_over(compared[0])}; tested on true labels of n = {ladders.sizes[-1]:,}).",
         Shrinks(ladders.model, name),
     )
@@ -112,11 +113,12 @@ def _fits_at_its_best(ladders: Ladders, runs: pd.DataFrame) -> Finding:
     claim = f"Regularised as it tests best, {ladders.model} still fits random labels"
     largest = ladders.sizes[-1]
     tested = {}
-    for condition in ladders.conditions:
+    for condition in ladders.conditions[1:]:
         gain = read_gain(ladders, runs, *condition, largest)
         if isinstance(gain, str):
             return Finding(claim, "no conclusion", gain)
         tested[condition] = float(unseen_accuracies(runs_of(runs, *condition, "true-labels", largest)).mean())
+    bare = float(unseen_accuracies(runs_of(runs, "", 0, "true-labels", largest)).mean())
     best = max(tested, key=lambda condition: tested[condition])
     capacity, without = (read_capacity(ladders, runs, *condition) for condition in (best, ("", 0)))
     for reading in (capacity, without):
@@ -126,13 +128,15 @@ def _fits_at_its_best(ladders: Ladders, runs: pd.DataFrame) -> Finding:
     luck = ""
     if isinstance(capacity, Capacity) and capacity.fitted is not None:
         luck = luck_in_words(by_luck(runs_of(runs, *best, "random-labels", capacity.fitted)))
+    label, number = ladders.label(*best), len(tested)
+    among = f"Of {number} strengths none tests better than {label}" if number > 1 else f"There is one strength, {label}"
     return Finding(
         claim,
         "supported" if fits and not luck else "no conclusion",
-        f"Of {len(tested)} conditions, {ladders.label(*best)} has the highest test accuracy, "
-        f"{100 * tested[best]:.1f}% (none: {100 * tested['', 0]:.1f}%), on true labels of n = {largest:,}. There "
-        f"the largest n whose random labels are fitted within {ladders.steps:,} steps is {capacity}; without any, "
-        f"{without}. It was found on test data, which flatter it: strengths are shown here, not chosen.{luck}",
+        f"{among}: it has a test accuracy of {percent(tested[best])} on true labels of n = {largest:,}, and the "
+        f"network without regularisers of {percent(bare)}. The largest n whose random labels are fitted within "
+        f"{ladders.steps:,} steps is {capacity} with it, and {without} without any. It was found on test data, which "
+        f"flatter it: strengths are shown here, not chosen.{luck}",
     )
 
 
@@ -148,13 +152,13 @@ def _worth(ladders: Ladders, runs: pd.DataFrame, name: str) -> Finding:
     compared = [gain for gain in gains if isinstance(gain, Comparison)]
     adjusted, signs = _adjusted(compared), _signs(compared)
     outcome: Outcome = "supported" if 1 in signs else "not supported" if set(signs) == {-1} else "no conclusion"
+    among = "It is the only strength" if len(worths) == 1 else f"Of {len(worths)} strengths none tests better there"
     most = max(worths, key=lambda strength: worths[strength].accuracy)
     return Finding(
         claim,
         outcome,
-        f"{sentence(worths[most], ladders.label(name, most))} Of {len(worths)} strengths this one tests best there: "
-        f"{_gain(compared[most - 1])} over none (p = {adjusted[most - 1]:.2g} by Holm over the strengths, "
-        f"{_over(compared[0])}).",
+        f"{sentence(worths[most], ladders.label(name, most))} {among}: {_gain(compared[most - 1])} over the network "
+        f"without (p = {adjusted[most - 1]:.2g} by Holm over the strengths, {_over(compared[0])}).",
     )
 
 

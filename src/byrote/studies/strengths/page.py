@@ -36,7 +36,7 @@ def present(study: StrengthStudy, results: Results, table: pd.DataFrame, finding
                 id=f"strengths-{slug(model)}",
                 title=f"{model}, regularised more and more",
                 lead="One regulariser is on at a time, from its weakest strength down to its strongest; the dotted "
-                "line is the network without any. Test accuracy falls to the left, and so does what is memorised.",
+                "line is the network without any. Further left, test accuracy is lower, and less is memorised.",
                 figures=drawn(
                     accuracy_figure(ladders, own),
                     capacity_figure(ladders, own),

@@ -60,8 +60,10 @@ class Capacity:
     def __str__(self) -> str:
         if self.unfitted is None:
             return f"{self.fitted:,}, the whole ladder"
-        missed = f"{self.unfitted:,}: train accuracy {100 * self.train_accuracy:.1f}%"
-        return f"fewer than {missed}" if self.fitted is None else f"{self.fitted:,} (but not {missed})"
+        accuracy = f"train accuracy {100 * self.train_accuracy:.1f}%"
+        if self.fitted is None:
+            return f"less than {self.unfitted:,} ({accuracy})"
+        return f"{self.fitted:,} (but not {self.unfitted:,}: {accuracy})"
 
 
 def runs_of(runs: pd.DataFrame, regularizer: str, strength: int, corruption: str, n: int | None = None) -> pd.DataFrame:
