@@ -222,7 +222,9 @@ class RecordedAudit:
     def _labels_result(self) -> StageResult:
         found = self.labels
         if found is None:
-            return StageResult("no conclusion", _too_few_planted(self.recording))
+            planted = self.recording.planted
+            number = 0 if planted is None else len(planted.rows)
+            return StageResult("no conclusion", _too_few_planted(number, self.recording.num_examples))
         rates, num = found.rates, len(found.rows)
         errors = rates.num_errors
         held = found.held_back
@@ -415,16 +417,15 @@ def _assumption_findings(found: RecordedLabels) -> list[Finding]:
     ]
 
 
-def _too_few_planted(recording: Recording) -> str:
-    planted = 0 if recording.planted is None else len(recording.planted.rows)
-    fewest = FEWEST_PLANTED / recording.num_examples
+def _too_few_planted(planted: int, num_examples: int) -> str:
+    fewest = FEWEST_PLANTED / num_examples
     rate = math.ceil(100 * min(max(0.02, 2 * fewest), max(fewest, _MOST_PLANTED))) / 100
     errors = "1 error was" if planted == 1 else f"{planted or 'No'} errors were"
     told = f"{errors} planted, and it takes {FEWEST_PLANTED} to state an error rate"
     if rate > _MOST_PLANTED:
         return (
             f"{told}. So many would be more than {100 * _MOST_PLANTED:.0f}% of these "
-            f"{recording.num_examples:,} examples, which are too few."
+            f"{num_examples:,} examples, which are too few."
         )
     return f"{told}: train on `recorder.plant(labels, rate={rate:g})`."
 
