@@ -64,7 +64,7 @@ def results_html(study: Study, results: Results) -> str:
     verdict = _table(
         ("claim", "outcome", "what was found"), [(each.claim, each.outcome, each.statement) for each in findings]
     )
-    return f"<p><b>{html.escape(headline)}</b></p>{verdict}{''.join(map(_picture, figures))}"
+    return f"<p><b>{code_marked(headline)}</b></p>{verdict}{''.join(map(_picture, figures))}"
 
 
 def outcome_html(outcome: TrainOutcome) -> str:

@@ -77,10 +77,8 @@ def headline(known: Sequence[Scores]) -> str:
         return "No conclusion about memorization."
     first = known[0]
     whole = first.memorization
-    return (
-        f"{percent(whole.mean)} of the labels that {first.model} is trained on are known by rote; of "
-        f"{first.num_surely:,} of {len(first.examples):,} surely most."
-    )
+    surely = f"; {first.num_surely:,} of {len(first.examples):,} surely by more than half" if first.num_surely else ""
+    return f"{percent(whole.mean)} of the labels that {first.model} is trained on are known by rote{surely}."
 
 
 def _title(scores: Scores) -> str:
