@@ -117,6 +117,17 @@ def as_networks_get_it(rows: Shaped[np.ndarray, "N ..."], parts: Sequence[Part])
     return found
 
 
+def side_by_side(parts: Sequence[Part], rows: Shaped[np.ndarray, "N W"]) -> Shaped[np.ndarray, "N D"]:
+    """Those parts of packed rows that are no images, column by column."""
+    found = [part.alone(rows) for part in parts]
+    return np.concatenate(found, axis=1) if found else np.zeros((len(rows), 0), np.float32)
+
+
+def names_of_columns(parts: Sequence[Part]) -> list[str]:
+    """What messages call them: "age", "meta[0]"."""
+    return [f"{part.name}[{place}]" if part.shape else part.name for part in parts for place in range(part.size)]
+
+
 def first_images(parts: Sequence[Part]) -> Part | None:
     """The first of several inputs that is an image: the one that pages show."""
     return next((part for part in parts if part.kind == "images"), None)

@@ -5,6 +5,7 @@ from sklearn.datasets import load_breast_cancer, load_iris
 from byrote.audits.give_away import best_column
 from byrote.audits.material import Material, Rows
 from byrote.audits.reading import read_material
+from byrote.data.sources import from_arrays
 
 
 def told(material):
@@ -20,6 +21,19 @@ def test_a_copy_of_the_label_is_named():
     assert found.gives_away
     assert found.may_give_away
     assert found.p_value == 1 / 200
+
+
+def test_of_several_inputs_ids_and_bools_are_columns_too_and_pixels_are_none():
+    draw = np.random.default_rng(0)
+    labels = draw.integers(0, 2, 300)
+    image = np.repeat(labels[:, None, None].astype(np.uint8), 9, axis=1).reshape(300, 3, 3)
+    noise = draw.normal(size=(300, 2))
+    ids = np.stack([draw.integers(0, 9, 300), 7 - 3 * labels], axis=1)
+    for other, name, num in (({"seen": labels == 1}, "seen", 3), ({"ids": ids}, "ids[1]", 4)):
+        kind = {"ids": "tokens"} if "ids" in other else None
+        found = told(read_material(from_arrays({"image": image, "noise": noise, **other}, labels, kind=kind)))
+        assert (found.column, found.gives_away, found.num_columns) == (name, True, num)
+    assert told(read_material(({"image": image}, labels))) is None
 
 
 def test_good_measurements_are_no_leaks():

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from byrote.audits.given_predictions import GivenPredictions
+from byrote.audits.metric import Metric
 from byrote.audits.reading import read_material
 from byrote.errors import UserError
 
@@ -52,6 +53,18 @@ def test_probabilities_of_each_class(material):
 def test_what_is_wrong_is_said(material, table, sentence):
     with pytest.raises(UserError, match=sentence):
         GivenPredictions(pd.DataFrame(table), material)
+
+
+def test_a_metric_of_probabilities_is_no_score_of_classes_alone(material):
+    labels, auc = ["dog", "cat", "dog", "cat"], Metric("roc_auc", 2)
+    with pytest.raises(UserError, match="takes a probability or score of each class, and predictions that are classes"):
+        GivenPredictions(labels, material).refuse_unscored(auc)
+    GivenPredictions(labels, material).refuse_unscored(Metric("f1_macro", 2))
+    scores = np.array([[0.1, 0.9], [0.6, 0.4], [0.5, 0.5], [1, 0]])
+    GivenPredictions(scores, material).refuse_unscored(auc)
+    scores[2, 1] = np.nan
+    with pytest.raises(UserError, match=r"predictions, row 2 .*: NaN or infinity"):
+        GivenPredictions(scores, material)
 
 
 def test_other_rows_were_not_predicted(material):

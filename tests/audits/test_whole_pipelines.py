@@ -26,5 +26,7 @@ def test_what_it_gives_is_looked_at():
         WholePipeline(lambda table, labels, seed: "good", material).score(material.train.labels, 0)
     with pytest.raises(SubjectFailed, match="ZeroDivisionError"):
         WholePipeline(lambda table, labels, seed: 1 / 0, material).score(material.train.labels, 0)
+    with pytest.raises(SubjectFailed, match="its score is nan, expected a finite number"):
+        WholePipeline(lambda table, labels, seed: np.nan, material).score(material.train.labels, 0)
     with pytest.raises(UserError, match="cannot be fitted"):
         WholePipeline(mean_label, material).fit(material.train, 0)

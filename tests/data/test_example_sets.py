@@ -227,6 +227,15 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     "half a test split": ((X, Y, X), r"got one of x_test and y_test, expected both"),
     "one tensor": ((torch_data.TensorDataset(torch.tensor(X)),), r"x_train is a TensorDataset of 1 tensors, exp"),
     "inputs without labels": ((Items(list(X)),), r"x_train is a Items whose examples are a ndarray each, expected two"),
+    "inputs in a tuple": (
+        (Items([((x, x), y) for x, y in LIST]),),
+        r"x_train, row 0 .*: got a tuple of 2 arrays as the input, .* give several inputs as a dict by name",
+    ),
+    "inputs of two shapes in a list": (
+        (Items([([x, x[:1]], y) for x, y in LIST]),),
+        r"got a list of 2 arrays as the input, .* give several inputs as a dict by name",
+    ),
+    "a tuple and labels besides": (((X, X), Y), r"x_train is a tuple, which .* give several inputs as a dict by name"),
     "three values": ((Items([(x, y, 0) for x, y in LIST]),), r"whose examples are 3 values each, expected two"),
     "no examples": ((Items([]),), r"x_train has no rows, expected at least one example"),
     "a row that cannot be read": (

@@ -19,6 +19,7 @@ from typing import Any, overload
 import pandas as pd
 
 from byrote import __version__
+from byrote.audits.given_predictions import GivenPredictions
 from byrote.audits.metric import Metric, scores_quantities
 from byrote.audits.reading import read_material
 from byrote.audits.recorded_audit import RecordedAudit, audit_recorded
@@ -290,7 +291,9 @@ def _case(
 ) -> Iterator[tuple[Case, list[Any]]]:
     """The case, and what has to live as long as it: a temporary folder, where no folder is given."""
     if setting.data is None:
-        raise UserError("got no data to audit the model on: give a source, arrays, a table or a byrote.Dataset")
+        raise UserError(
+            "got no data to audit the model on: give a source (--data), arrays, a table or a byrote.Dataset"
+        )
     if isinstance(setting.seeds, bool) or setting.seeds < 1:
         raise UserError(f"got seeds={setting.seeds}, expected a whole number of at least 1")
     if setting.retrain < 0:
@@ -329,6 +332,8 @@ def _case(
             device=setting.device,
             **recipe,
         )
+        if isinstance(subject, GivenPredictions):
+            subject.refuse_unscored(metric)
         yield (
             Case(
                 subject,

@@ -157,7 +157,7 @@ def _copies_finding(case: Case, figures: Mapping[str, Any], found: Mapping[str, 
         parts.append("no two examples are identical")
     if near is not None and copies_count(figures, found, "near"):
         parts.append(
-            f"{near['num_pairs']:,} pairs are near-duplicates, {near['num_across']:,} of them across the split, "
+            f"{_pairs(near['num_pairs'])} of near-duplicates, {near['num_across']:,} of them across the split, "
             f"{near['num_within_train']:,} within training, {near['num_within_test']:,} within the test split "
             "(at most some 1% of them by chance)"
         )
@@ -178,6 +178,10 @@ def _copies_finding(case: Case, figures: Mapping[str, Any], found: Mapping[str, 
         parts.append(f"near ones were looked for in {look} alone, identical ones in all inputs")
     text = "; ".join(parts)
     return Finding(claim, outcome, f"{text[0].upper()}{text[1:]}. `duplicates.csv` lists all.")
+
+
+def _pairs(num: int) -> str:
+    return "there is 1 pair" if num == 1 else f"there are {num:,} pairs"
 
 
 def _conflict_findings(case: Case, figures: Mapping[str, Any], found: Mapping[str, bool]) -> list[Finding]:

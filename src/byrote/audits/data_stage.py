@@ -57,7 +57,7 @@ class DataStage(Stage):
     title: ClassVar[str] = "Is the score honest, or are test rows known from training?"
     needs_predictions: ClassVar[bool] = True
     alarm_names: ClassVar[tuple[str, ...]] = ("leakage", "label-conflicts")
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
 
     def estimate(self, case: Case, budget_s: float = math.inf) -> Estimate:
         fits = case.seconds_of_fits()

@@ -18,6 +18,7 @@ from byrote.audits.columns import numbers_of
 from byrote.audits.material import Material, Rows
 from byrote.evidence.intervals import binomial_interval
 from byrote.evidence.verdicts import SIGNIFICANCE
+from byrote.input_parts import names_of_columns, side_by_side
 from byrote.randomness import permutation, stream
 
 NEARLY_ALL = 0.95
@@ -52,12 +53,12 @@ class GiveAway:
 
 def best_column(material: Material, copies: Int64[np.ndarray, " N"]) -> GiveAway | None:
     """The column that tells the label best; None where inputs are images or tokens, or a class has too few rows. Of
-    several inputs, columns are those of all quantities.
+    several inputs, columns are those of all quantities, token ids and bools.
 
     Args:
         copies: of training rows, equal for copies of one another.
     """
-    if material.kind not in ("vectors", "table") and not material.names_of_quantities:
+    if material.kind not in ("vectors", "table") and not material.parts_of_columns:
         return None
     rows = replace(material.train, copies=copies)
     draw = stream(0, "single columns")
@@ -67,7 +68,8 @@ def best_column(material: Material, copies: Int64[np.ndarray, " N"]) -> GiveAway
         table = material.features(rows.inputs)
         values, names = numbers_of(table), [str(name) for name in table]
     elif material.parts:
-        values, names = material.quantities(rows.inputs).astype(np.float64), material.names_of_quantities
+        parts = material.parts_of_columns
+        values, names = side_by_side(parts, rows.inputs).astype(np.float64), names_of_columns(parts)
     else:
         values = rows.inputs.astype(np.float64)
         names = [f"feature {place} (counting from 0)" for place in range(values.shape[1])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ import pandas as pd
 from jaxtyping import Int64
 
 from byrote.audits.material import Material, Rows
-from byrote.audits.metric import Prediction
+from byrote.audits.metric import Metric, Prediction
 from byrote.audits.subject import Predictor, Subject
-from byrote.data.columns import Column
+from byrote.data.columns import Column, check_rows
 from byrote.data.quantities import quantities
 from byrote.errors import UserError
 
@@ -44,6 +45,18 @@ class GivenPredictions(Subject):
         self.identity = digest.hexdigest()
         self.name = Path(given).name if isinstance(given, str | Path) else "given predictions"
         self.in_words = "Predictions were made elsewhere: nothing is trained."
+
+    def refuse_unscored(self, metric: Metric) -> None:
+        """Raises UserError for predictions of classes alone, where the metric takes a probability of each."""
+        said, labels = self._prediction, self._test.labels
+        if metric.of_quantities or said.probabilities is not None or not math.isnan(metric.value(labels, said)):
+            return
+        with_scores = Prediction(said.labels, np.eye(metric.num_classes)[said.labels])
+        if not math.isnan(metric.value(labels, with_scores)):
+            raise UserError(
+                f"got metric={metric.name!r}, which takes a probability or score of each class, and predictions that "
+                "are classes alone: give a column for each class, called as it is, or another metric, such as accuracy"
+            )
 
     def fit(self, train: Rows, seed: int) -> Predictor:  # noqa: ARG002
         return self._of
@@ -103,6 +116,12 @@ def _of_array(array: np.ndarray, material: Material) -> Prediction:
             raise UserError(f"got predictions of shape {array.shape}, expected ({n},) numbers")
         return Prediction(quantities(Column(array, "predictions"), "prediction"))
     if array.shape == (n, k):
+        check_rows(
+            ~np.isfinite(array.astype(np.float64)),
+            Column(array, "predictions"),
+            "NaN or infinity",
+            "give a probability or score of each class",
+        )
         return Prediction(array.argmax(axis=1), array.astype(np.float64))
     if array.shape != (n,):
         raise UserError(f"got predictions of shape {array.shape}, expected ({n},) classes or ({n}, {k}) probabilities")

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float64, Int64, Real, Shaped
 
 from byrote.data.dataset import Dataset, Split
 from byrote.data.sources import from_arrays
-from byrote.input_parts import Part, first_images, names_in_words
+from byrote.input_parts import Part, first_images, names_in_words, names_of_columns, side_by_side
 
 Kind: TypeAlias = Literal["images", "vectors", "tokens", "dict", "table"]
 """What an input is; of several inputs by name "dict"; a table's columns may hold anything."""
@@ -179,18 +179,17 @@ class Material:
 
     def quantities(self, rows: Shaped[np.ndarray, "N W"]) -> Shaped[np.ndarray, "N D"]:
         """Of several inputs, those that are neither images nor token ids, side by side."""
-        found = [part.alone(rows) for part in self.parts if part.kind == "vectors"]
-        return np.concatenate(found, axis=1) if found else np.zeros((len(rows), 0), np.float32)
+        return side_by_side([part for part in self.parts if part.kind == "vectors"], rows)
 
     @property
     def names_of_quantities(self) -> list[str]:
         """What messages call their columns: "age", "meta[0]"."""
-        return [
-            f"{part.name}[{place}]" if part.shape else part.name
-            for part in self.parts
-            if part.kind == "vectors"
-            for place in range(part.size)
-        ]
+        return names_of_columns([part for part in self.parts if part.kind == "vectors"])
+
+    @property
+    def parts_of_columns(self) -> list[Part]:
+        """Of several inputs, those whose values mean something each by itself: all but images."""
+        return [part for part in self.parts if part.kind != "images"]
 
     def features(self, table: pd.DataFrame) -> pd.DataFrame:
         """Without the column of groups."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -62,9 +63,12 @@ class WholePipeline(Subject):
             except Exception as error:
                 raise SubjectFailed.of(self.name, error) from error
         try:
-            return float(found)
+            score = float(found)
         except (TypeError, ValueError) as error:
             raise UserError(f"got {type(found).__name__} from {self.name}, expected one number, its score") from error
+        if not math.isfinite(score):
+            raise SubjectFailed(self.name, f"its score is {score}, expected a finite number")
+        return score
 
     def fit(self, train: Rows, seed: int) -> Predictor:  # noqa: ARG002
         raise UserError(f"{self.name} is a pipeline that gives a score: it cannot be fitted on other rows")

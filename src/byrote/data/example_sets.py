@@ -338,6 +338,11 @@ def _example(
     """Its inputs by their names, and its label."""
     x, y = take(_item(dataset, row, name))
     place = f"{name}, row {row} (counting from 0)"
+    if isinstance(x, tuple | list) and _are_several(x):
+        raise UserError(
+            f"{place}: got a {type(x).__name__} of {len(x)} arrays as the input, expected one array; give several "
+            'inputs as a dict by name, as {"image": ..., "meta": ...}'
+        )
     if not isinstance(x, Mapping):
         return {_ALONE: _plain(x, place)}, _plain(y, name)
     for key, part in x.items():
@@ -347,6 +352,12 @@ def _example(
                 "leave it out"
             )
     return {str(key): _plain(part, f"{place}, input {key!r}") for key, part in x.items()}, _plain(y, name)
+
+
+def _are_several(values: Sequence[Any]) -> bool:
+    """Whether these are inputs side by side: arrays in a tuple, or of different shapes."""
+    shapes = [tuple(value.shape) for value in values if hasattr(value, "shape")]
+    return any(shapes) and (isinstance(values, tuple) or len(set(shapes)) > 1 or len(shapes) < len(values))
 
 
 def _item(dataset: Any, row: int, name: str) -> Any:

@@ -81,9 +81,11 @@ def _part_in_words(part: Part) -> str:
     size = " x ".join(map(str, part.shape)) or "one"
     if part.kind == "images":
         return f"images of {size} values" + (", scaled to [0, 1]" if part.is_scaled else "")
-    if part.kind == "tokens":
-        return f"{size} {'bools' if part.dtype == 'bool' else 'token ids'}"
-    return f"{size} {'quantity' if part.size == 1 else 'quantities'}"
+    one, several = _VALUES["bool" if part.dtype == "bool" else part.kind]
+    return f"{size} {one if part.size == 1 else several}"
+
+
+_VALUES = {"bool": ("bool", "bools"), "tokens": ("token id", "token ids"), "vectors": ("quantity", "quantities")}
 
 
 def constant_features(data: Dataset) -> Int64[np.ndarray, " M"]:

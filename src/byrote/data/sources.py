@@ -447,6 +447,11 @@ def _example_sets(x_train: Any, y_train: Any, x_test: Any, y_test: Any, label: s
                     f"a {type(y_train).__name__}: if these are several inputs, give their labels as an array; if it "
                     "holds the labels too, give it alone"
                 )
+            if isinstance(x_train, tuple):
+                raise UserError(
+                    "x_train is a tuple, which stands for a pair of inputs and labels, and labels are given besides: "
+                    'give several inputs as a dict by name, as {"image": ..., "meta": ...}'
+                )
             raise UserError(
                 f"x_train is a {type(x_train).__name__} and brings its labels, as any Dataset does: give "
                 "byrote.from_arrays(train_set), or byrote.from_arrays(train_set, test_set)"
