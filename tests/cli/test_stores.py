@@ -87,6 +87,16 @@ def test_what_is_damaged_is_found_told_and_removed(out, capsys):
     assert "0 runs and 0 calculations, of 15 in all." in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("column", ["key", "model", "corruption", "corruption_rate", "test_accuracy", "created"])
+def test_a_value_of_another_type_is_damage_too(out, capsys, column):
+    change("out/runs.db", f"UPDATE byrote_runs SET {column} = x'00ff' WHERE rowid = 3")
+    for words in ("runs out", "runs out --unreadable --prune --yes"):
+        assert main(words.split()) == 0
+    assert "1 run and 0 calculations" in capsys.readouterr().out
+    assert main(["runs", "out"]) == 0
+    assert "15 runs and 0 calculations" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

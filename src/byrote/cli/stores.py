@@ -94,7 +94,7 @@ def _print_table(chosen: Sequence[Listed]) -> None:
     for each in chosen[-_MOST_SHOWN:]:
         accuracy = "" if each.test_accuracy is None else f"{each.test_accuracy:.3f}"
         weights = " + weights" if each.has_weights else ""
-        table.add_row(each.key[:12], each.label, each.data, accuracy, size(each.num_bytes) + weights, each.created)
+        table.add_row(str(each.key)[:12], each.label, each.data, accuracy, size(each.num_bytes) + weights, each.created)
     if not chosen:
         return
     Console(highlight=False, markup=False, width=_WIDTH).print(table)

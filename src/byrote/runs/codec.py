@@ -170,11 +170,12 @@ def without_weights(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def row_label(row: Mapping[str, Any]) -> str:
-    """What a run is called by its row: "mlp-1x512, partial-labels 0.5, seed 0"; or a calculation."""
+    """What a run is called by its row, damaged or not: "mlp-1x512, partial-labels 0.5, seed 0"; or a calculation."""
     if "calculation" in row:
         return f"{row['calculation']} on {row['data']}"
-    rate = f" {row['corruption_rate']:g}" if 0 < (row["corruption_rate"] or 0) < 1 else ""
-    return f"{short_name(row['model'])}, {short_name(row['corruption'])}{rate}, seed {row['seed']}"
+    rate = row["corruption_rate"]
+    shown = f" {rate:g}" if isinstance(rate, int | float) and 0 < rate < 1 else ""
+    return f"{short_name(str(row['model']))}, {short_name(str(row['corruption']))}{shown}, seed {row['seed']}"
 
 
 def _checksum(row: Mapping[str, Any]) -> str:

@@ -27,7 +27,7 @@ class Listed(NamedTuple):
     num_bytes: int
     """Of its arrays, which are nearly all of it; without weights."""
     test_accuracy: float | None
-    """None of a calculation."""
+    """None of a calculation, and where it is damaged."""
     has_weights: bool
     table: sa.Table
 
@@ -82,7 +82,7 @@ def listed(store: Store, choice: Choice) -> Iterator[Listed]:
                 str(row["data"]),
                 str(row["created"])[:19],
                 row["size"] or 0,
-                row.get("test_accuracy"),
+                accuracy if isinstance(accuracy := row.get("test_accuracy"), int | float) else None,
                 bool(row.get("weights")),
                 table,
             )
@@ -92,7 +92,7 @@ def listed(store: Store, choice: Choice) -> Iterator[Listed]:
         if choice.unreadable:
             bad = {row["key"] for row in store.rows(table, [each.key for each in found]) if not _is_readable(row)}
             found = [each for each in found if each.key in bad]
-        yield from sorted(found, key=lambda each: (each.created, each.key))
+        yield from sorted(found, key=lambda each: (each.created, str(each.key)))
 
 
 _SHARED = ("key", "data", "created", "size")
