@@ -132,6 +132,34 @@ def test_labels_in_time_are_moved_along_it():
     assert "Intervals take neighbours in time for independent" in audit.findings[0].statement
 
 
+def scored_in_time(table, labels, seed):
+    return float(np.mean(labels == (table["x"] > 0)))
+
+
+def test_a_trend_in_common_beats_nothing():
+    """Labels and inputs know of each other that both grow with time, and no more."""
+    draw, times = np.random.default_rng(0), np.arange(400)
+    labels = (draw.random(400) < times / 400).astype(int)
+    table = pd.DataFrame({"t": times, "x": times / 100 - 2 + 0.5 * draw.standard_normal(400), "y": labels})
+    data = {"label": "y", "time": "t", "test": table, "stages": ["signal"], "quiet": True}
+    audit = byrote.audit(data=table, predictions=(table["x"] > 0).to_numpy().astype(int), **data)
+    figures = audit.results["signal"].figures
+    assert figures["p"] <= 0.02
+    assert figures["lead"]["low"] > 0.1
+    assert figures["p_beyond_trend"] > 0.1
+    assert audit.findings[0].outcome == "no conclusion"
+    assert "without the trends, p = 0." in audit.findings[0].statement
+
+
+def test_of_a_whole_pipeline_nothing_is_supported_in_time():
+    labels = np.random.default_rng(0).integers(0, 2, 400)
+    table = pd.DataFrame({"t": np.arange(400), "x": 2 * labels - 1, "y": labels})
+    whole = byrote.audit(scored_in_time, table, label="y", time="t", stages=["signal"], quiet=True)
+    assert whole.results["signal"].figures["p"] <= 0.02
+    assert whole.findings[0].outcome == "no conclusion"
+    assert "predictions by row would tell" in whole.findings[0].statement
+
+
 def test_quantities_beat_the_best_constant_or_do_not():
     draw = np.random.default_rng(0)
     x, noise = draw.standard_normal((300, 4)), draw.standard_t(3, 300)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from byrote.evidence.label_permutations import exchange_of, exchanged_values, share_as_large
+from byrote.evidence.label_permutations import chance_beyond_trend, exchange_of, exchanged_values, share_as_large
 
 LABELS = np.array([0, 0, 1, 1, 0, 0, 1, 1])
 
@@ -148,6 +148,55 @@ def test_quantities_with_memory_raise_few_alarms(memory, length):
 def test_groups_with_memory_raise_few_alarms():
     assert memory_alarms(0.95, 60, 200, groups=3) <= 16
     assert memory_alarms(0.95, 60, 200, groups=3, of_time=False) >= 20
+
+
+def trending(draw, kind):
+    """Two series that know nothing of each other, and their groups and times."""
+    places = np.arange(40.0) / 40
+    if kind == "one season":
+        waves = [np.sin(10 * np.pi * places + 6.3 * draw.random()) for _ in range(2)]
+        return [1.4 * wave + draw.standard_normal(40) for wave in waves], None, places
+    lines = [draw.choice([-1, 1]) * 3.5 * places for _ in range(2)]
+    if kind == "trends":
+        return [line + draw.standard_normal(40) for line in lines], None, places
+    if kind == "trends of groups with one label":
+        both = [np.repeat(line + draw.standard_normal(40), 3) for line in lines]
+        return both, np.repeat(np.arange(40), 3), np.arange(120.0)
+    groups = np.repeat(np.arange(20), 2)
+    return (
+        [
+            np.repeat(draw.standard_normal(20), 2) + np.tile([0, 2 * np.sign(line[-1])], 20) + draw.standard_normal(40)
+            for line in lines
+        ],
+        groups,
+        np.tile([0.0, 1.0], 20),
+    )
+
+
+@pytest.mark.parametrize("of_quantities", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "least"),
+    [("trends", 6), ("one season", 0), ("trends of groups with one label", 20), ("trends within groups", 20)],
+)
+def test_what_trends_have_in_common_raises_few_alarms(kind, least, of_quantities):
+    alarms = beyond = known = 0
+    for seed in range(100):
+        draw = np.random.default_rng(seed)
+        (targets, says), groups, times = trending(draw, kind)
+        knowing = targets + 0.5 * draw.standard_normal(len(targets))
+        if not of_quantities:
+            targets, says, knowing = (1 * (each > np.median(each)) for each in (targets, says, knowing))
+        found = draws(exchange_of(targets, groups, times, of_quantities=of_quantities), 99) @ (says * 1.0)
+        p = share_as_large(found, float(targets @ says))
+        others = [each[:, None] if of_quantities else np.eye(2)[each] for each in (says, knowing)]
+        without, of_knowing = (
+            chance_beyond_trend(targets, each, groups, times, 99, draw, of_quantities=of_quantities) for each in others
+        )
+        alarms, beyond = alarms + (p <= 0.05), beyond + (max(p, without) <= 0.05)
+        known += of_knowing <= 0.05
+    assert alarms >= least
+    assert beyond <= 12
+    assert known >= 50
 
 
 def test_a_p_value_counts_the_data_and_ties():

@@ -22,12 +22,13 @@ from byrote.audits.whole_pipelines import WholePipeline
 from byrote.charts.figure import Figure, layered, rounded
 from byrote.charts.sections import Section
 from byrote.evidence.finding import Finding, Outcome
-from byrote.evidence.label_permutations import exchange_of, exchanged_values, share_as_large
+from byrote.evidence.label_permutations import chance_beyond_trend, exchange_of, exchanged_values, share_as_large
 from byrote.evidence.verdicts import LITTLE
 from byrote.randomness import stream
 
 EXCHANGES = 9999
 PIPELINE_EXCHANGES = 99
+_BEYOND_TREND = 999
 _FEWEST = 199
 _BINS = 40
 _DIGITS = 12
@@ -40,7 +41,7 @@ class SignalStage(Stage):
     title: ClassVar[str] = "Does it beat chance?"
     needs_predictions: ClassVar[bool] = True
     alarm_names: ClassVar[tuple[str, ...]] = ("no-signal", "leaking-pipeline")
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     def estimate(self, case: Case, budget_s: float = math.inf) -> Estimate:
         if isinstance(case.subject, WholePipeline):
@@ -91,9 +92,20 @@ class SignalStage(Stage):
             "smaller": _smaller(case, num),
         }
         p_values = {"signal": figures["p"]}
+        if rows.times is not None:
+            figures["p_beyond_trend"] = chance_beyond_trend(
+                rows.labels,
+                _scores(metric, kept),
+                rows.groups,
+                rows.times,
+                min(num, _BEYOND_TREND),
+                stream(0, "exchanged labels beyond a trend"),
+                of_quantities=metric.of_quantities,
+            )
+            p_values["signal"] = max(figures["p"], figures["p_beyond_trend"])
         if retrain := int(case.options.get("retrain", 0)):
             figures["retrained"] = self._retrained(case, clean, observed, retrain)
-            p_values["retrained"] = figures["retrained"]["p"]
+            p_values["retrained"] = max(figures["retrained"]["p"], figures.get("p_beyond_trend", 0.0))
         statement = f"{figures['smaller']}, for want of time." if figures["smaller"] else ""
         return StageResult("done", statement, figures, p_values)
 
@@ -225,6 +237,16 @@ def _mean_values(
     return np.mean([metric.values(labels, each) for each in predictions], axis=0)
 
 
+def _scores(metric: Metric, predictions: Sequence[Prediction]) -> Float64[np.ndarray, "N M"]:
+    """What several fits say on average: one quantity, or of each class its score, or how many name it."""
+    if metric.of_quantities:
+        return np.mean([each.labels for each in predictions], axis=0)[:, None]
+    named = np.eye(metric.num_classes)
+    return np.mean(
+        [named[each.labels] if each.probabilities is None else each.probabilities for each in predictions], axis=0
+    )
+
+
 def _histogram(values: Float64[np.ndarray, " B"]) -> list[dict[str, float | int]]:
     known = values[~np.isnan(values)]
     if not len(known):
@@ -252,11 +274,16 @@ def _verdict(case: Case, figures: Mapping[str, Any], is_significant: bool) -> tu
         f"With {word}s exchanged {figures['exchange']}, "
         f"as much comes out with p = {_p(figures['p'])} ({figures['num_exchanges']:,} exchanges)."
     )
-    if case.material.test.times is not None:
-        words += " It takes these for series without a trend: any two that have one go together."
+    if "p_beyond_trend" in figures:
+        words += (
+            f" Any two series with a trend go together: without the trends, p = {_p(figures['p_beyond_trend'])}, and "
+            "the larger one counts."
+        )
     if assumption := case.material.test.assumption:
         words += f" {assumption}"
     if is_significant and lead["low"] > 0:
+        if case.material.test.times is not None and "p_beyond_trend" not in figures:
+            return "no conclusion", f"{words} Any two series with a trend go together: predictions by row would tell."
         return "supported", words
     if lead["high"] <= _margin(metric, chance):
         known = f" It knows something of the {word}s, but a constant scores as well." if is_significant else ""

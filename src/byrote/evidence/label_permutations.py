@@ -12,6 +12,8 @@ all times. Classes go round, the last ones to the beginning. Of quantities with 
 apart which are alike (of random walks of 100 rows that know nothing of each other, 15 of 100 raise an alarm at 5%):
 they go there and back, and what comes twice has its place taken by the target next in rank, so that all are there
 (8 of 100). Either is exact for no series, and near it for stationary ones that are many times as long as their memory.
+Any two series with a trend go together that way, and of quantities any two with seasons of one length:
+`chance_beyond_trend` asks again without the trend.
 
 Source     Ojala & Garriga, Permutation tests for studying classifier performance, JMLR 11 (2010); Winkler et al.,
            Multi-level block permutation, NeuroImage 123 (2015); Phipson & Smyth, Permutation p-values should never be
@@ -25,6 +27,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Float64, Int64, Real
+from scipy.stats import rankdata
 
 from byrote.randomness import permutations
 
@@ -32,6 +35,8 @@ _BLOCK_VALUES = 2**21
 _ROUNDING = 1e-9
 _MANY = 2**40
 """So far beyond what rows are that its remainders are equally likely."""
+_LEAST_SERIES = 8
+"""Rows of a group that has a trend of its own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,6 +195,67 @@ def _moved(
         return found
 
     return moved
+
+
+def chance_beyond_trend(
+    labels: Real[np.ndarray, " N"],
+    said: Real[np.ndarray, "N M"],
+    groups: Int64[np.ndarray, " N"] | None,
+    times: Float64[np.ndarray, " N"],
+    num: int,
+    draw: np.random.Generator,
+    *,
+    of_quantities: bool = False,
+) -> float:
+    """The p-value that labels and what is said of them go together once the trends of both are taken away.
+
+    A trend is a parabola in the order of times (of groups with one label each, in that of their means); where labels
+    differ within groups, also a line of each group that has eight rows or more. What is left of labels changes places
+    as `exchange_of` has it, but for a single series of quantities, which goes round: without a trend its ends are not
+    far apart, and there and back would turn seasons over. Sums of products are compared: no metric is defined of what
+    is left.
+
+    Args:
+        said: scores of the classes 0..M-1, or one quantity; of quantities, all is done by ranks.
+    """
+    if of_quantities:
+        left, answers = rankdata(labels)[:, None], rankdata(said, axis=0)
+    else:
+        left, answers = np.equal.outer(labels, np.arange(said.shape[1])).astype(np.float64), said.astype(np.float64)
+    places = np.unique(times, return_inverse=True)[1].astype(np.float64)
+    if groups is not None and len(np.unique(groups)) < len(groups):
+        _, first, codes = np.unique(groups, return_index=True, return_inverse=True)
+        sizes = np.bincount(codes)
+        means = (np.bincount(codes, places) / sizes)[codes]
+        if (labels[first][codes] == labels).all():
+            left, answers = _without(_parabola(means), left, answers)
+            left = left[first][codes]  # what differs by rounding alone is one label
+        else:
+            own = [np.where(codes == group, places - means, 0.0) for group in np.flatnonzero(sizes >= _LEAST_SERIES)]
+            left, answers = _without(np.stack([*_parabola(places).T, *own], axis=1), left, answers)
+    else:
+        groups = None
+        left, answers = _without(_parabola(places), left, answers)
+    products, seed = np.zeros(num), int(draw.integers(_MANY))
+    for column, answer in zip(left.T, answers.T, strict=True):  # in the same places each
+        exchange = exchange_of(column, groups, times, of_quantities=of_quantities and groups is not None)
+        alike = np.random.default_rng(seed)
+        products += exchanged_values(exchange, answer.__rmatmul__, num, len(labels), alike)
+    return share_as_large(products, float((left * answers).sum()))
+
+
+def _parabola(places: Float64[np.ndarray, " N"]) -> Float64[np.ndarray, "N 3"]:
+    centred = (places - places.mean()) / max(float(places.std()), 1.0)
+    return np.stack([np.ones(len(places)), centred, centred**2], axis=1)
+
+
+def _without(
+    trends: Float64[np.ndarray, "N T"], *columns: Float64[np.ndarray, "N _"]
+) -> list[Float64[np.ndarray, "N _"]]:
+    """What least squares leave of them."""
+    basis, sizes, _ = np.linalg.svd(trends, full_matrices=False)
+    basis = basis[:, sizes > _ROUNDING * sizes[0]]
+    return [each - basis @ (basis.T @ each) for each in columns]
 
 
 def exchanged_values(
