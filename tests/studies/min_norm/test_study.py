@@ -89,7 +89,7 @@ def test_two_classes_need_eight_examples(tiny):
 
 
 def test_models_are_refused(tiny):
-    with pytest.raises(UserError, match="got models mlp-1x512, which min-norm has no use for"):
+    with pytest.raises(UserError, match=r"got models=\['mlp-1x512'\], which min-norm has no use for"):
         min_norm_study(tiny, "laptop", 1, ("mlp-1x512",))
 
 

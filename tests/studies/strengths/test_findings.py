@@ -71,6 +71,12 @@ def test_at_its_best_it_still_fits(verdict):
     assert "strengths are shown here, not chosen" in finding.statement
 
 
+def test_one_strength_is_told_as_one(verdict):
+    found = verdict(strengths={"dropout": (0.0, 0.5)})
+    assert found[BEST].statement.startswith("There is one strength, dropout 0.5: it has a test accuracy of 70.0% on true")
+    assert "It is the only strength: +0.0 points" in found[WORTH].statement
+
+
 def test_at_its_best_it_fits_nothing(verdict):
     finding = verdict(lambda strength, n: 3 * (strength == 2), lambda strength, n: strength != 2)[BEST]
     assert finding.outcome == "no conclusion"

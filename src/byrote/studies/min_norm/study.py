@@ -255,7 +255,7 @@ def min_norm_study(data: Dataset, scale: Scale, seeds: int = 1, models: Sequence
         )
     if models:
         raise UserError(
-            f"got models {', '.join(models)}, which min-norm has no use for: it fits kernel machines; leave them out"
+            f"got models={list(models)!r}, which min-norm has no use for: it fits kernel machines; leave them out"
         )
     sizes = None if scale == "paper" else _sizes(data, LAPTOP if scale == "laptop" else QUICK)
     num_filters = NUM_FILTERS // 10 if scale == "quick" else NUM_FILTERS
