@@ -73,7 +73,7 @@ def test_at_its_best_it_still_fits(verdict):
 
 def test_one_strength_is_told_as_one(verdict):
     found = verdict(strengths={"dropout": (0.0, 0.5)})
-    assert found[BEST].statement.startswith("There is one strength, dropout 0.5: it has a test accuracy of 70.0% on true")
+    assert found[BEST].statement.startswith("There is one strength, dropout 0.5: it has a test accuracy of 70.0%")
     assert "It is the only strength: +0.0 points" in found[WORTH].statement
 
 
