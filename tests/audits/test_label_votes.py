@@ -33,6 +33,12 @@ def test_no_vote_depends_on_the_rows_own_label(blobs):
     np.testing.assert_allclose(ridge.votes(labels, 3)[7], ridge.votes(changed, 3)[7], atol=0.01)
 
 
+def test_the_ridge_takes_rows_that_lie_on_a_line():
+    for features in (np.linspace(-2, 2, 400), np.random.default_rng(0).standard_normal(400)):
+        votes = RidgeFeatures(features.astype(np.float32)[:, None]).votes((features > 0).astype(np.int64), 2)
+        assert (votes.argmax(axis=1) == (features > 0)).mean() > 0.98
+
+
 def test_the_ridge_without_a_row_is_that_fitted_without_it(blobs):
     features, labels = blobs
     targets = np.eye(3)[labels] - np.eye(3)[labels].mean(axis=0)

@@ -70,9 +70,11 @@ class RidgeFeatures:
         def distances(part: slice | Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
             return np.maximum(lengths[part][:, None] + lengths[chosen] - 2 * features[part] @ points.T, 0)
 
-        inner = distances(chosen)
+        exact = points.astype(np.float64)  # rounded ones of one column make no positive definite matrix
+        squares = (exact**2).sum(axis=1)
+        inner = np.maximum(squares[:, None] + squares - 2 * exact @ exact.T, 0)
         scale = np.float32(_NARROWNESS / max(float(np.median(inner[inner > 0])) if inner.any() else 1.0, 1e-12))
-        gram = np.exp(-inner * scale).astype(np.float64)
+        gram = np.exp(-inner * float(scale))
         gram.flat[:: len(gram) + 1] += _JITTER
         factor = np.linalg.cholesky(gram).astype(np.float32)
         self._basis = np.empty((len(features), len(chosen)), np.float32)

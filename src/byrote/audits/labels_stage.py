@@ -67,7 +67,7 @@ class LabelsStage(Stage):
         "Which labels are wrong is told by planting wrong ones among classes; "
         "targets here are quantities, of which each is off by something."
     )
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     def estimate(self, case: Case, budget_s: float = math.inf) -> Estimate:
         plan = _plan(case, budget_s)

@@ -63,6 +63,8 @@ def test_noise_in_place_of_token_ids_is_of_ids_seen_in_that_place(data: Dataset)
 def test_what_an_input_cannot_have_is_refused(data: Dataset) -> None:
     with pytest.raises(UserError, match="got additive-noise for arrays, whose input ids is token ids, which are names"):
         corrupt(data, AdditiveNoise.name)
+    with pytest.raises(UserError, match="whose input one is token ids, which are names"):
+        corrupt(from_arrays({"one": np.arange(40)}, np.arange(40) % 2, kind={"one": "tokens"}), AdditiveNoise.name)
     age = from_arrays({"age": np.arange(40.0), "meta": np.eye(40)}, np.arange(40) % 2)
     with pytest.raises(UserError, match="whose input age is a single number, which has no other place"):
         corrupt(age, "random-pixels")

@@ -101,7 +101,8 @@ def goes_with(method: AnyCorruption, data: Dataset) -> bool:
 def _refuse_for_parts(name: str, method: InputCorruption, data: Dataset) -> None:
     for part in data.parts:
         if of_part(method, part) is None:
-            what = "token ids, which are names" if part.num_places > 1 else "a single number, which has no other place"
+            is_alone = method.of_places and part.num_places < 2
+            what = "a single number, which has no other place" if is_alone else "token ids, which are names"
             raise UserError(
                 f"got {name} for {data.name}, whose input {part.name} is {what}; choose another, as gaussian, or leave "
                 "that input out"
