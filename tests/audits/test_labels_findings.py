@@ -57,6 +57,9 @@ def test_the_sentences_have_their_figures(case):
     assert "48 are more likely wrong than right; of these, at most 20% are labelled rightly" in count.statement
     assert "(95% interval 1.0% to 20%)" in count.statement
     assert "50 errors were hidden" in check.statement
+    assert "The estimated number of errors rises by 49 with them." in check.statement
+    _, fallen = findings_of_labels(case, StageResult("done", figures=figures(rise_with_hidden=-1.2)))
+    assert "The estimated number of errors falls by 1 with them." in fallen.statement
     assert "92% (80% to 97%), where 90% were foretold" in check.statement
 
 

@@ -112,6 +112,12 @@ def test_a_memoriser_and_what_may_be_none():
     assert "may be nothing" in first.statement
 
 
+def test_what_is_unable_to_fit_swallows_nothing():
+    assert "it swallows them" in findings_of_memorization("m", figures(), {})[2].statement
+    unable = findings_of_memorization("m", figures(true=0.26, num_fitted=0), {})
+    assert "100.0% the wrong label and 0.0% their true one." in unable[2].statement
+
+
 def test_unable_to_fit():
     assert is_unable(figures(true=0.26, num_fitted=0))
     assert not is_unable(figures(true=0.4, num_fitted=0))

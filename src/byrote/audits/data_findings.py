@@ -234,19 +234,18 @@ def _column_findings(figures: Mapping[str, Any], found: Mapping[str, bool]) -> l
         return []
     bad = column["gives_away"] and found.get("column", False)
     removed = f"{100 * max(column['removed'], 0):.0f}%"
+    num, name = column["num_columns"], column["column"]
+    word = "target" if column["accuracy"] is None else "label"
+    which = f"The one column that varies is {name}" if num == 1 else f"Of {num:,} columns, {name} tells the {word} best"
     if column["accuracy"] is None:
-        word = "target"
         words = (
-            f"Of {column['num_columns']:,} columns, {column['column']} tells the target best: it alone removes "
-            f"{removed} of the squared error that a constant has, of targets by their ranks, on training rows that it "
-            "was not fitted on."
+            f"{which}: it alone removes {removed} of the squared error that a constant has, of targets by their ranks, "
+            "on training rows that it was not fitted on."
         )
     else:
-        word = "label"
         words = (
-            f"Of {column['num_columns']:,} columns, {column['column']} tells the label best: a small tree on it alone "
-            f"is right on {100 * column['accuracy']:.1f}% of training rows that it was not fitted on, which removes "
-            f"{removed} of the errors of guessing."
+            f"{which}: a small tree on it alone is right on {100 * column['accuracy']:.1f}% of training rows that it "
+            f"was not fitted on, which removes {removed} of the errors of guessing."
         )
     outcome: Outcome = "supported"
     if bad:

@@ -110,9 +110,10 @@ def _check_finding(figures: Mapping[str, Any]) -> Finding:
         f"{_percent(each['high'])}), where {_percent(each['stated'])} were foretold"
         for kind, each in figures["hidden"].items()
     ]
+    rise = round(figures["rise_with_hidden"])
     words = (
         f"{figures['num_hidden']} errors were hidden before anything was learnt. On the list are, {'; '.join(parts)}. "
-        f"The estimated number of errors rises by {figures['rise_with_hidden']:.0f} with them."
+        f"The estimated number of errors {'falls' if rise < 0 else 'rises'} by {abs(rise)} with them."
     )
     return Finding(claim, _check(figures), words)
 

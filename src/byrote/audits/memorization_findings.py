@@ -135,7 +135,7 @@ def _through(name: str, figures: Mapping[str, Any], found: Mapping[str, bool]) -
             f", which keeps {with_ends(kept)} of its lead over guessing, where naming the label of the nearest row "
             f"keeps {share(1 - HALF, 0)}"
         )
-    words += f".{_of_changed(half, figures['largest_class'])}"
+    words += f".{_of_changed(half, figures)}"
     if kept["mean"] is None:
         return Finding(claim, "no conclusion", f"{words} It has no lead over guessing on true labels to keep.")
     if found.get("learns-through", False) and found.get("learns", False):
@@ -145,15 +145,16 @@ def _through(name: str, figures: Mapping[str, Any], found: Mapping[str, bool]) -
     return Finding(claim, "no conclusion", f"{words} More test rows would tell whether it keeps more than that.")
 
 
-def _of_changed(half: Mapping[str, Any], largest_class: float) -> str:
-    """ " Of the training rows whose label was changed, ..."; who always names the largest class sees through none."""
+def _of_changed(half: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
+    """ " Of the training rows whose label was changed, ..."; who always names one class sees through none, and swallows
+    none."""
     if half["changed_said_as_given"] is None:
         return ""
     given, true = half["changed_said_as_given"]["mean"], half["changed_said_as_true"]["mean"]
     does = ""
-    if given > HALF:
+    if given > HALF and not is_unable(figures):
         does = ": it swallows them" if given > FIT else ": it swallows most of them"
-    elif true > max(HALF, largest_class + _UNABLE):
+    elif true > max(HALF, figures["largest_class"] + _UNABLE):
         does = ": it sees through most of them"
     return (
         f" Of the training rows whose label was changed, it gives {share(given)} the wrong label and {share(true)} "
