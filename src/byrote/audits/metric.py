@@ -216,6 +216,13 @@ class Metric:
         found = self._of_constants(labels, np.array([constant.labels[0], *_centres(labels)]))
         return math.nan if np.isnan(found).all() else float(np.nanmax(found))
 
+    def simple_constant(self, labels: Real[np.ndarray, " N"]) -> float:
+        """The commonest class; the best of mean, median and midrange."""
+        if not self.of_quantities:
+            return float(np.bincount(labels).argmax())
+        tried = np.array(_centres(labels))
+        return float(tried[np.argmax(np.nan_to_num(self._of_constants(labels, tried), nan=-np.inf))])
+
     def _best_quantity(self, targets: Real[np.ndarray, " N"]) -> float:
         """The best of mean, median, midrange and quantiles, and of what lies between the neighbours of the best."""
         if not len(targets):

@@ -29,6 +29,8 @@ from byrote.randomness import stream
 EXCHANGES = 9999
 PIPELINE_EXCHANGES = 99
 _BEYOND_TREND = 999
+_LEAST_ROWS = 20
+"""Resamples of fewer leave out too often what is large and rare: nothing is called no better than a constant."""
 _FEWEST = 199
 _BINS = 40
 _DIGITS = 12
@@ -41,7 +43,7 @@ class SignalStage(Stage):
     title: ClassVar[str] = "Does it beat chance?"
     needs_predictions: ClassVar[bool] = True
     alarm_names: ClassVar[tuple[str, ...]] = ("no-signal", "leaking-pipeline")
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
 
     def estimate(self, case: Case, budget_s: float = math.inf) -> Estimate:
         if isinstance(case.subject, WholePipeline):
@@ -285,7 +287,8 @@ def _verdict(case: Case, figures: Mapping[str, Any], is_significant: bool) -> tu
         if case.material.test.times is not None and "p_beyond_trend" not in figures:
             return "no conclusion", f"{words} Any two series with a trend go together: predictions by row would tell."
         return "supported", words
-    if lead["high"] <= _margin(metric, chance):
+    is_enough = metric.is_share or lead["n"] >= _LEAST_ROWS
+    if is_enough and lead["high"] <= _margin(metric, chance):
         known = f" It knows something of the {word}s, but a constant scores as well." if is_significant else ""
         return "not supported", f"{words}{known}"
     if is_significant:
