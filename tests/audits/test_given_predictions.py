@@ -65,6 +65,8 @@ def test_a_metric_of_probabilities_is_no_score_of_classes_alone(material):
     scores[2, 1] = np.nan
     with pytest.raises(UserError, match=r"predictions, row 2 .*: NaN or infinity"):
         GivenPredictions(scores, material)
+    with pytest.raises(UserError, match=r"shape \(4, 2\) that are no numbers .*, expected a probability or score"):
+        GivenPredictions(np.array([["dog", "cat"]] * 4), material)
 
 
 def test_other_rows_were_not_predicted(material):

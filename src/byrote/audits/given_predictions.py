@@ -116,13 +116,20 @@ def _of_array(array: np.ndarray, material: Material) -> Prediction:
             raise UserError(f"got predictions of shape {array.shape}, expected ({n},) numbers")
         return Prediction(quantities(Column(array, "predictions"), "prediction"))
     if array.shape == (n, k):
+        try:
+            scores = array.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise UserError(
+                f"got predictions of shape {array.shape} that are no numbers ({error}), expected a probability or score "
+                "of each class"
+            ) from None
         check_rows(
-            ~np.isfinite(array.astype(np.float64)),
+            ~np.isfinite(scores),
             Column(array, "predictions"),
             "NaN or infinity",
             "give a probability or score of each class",
         )
-        return Prediction(array.argmax(axis=1), array.astype(np.float64))
+        return Prediction(scores.argmax(axis=1), scores)
     if array.shape != (n,):
         raise UserError(f"got predictions of shape {array.shape}, expected ({n},) classes or ({n}, {k}) probabilities")
     return Prediction(_codes(pd.Series(array), material, "predictions"))

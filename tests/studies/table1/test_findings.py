@@ -107,6 +107,12 @@ def test_blemished_runs_decide_nothing(judge, fields, claim, reason):
     assert reason in found.statement
 
 
+def test_what_naming_one_class_fits_by_luck_is_not_called_fitted(judge):
+    for ceiling, fitted in ((0.1, False), (1.0, True)):
+        found = judge({}, {RANDOM: {"ceiling": ceiling, "train_accuracy": ceiling}})[RANDOM_LABELS]
+        assert ("well by luck with p" in found.statement, found.reading.fitted) == (not fitted, fitted)
+
+
 def test_missing_runs_decide_nothing(judge):
     found = judge({CROP: 40}, without=[NONE])
     assert all(found[claim].statement.startswith("1 of 2 runs have not finished") for claim in (CROPPING, DECAYING))
