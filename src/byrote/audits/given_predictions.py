@@ -120,8 +120,8 @@ def _of_array(array: np.ndarray, material: Material) -> Prediction:
             scores = array.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise UserError(
-                f"got predictions of shape {array.shape} that are no numbers ({error}), expected a probability or score "
-                "of each class"
+                f"got predictions of shape {array.shape} that are no numbers ({error}), expected a probability or "
+                "score of each class"
             ) from None
         check_rows(
             ~np.isfinite(scores),
