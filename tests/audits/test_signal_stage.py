@@ -136,6 +136,12 @@ def scored_in_time(table, labels, seed):
     return float(np.mean(labels == (table["x"] > 0)))
 
 
+def trained_on_the_first(table, labels, seed):
+    columns = table[["t", "x"]] if "t" in table else table
+    model = DecisionTreeClassifier(random_state=0).fit(columns[:150], labels[:150])
+    return float(np.mean(model.predict(columns[150:]) == labels[150:]))
+
+
 def test_a_trend_in_common_beats_nothing():
     """Labels and inputs know of each other that both grow with time, and no more."""
     draw, times = np.random.default_rng(0), np.arange(400)
@@ -158,6 +164,22 @@ def test_of_a_whole_pipeline_nothing_is_supported_in_time():
     assert whole.results["signal"].figures["p"] <= 0.02
     assert whole.findings[0].outcome == "no conclusion"
     assert "predictions by row would tell" in whole.findings[0].statement
+
+
+def test_a_sound_pipeline_in_time_is_not_called_leaking():
+    """A slow feature foretells labels of the next quarter that are moved along time, and no label is seen before."""
+    draw = np.random.default_rng(0)
+    walks = np.cumsum(draw.standard_normal((2, 200)), axis=1)
+    labels = (walks[0] > np.median(walks[0])).astype(int)
+    table = pd.DataFrame({"t": np.arange(200), "x": walks[1], "y": labels})
+    data = {"label": "y", "stages": ["signal"], "quiet": True, "retrain": 99}
+    in_time = byrote.audit(trained_on_the_first, table, time="t", **data)
+    on_exchanged = in_time.results["signal"].figures["on_exchanged_labels"]
+    assert on_exchanged["low"] > in_time.results["signal"].figures["chance"]
+    assert (in_time.findings[1].outcome, in_time.alarms) == ("no conclusion", {"no-signal": 1.0})
+    assert "without `--time`, they are exchanged row by row" in in_time.findings[1].statement
+    by_row = byrote.audit(trained_on_the_first, table, **data)
+    assert by_row.alarms["leaking-pipeline"] == 0
 
 
 def test_quantities_beat_the_best_constant_or_do_not():

@@ -90,8 +90,9 @@ def _of_groups(
     names, first, codes = np.unique(groups, return_index=True, return_inverse=True)
     own = labels[first]
     if (own[codes] == labels).all():
+        whatever = "" if times is None else ", whatever their times"
         return Exchange(
-            f"between {len(names):,} groups, each of which has one {word}",
+            f"between {len(names):,} groups, each of which has one {word}{whatever}",
             len(names),
             lambda draw, num: own[permutations(draw, num, len(names))][:, codes],
         )
@@ -231,8 +232,9 @@ def chance_beyond_trend(
             left, answers = _without(_parabola(means), left, answers)
             left = left[first][codes]  # what differs by rounding alone is one label
         else:
-            own = [np.where(codes == group, places - means, 0.0) for group in np.flatnonzero(sizes >= _LEAST_SERIES)]
-            left, answers = _without(np.stack([*_parabola(places).T, *own], axis=1), left, answers)
+            line = np.where(sizes[codes] >= _LEAST_SERIES, places - means, 0.0)
+            parabola, *rest = (_without_lines(line, codes, each) for each in (_parabola(places), left, answers))
+            left, answers = _without(parabola, *rest)
     else:
         groups = None
         left, answers = _without(_parabola(places), left, answers)
@@ -247,6 +249,15 @@ def chance_beyond_trend(
 def _parabola(places: Float64[np.ndarray, " N"]) -> Float64[np.ndarray, "N 3"]:
     centred = (places - places.mean()) / max(float(places.std()), 1.0)
     return np.stack([np.ones(len(places)), centred, centred**2], axis=1)
+
+
+def _without_lines(
+    line: Float64[np.ndarray, " N"], codes: Int64[np.ndarray, " N"], columns: Float64[np.ndarray, "N M"]
+) -> Float64[np.ndarray, "N M"]:
+    """What least squares leave of them, by a multiple of `line` for each group."""
+    squares = np.bincount(codes, line**2)
+    slopes = [np.bincount(codes, line * column) / np.where(squares > 0, squares, 1.0) for column in columns.T]
+    return columns - np.stack(slopes, axis=1)[codes] * line[:, None]
 
 
 def _without(
