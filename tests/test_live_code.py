@@ -109,6 +109,7 @@ def test_what_cannot_be_taken_apart_is_refused() -> None:
         object_digest(defined("f = lambda: v", v=threading.Lock()))
 
 
+@pytest.mark.slow
 def test_digests_are_the_same_in_another_process() -> None:
     program = (
         "import torch, functools\nfrom torch import nn\nfrom byrote.live_code import object_digest\n"

@@ -55,6 +55,7 @@ def test_the_list_has_the_users_rows(spoilt, of_bayes):
     assert 0.02 < audit.alarms["wrong-labels"] < 0.09
 
 
+@pytest.mark.slow
 def test_it_is_kept_and_its_page_has_pictures(spoilt, tmp_path):
     data, _ = spoilt
     audit = audited(DummyClassifier(), data, out=tmp_path)

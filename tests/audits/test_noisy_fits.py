@@ -58,6 +58,7 @@ def network(tiny, tmp_path_factory):
     return NetworkSubject("mlp-1x64", read_material(tiny), store, learning_rate=0.1)
 
 
+@pytest.mark.slow
 def test_a_networks_are_runs_of_the_randomisation_test(network, tiny):
     rows = network._material.train
     fits, why_not = noisy_fits(network, network._material, rows, 2)

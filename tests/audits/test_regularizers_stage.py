@@ -67,6 +67,7 @@ def test_two_share_what_they_add_together(tiny):
     ]
 
 
+@pytest.mark.slow
 def test_one_that_earns_its_keep(wide):
     (finding,) = audited("mlp-1x64", wide, steps=150, learning_rate=0.05, weight_decay=0.1).findings
     assert finding.outcome == "supported"

@@ -51,6 +51,7 @@ def test_a_constant_knows_nothing_by_rote(tiny):
     assert audit.alarms == {"members-told": 0.0}
 
 
+@pytest.mark.slow
 def test_a_network_is_asked_by_its_stored_runs(tiny, tmp_path):
     audit = audited("mlp-1x8", tiny, out=tmp_path, budget=20, steps=20)
     figures = audit.results["rote"].figures

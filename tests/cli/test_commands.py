@@ -120,6 +120,7 @@ class Halved(byrote.InputCorruption):
 """
 
 
+@pytest.mark.slow
 def test_corruptions_in_the_box_and_ones_own(tmp_path, capsys):
     (tmp_path / "own.py").write_text(OWN)
     own = f"{tmp_path}/own.py:Halved"

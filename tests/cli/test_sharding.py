@@ -11,6 +11,7 @@ def test_the_whole_command(words):
     assert whole(words.split()) == ["demo", "--seeds", "2"]
 
 
+@pytest.mark.slow
 def test_shards_are_merged_and_reported_on(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for number in (1, 2):

@@ -173,10 +173,12 @@ def trending(draw, kind):
     )
 
 
+OTHER_TRENDS = [("one season", 0), ("trends of groups with one label", 20), ("trends within groups", 20)]
+
+
 @pytest.mark.parametrize("of_quantities", [True, False])
 @pytest.mark.parametrize(
-    ("kind", "least"),
-    [("trends", 6), ("one season", 0), ("trends of groups with one label", 20), ("trends within groups", 20)],
+    ("kind", "least"), [("trends", 6), *(pytest.param(*other, marks=pytest.mark.slow) for other in OTHER_TRENDS)]
 )
 def test_what_trends_have_in_common_raises_few_alarms(kind, least, of_quantities):
     alarms = beyond = known = 0

@@ -28,6 +28,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
         yield found
 
 
+@pytest.mark.slow
 def test_all_train_what_the_first_stores(two: Processes, tmp_path: Path) -> None:
     shared, nothing = two.meet(studied, str(tmp_path / "shared.db"), "mlp-1x16")
     assert nothing == []

@@ -87,6 +87,7 @@ def test_it_takes_functions_that_no_name_leads_to_and_tells_of_calls_and_words_i
     assert last == Returned("done")
 
 
+@pytest.mark.slow
 def test_it_is_ended_while_it_works_and_by_force_where_it_does_not_heed(tmp_path):
     inbox: SimpleQueue = SimpleQueue()
 

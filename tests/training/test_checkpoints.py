@@ -282,6 +282,7 @@ def test_one_of_compiled_steps_is_told(tiny: Dataset, tmp_path: Path, monkeypatc
     assert any(line.endswith("was made with compiled steps off, and this is on") for line in log)
 
 
+@pytest.mark.slow
 def test_runs_that_have_left_and_are_not_stored_are_trained_again(
     tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

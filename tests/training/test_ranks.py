@@ -55,6 +55,7 @@ def test_a_part_of_everything_is_for_one() -> None:
     assert sum(part.share for part in parts) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_sums_are_those_of_all_in_place_and_by_type(two: Processes) -> None:
     for found in two(sums):
         real, whole, complex_, strided, joined = found
@@ -65,7 +66,7 @@ def test_sums_are_those_of_all_in_place_and_by_type(two: Processes) -> None:
         assert joined.equal(torch.tensor([[0.0, 1.0, 1.0]] * 2))
 
 
-@pytest.mark.parametrize("number", [1, 3])
+@pytest.mark.parametrize("number", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_two_processes_train_what_one_does(two: Processes, number: int) -> None:
     assert_same_as_alone(two, specs(number, dropout=0.2))
 

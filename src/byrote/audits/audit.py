@@ -49,7 +49,7 @@ class Audit:
 
     >>> import byrote
     >>> from sklearn.naive_bayes import GaussianNB
-    >>> audit = byrote.audit(GaussianNB(), byrote.load("digits"), quiet=True)
+    >>> audit = byrote.audit(GaussianNB(), byrote.load("digits"), stages=["data", "signal"], quiet=True)
     >>> [finding.outcome for finding in audit.findings if "beats chance" in finding.claim]
     ['supported']
     """

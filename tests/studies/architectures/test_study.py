@@ -180,6 +180,7 @@ def test_columns_relate_runs_to_true_labels_without_regularisers(small, make_out
     assert small.summarise([]).empty
 
 
+@pytest.mark.slow
 def test_a_real_run_tells_what_each_memorises(tiny, tmp_path):
     recipe = Recipe(learning_rate=0.05, stop="at_steps", steps=8, batch_size=30, dense_steps=0)
     study = ArchitectureStudy(

@@ -50,6 +50,7 @@ def test_wrong_input_is_one_sentence(tiny, changes, told):
         BoundsStudy(tiny, **({"recipe": RECIPE} | changes))
 
 
+@pytest.mark.slow
 def test_a_small_network_from_training_to_verdict(tiny, tmp_path):
     analysis = BoundsStudy(tiny, model="mlp-1x64", recipe=RECIPE, seeds=3, n_train=60, **FAST)
     table = analysis.summarise(run(analysis, tmp_path / "runs.db", quiet=True))

@@ -30,6 +30,7 @@ def test_larger_images_have_a_smaller_zoo(tiny):
     assert {spec.crop for spec in plan} == {28}
 
 
+@pytest.mark.slow
 def test_a_small_zoo_trains_and_says_what_it_has(tiny, tmp_path):
     zoo = ZooStudy(
         data=tiny, models=["mlp-1x16"], seeds=1, recipe=Recipe(epochs=150), grid={"learning_rate": (0.05, 0.1)}

@@ -149,6 +149,7 @@ def test_scales(large, vectors):
     assert {spec.n_train for spec in regularization_study(vectors, "laptop", models=["mlp-1x8"]).tasks()} == {None}
 
 
+@pytest.mark.slow
 def test_a_small_grid_from_end_to_end(tiny, tmp_path):
     study = RegularizationStudy(
         data=tiny,

@@ -97,6 +97,7 @@ def test_one_class_is_refused():
         StabilityStudy(Dataset("same", split, split, ("a",), pixel_max=1.0), recipe=RECIPE)
 
 
+@pytest.mark.slow
 def test_a_small_network_from_training_to_verdict(tiny, tmp_path):
     analysis = StabilityStudy(tiny, model="mlp-1x64", recipe=RECIPE, n_train=40, replacements=12)
     table = analysis.summarise(run(analysis, tmp_path / "runs.db", device="cpu", quiet=True))
@@ -118,6 +119,7 @@ def test_calculations_that_are_missing_decide_nothing(tiny):
     assert len(findings) == 2
 
 
+@pytest.mark.slow
 def test_the_command_leaves_its_page_and_prints_its_findings(tmp_path, capsys):
     words = "stability --data digits --models mlp-1x64 --n-train 40 --replacements 4 --batch-size 20 --epochs 40"
     arguments = ["measure", *words.split(), "--learning-rate", "0.1", "--device", "cpu", "--out", str(tmp_path)]

@@ -131,6 +131,7 @@ def test_scales(vectors):
     assert {spec.steps for spec in paper.tasks() if spec.corruption == "true-labels"} == {39_100}
 
 
+@pytest.mark.slow
 def test_small_ladders_from_end_to_end(tiny, tmp_path):
     study = StrengthStudy(
         data=tiny,

@@ -120,6 +120,7 @@ def test_a_model_that_takes_no_rate_of_dropout_has_the_other_rows(tiny):
     assert any("necessary" in finding.claim for finding in alone.verdict(table))
 
 
+@pytest.mark.slow
 def test_a_small_run_through_the_real_engine(tiny):
     small = replace(tiny, test=tiny.test.take(np.arange(60)))
     study = table2_study(small, "laptop", models=("conv-small",)).with_recipe(steps=8)
