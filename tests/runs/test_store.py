@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import sqlite3
 import subprocess
 import time
@@ -80,7 +81,18 @@ def test_outcomes_follow_the_order_of_the_keys(either):
     assert either.finished(KEYS) == {KEYS[0], KEYS[2]}
 
 
-def test_curves_predictions_and_checks_are_read_when_they_are_asked_for(either, monkeypatch):
+def test_results_of_few_runs_outlive_their_store(tmp_path):
+    (tmp_path / "folder").mkdir()
+    made = make_outcome(SPECS[0], test_leaked=np.arange(3))
+    Store(tmp_path / "folder" / "runs.db").put(made)
+    [alone], [of_all] = (Store(tmp_path / "folder" / "runs.db").outcomes(keys) for keys in ([made.key], None))
+    shutil.rmtree(tmp_path / "folder")
+    for found in (alone, of_all):
+        assert_equal(found, replace(made, initial_state=None, final_state=None))
+
+
+def test_curves_predictions_and_checks_of_many_are_read_when_they_are_asked_for(either, monkeypatch):
+    monkeypatch.setattr("byrote.runs.store._MOST_WHOLE", 2)
     specs = [TrainSpec(model="mlp-1x8", seed=seed) for seed in range(5)]
     checks = (Check("labels fixed", True, "same digest"),)
     made = [make_outcome(spec, test_leaked=np.arange(spec.seed), checks=checks) for spec in specs]
@@ -99,7 +111,7 @@ def test_curves_predictions_and_checks_are_read_when_they_are_asked_for(either, 
         assert_equal(got, kept)
         assert_equal(replace(got, seconds=1.0), replace(kept, seconds=1.0))
         assert_equal(pickle.loads(pickle.dumps(got)), kept)
-    (gone,) = either.outcomes([made[3].key])
+    *_, gone = either.outcomes([outcome.key for outcome in made[:3]])
     either.delete(RUNS, [gone.key])
     with pytest.raises(StoreError, match="any more, from which its curves and predictions are read"):
         _ = gone.early

@@ -40,6 +40,8 @@ _MOST_KEYS = 10_000
 """Of one statement: SQLite allows for 32,766 values, PostgreSQL for 65,535."""
 _MOST_ROWS = 500
 """With their arrays, of one statement: what is in memory at a time."""
+_MOST_WHOLE, _MOST_BYTES_WHOLE = 256, 32 * 2**20
+"""Of runs that are read together, so many hold all that the store has of them (compressed, so many bytes)."""
 _SECONDS_BETWEEN_TRIES = 1.0
 _SECONDS_BETWEEN_WORDS = 20.0
 """Of a server that is away."""
@@ -157,16 +159,17 @@ class Store:
     def outcomes(self, keys: Sequence[str] | None = None) -> list[TrainOutcome]:
         """The stored runs among `keys`, in that order; all runs, oldest first, without `keys`.
 
-        Their curves, predictions and checks are read when they are asked for; all that is stored is compared with its
-        checksums at once. Weights are not loaded: see `weights`.
+        Of more than 256 runs, or 32 MiB, the curves, predictions and checks of the rest are read from the store when
+        they are asked for; all that is stored is compared with its checksums at once. Weights are not loaded: see
+        `weights`.
         """
         if keys is not None:
             return self._outcomes(dict.fromkeys(keys))
         created, found = {}, []
         load = ReadAhead(self._large_fields)
-        for row in self.rows(RUNS):
+        for row, is_whole in _first_whole(self.rows(RUNS)):
             created[row["key"]] = row["created"]
-            found.append(self._decoded(row, partial(from_row, load=load)))
+            found.append(self._decoded(row, partial(from_row, load=None if is_whole else load)))
         found.sort(key=lambda outcome: (created[outcome.key], outcome.key))
         load.keys = [outcome.key for outcome in found]
         return found
@@ -175,8 +178,8 @@ class Store:
         """Of these keys, with what they were made of, where that is known."""
         load = ReadAhead(self._large_fields)
         found = {
-            row["key"]: self._decoded(row, partial(from_row, load=load, spec=specs[row["key"]]))
-            for row in self.rows(RUNS, specs)
+            row["key"]: self._decoded(row, partial(from_row, load=None if is_whole else load, spec=specs[row["key"]]))
+            for row, is_whole in _first_whole(self.rows(RUNS, specs))
         }
         load.keys = [key for key in specs if key in found]
         return [found[key] for key in load.keys]
@@ -463,6 +466,14 @@ def _reopened(url: str, weights: Path | None, checkpoints: Path | None, lease_se
     store = Store.__new__(Store)
     store._prepare(parsed(url), weights, checkpoints, lease_seconds, patience)
     return store
+
+
+def _first_whole(rows: Iterable[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], bool]]:
+    """Rows, and whether each is to be read whole: so the results of most studies outlive a store that is removed."""
+    num_bytes = 0
+    for place, row in enumerate(rows):
+        num_bytes += len(row["arrays"]) if isinstance(row["arrays"], bytes) else 0
+        yield row, place < _MOST_WHOLE and num_bytes <= _MOST_BYTES_WHOLE
 
 
 def _batches(keys: list[str], most: int) -> Iterator[list[str]]:

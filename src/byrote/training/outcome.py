@@ -71,7 +71,7 @@ class _Deferred:
 class TrainOutcome(_Deferred):
     """A finished run. Accuracies are fractions; times are in seconds, epochs and optimiser steps.
 
-    Of a run that a store has, curves, predictions and checks are read when they are asked for, each time anew: the
+    Of runs that a store has, beyond the first 256, curves, predictions and checks are read when they are asked for, each time anew: the
     store must be there then.
 
     >>> import byrote
