@@ -71,8 +71,8 @@ class _Deferred:
 class TrainOutcome(_Deferred):
     """A finished run. Accuracies are fractions; times are in seconds, epochs and optimiser steps.
 
-    Of runs that a store has, beyond the first 256, curves, predictions and checks are read when they are asked for, each time anew: the
-    store must be there then.
+    Of runs that a store has, beyond the first 256 that are read together, curves, predictions and checks are read when
+    they are asked for, each time anew: the store must be there then.
 
     >>> import byrote
     >>> spec = TrainSpec(model="mlp-1x16", n_train=60, learning_rate=0.1)
