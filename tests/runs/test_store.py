@@ -91,6 +91,23 @@ def test_results_of_few_runs_outlive_their_store(tmp_path):
         assert_equal(found, replace(made, initial_state=None, final_state=None))
 
 
+@pytest.mark.parametrize("is_folder_left", [True, False])
+def test_of_many_runs_it_is_said_that_their_store_is_gone(is_folder_left, tmp_path, monkeypatch):
+    monkeypatch.setattr("byrote.runs.store._MOST_WHOLE", 0)
+    file = tmp_path / "folder" / "runs.db"
+    file.parent.mkdir()
+    store = Store(file)
+    store.put(make_outcome(SPECS[0]))
+    [found] = store.outcomes()
+    for path in file.parent.iterdir():
+        path.unlink()
+    if not is_folder_left:
+        file.parent.rmdir()
+    with pytest.raises(StoreError, match="any more, from which its curves and predictions are read"):
+        _ = found.curve
+    assert not file.exists()
+
+
 def test_curves_predictions_and_checks_of_many_are_read_when_they_are_asked_for(either, monkeypatch):
     monkeypatch.setattr("byrote.runs.store._MOST_WHOLE", 2)
     specs = [TrainSpec(model="mlp-1x8", seed=seed) for seed in range(5)]

@@ -186,7 +186,8 @@ class Store:
 
     def _large_fields(self, keys: Sequence[str]) -> tuple[dict[str, dict[str, Any]], int]:
         """Of runs that were read before, and how many bytes the store has of them."""
-        rows = {row["key"]: row for row in self.rows(RUNS, keys)}
+        is_gone = self.is_file and not Path(str(self._url.database)).exists()  # to ask it would make an empty one
+        rows = {} if is_gone else {row["key"]: row for row in self.rows(RUNS, keys)}
         if lost := [key for key in keys if key not in rows]:
             raise StoreError(
                 f"run {lost[0]} is not in the store {self.name} any more, from which its curves and predictions are "
