@@ -14,7 +14,7 @@ from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from byrote.errors import UserError
-from byrote.models.catalog import MODELS, build_model, takes_dropout, without_batch_norm
+from byrote.models.catalog import FIXED, MODELS, build_model, takes_dropout, without_batch_norm
 from byrote.references import name_of
 from byrote.training.trial import why_not_stackable
 
@@ -30,7 +30,7 @@ NAMES = [
     "inception-no-batchnorm",
     "inception-w0.1",
     "inception-w0.15-no-batchnorm",
-    "conv-small",
+    *FIXED,
     "resnet",
     "resnet-no-batchnorm",
     "resnet-1x8",

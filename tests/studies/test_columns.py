@@ -105,7 +105,7 @@ def test_a_table_has_the_columns_that_are_declared(name, data, tmp_path):
     assert study.verdict(empty) is not None
 
 
-def test_every_study_that_is_public_is_registered():
+def test_public_studies_are_those_that_are_registered():
     public = [found for name in dir(byrote) if inspect.isclass(found := getattr(byrote, name))]
     studies = {each.__name__ for each in public if issubclass(each, Study) and not inspect.isabstract(each)}
     assert studies == set(NAMES)
