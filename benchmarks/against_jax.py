@@ -42,7 +42,7 @@ import torch
 from jax import lax
 
 import byrote
-from byrote.training.threads import num_cores
+from byrote.training.threads import num_physical_cores
 
 BATCH = 64
 RATE, MOMENTUM = 0.01, 0.9
@@ -161,7 +161,7 @@ def limit(model: str, data: byrote.Dataset, clock: measure.Clock) -> float:
             rates.append(steps * BATCH / (clock() - start))
     finally:
         torch.set_num_threads(threads)
-    cores = 1 if clock is measure.CLOCKS["cpu"] else num_cores()
+    cores = 1 if clock is measure.CLOCKS["cpu"] else num_physical_cores()
     return cores * float(np.median(rates[1:]))
 
 
@@ -174,7 +174,7 @@ def main() -> None:
     sizes = {"mlp-2x128": (1, 4) if options.quick else (1, 16, 64), "conv-small": (1,)}
     contenders: dict[str, measure.Contender] = {}
     compiling: dict[str, float] = {}
-    side_by_side = measure.SideBySide(num_cores())
+    side_by_side = measure.SideBySide(num_physical_cores())
     for model, numbers in sizes.items():
         contenders[f"bare products, {model}"] = partial(limit, model, data, clock)
         for replicas in numbers:

@@ -26,7 +26,7 @@ from byrote.runs.torchrun import Meeting, Torchrun, datasets_of, follow
 from byrote.studies.randomization.study import RandomizationStudy
 from byrote.training.engine import train
 from byrote.training.outcome import TrainOutcome
-from byrote.training.ranks import Part, Ranks, joined
+from byrote.training.ranks import BatchPart, Ranks, joined
 from byrote.training.recipe import Recipe
 from byrote.training.spec import TrainSpec
 from byrote.training.whole_batch import with_whole_batches
@@ -157,7 +157,7 @@ def normalised(
     ranks: Ranks | None, x: torch.Tensor, weight: torch.Tensor | None, bias: torch.Tensor | None
 ) -> list[torch.Tensor]:
     """Outputs, running averages and gradients of batch norm on 5 examples, of `[5, C, ...]` or of replicas."""
-    part = Part(0, 5, 5) if ranks is None else ranks.part(5)
+    part = BatchPart(0, 5, 5) if ranks is None else ranks.part(5)
     leaves = [None if value is None else value.clone().requires_grad_() for value in (x, weight, bias)]
     running = [torch.zeros(x.shape[0] if x.ndim == 5 else 0, 3) if x.ndim == 5 else torch.zeros(3) for _ in range(2)]
     norm = partial(F.batch_norm, training=True, momentum=0.3)

@@ -14,7 +14,7 @@ from byrote.audits.noisy_fits import (
     noise_inputs,
     noisy_fits,
     of_condition,
-    redrawn,
+    redrawn_labels,
 )
 from byrote.audits.reading import read_material
 from byrote.evidence.noise_ladder import HALF, RATES
@@ -24,11 +24,11 @@ from byrote.training.recipe import Recipe
 
 def test_labels_are_redrawn_with_a_chance_and_nested():
     labels = np.arange(4000) % 10
-    half, fifth = redrawn(labels, 10, 0.5, 0), redrawn(labels, 10, 0.2, 0)
-    assert (redrawn(labels, 10, 0.0, 0) == labels).all()
+    half, fifth = redrawn_labels(labels, 10, 0.5, 0), redrawn_labels(labels, 10, 0.2, 0)
+    assert (redrawn_labels(labels, 10, 0.0, 0) == labels).all()
     assert (half != labels).mean() == pytest.approx(0.45, abs=0.03)
     assert (half[fifth != labels] == fifth[fifth != labels]).all()
-    assert (redrawn(labels, 10, 0.5, 1) != half).any()
+    assert (redrawn_labels(labels, 10, 0.5, 1) != half).any()
 
 
 def test_an_estimator_is_fitted_on_them(tiny):
@@ -64,8 +64,8 @@ def test_a_networks_are_runs_of_the_randomisation_test(network, tiny):
     fits, why_not = noisy_fits(network, network._material, rows, 2)
     assert why_not == ""
     (half, other) = of_condition(fits, condition_of(HALF))
-    assert (half.given == redrawn(rows.labels, 10, HALF, 0)).all()
-    assert (other.given == redrawn(rows.labels, 10, HALF, 1)).all()
+    assert (half.given == redrawn_labels(rows.labels, 10, HALF, 0)).all()
+    assert (other.given == redrawn_labels(rows.labels, 10, HALF, 1)).all()
     assert half.accuracy == 1.0
     assert half.steps_to_fit > of_condition(fits, condition_of(0.0))[0].steps_to_fit
     assert of_condition(fits, condition_of(0.0))[0].test.shape == tiny.test.labels.shape

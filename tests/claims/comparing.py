@@ -19,7 +19,7 @@ from byrote.evidence.seed_tests import LEVEL
 from byrote.evidence.tested import Tested
 from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, NO_HELP, SIGNIFICANCE, exceeds
 from byrote.studies.architectures.findings import _architecture
-from byrote.studies.architectures.record import Ladder, Record
+from byrote.studies.architectures.record import ArchitectureRecord, Ladder
 from byrote.studies.implicit.findings import Gain, _decide, _Tried
 from byrote.studies.judge.zoo import gaps_differ
 from byrote.studies.overparameterization.findings import Sweep, _double_descent, _no_harm, _small_gap
@@ -66,7 +66,7 @@ def architecture(generator: np.random.Generator, seeds: int, n_test: int, effect
     nan = Interval(np.nan, np.nan, np.nan, seeds)
     sticks = yardsticks(standing(own, n_test), strict=DECISIVE)
     ladder = Ladder("net", "net", 100, [100], {})
-    record = Record(ladder, 100, interval, "test examples", sticks, 10, 1.0, 1.0, nan, 100, None, {})
+    record = ArchitectureRecord(ladder, 100, interval, "test examples", sticks, 10, 1.0, 1.0, nan, 100, None, {})
     return [Finding("architecture", _architecture(record.planned, record, seeds, 100).outcome, "")]
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from byrote.data import decoding, workers
 from byrote.data.columns import Column
-from byrote.data.decoding import Batch, EncodedImages, PixelFile, decode_images, first_size, write_images
+from byrote.data.decoding import EncodedBatch, EncodedImages, PixelFile, decode_images, first_size, write_images
 from byrote.errors import UserError
 
 from .conftest import encode, image_bytes
@@ -18,7 +18,7 @@ from .conftest import encode, image_bytes
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 
 
-def encoded(*batches: Batch) -> EncodedImages:
+def encoded(*batches: EncodedBatch) -> EncodedImages:
     num_files = sum(map(len, batches))
     return EncodedImages(Path(), [], batches, Column(np.arange(num_files), "files", str), [num_files])
 
@@ -73,7 +73,7 @@ def test_the_order_is_that_of_the_files(processes: bool, monkeypatch: pytest.Mon
 
 def test_a_wrong_size_stops_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the batches in hand are decoded."""
-    monkeypatch.setattr(workers, "num_cores", lambda: 1)
+    monkeypatch.setattr(workers, "num_usable_cores", lambda: 1)
     taken = []
 
     class Counted(tuple):

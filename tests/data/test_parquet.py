@@ -379,7 +379,7 @@ def test_row_groups_are_divided_where_there_are_few(
     cores: int, group_size: int, sizes: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parquet, "_ROWS", 3)
-    monkeypatch.setattr(parquet, "num_cores", lambda: cores)
+    monkeypatch.setattr(parquet, "num_usable_cores", lambda: cores)
     path = tmp_path / "train.parquet"
     pq.write_table(IMAGES, path, row_group_size=group_size)
     slices = parquet._row_group_slices([pq.ParquetFile(path)], [str(path)], "img")

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageFile
 
 from byrote.data import picture
-from byrote.data.picture import MAX_PIXELS, Missing, Picture, decode
+from byrote.data.picture import MAX_PIXELS, DecodedImage, Missing, decode
 from byrote.errors import UserError
 
 from .conftest import encode
@@ -18,14 +18,14 @@ RED, WHITE = (255, 0, 0), (255, 255, 255)
 def pixels_of(content: bytes, **options: int) -> np.ndarray:
     """[C, H, W]"""
     found = decode(content, **{"image_size": None, **options})
-    assert isinstance(found, Picture), found
+    assert isinstance(found, DecodedImage), found
     assert found.pixels.shape == found.shape
     return found.pixels.transpose(2, 0, 1)
 
 
 def changes(content: bytes) -> tuple[str, ...]:
     found = decode(content, None)
-    assert isinstance(found, Picture), found
+    assert isinstance(found, DecodedImage), found
     return found.changes
 
 

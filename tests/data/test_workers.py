@@ -18,7 +18,7 @@ from byrote.errors import UserError
 
 @pytest.fixture(autouse=True)
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "num_cores", lambda: 2)
+    monkeypatch.setattr(workers, "num_usable_cores", lambda: 2)
 
 
 both = pytest.mark.parametrize("processes", [False, True], ids=["threads", "processes"])

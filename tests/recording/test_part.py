@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from byrote.errors import UserError
-from byrote.recording.part import Part
+from byrote.recording.part import RecordedPart
 from byrote.recording.recording import read_recording
 from byrote.recording.resumption import resumption
 
 N = 4
 
 
-def end_epoch(part: Part, margin: float) -> None:
+def end_epoch(part: RecordedPart, margin: float) -> None:
     rows = np.arange(N)
     assert not part.repeats(rows)
     part.add(rows, np.array([[1.0] * N, [margin] * N, [2.0] * N, rows % 2], np.float32))
@@ -23,21 +23,21 @@ def end_epoch(part: Part, margin: float) -> None:
 
 
 def test_a_run_writes_over_what_it_trains_anew(tmp_path: Path) -> None:
-    first = Part.opened(tmp_path, True, N, 3, None)
+    first = RecordedPart.opened(tmp_path, True, N, 3, None)
     for margin in (1.0, 2.0, 3.0):
         end_epoch(first, margin)
     with pytest.warns(UserWarning, match="2 are dropped"):
         resumed = resumption(tmp_path, N, 1)
-    again = Part.opened(tmp_path, True, N, 3, resumed)
+    again = RecordedPart.opened(tmp_path, True, N, 3, resumed)
     assert read_recording(tmp_path).margin[:, 0].tolist() == [1]
     end_epoch(again, 9.0)
     assert read_recording(tmp_path).margin[:, 0].tolist() == [1, 9]
     with pytest.raises(UserError, match=r"record of a run already.*resume=EPOCHS"):
-        Part.opened(tmp_path, True, N, 3, None)
+        RecordedPart.opened(tmp_path, True, N, 3, None)
 
 
 def test_what_comes_twice_is_told(tmp_path: Path) -> None:
-    part = Part.opened(tmp_path, True, N, 3, None)
+    part = RecordedPart.opened(tmp_path, True, N, 3, None)
     assert not part.repeats(np.array([2, 0]))
     assert part.repeats(np.array([1, 1]))
     assert part.first_repeated(np.array([1, 1])) == 1
@@ -45,4 +45,4 @@ def test_what_comes_twice_is_told(tmp_path: Path) -> None:
 
 def test_too_many_classes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="expected at most 65,536"):
-        Part.opened(tmp_path, True, N, 65_537, None)
+        RecordedPart.opened(tmp_path, True, N, 65_537, None)

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from byrote.errors import StoreError
-from byrote.runs.database import connected, explained, name_of, parsed
+from byrote.runs.database import connected, explained, parsed, store_name
 from byrote.runs.store import Store
 
 
@@ -21,7 +21,7 @@ def test_every_form_of_an_address_is_the_same_file(form, tmp_path, monkeypatch):
     with connected(url).connect() as connection:
         connection.execute(sa.text("CREATE TABLE made (it TEXT)"))
     assert file.is_file()
-    assert name_of(url) == str(file)
+    assert store_name(url) == str(file)
 
 
 REFUSED = {

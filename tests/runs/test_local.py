@@ -267,7 +267,7 @@ def test_settings_paths_and_the_folder_are_those_of_this_process(tmp_path, monke
 
 
 def test_little_work_a_single_call_and_calls_that_need_all_are_made_here(monkeypatch):
-    monkeypatch.setattr(local, "num_cores", lambda: 4)
+    monkeypatch.setattr(local, "num_physical_cores", lambda: 4)
     much = Need(seconds=1e3)
 
     assert Local().side_by_side([much, much]) == 2
@@ -279,7 +279,7 @@ def test_little_work_a_single_call_and_calls_that_need_all_are_made_here(monkeyp
 
 
 def test_so_many_run_at_once_as_cores_and_memory_hold(monkeypatch):
-    monkeypatch.setattr(local, "num_cores", lambda: 4)
+    monkeypatch.setattr(local, "num_physical_cores", lambda: 4)
     monkeypatch.setattr(local, "total_memory", lambda: 8 * 2**30)
 
     def most(need: Need, **options: Any) -> int:

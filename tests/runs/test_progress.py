@@ -6,7 +6,7 @@ import pytest
 from squares import Square, Squares
 
 from byrote.runs.forecast import Forecast
-from byrote.runs.progress import ProgressDisplay, Stage
+from byrote.runs.progress import CalculationProgress, ProgressDisplay
 from byrote.runs.time_left import TimeLeft
 from byrote.theory.calculation import compute
 from byrote.training.engine import train
@@ -92,9 +92,9 @@ def test_a_terminal_sees_stages_move_and_a_file_sees_each_once(is_terminal, monk
     monkeypatch.setenv("TERM", "xterm")
     square = Square(number=2)
     with ProgressDisplay(2, 1, TimeLeft(Forecast({}, set()))) as display:
-        display.update(Stage(square, "adding", 0.0))
-        display.update(Stage(square, "adding", 0.5))
-        display.update(Stage(square, "multiplying", 0.5))
+        display.update(CalculationProgress(square, "adding", 0.0))
+        display.update(CalculationProgress(square, "adding", 0.5))
+        display.update(CalculationProgress(square, "multiplying", 0.5))
         display.finish(compute(square, Squares([2]).data))
     lines = stream.getvalue()
     assert "2/2  the square of 2: " in lines

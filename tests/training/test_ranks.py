@@ -11,7 +11,7 @@ from torch import nn
 
 from byrote.references import name_of
 from byrote.training.outcome import TrainOutcome
-from byrote.training.ranks import Part, Ranks
+from byrote.training.ranks import BatchPart, Ranks
 from byrote.training.spec import TrainSpec
 
 
@@ -51,7 +51,7 @@ def assert_same_as_alone(two: Processes, specs: list[TrainSpec]) -> None:
 
 def test_a_part_of_everything_is_for_one() -> None:
     parts = [Ranks(rank, 3).part(10) for rank in range(3)]
-    assert parts == [Part(0, 3, 10), Part(3, 6, 10), Part(6, 10, 10)]
+    assert parts == [BatchPart(0, 3, 10), BatchPart(3, 6, 10), BatchPart(6, 10, 10)]
     assert sum(part.share for part in parts) == pytest.approx(1)
 
 

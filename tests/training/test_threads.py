@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_info
 
-from byrote.training.threads import limited_threads, most_threads, num_cores
+from byrote.training.threads import limited_threads, most_threads, num_physical_cores
 
 
 def test_threads_are_limited_within_and_as_before_after():
@@ -23,5 +23,5 @@ def test_threads_are_limited_within_and_as_before_after():
 def test_a_group_has_no_more_threads_than_cores_nor_than_torch_is_allowed():
     with limited_threads(1):
         assert most_threads() == 1
-    with limited_threads(num_cores() + 3):
-        assert most_threads() == num_cores()
+    with limited_threads(num_physical_cores() + 3):
+        assert most_threads() == num_physical_cores()

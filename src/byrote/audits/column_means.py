@@ -25,7 +25,7 @@ _SHUFFLES = 199
 
 
 @dataclass(frozen=True)
-class Told:
+class TellingColumn:
     place: int
     """The column that tells most."""
     removed: float
@@ -43,7 +43,7 @@ def most_telling(
     targets: Float64[np.ndarray, " N"],
     units: Int64[np.ndarray, " N"],
     num_columns: int,
-) -> Told | None:
+) -> TellingColumn | None:
     """The column that tells the target best; None where there are fewer than five units, or one target alone.
 
     Args:
@@ -63,7 +63,7 @@ def most_telling(
     found = float(removed[best])
     ends = (stats.norm.isf(SIGNIFICANCE / num_columns), stats.norm.isf(SIGNIFICANCE / 2))
     most = 1 - float(_errors(_bins(ranks[0]), ranks, folds).mean() / guessing.mean())
-    return Told(best, found, found - float(ends[0]) * deviation, found + float(ends[1]) * deviation, most)
+    return TellingColumn(best, found, found - float(ends[0]) * deviation, found + float(ends[1]) * deviation, most)
 
 
 def chance_of_telling(

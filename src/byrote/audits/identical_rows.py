@@ -16,7 +16,7 @@ import pandas as pd
 from jaxtyping import Int64, Shaped
 from scipy import stats
 
-from byrote.audits.material import Kind
+from byrote.audits.material import MaterialKind
 from byrote.data.distinct_inputs import DistinctInputs
 
 _SIGNIFICANT_DIGITS = 6
@@ -35,7 +35,7 @@ class Identical:
     """That so many identical pairs are chance."""
 
 
-def identical_rows(inputs: Shaped[np.ndarray, "N ..."] | pd.DataFrame, kind: Kind) -> Identical:
+def identical_rows(inputs: Shaped[np.ndarray, "N ..."] | pd.DataFrame, kind: MaterialKind) -> Identical:
     """Which of all rows are identical. Numbers of vectors and tables are compared by six significant digits."""
     if kind == "images":
         ids = _ids(np.asarray(inputs))

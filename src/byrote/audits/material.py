@@ -17,7 +17,7 @@ from byrote.data.dataset import Dataset, Split
 from byrote.data.sources import from_arrays
 from byrote.input_parts import Part, first_images, names_in_words, names_of_columns, side_by_side
 
-Kind: TypeAlias = Literal["images", "vectors", "tokens", "dict", "table"]
+MaterialKind: TypeAlias = Literal["images", "vectors", "tokens", "dict", "table"]
 """What an input is; of several inputs by name "dict"; a table's columns may hold anything."""
 
 
@@ -79,7 +79,7 @@ class Rows:
 class Look(NamedTuple):
     """At a part of inputs."""
 
-    kind: Kind
+    kind: MaterialKind
     pixel_max: float
     in_words: str
     """Which of several inputs it is, "" where all are looked at: "the pixels of image"."""
@@ -93,7 +93,7 @@ class Material:
 
     name: str
     title: str
-    kind: Kind
+    kind: MaterialKind
     train: Rows
     test: Rows
     class_names: tuple[str, ...]

@@ -28,7 +28,7 @@ from scipy.sparse.csgraph import connected_components
 
 from byrote.audits import image_likeness, row_likeness
 from byrote.audits.identical_rows import Identical
-from byrote.audits.material import Kind
+from byrote.audits.material import MaterialKind
 from byrote.audits.neighbours import nearest
 from byrote.audits.planted_copies import copied_images, copied_rows
 from byrote.evidence.intervals import binomial_interval
@@ -63,7 +63,7 @@ class NearDuplicates:
 
 def near_duplicates(
     inputs: Shaped[np.ndarray, "N ..."] | pd.DataFrame,
-    kind: Kind,
+    kind: MaterialKind,
     pixel_max: float,
     identical: Identical,
     seed: int = 0,

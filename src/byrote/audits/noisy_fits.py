@@ -108,7 +108,7 @@ def noisy_fits(
     for rate in (*RATES, 1.0):
         for draw in range(draws if rate < 1 else 1):
             log(f"a fit on {condition_of(rate)}, draw {draw + 1}")
-            noisy = rows.relabelled(redrawn(rows.labels, material.num_classes, rate, draw))
+            noisy = rows.relabelled(redrawn_labels(rows.labels, material.num_classes, rate, draw))
             found.append(_refit(subject, material, rows, noisy, distinct, condition_of(rate), rate, draw))
     noise = noise_inputs(material, rows)
     distinct = DistinctInputs.of(_codes(noise)).places
@@ -127,7 +127,7 @@ def largest_fit(subject: Subject, material: Material, rows: Rows) -> LargestFit:
 
     def is_too_large(n: int) -> bool:
         part = rows.take(stratified_rows(rows.labels, n, stream(0, "largest n")))
-        noisy = part.relabelled(redrawn(part.labels, material.num_classes, 1.0, 0))
+        noisy = part.relabelled(redrawn_labels(part.labels, material.num_classes, 1.0, 0))
         distinct = DistinctInputs.of(_codes(part)).places
         return not _refit(subject, material, part, noisy, distinct, condition_of(1.0), 1.0, 0).is_fitted
 
@@ -135,7 +135,9 @@ def largest_fit(subject: Subject, material: Material, rows: Rows) -> LargestFit:
     return LargestFit(grid[place - 1] if place else None, len(rows))
 
 
-def redrawn(labels: Int64[np.ndarray, " N"], num_classes: int, rate: float, draw: int) -> Int64[np.ndarray, " N"]:
+def redrawn_labels(
+    labels: Int64[np.ndarray, " N"], num_classes: int, rate: float, draw: int
+) -> Int64[np.ndarray, " N"]:
     """Each label, with the chance `rate`, drawn uniformly from all classes, as in runs of networks with this seed."""
     nothing = np.zeros((len(labels), 1), np.float32)
     names = tuple(map(str, range(num_classes)))

@@ -32,7 +32,7 @@ from byrote.studies.regularization.findings import label
 from byrote.studies.regularization.study import RegularizationStudy
 from byrote.studies.study import Results
 from byrote.training.recipe import Recipe
-from byrote.training.threads import num_cores
+from byrote.training.threads import num_physical_cores
 
 MOST_ROWS, MOST_STEPS = 2000, 2000
 _FEWER_ROWS, _FEWER_STEPS = 500, 600
@@ -143,7 +143,7 @@ def _nothing_to_ask(case: Case) -> str:
 def _version(case: Case, budget_s: float) -> tuple[Rows, int, Estimate]:
     subject: Any = case.subject
     train, recipe = case.material.train, subject.recipe
-    a_step = case.pace * subject.seconds_of_step / num_cores()
+    a_step = case.pace * subject.seconds_of_step / num_physical_cores()
     num_runs = SEEDS * 2 * 2 ** len(factors_of(subject.model, recipe))
     own = recipe.steps or recipe.epochs * math.ceil(min(len(train), MOST_ROWS) / recipe.batch_size)
     num_rows, steps, smaller = min(len(train), MOST_ROWS), min(own, MOST_STEPS), ""

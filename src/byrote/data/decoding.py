@@ -18,7 +18,7 @@ from PIL import Image
 
 from byrote.data.assembly import NothingLeft, split_labels
 from byrote.data.columns import Column
-from byrote.data.picture import MAX_PIXELS, MOST_PIXELS, Missing, Picture, decode
+from byrote.data.picture import MAX_PIXELS, MOST_PIXELS, DecodedImage, Missing, decode
 from byrote.data.workers import map_in_order
 from byrote.errors import UserError
 
@@ -29,7 +29,7 @@ _IMAGES_AT_ONCE = 64
 
 
 @runtime_checkable
-class Batch(Protocol):
+class EncodedBatch(Protocol):
     """Consecutive image files, by content or by path. It is pickled: what it refers to is read where it is decoded."""
 
     def __len__(self) -> int: ...
@@ -44,7 +44,7 @@ class EncodedImages:
     source: Path
     files: Sequence[str]
     """What lies on disk, by names below `source`: other files, or files that changed, are other images."""
-    batches: Sequence[Batch]
+    batches: Sequence[EncodedBatch]
     labels: Column
     ends: Sequence[int]
     """Where each split ends."""
@@ -102,7 +102,7 @@ class PixelFile:
 
 
 @dataclass(frozen=True, eq=False)
-class Written:
+class WrittenImages:
     """What `write_images` found."""
 
     rows: Int64[np.ndarray, " M"]
@@ -120,7 +120,7 @@ def first_size(images: EncodedImages, image_size: int | None) -> tuple[int, int]
     rejected = []
     for row, file in enumerate(chain.from_iterable(images.batches)):
         image = decode(file, None, images.max_pixels)
-        if isinstance(image, Picture):
+        if isinstance(image, DecodedImage):
             return image.shape[0], image.shape[1]
         rejected.append((row, image))
     raise _none_decoded(images, rejected)
@@ -144,7 +144,7 @@ def decode_images(images: EncodedImages, image_size: int | None) -> Decoded:
             pixels = np.repeat(pixels, image.shape[2], axis=1)
         pixels[index] = image.transpose(2, 0, 1)
 
-    def decode_all(bits: int) -> Written:
+    def decode_all(bits: int) -> WrittenImages:
         how = partial(_decode_batch, image_size=image_size, max_pixels=images.max_pixels, bits=bits)
         return _decode_all(images, iter(images.batches), how, keep)
 
@@ -154,7 +154,7 @@ def decode_images(images: EncodedImages, image_size: int | None) -> Decoded:
 
 def write_images(
     images: EncodedImages, image_size: int | None, file: PixelFile, places: Int64[np.ndarray, " N"]
-) -> Written:
+) -> WrittenImages:
     """Writes image i, in colour, to row `places[i]` of `file`; zeros where it cannot be decoded.
 
     The pixels do not pass through this process. They are written, not stored through a memory map: on a full disk that
@@ -165,7 +165,7 @@ def write_images(
     """
     ends = np.cumsum([len(batch) for batch in images.batches])
 
-    def decode_all(bits: int) -> Written:
+    def decode_all(bits: int) -> WrittenImages:
         tasks = zip(images.batches, np.split(places, ends[:-1]), strict=True)
         how = partial(_write_batch, image_size=image_size, max_pixels=images.max_pixels, bits=bits, file=file)
         return _decode_all(images, tasks, how)
@@ -174,12 +174,12 @@ def write_images(
 
 
 # What became of one file: its pixels, or why there are none.
-_Outcome = Picture | str
+_Outcome = DecodedImage | str
 _Task = TypeVar("_Task")
 _OF_16_BITS = "16 bits"
 
 
-def _with_bits_of_highest(decode_all: Callable[[int], Written]) -> Written:
+def _with_bits_of_highest(decode_all: Callable[[int], WrittenImages]) -> WrittenImages:
     """Images of 16 bits often hold 8, 10 or 12 of them, which is known when all were seen: then once more."""
     written = decode_all(16)
     if written.highest is None:
@@ -196,7 +196,7 @@ def _decode_all(
     tasks: Iterator[_Task],
     function: Callable[[_Task], list[_Outcome]],
     keep: Callable[[int, UInt8[np.ndarray, "H W C"]], None] | None = None,
-) -> Written:
+) -> WrittenImages:
     rows: list[int] = []
     rejected: list[tuple[int, str]] = []
     changes: Counter[str] = Counter()
@@ -237,7 +237,7 @@ def _decode_all(
     is_gray = num_gray == len(rows)
     if num_gray and not is_gray:
         changes["{} gray ones got three equal channels"] = num_gray
-    return Written(np.array(rows, np.int64), tuple(rejected), 1 if is_gray else 3, changes, highest)
+    return WrittenImages(np.array(rows, np.int64), tuple(rejected), 1 if is_gray else 3, changes, highest)
 
 
 def _none_decoded(images: EncodedImages, rejected: Sequence[tuple[int, str]]) -> NothingLeft:
@@ -272,12 +272,16 @@ def _bar(total: int, shown: bool) -> Iterator[Callable[[int], None]]:
         yield lambda done: progress.update(task, completed=done)
 
 
-def _decode_batch(batch: Batch, image_size: int | None, max_pixels: int, bits: int) -> list[_Outcome]:
+def _decode_batch(batch: EncodedBatch, image_size: int | None, max_pixels: int, bits: int) -> list[_Outcome]:
     return [decode(file, image_size, max_pixels, bits) for file in batch]
 
 
 def _write_batch(
-    task: tuple[Batch, Int64[np.ndarray, " B"]], image_size: int | None, max_pixels: int, bits: int, file: PixelFile
+    task: tuple[EncodedBatch, Int64[np.ndarray, " B"]],
+    image_size: int | None,
+    max_pixels: int,
+    bits: int,
+    file: PixelFile,
 ) -> list[_Outcome]:
     batch, places = task
     outcomes: list[_Outcome] = []
@@ -290,7 +294,7 @@ def _write_batch(
                 pixels = np.zeros((len(run), *file.size, 3), np.uint8)
                 for row in pixels:
                     image = decode(next(encoded), image_size, max_pixels, bits)
-                    if isinstance(image, Picture):
+                    if isinstance(image, DecodedImage):
                         if image.pixels is not None and image.shape[:2] == file.size:
                             row[:] = image.pixels
                         image = image._replace(pixels=None)

@@ -25,7 +25,7 @@ from byrote.data.memory import refuse_too_large
 from byrote.data.parquet_layout import Layout, find_files
 from byrote.data.picture import MAX_PIXELS, Missing
 from byrote.data.split_names import listed
-from byrote.data.workers import num_cores
+from byrote.data.workers import num_usable_cores
 from byrote.errors import UserError
 
 _ROWS = 512  # encoded images held at a time, fewer where they take more than
@@ -349,7 +349,7 @@ def _row_group_slices(files: list[pq.ParquetFile], paths: list[str], column: str
     ]
     slices = []
     for path, group, num_rows in groups:
-        parts = min(ceil(2 * num_cores() / len(groups)), ceil(num_rows / _ROWS))
+        parts = min(ceil(2 * num_usable_cores() / len(groups)), ceil(num_rows / _ROWS))
         limits = np.linspace(0, num_rows, parts + 1, dtype=int).tolist()
         slices += [RowGroupSlice(path, group, column, first, last) for first, last in pairwise(limits)]
     return slices

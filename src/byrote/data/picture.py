@@ -55,7 +55,7 @@ class Missing:
     reason: str
 
 
-class Picture(NamedTuple):
+class DecodedImage(NamedTuple):
     pixels: UInt8[np.ndarray, "H W C"] | None
     """None: they are written elsewhere."""
     shape: tuple[int, ...]
@@ -68,7 +68,7 @@ class Picture(NamedTuple):
 
 def decode(
     file: bytes | str | Missing, image_size: int | None, max_pixels: int = MAX_PIXELS, bits: int = 16
-) -> Picture | str:
+) -> DecodedImage | str:
     """The picture in a file or its content, or why there is none.
 
     It is turned as its EXIF tag says; transparency is laid on white; of several frames the first is taken; a palette,
@@ -112,7 +112,7 @@ def decode(
             raise UserError(f"cannot read {file!r} ({error.strerror}): make it readable, or remove it") from error
         return str(error) or type(error).__name__
     array = array[..., None] if array.ndim == 2 else array
-    return Picture(array, array.shape, tuple(changes), highest)
+    return DecodedImage(array, array.shape, tuple(changes), highest)
 
 
 def _opened(file: bytes | str) -> Image.Image:

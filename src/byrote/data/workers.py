@@ -31,7 +31,7 @@ _SERVE = "import sys; sys.path[:] = {path!r}; from byrote.data.workers import se
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
-def num_cores() -> int:
+def num_usable_cores() -> int:
     """Those that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -47,7 +47,7 @@ def map_in_order(
     Raises:
         UserError: a process was ended from outside. What `function` raises is raised here.
     """
-    cores = num_cores()
+    cores = num_usable_cores()
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(cores))
         idle: SimpleQueue[_Worker] = SimpleQueue()

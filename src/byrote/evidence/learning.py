@@ -269,12 +269,12 @@ def learning(runs: pd.DataFrame) -> Learning:
     outcome = _learned(runs, SURE)
     words = (
         f"{percent(interval.mean)} of {tested.in_words} "
-        f"({interval_of(interval)}), where guessing, which is to name the largest class always, gives "
+        f"({interval_ends(interval)}), where guessing, which is to name the largest class always, gives "
         f"{percent(guessing)}"
     )
     if balanced is not None:
         words += (
-            f"; classes are unequal, and balanced accuracy is {percent(balanced.mean)} ({interval_of(balanced)}), "
+            f"; classes are unequal, and balanced accuracy is {percent(balanced.mean)} ({interval_ends(balanced)}), "
             f"where guessing gives {percent(constant)}"
         )
     wanted = ""
@@ -324,7 +324,7 @@ def _learned(runs: pd.DataFrame, confidence: float) -> LearningOutcome:
     return "not known"
 
 
-def interval_of(interval: Interval) -> str:
+def interval_ends(interval: Interval) -> str:
     return f"95% interval {percent(interval.low)} to {percent(interval.high)}"
 
 

@@ -15,7 +15,7 @@ from byrote.models import factories
 from byrote.models.instances import redrawn
 from byrote.models.lazy_layers import materialized
 from byrote.models.outputs import class_scores
-from byrote.models.unpacking import give_parts, num_examples
+from byrote.models.unpacking import batch_length, give_parts
 from byrote.randomness import stream_seed
 from byrote.references import is_reference, load_object, users_code
 
@@ -134,7 +134,7 @@ def build_model(
 def _take_scores(
     name: str, num_classes: int, _: nn.Module, inputs: tuple[Any, ...], keywords: dict[str, Any], output: Any
 ) -> Any:
-    return class_scores(output, batch=num_examples(inputs, keywords), num_classes=num_classes, name=name)
+    return class_scores(output, batch=batch_length(inputs, keywords), num_classes=num_classes, name=name)
 
 
 def takes_dropout(name: str) -> bool:

@@ -105,7 +105,7 @@ def unpacked(rows: Tensor, parts: Sequence[Part], name: str = "it") -> dict[str,
     return found
 
 
-def num_examples(arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+def batch_length(arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     """Of a call of a network: the first axis of the first tensor."""
     first = next(iter((*arguments, *keywords.values())))
     # Not len(), which would make a number of a size that a recorded step leaves open.

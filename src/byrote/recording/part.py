@@ -28,7 +28,7 @@ _LARGEST = float(np.finfo(np.float16).max)
 
 
 @dataclass(eq=False)
-class Part:
+class RecordedPart:
     """The epoch that goes on, and the file of those that ended, of one process."""
 
     folder: Path
@@ -52,7 +52,7 @@ class Part:
     @classmethod
     def opened(
         cls, folder: Path, is_shared: bool, num_examples: int, num_classes: int, resumed: Resumption | None
-    ) -> Part:
+    ) -> RecordedPart:
         """
         Args:
             is_shared: whether all processes can reach the folder.

@@ -22,7 +22,7 @@ from byrote.errors import UserError
 from byrote.recording.huggingface_callback import HuggingFaceCallback
 from byrote.recording.indexed import IndexedDataset, labels_of
 from byrote.recording.lightning_callback import LightningCallback
-from byrote.recording.part import Part
+from byrote.recording.part import RecordedPart
 from byrote.recording.planting import PlantedLabels, confusions_of, like, plant_labels, whole_numbers
 from byrote.recording.recording import NOT_SEEN, Recording, read_labels, read_planted, read_recording
 from byrote.recording.resumption import resumption
@@ -78,7 +78,7 @@ class Recorder:
             raise UserError(f"got resume={resume} without a folder: give the one that the record lies in")
         self._resumed = None if resume is None else resumption(self._folder, self.num_examples, resume)
         self._planted: PlantedLabels | None = None
-        self._part: Part | None = None
+        self._part: RecordedPart | None = None
         self._pending: list[tuple[Tensor, Tensor]] = []
         self._num_pending = 0
         self._epoch_size = 0
@@ -263,7 +263,7 @@ class Recorder:
             UserError: the folder holds another record than is expected, or one of other labels.
         """
         shared, resumed = self._temporary is None, self._resumed
-        part = Part.opened(self._folder, shared, self.num_examples, num_classes, resumed)
+        part = RecordedPart.opened(self._folder, shared, self.num_examples, num_classes, resumed)
         if resumed is not None and resumed.kept:
             self._recall(part.process)
             self._largest_batch = part.largest_batch

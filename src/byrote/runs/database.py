@@ -95,7 +95,7 @@ def connected(url: sa.URL) -> sa.Engine:
         engine = sa.create_engine(url, poolclass=sa.NullPool)
     except ModuleNotFoundError as error:
         raise StoreError(
-            f"cannot use the store {name_of(url)}: {error}; pip install 'byrote[postgres]', or name a file"
+            f"cannot use the store {store_name(url)}: {error}; pip install 'byrote[postgres]', or name a file"
         ) from error
     if is_sqlite(url):
         sa.event.listen(engine, "connect", _prepare_sqlite)
@@ -106,7 +106,7 @@ def is_sqlite(url: sa.URL) -> bool:
     return url.drivername.partition("+")[0] == "sqlite"
 
 
-def name_of(url: sa.URL) -> str:
+def store_name(url: sa.URL) -> str:
     """The file, or the URL without its secrets."""
     if is_sqlite(url):
         return str(url.database)

@@ -23,7 +23,7 @@ from byrote.runs.executors import Executor, Job, Need
 from byrote.runs.shared_values import SharedValue
 from byrote.runs.worker import Called, Ended, Message, Raised, Returned, Said, Unread, Worker, callback, end
 from byrote.training.planner import PROCESS_BYTES, SECONDS_WORTH_PROCESSES, SHARE_OF_MEMORY_AT_ONCE
-from byrote.training.threads import num_cores
+from byrote.training.threads import num_physical_cores
 
 T = TypeVar("T")
 
@@ -116,7 +116,7 @@ class Local(Executor):
 
     @property
     def _most(self) -> int:
-        return num_cores() if self.processes == "auto" else self.processes
+        return num_physical_cores() if self.processes == "auto" else self.processes
 
     def side_by_side(self, needs: Sequence[Need]) -> int:
         first: list[Need] = []
@@ -130,7 +130,7 @@ class Local(Executor):
         """Whether such calls can run side by side; one always can."""
         threads = sum(need.threads for need in needs)
         num_bytes = sum(need.num_bytes + PROCESS_BYTES for need in needs)
-        room = len(needs) <= self._most and threads <= max(self._most, num_cores())
+        room = len(needs) <= self._most and threads <= max(self._most, num_physical_cores())
         together = room and not any(need.alone for need in needs)
         return len(needs) < 2 or (together and num_bytes <= SHARE_OF_MEMORY_AT_ONCE * total_memory())
 

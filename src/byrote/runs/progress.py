@@ -13,7 +13,7 @@ from byrote.training.outcome import Progress as Standing
 from byrote.training.outcome import TrainOutcome
 
 
-class Stage(NamedTuple):
+class CalculationProgress(NamedTuple):
     """Where a calculation stands."""
 
     calculation: Calculation
@@ -46,9 +46,9 @@ class ProgressDisplay(Display):
         self._last_line = line
         self.print(line)
 
-    def update(self, standing: Standing | Stage) -> None:
+    def update(self, standing: Standing | CalculationProgress) -> None:
         """Where the group in training stands, or the calculation; where there is no bar, each stage is a line."""
-        if isinstance(standing, Stage):
+        if isinstance(standing, CalculationProgress):
             what = f"{standing.calculation.label}: {standing.name}"
             self.describe(f"{what}, {standing.share:.0%}", left=_with_comma(standing.time_left))
             if not self.has_bar and (standing.calculation.label, standing.name) != self._stage:

@@ -23,7 +23,7 @@ from byrote.runs.finished_steps import FinishedSteps
 from byrote.runs.forecast import Forecast
 from byrote.runs.groups import GroupReport, OnLog, what_happened, work_off
 from byrote.runs.local import Local
-from byrote.runs.progress import ProgressDisplay, Stage
+from byrote.runs.progress import CalculationProgress, ProgressDisplay
 from byrote.runs.store import Store
 from byrote.runs.time_left import TimeLeft
 from byrote.runs.workloads import (
@@ -47,7 +47,7 @@ from byrote.training.planner import Compile, resolve_device, share_expected
 from byrote.training.spec import TrainSpec
 from byrote.training.threads import limited_threads
 
-OnProgress = Callable[[Progress | Stage], None]
+OnProgress = Callable[[Progress | CalculationProgress], None]
 """Called with where the group in training stands, or the calculation that is being made."""
 OnResult = Callable[[Finished], None]
 
@@ -211,8 +211,8 @@ def _look_at_checkpoints(
 def _with_time_left(on_progress: OnProgress, time_left: TimeLeft) -> OnProgress:
     """Hands on where a group or a calculation stands, with how long the rest takes."""
 
-    def told(standing: Progress | Stage) -> None:
-        if isinstance(standing, Stage):
+    def told(standing: Progress | CalculationProgress) -> None:
+        if isinstance(standing, CalculationProgress):
             time_left.update({})  # of a stage, it is not known which part of the whole it is
             on_progress(standing._replace(time_left=time_left.words()))
         else:
@@ -379,7 +379,7 @@ def _context(
 ) -> Context:
     def on_stage(name: str, share: float) -> None:
         if on_progress is not None:
-            on_progress(Stage(task, name, share))
+            on_progress(CalculationProgress(task, name, share))
 
     def runs(
         specs: Sequence[TrainSpec], data: Dataset, *, weights: bool = False, stage: str = "training"
@@ -388,7 +388,7 @@ def _context(
         groups = groups_of(plan, data, device, set(plan) if weights else set(), cores=torch.get_num_threads())
         done = 0
 
-        def report(progress: Progress | Stage) -> None:
+        def report(progress: Progress | CalculationProgress) -> None:
             if isinstance(progress, Progress):
                 spec = progress.specs[0]
                 share = progress.step / spec.steps if spec.steps else progress.epoch / spec.epochs

@@ -25,7 +25,7 @@ from sqlalchemy.schema import CreateTable
 
 from byrote.errors import StoreError, StoreUnreachable, UserError
 from byrote.runs.codec import computed_from_row, computed_to_row, from_row, is_sound, large_fields, to_row
-from byrote.runs.database import connected, explained, is_sqlite, name_of, parsed
+from byrote.runs.database import connected, explained, is_sqlite, parsed, store_name
 from byrote.runs.owners import has_ended, new_owner
 from byrote.runs.read_ahead import ReadAhead
 from byrote.runs.tables import CALCULATIONS, LEASES, META, RUNS, SCHEMA, TABLES
@@ -105,14 +105,14 @@ class Store:
         url = parsed(url_or_path)
         if is_sqlite(url) and not Path(str(url.database)).is_file():
             return None
-        with explained(name_of(url)):
+        with explained(store_name(url)):
             is_there = sa.inspect(connected(url)).has_table(META.name)
         return cls(url_or_path) if is_there else None
 
     @property
     def name(self) -> str:
         """The file, or the URL without its secrets."""
-        return name_of(self._url)
+        return store_name(self._url)
 
     @property
     def is_file(self) -> bool:

@@ -26,7 +26,7 @@ from byrote.data.preprocessing import Batch, Inputs
 from byrote.errors import UserError
 from byrote.randomness import stream_seed
 from byrote.training.conditions import SplitTensors
-from byrote.training.ranks import Part, Ranks
+from byrote.training.ranks import BatchPart, Ranks
 
 _AHEAD = 1
 _JOINED_VALUES = 2**16
@@ -147,7 +147,7 @@ class TrainingBatch:
     """Makes the network inputs."""
     picked: Picked | None = None
     """What they are made of, where that lies on the device."""
-    part: Part | None = None
+    part: BatchPart | None = None
     """Which examples of the batch these are, where several processes share it."""
 
 
@@ -167,7 +167,7 @@ class EpochBatches:
     ) -> None:
         self._split, self._dtype, self._augmentation = split, dtype, augmentation
         self._order, self._bounds = order.to(split.inputs.home), bounds
-        self._of_whole: list[Part | None] = [None] * len(bounds)
+        self._of_whole: list[BatchPart | None] = [None] * len(bounds)
         if ranks is not None:
             parts = [ranks.part(last - first) for first, last in bounds]
             self._of_whole = [*parts]

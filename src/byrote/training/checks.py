@@ -18,7 +18,7 @@ from byrote.data.check import Check, newly_changed
 from byrote.data.corruptions.application import apply_corruptions
 from byrote.data.corruptions.by_part import checks_by_part
 from byrote.data.corruptions.contract import LabelCorruption
-from byrote.data.corruptions.label_laws import binomial_interval
+from byrote.data.corruptions.label_laws import likely_counts
 from byrote.data.corruptions.uniform_labels import UniformLabels
 from byrote.data.dataset import Dataset, Split
 from byrote.data.preprocessing import blocks
@@ -139,7 +139,7 @@ def _share_of_changed_inputs(rate: float, clean: Dataset, data: Dataset) -> Chec
     passed, counts = True, []
     for name, before, after in (("training", clean.train, data.train), ("test", clean.test, data.test)):
         fresh, marked = ~before.changed_inputs, newly_changed(before, after)
-        low, high = binomial_interval(int(fresh.sum()), rate)
+        low, high = likely_counts(int(fresh.sum()), rate)
         # What was replaced before may have been replaced again.
         outside = ~after.changed_inputs if rate else np.ones(len(after), dtype=bool)
         same = after.inputs is before.inputs or all(

@@ -29,7 +29,7 @@ from byrote.training.own_draws import draws_noted
 from byrote.training.own_state import kept_in_python
 from byrote.training.planner import is_convolutional
 from byrote.training.replicas import Replicas
-from byrote.training.step import Look, Step, TakeStep
+from byrote.training.step import OnGradients, Step, TakeStep
 from byrote.training.trial import left_as_they_were
 
 
@@ -67,7 +67,7 @@ class CompiledStep:
         batch: TrainingBatch,
         factor: float | Tensor,
         *,
-        look: Look | None = None,
+        look: OnGradients | None = None,
     ) -> Step:
         if not self.has_begun:
             self.has_begun = True

@@ -26,7 +26,7 @@ from byrote.training.epochs import most_steps
 from byrote.training.key import network_input_shape
 from byrote.training.optimizers import is_elementwise
 from byrote.training.spec import FIELDS_OF_REPLICAS, TrainSpec
-from byrote.training.threads import most_threads, num_cores
+from byrote.training.threads import most_threads, num_physical_cores
 
 # Measured on two cores with 32 MiB of shared cache (benchmarks/stacking.py): stacks gain while all their
 # weights, gradients and momenta stay in the cache, and 16 networks are enough to hide the cost of each call from a
@@ -94,7 +94,7 @@ def plan_groups(
         num_others: runs of the same plan on other data.
         cores: that the plan has to itself; None is all of this machine.
     """
-    cores = cores or num_cores()
+    cores = cores or num_physical_cores()
     device = resolve_device(device)
     is_cpu = device == "cpu"
     alike: dict[str, list[TrainSpec]] = {}

@@ -23,7 +23,7 @@ _PATIENCE = timedelta(minutes=30)
 """How long one may wait for the others: one of them may have to store a run on a server that is away for a while."""
 
 
-class Part(NamedTuple):
+class BatchPart(NamedTuple):
     """Examples `first` to `last` of the `size` of a batch."""
 
     first: int
@@ -43,9 +43,9 @@ class Ranks:
     rank: int
     size: int
 
-    def part(self, num: int) -> Part:
+    def part(self, num: int) -> BatchPart:
         """Its own of `num` things: as many as the others have, or one more or less."""
-        return Part(num * self.rank // self.size, num * (self.rank + 1) // self.size, num)
+        return BatchPart(num * self.rank // self.size, num * (self.rank + 1) // self.size, num)
 
     def total(self, *tensors: Tensor) -> None:
         """Replaces each tensor, in place, by its sum over all processes, which is the same in all, bit for bit.
@@ -69,7 +69,7 @@ class Ranks:
             for tensor, values in zip(plain, flat.split([each.numel() for each in plain]), strict=True):
                 tensor.copy_(values.view(tensor.shape))
 
-    def whole(self, part: Tensor, dim: int, bounds: Part) -> Tensor:
+    def whole(self, part: Tensor, dim: int, bounds: BatchPart) -> Tensor:
         """The parts of all processes, joined along the axis `dim`."""
         shape = list(part.shape)
         shape[dim] = bounds.size

@@ -15,10 +15,10 @@ from byrote.training.batches import TrainingBatch
 from byrote.training.evaluation import loss_per_replica
 from byrote.training.optimizers import ReplicaOptimizer
 from byrote.training.precision import widened
-from byrote.training.ranks import Part, Ranks, sum_of_gradients
+from byrote.training.ranks import BatchPart, Ranks, sum_of_gradients
 from byrote.training.replicas import Replicas
 
-Look = Callable[[list[Tensor]], None]
+OnGradients = Callable[[list[Tensor]], None]
 """Is given the gradients `[R, ...]` of a step, in the order of the parameters."""
 
 
@@ -41,7 +41,7 @@ class TakeStep(Protocol):
         batch: TrainingBatch,
         factor: float | Tensor,
         *,
-        look: Look | None = None,
+        look: OnGradients | None = None,
     ) -> Step: ...
 
 
@@ -54,7 +54,7 @@ def take_step(
     loss: str,
     numerics: Callable[[], AbstractContextManager[object]],
     ranks: Ranks | None = None,
-    look: Look | None = None,
+    look: OnGradients | None = None,
 ) -> Step:
     """At `factor` times the replicas' learning rates. Changes weights, buffers and the optimiser's state in place.
 
@@ -76,7 +76,7 @@ def take_step(
     return step
 
 
-def _of_whole_batch(step: Step, replicas: Replicas, ranks: Ranks, part: Part) -> Step:
+def _of_whole_batch(step: Step, replicas: Replicas, ranks: Ranks, part: BatchPart) -> Step:
     """What the processes have of a step, together; and gradients, in place."""
     parameters = list(replicas.parameters.values())
     has_gradient = torch.tensor([parameter.grad is not None for parameter in parameters], device=step.losses.device)

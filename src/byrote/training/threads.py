@@ -12,14 +12,14 @@ from threadpoolctl import threadpool_limits
 
 
 @lru_cache(maxsize=1)
-def num_cores() -> int:
+def num_physical_cores() -> int:
     """Those of this machine that compute, without their second threads; fewer where a container is granted fewer."""
     return int(joblib.cpu_count(only_physical_cores=True))
 
 
 def most_threads() -> int:
     """For one group: as many as torch has, by the machine, OMP_NUM_THREADS and `torch.set_num_threads`."""
-    return min(torch.get_num_threads(), num_cores())
+    return min(torch.get_num_threads(), num_physical_cores())
 
 
 @contextmanager

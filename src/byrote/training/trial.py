@@ -23,7 +23,7 @@ from byrote.training.conditions import token_hint
 from byrote.training.key import network_input_shape
 from byrote.training.own_draws import draws_noted, own_generators, restore, state_of
 from byrote.training.precision import make_numerics
-from byrote.training.ranks import Part, Ranks
+from byrote.training.ranks import BatchPart, Ranks
 from byrote.training.replicas import Replicas
 from byrote.training.spec import TrainSpec
 from byrote.training.streams import Streams
@@ -256,7 +256,7 @@ def _course(replicas: Replicas, inputs: Tensor, numerics: Numerics, ranks: Ranks
     outputs: dict[str, Tensor] = {}
     gradients: dict[str, Tensor] = {}
     num = inputs.shape[1]
-    part = Part(0, num, num) if ranks is None else ranks.part(num)
+    part = BatchPart(0, num, num) if ranks is None else ranks.part(num)
     numerics = with_whole_batches(numerics, ranks)
     for name, training in (("first", True), ("second", True), ("evaluated", False)):
         with numerics(), numbered_from(part.first):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from byrote.data.corruptions.label_laws import at_most, binomial_interval, changed_by
+from byrote.data.corruptions.label_laws import at_most, changed_by, likely_counts
 
 
 def test_labels_that_follow_the_law_pass_and_others_fail() -> None:
@@ -22,7 +22,7 @@ def test_labels_that_follow_the_law_pass_and_others_fail() -> None:
 
 @pytest.mark.parametrize(("chance", "ends"), [(0.0, (0, 0)), (1.0, (9, 9))])
 def test_what_is_certain_has_no_width(chance: float, ends: tuple[int, int]) -> None:
-    assert binomial_interval(9, chance) == ends
+    assert likely_counts(9, chance) == ends
 
 
 def test_of_an_unknown_law_no_more_changes_than_is_redrawn() -> None:

@@ -7,7 +7,7 @@ from presented import assert_draws_its_data, page_of
 
 from byrote.report.page import write_report
 from byrote.studies.architectures.page import capacity_figure, time_figure
-from byrote.studies.architectures.record import Record, record
+from byrote.studies.architectures.record import ArchitectureRecord, record
 from byrote.studies.architectures.study import ArchitectureStudy
 from byrote.training.recipe import Recipe
 
@@ -61,7 +61,7 @@ def _with_spec(run, spec):
 
 def records(study, table):
     found = [record(one, table, len(study.seed_list)) for one in study.ladders if one.family in study.architectures]
-    assert all(isinstance(one, Record) for one in found)
+    assert all(isinstance(one, ArchitectureRecord) for one in found)
     return found
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from byrote.studies.architectures.record import Record, record
+from byrote.studies.architectures.record import ArchitectureRecord, record
 from byrote.studies.architectures.study import ArchitectureStudy
 
 MLP = "mlp-3x{width}"
@@ -72,7 +72,7 @@ def test_capacity_is_read_off_the_ladder(found, largest, last, after):
 def test_what_has_not_fitted_has_no_time(found, largest, unfitted_true):
     one = found(largest, unfitted_true=unfitted_true)
     assert np.isnan(one.relative_time_to_fit.mean)
-    assert isinstance(one, Record)
+    assert isinstance(one, ArchitectureRecord)
 
 
 def test_missing_and_failed_runs_make_no_record(found):

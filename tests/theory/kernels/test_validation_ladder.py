@@ -8,7 +8,7 @@ from byrote.errors import UserError
 from byrote.theory.kernels import validation_ladder
 from byrote.theory.kernels.feature_maps import mapped_inputs
 from byrote.theory.kernels.kernel import Gaussian, gram, median_width
-from byrote.theory.kernels.validation_ladder import Ladder, Trial, climb, climb_widths
+from byrote.theory.kernels.validation_ladder import Trial, ValidationLadder, climb, climb_widths
 
 
 def test_a_sixth_of_the_sample_is_held_out_and_stands_last(tiny):
@@ -50,7 +50,7 @@ def test_a_singular_matrix_has_no_error(tiny):
 def test_each_value_is_tried_in_turn():
     shares: list[float] = []
     ladder = climb([1.0, 2.0, 4.0], lambda value: abs(value - 2), shares.append)
-    assert ladder == Ladder((1.0, 2.0, 4.0), (1.0, 0.0, 2.0))
+    assert ladder == ValidationLadder((1.0, 2.0, 4.0), (1.0, 0.0, 2.0))
     assert shares == [1 / 3, 2 / 3, 1]
 
 
@@ -59,12 +59,12 @@ def test_each_value_is_tried_in_turn():
     [((0.3, 0.2, 0.4), (2.0, 1.0)), ((0.2, 0.2, 0.4), (1,)), ((math.nan, 0.3, 0.1), (4, 2, 1))],
 )
 def test_after_the_best_come_smaller_ones(errors, expected):
-    assert Ladder((1.0, 2.0, 4.0), errors).best_first_then_smaller() == expected
+    assert ValidationLadder((1.0, 2.0, 4.0), errors).best_first_then_smaller() == expected
 
 
 def test_nothing_is_chosen_where_nothing_could_be_tried():
     with pytest.raises(UserError, match=r"singular in float32 with each of 0.5, 1, .* take fewer examples"):
-        Ladder((0.5, 1.0), (math.nan, math.nan)).best_first_then_smaller()
+        ValidationLadder((0.5, 1.0), (math.nan, math.nan)).best_first_then_smaller()
 
 
 def test_widths_are_tried_in_units_of_the_median_distance(tiny):

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from byrote.theory.measures.catalog import MEASURES
-from byrote.theory.measures.measure import Kind, TrainingSet
+from byrote.theory.measures.measure import MeasureKind, TrainingSet
 
 INVARIANT = ("vc", "margin", "spectral-complexity", "path-norm", "frobenius", "adaptive-sharpness")
 """The spectral bound is not, for it measures the distance from the initial weights; nor is what follows it here."""
@@ -75,7 +75,7 @@ def test_the_bounds_hold_for_a_network_they_say_something_of(twins, outcome):
 
 
 def test_every_measure_says_what_it_is():
-    assert {measure.kind for measure in MEASURES.values()} == set(get_args(Kind))
+    assert {measure.kind for measure in MEASURES.values()} == set(get_args(MeasureKind))
     titles = [measure.title for measure in MEASURES.values()]
     assert len(set(titles)) == len(titles)
     assert all(measure.source for measure in MEASURES.values())

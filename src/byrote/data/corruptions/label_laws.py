@@ -30,7 +30,7 @@ def changed_by(
     sizes, kept = table.sum(axis=1), np.diag(table)
     stays = np.diag(law)
     num_changed = n - int(kept.sum())
-    low, high = binomial_interval(n, float((sizes * (1 - stays)).sum() / n))
+    low, high = likely_counts(n, float((sizes * (1 - stays)).sum() / n))
     counts = np.concatenate([table.ravel(), sizes - kept, table.sum(axis=0) - kept])
     others = n - sizes
     given = (sizes @ law - sizes * stays) / np.maximum(others, 1)
@@ -58,7 +58,7 @@ def changed_by(
 def at_most(before: Int64[np.ndarray, " N"], after: Int64[np.ndarray, " N"], rate: float) -> list[Check]:
     """Whether no more labels changed than were redrawn, where it is not known what they become."""
     num_changed, n = int((before != after).sum()), len(before)
-    high = binomial_interval(n, rate)[1]
+    high = likely_counts(n, rate)[1]
     return [
         Check(
             "share of changed labels",
@@ -68,7 +68,7 @@ def at_most(before: Int64[np.ndarray, " N"], after: Int64[np.ndarray, " N"], rat
     ]
 
 
-def binomial_interval(n: int, chance: float) -> tuple[int, int]:
+def likely_counts(n: int, chance: float) -> tuple[int, int]:
     if chance in (0, 1):
         return (n, n) if chance else (0, 0)
     return _quantile(SIGNIFICANCE / 2, n, chance), _quantile(1 - SIGNIFICANCE / 2, n, chance)

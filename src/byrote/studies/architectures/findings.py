@@ -26,7 +26,7 @@ from byrote.evidence.permutations import EACH_SIDE, pair_exchanges
 from byrote.evidence.rank_correlation import FEWEST, rank_correlation
 from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, MORE_SEEDS, THREE_SEEDS, exceeds
 from byrote.evidence.words import count_of_seeds, percent
-from byrote.studies.architectures.record import Ladder, Record, Unrecorded, record
+from byrote.studies.architectures.record import ArchitectureRecord, Ladder, Unrecorded, record
 from byrote.studies.families import family_label
 from byrote.training.course import FIT
 
@@ -46,7 +46,7 @@ def findings(
     """The claims that these architectures and the combinations of `switches` bear on, within `num_steps` steps."""
     records = [record(each, table, num_seeds) for each in planned]
     found = [_architecture(each, one, num_seeds, num_steps) for each, one in zip(planned, records, strict=True)]
-    known = [one for one in records if isinstance(one, Record)]
+    known = [one for one in records if isinstance(one, ArchitectureRecord)]
     found += [_less_capacity(known, len(planned)), _more_time(known, len(planned))]
     if switches:
         found += [_switch_matters(switches, table, num_seeds, response) for response in RESPONSES]
@@ -55,7 +55,7 @@ def findings(
 
 def headline(findings: Sequence[Finding]) -> str:
     """All of them in one line."""
-    known = [finding.reading for finding in findings if isinstance(finding.reading, Record)]
+    known = [finding.reading for finding in findings if isinstance(finding.reading, ArchitectureRecord)]
     if not known:
         return "No conclusion about architectures."
     highest = max(one.test_accuracy.mean for one in known)
@@ -86,7 +86,7 @@ def attribution_of(switches: Switches, table: pd.DataFrame, num_seeds: int, resp
     return attribute(on_unseen(runs).assign(**levels), names, response, baseline=dict.fromkeys(names, "off"))
 
 
-def _architecture(planned: Ladder, found: Record | str, num_seeds: int, num_steps: int) -> Finding:
+def _architecture(planned: Ladder, found: ArchitectureRecord | str, num_seeds: int, num_steps: int) -> Finding:
     claim = f"{family_label(planned.family)} generalises, and can learn by rote as well"
     if isinstance(found, str):
         return Finding(claim, "no conclusion", found, Unrecorded(planned, found))
@@ -115,7 +115,7 @@ def _architecture(planned: Ladder, found: Record | str, num_seeds: int, num_step
     return Finding(claim, outcome, statement + luck, found)
 
 
-def _capacity(found: Record, num_steps: int) -> str:
+def _capacity(found: ArchitectureRecord, num_steps: int) -> str:
     numbers = found.planned.numbers
     if found.largest_fitted == 0:
         return f"Within {num_steps:,} steps it does not fit random labels of even {numbers[0]:,} examples."
@@ -127,7 +127,7 @@ def _capacity(found: Record, num_steps: int) -> str:
     )
 
 
-def _less_capacity(records: Sequence[Record], num_planned: int) -> Finding:
+def _less_capacity(records: Sequence[ArchitectureRecord], num_planned: int) -> Finding:
     claim = "Architectures that generalise better can memorise less"
     numbers = {one.largest_fitted for one in records}
     if len(records) >= FEWEST and len(numbers) == 1:
@@ -136,7 +136,7 @@ def _less_capacity(records: Sequence[Record], num_planned: int) -> Finding:
     return _correlated(claim, "the largest number of random labels fitted", found, num_planned, sign=-1)
 
 
-def _more_time(records: Sequence[Record], num_planned: int) -> Finding:
+def _more_time(records: Sequence[ArchitectureRecord], num_planned: int) -> Finding:
     claim = "Architectures that generalise better are slower to memorise"
     times = [(one, one.relative_time_to_fit.mean) for one in records]
     found = [(one, time) for one, time in times if not math.isnan(time)]
@@ -144,7 +144,9 @@ def _more_time(records: Sequence[Record], num_planned: int) -> Finding:
     return _correlated(claim, what, found, num_planned, sign=1)
 
 
-def _correlated(claim: str, what: str, found: Sequence[tuple[Record, float]], num_planned: int, sign: int) -> Finding:
+def _correlated(
+    claim: str, what: str, found: Sequence[tuple[ArchitectureRecord, float]], num_planned: int, sign: int
+) -> Finding:
     left_out = f" {num_planned - len(found)} of {num_planned} have no such figure." if len(found) < num_planned else ""
     if len(found) < FEWEST:
         few = f"{len(found)} architectures are too few for a rank correlation: an interval takes {FEWEST}."

@@ -21,7 +21,7 @@ from byrote.evidence.intervals import Interval, mean_interval
 from byrote.evidence.learning import on_unseen
 from byrote.evidence.words import count_of_seeds
 from byrote.studies.architectures.findings import RESPONSES, attribution_of, headline, regularizer_label
-from byrote.studies.architectures.record import Record, Unrecorded
+from byrote.studies.architectures.record import ArchitectureRecord, Unrecorded
 from byrote.studies.architectures.study import ArchitectureStudy
 from byrote.studies.families import family_label
 from byrote.studies.study import Results
@@ -36,7 +36,7 @@ def present(
 ) -> Presentation:
     """Architectures and switches, as far as the runs tell of them."""
     num_seeds = len(study.seed_list)
-    records = [finding.reading for finding in findings if isinstance(finding.reading, Record)]
+    records = [finding.reading for finding in findings if isinstance(finding.reading, ArchitectureRecord)]
     missing = [finding.reading for finding in findings if isinstance(finding.reading, Unrecorded)]
     reasons = [f"{family_label(one.planned.family)}: {one.reason}" for one in missing]
     bars = " Bars: the draw of test examples." if num_seeds == 1 else ""
@@ -63,7 +63,7 @@ def _limits(study: ArchitectureStudy) -> str:
     )
 
 
-def capacity_figure(records: Sequence[Record], seeds: str) -> Figure | None:
+def capacity_figure(records: Sequence[ArchitectureRecord], seeds: str) -> Figure | None:
     """The largest number of random labels fitted against test accuracy, a labelled point for each architecture."""
     if not records:
         return None
@@ -84,7 +84,7 @@ def capacity_figure(records: Sequence[Record], seeds: str) -> Figure | None:
     )
 
 
-def time_figure(records: Sequence[Record], seeds: str) -> Figure | None:
+def time_figure(records: Sequence[ArchitectureRecord], seeds: str) -> Figure | None:
     """Time to fit random labels, relative to true ones, against test accuracy; only of those that fitted both."""
     timed = [one for one in records if not math.isnan(one.relative_time_to_fit.mean)]
     if not timed:
@@ -127,11 +127,11 @@ def attribution_figure(found: Attribution, title: str, axis: str, scale: float) 
     )
 
 
-def _names(records: Sequence[Record]) -> list[str]:
+def _names(records: Sequence[ArchitectureRecord]) -> list[str]:
     return [family_label(one.planned.family) for one in records]
 
 
-def _points(records: Sequence[Record], values: Sequence[float]) -> pd.DataFrame:
+def _points(records: Sequence[ArchitectureRecord], values: Sequence[float]) -> pd.DataFrame:
     accuracies = [one.test_accuracy for one in records]
     return rounded(
         pd.DataFrame(
@@ -193,7 +193,7 @@ def _scatter(
     return Figure(name=name, title=title, subtitle="", caption=caption, data=data, chart=chart)
 
 
-def _architectures_table(records: Sequence[Record]) -> PageTable:
+def _architectures_table(records: Sequence[ArchitectureRecord]) -> PageTable:
     regularizers = list(dict.fromkeys(name for one in records for name in one.gains))
     rows = [
         [
@@ -282,7 +282,7 @@ def _ratio(time: Interval) -> str | Cell:
     return "–" if math.isnan(time.mean) else Cell(f"{time.mean:.1f}", note=half_width(time, 1))
 
 
-def _largest(one: Record) -> Cell:
+def _largest(one: ArchitectureRecord) -> Cell:
     if one.smallest_unfitted is None:
         return Cell(f"{one.largest_fitted:,}", note="or more")
     if one.largest_fitted == 0:

@@ -32,7 +32,7 @@ class Ladder:
 
 
 @dataclass(frozen=True)
-class Record:
+class ArchitectureRecord:
     planned: Ladder
     parameters: int
     test_accuracy: Interval
@@ -64,7 +64,7 @@ class Unrecorded:
     reason: str
 
 
-def record(planned: Ladder, table: pd.DataFrame, num_seeds: int) -> Record | str:
+def record(planned: Ladder, table: pd.DataFrame, num_seeds: int) -> ArchitectureRecord | str:
     """The reason where the runs without regularisers do not make one."""
     num_planned = num_seeds * (1 + len(planned.numbers))
     if table.empty:
@@ -79,7 +79,7 @@ def record(planned: Ladder, table: pd.DataFrame, num_seeds: int) -> Record | str
     reached = list(takewhile(lambda number: bool(fitted[number]), planned.numbers))
     accuracies, tested = unseen_accuracies(bare), Tested.on_unseen(bare)
     same = random[random["ladder"] == 1]
-    return Record(
+    return ArchitectureRecord(
         planned=planned,
         parameters=int(bare["parameters"].iloc[0]),
         test_accuracy=mean_interval(accuracies)

@@ -40,7 +40,7 @@ from byrote.training.spec import TrainSpec
 
 FACTORS = ("augmentation", "dropout", "weight_decay", "batch_norm")
 """What a grid may vary: three fields of the recipe, and the model itself."""
-Cell: TypeAlias = tuple[bool, ...]
+Combination: TypeAlias = tuple[bool, ...]
 """A combination: which factors are on, in their order."""
 
 _RECIPE = Recipe(stop="at_steps", steps=PAPER_STEPS)
@@ -101,7 +101,7 @@ class RegularizationStudy(ModelStudy):
             return self.own(self.factors, "factors", model)
         return self.factors  # type: ignore[return-value]
 
-    def cells(self, model: str) -> list[Cell]:
+    def cells(self, model: str) -> list[Combination]:
         """All combinations, the one without any first and the one with all last."""
         return list(product((False, True), repeat=len(self.factors_of(model))))
 
@@ -134,7 +134,7 @@ class RegularizationStudy(ModelStudy):
             )
         ]
 
-    def _spec(self, model: str, seed: int, rate: float, cell: Cell) -> TrainSpec:
+    def _spec(self, model: str, seed: int, rate: float, cell: Combination) -> TrainSpec:
         levels = {name: pair[on] for (name, pair), on in zip(self.factors_of(model).items(), cell, strict=True)}
         trained = levels.pop("batch_norm", model)
         spec = self.make_spec(model, seed, label_corruptions(rate), **levels)

@@ -30,7 +30,7 @@ from byrote.theory.kernels.exact import matrix_bytes, sizes_of
 from byrote.theory.kernels.feature_maps import Features, mapped_inputs, scaled_inputs
 from byrote.theory.kernels.machines import ConvolutionMachine, GaussianMachine, KernelMachine
 from byrote.theory.kernels.random_convolutions import RandomConvFeatures, num_patches
-from byrote.theory.kernels.validation_ladder import Ladder, Trial, climb, climb_widths
+from byrote.theory.kernels.validation_ladder import Trial, ValidationLadder, climb, climb_widths
 from byrote.training.cost import Work
 
 NUM_FILTERS = 32_000
@@ -101,14 +101,14 @@ class KernelInterpolation(Calculation):
         relative_width, kernel, interpolating = _widest(machines, targets, context)
         fits, machine = [interpolating], kernel.machine
         scale, rows = interpolating.scale, torch.from_numpy(trial.rows).to(context.device)
-        ridges, relative_ridge = Ladder(), math.nan
+        ridges, relative_ridge = ValidationLadder(), math.nan
         if self.with_ridge:
             on_tried = partial(context.on_stage, "choosing the strength of l2")
 
-            def tried() -> Ladder:
+            def tried() -> ValidationLadder:
                 return climb(RIDGES, lambda ridge: trial.error(kernel.of(rows), ridge * scale), on_tried)
 
-            ridges = Ladder(*context.steps("the choice of l2", lambda: tried().values))
+            ridges = ValidationLadder(*context.steps("the choice of l2", lambda: tried().values))
             relative_ridge = ridges.best_first_then_smaller()[0]
             ridge = relative_ridge * scale
             # An input that occurs m times counts m times: m (f - mean)^2 + ridge |f|^2.
@@ -137,13 +137,13 @@ class KernelInterpolation(Calculation):
 
     def _machines(
         self, data: Dataset, trial: Trial, context: Context
-    ) -> tuple[list[tuple[float, KernelMachine]], Ladder]:
+    ) -> tuple[list[tuple[float, KernelMachine]], ValidationLadder]:
         """Machines with their relative widths in the order to try them, and the widths tried on the trial."""
         if self.features == "random-convolutions":
             train, test = scaled_inputs(data, context.device)
             num_filters = min(self.num_filters, 2 * num_patches(train))
             filters = RandomConvFeatures.draw(train, num_filters, seed=self.data_seed)
-            return [(math.nan, ConvolutionMachine(train, test, filters))], Ladder()
+            return [(math.nan, ConvolutionMachine(train, test, filters))], ValidationLadder()
         train, test = mapped_inputs(self.features, data, context.device)
         on_tried = partial(context.on_stage, "choosing the width")
 
@@ -152,7 +152,7 @@ class KernelInterpolation(Calculation):
             return unit, *widths.values
 
         unit, *found = context.steps("the choice of the width", tried)
-        widths = Ladder(*found)
+        widths = ValidationLadder(*found)
         wanted = widths.best_first_then_smaller()
         return [(width, GaussianMachine(train, test, width * unit)) for width in wanted], widths
 

@@ -17,13 +17,13 @@ from byrote.randomness import stream
 from byrote.theory.kernels.cholesky import NotPositiveDefinite, factorize, solve
 from byrote.theory.kernels.kernel import Gaussian, gram, median_width
 
-HELD_OUT = 1 / 6
+HELD_OUT_SHARE = 1 / 6
 MOST_TRIED_ON = 12_000
 """Training examples of a trial at most, the held-out sixth among them: each value takes seconds on two cores."""
 
 
 @dataclass(frozen=True)
-class Ladder:
+class ValidationLadder:
     """The values tried, and the error of each."""
 
     tried: tuple[float, ...] = ()
@@ -64,7 +64,7 @@ class Trial:
     def of(cls, labels: Int64[np.ndarray, " P"], num_classes: int, seed: int) -> Trial:
         """From `labels` [P] of training examples: all of them, or 12,000, of which a sixth are held out."""
         sample = stratified_rows(labels, min(len(labels), MOST_TRIED_ON), stream(seed, "trial"))
-        fitted, held_out = held_out_rows(labels[sample], HELD_OUT, seed)
+        fitted, held_out = held_out_rows(labels[sample], HELD_OUT_SHARE, seed)
         rows = sample[np.concatenate([fitted, held_out])]
         return cls(rows, len(held_out), labels[rows], num_classes)
 
@@ -86,13 +86,15 @@ class Trial:
         return float(np.mean(found != self.labels[num_fitted:]))
 
 
-def climb(values: Sequence[float], error: Callable[[float], float], on_progress: Callable[[float], None]) -> Ladder:
+def climb(
+    values: Sequence[float], error: Callable[[float], float], on_progress: Callable[[float], None]
+) -> ValidationLadder:
     """Tries each value in turn."""
     errors: list[float] = []
     for value in values:
         errors.append(error(value))
         on_progress(len(errors) / len(values))
-    return Ladder(tuple(values), tuple(errors))
+    return ValidationLadder(tuple(values), tuple(errors))
 
 
 def climb_widths(
@@ -101,7 +103,7 @@ def climb_widths(
     trial: Trial,
     seed: int,
     on_progress: Callable[[float], None],
-) -> tuple[float, Ladder]:
+) -> tuple[float, ValidationLadder]:
     """The median distance of the points, and a ladder of widths of the Gaussian kernel in units of it."""
     unit, sample = median_width(points, seed), points[torch.from_numpy(trial.rows).to(points.device)]
     return unit, climb(relative, lambda width: trial.error(gram(Gaussian(width * unit), sample)), on_progress)

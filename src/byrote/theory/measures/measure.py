@@ -51,7 +51,7 @@ State: TypeAlias = Mapping[str, Tensor]
 MeasureFunction = Callable[[nn.Module, State, TrainingSet, TrainOutcome], float]
 """Called with the network in evaluation mode and with its final weights, its state before training, what it was trained
 on, and the run's outcome. NaN where the measure does not exist for this run."""
-Kind = Literal["bound", "margin", "norm", "sharpness", "baseline"]
+MeasureKind = Literal["bound", "margin", "norm", "sharpness", "baseline"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Measure:
     function: MeasureFunction
     """Of a bound: what it says of the 0-1 error on new examples, beyond the error on the training set. At least 1 in
     all is vacuous."""
-    kind: Kind
+    kind: MeasureKind
     title: str
     """In a table: "path norm over margin"."""
     source: str
