@@ -13,14 +13,28 @@ _DIGESTS = re.compile(r"(?<![\w./@-])[\w.]+@[0-9a-f]{12}:(?=\S)")
 
 
 class UserError(ValueError):
-    """The user's input is wrong. The command line prints the sentence and exits with code 2."""
+    """The user's input is wrong. The command line prints the sentence and exits with code 2.
+
+    >>> import byrote
+    >>> byrote.load("digit")
+    Traceback (most recent call last):
+        ...
+    byrote.errors.UserError: got data 'digit', expected one of digits, ...
+    """
 
     def __init__(self, sentence: str) -> None:
         super().__init__(_DIGESTS.sub("", masked(sentence)))
 
 
 class StoreError(RuntimeError):
-    """The store of runs cannot be read or written as it is. Also exit code 2: its remedy is the user's."""
+    """The store of runs cannot be read or written as it is. Also exit code 2: its remedy is the user's.
+
+    >>> import byrote
+    >>> byrote.Store("nowhere/runs.db")
+    Traceback (most recent call last):
+        ...
+    byrote.errors.StoreError: there is no folder ...nowhere for the store ...runs.db: make it, or name another store
+    """
 
     def __init__(self, sentence: str) -> None:
         super().__init__(masked(sentence))

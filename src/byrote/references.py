@@ -72,6 +72,10 @@ def name_of(value: Any, identity: str | None = None) -> str:
 
     A network (an instance of nn.Module) is copied, so that it stays as it is now.
 
+    >>> import byrote
+    >>> byrote.name_of("mlp-1x16"), byrote.name_of(byrote.build_model)
+    ('mlp-1x16', 'byrote.models.catalog:build_model')
+
     Raises:
         UserError: its file was edited after it was imported, or it is made of what nothing can be said of.
     """

@@ -86,7 +86,7 @@ def assert_chance_on_random_labels(pipeline: Any, data: Any, *, budget: str | fl
     >>> from sklearn.naive_bayes import GaussianNB
     >>> def score(table, labels, seed):
     ...     return cross_val_score(GaussianNB(), table.reshape(len(table), -1), labels, cv=3).mean()
-    >>> byrote.assert_chance_on_random_labels(score, byrote.load("digits"))
+    >>> byrote.assert_chance_on_random_labels(score, byrote.load("digits"), retrain=40)
 
     Args:
         data: what `byrote.audit` takes; its labels change places.

@@ -39,6 +39,14 @@ MOST_POINTS = 120
 
 @dataclass(frozen=True, eq=False)
 class Figure:
+    """A chart with its words, and the data that it draws.
+
+    >>> data = pd.DataFrame({"width": [16, 32], "steps": [120, 80]})
+    >>> chart = alt.layer(alt.Chart().mark_point().encode(x="width:O", y="steps:Q"), data=data)
+    >>> Figure("widths", "Steps to fit", "n = 300", "A point for each width.", data, chart).title
+    'Steps to fit'
+    """
+
     name: str
     """The stem of its files."""
     title: str

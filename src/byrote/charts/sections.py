@@ -27,7 +27,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class PageTable:
-    """The first column names the row and stands to the left, the others are figures and stand to the right."""
+    """The first column names the row and stands to the left, the others are figures and stand to the right.
+
+    >>> PageTable(("width", "steps"), {"": [("16", "120"), ("32", "80")]}).header
+    ('width', 'steps')
+    """
 
     header: Sequence[str]
     blocks: Mapping[str, Sequence[Sequence[str | Cell]]]
@@ -53,6 +57,13 @@ class PictureRow:
 
 @dataclass(frozen=True, eq=False)
 class Section:
+    """A part of a page: figures or a table under a title.
+
+    >>> table = PageTable(("width", "steps"), {"": [("16", "120"), ("32", "80")]})
+    >>> Section(id="widths", title="Time to fit", lead="A row for each width.", table=table).title
+    'Time to fit'
+    """
+
     id: str
     title: str
     lead: str
@@ -100,6 +111,12 @@ class Answer:
 
 @dataclass(frozen=True, eq=False)
 class Presentation:
+    """What a study shows on its page.
+
+    >>> Presentation("Wider networks fit in fewer steps.", []).headline
+    'Wider networks fit in fewer steps.'
+    """
+
     headline: str
     """The whole page in one line."""
     sections: Sequence[Section]

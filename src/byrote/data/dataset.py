@@ -26,6 +26,11 @@ class Split:
     `inputs` are images `[N, C, H, W]` (uint8, or float32 on the same scale), vectors `[N, D]` (float32), token ids
     `[N, T]` (int64), or several of them packed into rows `[N, W]` (float32, or int64 where all are token ids). `labels`
     are what a network is trained on; `true_labels` what the data said. On a test split they agree.
+
+    >>> import byrote
+    >>> train = byrote.load("digits").train
+    >>> train.inputs.shape, train.labels[:4].tolist(), int(train.changed.sum())
+    ((1437, 1, 8, 8), [0, 1, 2, 4], 0)
     """
 
     inputs: Shaped[np.ndarray, "N ..."]
@@ -93,7 +98,13 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A training and a test split over the same K classes."""
+    """A training and a test split over the same K classes.
+
+    >>> import byrote
+    >>> data = byrote.load("digits")
+    >>> len(data.train), len(data.test), data.input_shape, data.num_classes
+    (1437, 360, (1, 8, 8), 10)
+    """
 
     name: str
     """How to load it again ("digits", "mnist:DIR"), or what the user called their arrays."""

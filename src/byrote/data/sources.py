@@ -173,6 +173,10 @@ def load(
     any is in colour all are; 16 bits are scaled alike to 8, by the highest value among them. What was done to how many,
     and what was left out or not used, are warnings.
 
+    >>> import byrote
+    >>> byrote.load("digits").train.inputs.shape
+    (1437, 1, 8, 8)
+
     Args:
         label: the column of labels (csv; parquet, if it is not called "label"); "fine" or "coarse" (CIFAR-100).
         title: what figures call the data.
@@ -316,6 +320,12 @@ def from_arrays(
     that need no conversion are not copied: do not write to them afterwards. Columns of tables are matched by name.
 
     Labels are whole numbers, names, bools or one-hot rows, and none may be missing.
+
+    >>> import byrote
+    >>> import numpy as np
+    >>> data = byrote.from_arrays(np.zeros((60, 4)), ["cat", "dog", "bird"] * 20)
+    >>> data.class_names, len(data.train), len(data.test)
+    (('bird', 'cat', 'dog'), 48, 12)
 
     Args:
         label: which column holds the labels, of a DataFrame or a data set with named columns.

@@ -23,6 +23,12 @@ class Worth:
 
     `factor`, `low` and `high` are math.inf where the unregularised network would need more examples than its
     learning curve has, and 0 where fewer: nothing is extrapolated.
+
+    >>> plain = pd.DataFrame({"n_train": [100, 200, 400], "seed": 0, "test_accuracy": [0.7, 0.8, 0.9]})
+    >>> regularised = pd.DataFrame({"n_train": [100], "seed": 0, "test_accuracy": [0.8]})
+    >>> found = worth(plain, regularised)
+    >>> round(found.factor, 3), found.n_train, found.num_seeds
+    (2.0, 100, 1)
     """
 
     factor: float
@@ -48,6 +54,11 @@ def worth(curve: pd.DataFrame, regularised: pd.DataFrame, *, seed: int = 0, num_
     nothing is worth a factor of 1. The interval repeats all of it on resamples of the seeds (`seed_weights`): the same
     resamples for both networks if they have the same seeds, else independent ones. It covers neither the draw of the
     test set nor that of the training subset, which both share.
+
+    >>> plain = pd.DataFrame({"n_train": [100, 200, 400], "seed": 0, "test_accuracy": [0.7, 0.8, 0.9]})
+    >>> regularised = pd.DataFrame({"n_train": [100], "seed": 0, "test_accuracy": [0.8]})
+    >>> round(worth(plain, regularised).factor, 3)
+    2.0
 
     Args:
         curve: the unregularised runs; columns n_train (two or more of them), seed, test_accuracy.

@@ -98,6 +98,12 @@ def build_model(
     packed rows, and gets them by their names (`byrote.models.unpacking`). All global random streams (torch's, NumPy's,
     Python's) are opened with `seed`, and are left as they were, as the global settings of torch and Python are.
 
+    >>> import byrote
+    >>> import torch
+    >>> net = byrote.build_model("mlp-1x16", input_shape=(1, 8, 8), num_classes=10)
+    >>> net(torch.zeros(2, 1, 8, 8)).shape
+    torch.Size([2, 10])
+
     Raises:
         UserError: an unknown name, images asked of vectors, or a factory that does not take what there is, fails, or
             gives no network.

@@ -52,7 +52,16 @@ class PartSummary:
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """N examples over E epochs; NaN where an example was not seen, or its loss was not finite."""
+    """N examples over E epochs; NaN where an example was not seen, or its loss was not finite.
+
+    >>> import byrote
+    >>> import torch
+    >>> recorder = byrote.Recorder(num_examples=4, labels=[0, 1, 0, 1])
+    >>> recorder.record(torch.arange(4), torch.eye(2)[[0, 1, 1, 1]], torch.tensor([0, 1, 0, 1]))
+    >>> recording = recorder.recording()
+    >>> recording.num_epochs, (recording.margin > 0).tolist()
+    (1, [[True, True, False, True]])
+    """
 
     labels: Int64[np.ndarray, " N"]
     """That were trained on; NOT_SEEN of an example that no epoch had."""

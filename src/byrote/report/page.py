@@ -83,6 +83,13 @@ def write_report(
     The page holds all it shows and forbids the browser every request. Each figure is also a file in each of `formats`,
     with the data it draws as .csv.
 
+    >>> import byrote
+    >>> recipe = byrote.Recipe(steps=2)
+    >>> study = byrote.ZooStudy(byrote.load("digits"), ["mlp-1x4"], recipe=recipe, conditions=[()], grid={})
+    >>> results = byrote.run(study, "runs.db", device="cpu", quiet=True)
+    >>> [finding.outcome for finding in byrote.write_report("report.html", study, results, formats=())]
+    ['no conclusion']
+
     Args:
         results: as `run` gives them.
         command: what the user typed, shown as it is.

@@ -29,6 +29,13 @@ def judge(
 ) -> pd.DataFrame:
     """The table of judgements, one row a measure; trains the networks of `zoo` that `store` lacks, with their weights.
 
+    >>> import byrote
+    >>> recipe, grid = byrote.Recipe(epochs=2), {"batch_size": (16, 32)}
+    >>> zoo = byrote.ZooStudy(byrote.load("digits"), ["mlp-1x4"], recipe=recipe, grid=grid, n_train=40)
+    >>> table = byrote.judge(["margin", "parameters"], zoo, "zoo.db", device="cpu", quiet=True)
+    >>> table["measure"].tolist()
+    ['margin', 'parameters', 'steps-to-fit', 'early-loss']
+
     Args:
         measures: functions (model, initial_state, data, outcome) -> float at the top of a module, FILE.py:NAME, or
             names of measures in the box; one or several.

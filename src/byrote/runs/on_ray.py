@@ -34,6 +34,9 @@ class Ray(Executor):
     one that all machines reach: a PostgreSQL URL, or a file if there is one machine. A call whose worker or machine
     dies is made again elsewhere, three times at most.
 
+    >>> import byrote
+    >>> byrote.run(study, "postgresql://me@host/runs", executor=byrote.Ray("10.0.0.1:6379"))  # doctest: +SKIP
+
     Args:
         address: HOST:PORT, ray://HOST:PORT, or auto for the cluster that this machine belongs to.
 

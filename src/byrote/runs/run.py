@@ -62,7 +62,13 @@ class Failure:
 
 
 class RunsFailed(RuntimeError):
-    """Some tasks raised. What came of all others is in the store, and in `results` in the order of the plan."""
+    """Some tasks raised. What came of all others is in the store, and in `results` in the order of the plan.
+
+    >>> import byrote
+    >>> study = byrote.Table4Study(byrote.load("digits"), ["mlp-1x16"], weight_decays=(0.0,), augmentations=())
+    >>> print(RunsFailed(Results(study, []), [Failure(study.tasks()[0], "ValueError: no such file")]))
+    1 of 1 run failed, the rest is kept; the first, mlp-1x16, random-labels, seed 0: ValueError: no such file
+    """
 
     def __init__(self, results: Results, failures: list[Failure]) -> None:
         # Exceptions are rebuilt from their args when they are unpickled.
@@ -107,6 +113,12 @@ def run(
 
     With a `shard`, such as "3/16", it makes and gives that part of the plan alone: whole groups of runs, so that they
     have the same bits as without. Machines with as many cores and the same device split a plan in the same way.
+
+    >>> import byrote
+    >>> recipe = byrote.Recipe(steps=2)
+    >>> study = byrote.ZooStudy(byrote.load("digits"), ["mlp-1x4"], seeds=2, recipe=recipe, conditions=[()], grid={})
+    >>> [outcome.steps_run for outcome in byrote.run(study, "runs.db", device="cpu", quiet=True)]
+    [2, 2]
 
     Raises:
         UserError: before anything is made: a model that cannot be trained on the data, a measure that gives no number,

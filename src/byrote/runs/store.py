@@ -58,6 +58,11 @@ class Store:
 
     Stores can be pickled and used from several threads and processes; no connection stays open between calls.
     Every method raises StoreError when the store cannot be read or written.
+
+    >>> import byrote
+    >>> store = byrote.Store("mine.db")
+    >>> store.num_stored(), store.is_file
+    (0, True)
     """
 
     def __init__(

@@ -32,6 +32,11 @@ NO_REGULARIZERS: Mapping[str, Any] = {"augmentation": "none", "dropout": 0.0, "w
 class ModelStudy(Study):
     """A study that trains each of several models with each of several seeds. Abstract.
 
+    >>> import byrote
+    >>> study = byrote.ImplicitStudy(byrote.load("digits"), ["mlp-1x16"], seeds=3)
+    >>> isinstance(study, byrote.ModelStudy), study.model_names, study.seed_list
+    (True, ['mlp-1x16'], [0, 1, 2])
+
     Args:
         data: clean; each run draws its own subset and corruption.
         models: catalogue names, FILE.py:NAME, package.module:NAME, or functions, classes and other objects

@@ -34,7 +34,11 @@ Finished: TypeAlias = TrainOutcome | Computed
 
 
 class Planned(NamedTuple):
-    """A task, and what it is in its study."""
+    """A task, and what it is in its study.
+
+    >>> Planned(TrainSpec(model="mlp-1x16"), {"row": "without crops"}).labels["row"]
+    'without crops'
+    """
 
     task: Task
     labels: Mapping[str, Any] = {}
@@ -58,6 +62,12 @@ class Results(list[Any]):
     """What came of a study's tasks, in the order of its plan, without those that failed or are missing.
 
     Each is a `TrainOutcome` or a `Computed`; a notebook shows what they come to.
+
+    >>> import byrote
+    >>> recipe = byrote.Recipe(steps=2)
+    >>> study = byrote.ZooStudy(byrote.load("digits"), ["mlp-1x4"], recipe=recipe, conditions=[()], grid={}, n_train=20)
+    >>> byrote.run(study, "runs.db", device="cpu", quiet=True)
+    <1 finished run of <ZooStudy 'zoo' on Digits: 1 run>: 0 fitted>
     """
 
     def __init__(self, study: Study, finished: Iterable[tuple[Planned, Finished]]) -> None:
@@ -94,7 +104,13 @@ class Results(list[Any]):
 
 
 class Study(ABC):
-    """Which tasks to make, how to read what came of them, what they show. Subclasses are frozen dataclasses."""
+    """Which tasks to make, how to read what came of them, what they show. Subclasses are frozen dataclasses.
+
+    >>> import byrote
+    >>> study = byrote.Table4Study(byrote.load("digits"), ["mlp-1x16"])
+    >>> isinstance(study, byrote.Study), study.title, study.columns[0].name
+    (True, 'Table 4: regularisers and random labels', 'study')
+    """
 
     name: ClassVar[str]
     """The column `study`, and the name on the command line."""
@@ -211,6 +227,12 @@ def tabulate(study: str, results: Iterable[Finished]) -> pd.DataFrame:
 
     What test examples are worth is known of `Results`; of a plain list, which does not say on which data its runs were
     made, each counts as one.
+
+    >>> import byrote
+    >>> spec = TrainSpec(model="mlp-1x16", n_train=60, steps=2)
+    >>> table = byrote.tabulate("mine", byrote.train([spec], byrote.load("digits"), device="cpu"))
+    >>> table.loc[0, ["study", "model", "stop_reason"]].tolist()
+    ['mine', 'mlp-1x16', 'steps']
     """
     found = [(result, labels) for result, labels in _with_labels(results) if isinstance(result, TrainOutcome)]
     worths = _worths(results) if isinstance(results, Results) else [1.0] * len(found)
@@ -239,7 +261,15 @@ def _worths(results: Results) -> list[float]:
 
 def tabulate_calculations(study: str, results: Iterable[Finished]) -> pd.DataFrame:
     """One row per calculation: its fields, then its values, then seconds and key, then its labels in the plan, then the
-    fields of the recipe that it trains with or whose run it reads."""
+    fields of the recipe that it trains with or whose run it reads.
+
+    >>> import byrote
+    >>> from byrote.theory.memorizers.worked_example import WorkedExample
+    >>> from byrote.theory.calculation import compute
+    >>> computed = compute(WorkedExample(num_points=8), byrote.load("digits"))
+    >>> byrote.tabulate_calculations("mine", [computed])["calculation"].tolist()
+    ['WorkedExample']
+    """
     return pd.DataFrame(
         [
             {

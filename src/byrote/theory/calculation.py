@@ -65,7 +65,11 @@ def _made(name: str, make: Callable[[], T]) -> T:  # noqa: ARG001
 
 @dataclass(frozen=True)
 class Context:
-    """Where a calculation is made, and what it may ask for."""
+    """Where a calculation is made, and what it may ask for.
+
+    >>> Context(device="cpu").device
+    'cpu'
+    """
 
     device: str = "cpu"
     on_stage: OnStage = _untold

@@ -42,6 +42,11 @@ def corrupt(data: Dataset, name: Any, *, rate: float = 1.0, strength: float | No
 
     Of the result's splits, `true_labels` are the labels before and `changed` says which examples differ.
 
+    >>> import byrote
+    >>> noisy = byrote.corrupt(byrote.load("digits"), "partial-labels", rate=0.4, seed=0)
+    >>> (noisy.train.labels != noisy.train.true_labels).mean().round(2).item()
+    0.36
+
     Args:
         name: as `byrote list corruptions` has them, FILE.py:NAME or package.module:NAME, or a LabelCorruption or
             InputCorruption of your own, the class or an object.

@@ -27,7 +27,13 @@ from byrote.randomness import stream
 
 @dataclass(frozen=True, eq=False)
 class CorruptionContext:
-    """What a corruption may look at, beside the examples that it is to change."""
+    """What a corruption may look at, beside the examples that it is to change.
+
+    >>> import byrote
+    >>> context = byrote.CorruptionContext(byrote.load("digits"), seed=0)
+    >>> context.moments[0].shape, context.strength
+    ((1, 1, 1), 1.0)
+    """
 
     data: Dataset
     """The data before it: the training subset, and the test set."""
@@ -74,7 +80,15 @@ class CorruptionMethod:
 
 
 class LabelCorruption(CorruptionMethod):
-    """A corruption of training labels. Subclasses define `chances`, or `redraw`, or both."""
+    """A corruption of training labels. Subclasses define `chances`, or `redraw`, or both.
+
+    >>> import byrote
+    >>> class FirstClass(byrote.LabelCorruption):
+    ...     def redraw(self, labels, uniform, context):
+    ...         return np.zeros_like(labels)
+    >>> byrote.corrupt(byrote.load("digits"), FirstClass).train.labels.max().item()
+    0
+    """
 
     changes: ClassVar[Literal["labels"]] = "labels"
 
@@ -140,7 +154,15 @@ class LabelCorruption(CorruptionMethod):
 
 
 class InputCorruption(CorruptionMethod, ABC):
-    """A corruption of inputs, of training and test set alike."""
+    """A corruption of inputs, of training and test set alike.
+
+    >>> import byrote
+    >>> class Negative(byrote.InputCorruption):
+    ...     def redraw(self, inputs, generator, context):
+    ...         return inputs.max() - inputs
+    >>> byrote.corrupt(byrote.load("digits"), Negative, rate=0.5).train.changed.mean().round(1).item()
+    0.5
+    """
 
     changes: ClassVar[Literal["inputs"]] = "inputs"
     of_places: ClassVar[bool] = False

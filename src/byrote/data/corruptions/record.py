@@ -26,7 +26,12 @@ UNIFORM_LABELS = frozenset({TRUE_LABELS, "partial-labels", "random-labels"})
 
 
 class Corruption(Record):
-    """One randomisation of the data."""
+    """One randomisation of the data.
+
+    >>> import byrote
+    >>> byrote.Corruption(name="additive-noise", rate=0.4, strength=0.5).label
+    'additive-noise=0.5'
+    """
 
     name: str
     """As `byrote list corruptions` has them, FILE.py:NAME or package.module:NAME; in Python also the class or the

@@ -69,6 +69,10 @@ class ArchitectureStudy(ModelStudy):
     Runs on true labels take the recipe's number of steps, those on random labels stop at interpolation and after as
     many steps at most: time to fit and the largest number of labels fitted are relative to this one limit.
 
+    >>> import byrote
+    >>> byrote.ArchitectureStudy(byrote.load("digits"), ["mlp-1x{width}"], parameters=2000, switches=())
+    <ArchitectureStudy 'architectures' on Digits: 7 runs>
+
     Args, beside those of every ModelStudy:
         models: families with {width} for the width, which is matched to `parameters`, or models of a size of their own.
         parameters: what all are matched to, as nearly as whole widths allow; the table has what came of it.

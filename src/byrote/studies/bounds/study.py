@@ -46,6 +46,10 @@ BOUNDS = [name for name, measure in MEASURES.items() if measure.kind == "bound"]
 class BoundsStudy(RandomLabelStudy):
     """All MEASURES of a model, or of each member of a family, trained on true and on random labels with each seed.
 
+    >>> import byrote
+    >>> byrote.BoundsStudy(byrote.load("digits"), "mlp-1x16", seeds=2)
+    <BoundsStudy 'bounds' on Digits: 8 runs and calculations>
+
     Args, beside those of every RandomLabelStudy:
         pac_bayes_steps: of the optimiser of the PAC-Bayes posterior: more make the bound smaller.
         pac_bayes_draws: of weights, by which its training error is estimated.

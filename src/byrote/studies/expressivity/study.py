@@ -55,6 +55,10 @@ _NETWORK = "mlp-1x64"
 class ExpressivityStudy(Study):
     """Constructions and trained networks on random labels at growing n, Theorem 1 on 8 points, overridden predictions.
 
+    >>> import byrote
+    >>> byrote.ExpressivityStudy(byrote.load("digits"), ["mlp-1x{width}"], n_train=64, most_trained=32)
+    <ExpressivityStudy 'expressivity' on Digits: 15 runs and calculations>
+
     Args:
         data: clean; of its training split, stratified subsets are taken.
         families: models with {width} for their width, of which the smallest that fits is sought; None takes FAMILIES.

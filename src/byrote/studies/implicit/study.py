@@ -53,6 +53,10 @@ class ImplicitStudy(ModelStudy):
 
     A model and its twin whose name ends in -no-batchnorm (or _no_batchnorm) are compared with one another.
 
+    >>> import byrote
+    >>> byrote.ImplicitStudy(byrote.load("digits"), ["mlp-1x16"], rates=(0.0, 0.4), seeds=2)
+    <ImplicitStudy 'implicit' on Digits: 4 runs>
+
     Args, beside those of every ModelStudy:
         rates: levels of label corruption, for all models or in a mapping with each model's own. Labels held out for
             validation stay true, like those of the test set.

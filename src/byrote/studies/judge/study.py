@@ -237,6 +237,10 @@ def _interval_columns(name: str, told: str) -> tuple[Column, ...]:
 class JudgeStudy(Study):
     """Measures, judged by the trained networks of a zoo.
 
+    >>> import byrote
+    >>> byrote.JudgeStudy(byrote.zoo_study(byrote.load("digits")), ["margin", "path-norm"])
+    <JudgeStudy 'judge' on Digits: 389 runs and calculations>
+
     Args:
         zoo: networks that differ in labels and recipe, as `byrote.zoo_study(data)` has them.
         measures: names, FILE.py:NAME or package.module:NAME.

@@ -52,6 +52,10 @@ GRID: Mapping[str, Sequence[Any]] = {
 class ZooStudy(ModelStudy):
     """Every model under every condition at every point of a grid of the recipe, with each seed.
 
+    >>> import byrote
+    >>> byrote.ZooStudy(byrote.load("digits"), ["mlp-1x16"], grid={"batch_size": (32, 128)})
+    <ZooStudy 'zoo' on Digits: 8 runs>
+
     Args, beside those of every ModelStudy:
         conditions: what is done to the data.
         grid: fields of the recipe, each with its levels; the recipe has the rest.
@@ -109,6 +113,10 @@ def zoo_study(
     data: Dataset, seeds: int = 3, models: Sequence[str] | None = None, n_train: int | None = None
 ) -> ZooStudy:
     """The default zoo: 384 MLPs on digits, or 108 networks on larger images, each for at most 300 epochs.
+
+    >>> import byrote
+    >>> byrote.zoo_study(byrote.load("digits"))
+    <ZooStudy 'zoo' on Digits: 384 runs>
 
     Args:
         models: others than these.

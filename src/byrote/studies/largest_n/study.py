@@ -30,6 +30,10 @@ from byrote.studies.study import Planned
 class LargestNStudy(RandomLabelStudy):
     """The largest n for each model and seed, up to `n_train` or all examples; all n get as many steps.
 
+    >>> import byrote
+    >>> byrote.LargestNStudy(byrote.load("digits"), "mlp-1x16", seeds=2)
+    <LargestNStudy 'largest-n' on Digits: 2 calculations>
+
     Args, beside those of every RandomLabelStudy:
         draws: draws of random labels at each n, trained side by side.
     """

@@ -43,6 +43,10 @@ NETWORKS = 512
 class MemorizationStudy(RandomLabelStudy):
     """Networks on random halves of the training set, with its own labels or with some redrawn.
 
+    >>> import byrote
+    >>> byrote.MemorizationStudy(byrote.load("digits"), "mlp-1x16", networks=64)
+    <MemorizationStudy 'memorization' on Digits: 65 runs and calculations>
+
     Args, beside those of every RandomLabelStudy:
         n_train: the examples that are asked about, of which each network is trained on half; None takes all, at most
             1,500.

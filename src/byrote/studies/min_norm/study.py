@@ -64,6 +64,10 @@ _SHARE_OF_MEMORY = 0.75
 class MinNormStudy(Study):
     """Each row's kernel machine on n training examples, and on fewer; its labels true and random.
 
+    >>> import byrote
+    >>> byrote.MinNormStudy(byrote.load("digits"), n_train=100, curve=())
+    <MinNormStudy 'min-norm' on Digits: 4 calculations>
+
     Args:
         rows: which; those of the paper that go with the data if left out, or all that its inputs allow.
         n_train: training examples of all rows, or of each kind of features; None for all.

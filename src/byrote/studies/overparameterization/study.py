@@ -55,6 +55,10 @@ class OverparameterizationStudy(ModelStudy):
     stopping early removes it (Nakkiran et al., 2020). The learning rate stays constant: one that decays freezes
     networks near the threshold, which are the slowest to fit, before they have arrived.
 
+    >>> import byrote
+    >>> byrote.OverparameterizationStudy(byrote.load("digits"), ["mlp-1x{width}"], ratios=(0.5, 1, 4), rates=(1.0,))
+    <OverparameterizationStudy 'overparameterization' on Digits: 3 runs>
+
     Args, beside those of every ModelStudy:
         models: families, named as in the catalogue with {width} for the width: "mlp-1x{width}".
         ratios: parameters per training example; each becomes the width that comes nearest to it.

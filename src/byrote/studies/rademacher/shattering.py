@@ -35,6 +35,10 @@ class ShatteringStudy(RandomLabelStudy):
 
     A labeling that is not fitted is tried again with the next of the seeds. The limit of epochs is ten times that of
     the recipe.
+
+    >>> import byrote
+    >>> byrote.ShatteringStudy(byrote.load("digits"), "mlp-1x16", n_train=6)
+    <ShatteringStudy 'shattering' on Digits: 1 calculation>
     """
 
     name: ClassVar[str] = "shattering"

@@ -41,6 +41,10 @@ _MOST_EXAMPLES = 1500
 class RademacherStudy(RandomLabelStudy):
     """The complexity that training reaches at n, n/2, n/4, n/8 and n/16, beside the exact one of decision stumps.
 
+    >>> import byrote
+    >>> byrote.RademacherStudy(byrote.load("digits"), "mlp-1x16", n_train=64, draws=8)
+    <RademacherStudy 'rademacher' on Digits: 45 runs and calculations>
+
     Args, beside those of every RandomLabelStudy:
         draws: draws of signs for each n, model and seed, trained side by side.
     """

@@ -46,6 +46,10 @@ RATES = (0.0, 0.25, 0.5, 0.75, 1.0)
 class RandomizationStudy(ModelStudy):
     """Each model under each setting of Figure 1a and each rate of Figures 1b and 1c, with each seed.
 
+    >>> import byrote
+    >>> byrote.RandomizationStudy(byrote.load("digits"), ["mlp-1x16"], seeds=2)
+    <RandomizationStudy 'randomization' on Digits: 16 runs>
+
     Args, beside those of every ModelStudy:
         settings: names of CORRUPTIONS (at rate 1), NAME=LEVEL of another rate or strength, FILE.py:NAME, corruptions
             of your own as classes or objects, or `Corruption`s; () for none; None for `settings_of` the data.

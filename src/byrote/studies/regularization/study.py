@@ -53,6 +53,10 @@ class RegularizationStudy(ModelStudy):
     A model and its twin without batch norm are one architecture, under the name of the model that has it. All
     combinations of an architecture share the recipe, and its number of steps.
 
+    >>> import byrote
+    >>> byrote.RegularizationStudy(byrote.load("digits"), ["mlp-1x16"], seeds=2)
+    <RegularizationStudy 'regularization' on Digits: 32 runs>
+
     Args, beside those of every ModelStudy:
         factors: names out of FACTORS, each with its off and its on level, for all models or in a mapping with each
             model's own; None is `default_factors`. A recipe's own value of a factor must be one of the two.

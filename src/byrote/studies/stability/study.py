@@ -49,6 +49,10 @@ _KNOWN = 400
 class StabilityStudy(RandomLabelStudy):
     """What one replaced example changes, on true and on random labels with each seed, beside where theory is exact.
 
+    >>> import byrote
+    >>> byrote.StabilityStudy(byrote.load("digits"), "mlp-1x16", replacements=16)
+    <StabilityStudy 'stability' on Digits: 40 runs and calculations>
+
     Args, beside those of every RandomLabelStudy:
         recipe: its limit of epochs is a number of steps here, which all networks take, whether or not they fit before.
         n_train: trained on, at a time; None takes nine tenths of all examples, at most 1,500. Further ones are held out

@@ -68,6 +68,10 @@ class StrengthStudy(ModelStudy):
     would give small n few steps, and a learning rate that hardly decays (it counts steps): n would not be all that
     differs. With a limit in steps, "the largest n fitted" means within so many steps.
 
+    >>> import byrote
+    >>> byrote.StrengthStudy(byrote.load("digits"), ["mlp-1x16"], strengths={"weight_decay": (0.0, 0.1)})
+    <StrengthStudy 'strengths' on Digits: 17 runs>
+
     Args, beside those of every ModelStudy:
         n_train: the largest n of the ladder; None takes all.
         sizes: how many n the ladder has, each half of the next; at least 3.

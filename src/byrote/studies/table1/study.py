@@ -55,6 +55,10 @@ _RECIPE = Recipe(stop="at_steps", steps=PAPER_STEPS, weight_decay=WEIGHT_DECAY)
 class Table1Study(ModelStudy):
     """Each model under each of its rows with each seed, all for the same number of steps.
 
+    >>> import byrote
+    >>> byrote.Table1Study(byrote.load("digits"), ["mlp-1x16"], seeds=2)
+    <Table1Study 'table1' on Digits: 10 runs>
+
     Args, beside those of every ModelStudy:
         rows: which rows, for all models or in a mapping with each model's own. The recipe's weight decay is that of
             the rows that have it.

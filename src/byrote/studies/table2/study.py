@@ -64,6 +64,10 @@ _CROP_SHARE = 7 / 8
 class Table2Study(ModelStudy):
     """Each model under each row with each seed, all for the same number of steps.
 
+    >>> import byrote
+    >>> byrote.Table2Study(byrote.load("digits"), ["mlp-1x16"], seeds=2)
+    <Table2Study 'table2' on Digits: 14 runs>
+
     Args, beside those of every ModelStudy:
         rows: which rows, for all models or in a mapping with each model's own; None is `rows_for`. The recipe's
             augmentation, dropout and weight decay are those of the rows that have them.

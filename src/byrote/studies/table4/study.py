@@ -50,6 +50,10 @@ _RECIPE = Recipe(stop="at_steps", steps=PAPER_STEPS)
 class Table4Study(ModelStudy):
     """Each model on random labels with each seed: at every weight decay, and with every augmentation and none.
 
+    >>> import byrote
+    >>> byrote.Table4Study(byrote.load("digits"), ["mlp-1x16"], weight_decays=(0.0, 0.01))
+    <Table4Study 'table4' on Digits: 2 runs>
+
     Args, beside those of every ModelStudy:
         weight_decays: 0 among them, which is the network without regularisers.
         augmentations: names of AUGMENTATIONS or references, all without weight decay; () for none.
