@@ -37,3 +37,23 @@ def test_examples_in_docstrings_run_as_shown(path: Path, tmp_path: Path, monkeyp
 def test_every_exported_name_has_an_example() -> None:
     names = [name for name in byrote.__all__ if ">>>" not in (getattr(byrote, name).__doc__ or "")]
     assert names == []
+
+
+def _without_words(path: Path) -> list[str]:
+    """Public classes and functions without a docstring, and public methods of classes that override nothing."""
+    tree = ast.parse(path.read_text())
+    owners = [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef) and not node.bases)]
+    return [
+        f"{path.relative_to(PACKAGE)}:{node.lineno} {node.name}"
+        for owner in owners
+        for node in owner.body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+        and not f"{getattr(owner, 'name', '')} {node.name}".startswith("_")
+        and not node.name.startswith("_")
+        and not any(ast.unparse(decorator) == "overload" for decorator in node.decorator_list)
+        and not ast.get_docstring(node)
+    ]
+
+
+def test_whatever_is_public_says_what_it_is() -> None:
+    assert [found for path in sorted(PACKAGE.rglob("*.py")) for found in _without_words(path)] == []

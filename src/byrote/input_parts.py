@@ -42,6 +42,7 @@ class Part:
 
     @property
     def columns(self) -> slice:
+        """Its columns in a packed row."""
         return slice(self.start, self.start + self.size)
 
     @property

@@ -35,15 +35,18 @@ sys.meta_path.insert(0, _AsWritten())
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Keeps audits in pytest's own cache, where there is one."""
     cache = getattr(config, "cache", None)
     KEPT.root = None if cache is None else Path(cache.mkdir("byrote"))
 
 
 def pytest_unconfigure() -> None:
+    """Keeps them no longer."""
     KEPT.root = None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Keeps what the test that begins will audit under its name."""
     KEPT.begin(item.nodeid)
 
 

@@ -47,6 +47,7 @@ def permutations(generator: np.random.Generator, num: int, size: int) -> Int64[n
 
 
 def permutation(generator: np.random.Generator, size: int) -> Int64[np.ndarray, " size"]:
+    """One of the numbers below `size`."""
     return permutations(generator, 1, size)[0]
 
 

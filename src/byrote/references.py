@@ -62,6 +62,7 @@ class OwnCode:
 
 
 def is_reference(name: str) -> bool:
+    """Whether a name leads to the user's own code."""
     return ":" in name
 
 

@@ -49,6 +49,7 @@ def enclosing_packages(path: Path) -> list[Path]:
 
 
 def is_installed(path: Path) -> bool:
+    """Whether a file belongs to an installed package."""
     return "site-packages" in path.parts or "dist-packages" in path.parts
 
 

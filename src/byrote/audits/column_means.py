@@ -26,6 +26,8 @@ _SHUFFLES = 199
 
 @dataclass(frozen=True)
 class TellingColumn:
+    """The column whose values tell the target best."""
+
     place: int
     """The column that tells most."""
     removed: float

@@ -13,6 +13,7 @@ _DATES = 0.95
 
 
 def is_number(column: pd.Series) -> bool:
+    """Whether its entries are numbers or bools."""
     return column.dtype.kind in "iufb"
 
 

@@ -58,6 +58,7 @@ def why_unseen(case: Case, figures: Mapping[str, Any]) -> str:
 
 
 def num_leaked(figures: Mapping[str, Any], found: Mapping[str, bool]) -> int:
+    """How many test rows training knows: by copies, where these count, else by groups."""
     counted = any(copies_count(figures, found, kind) for kind in ("identical", "near"))
     return figures["num_test_leaked"] if counted else figures["num_test_with_group_in_train"] or 0
 

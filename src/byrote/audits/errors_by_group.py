@@ -28,6 +28,8 @@ _MOST_GROUPS = 200
 
 @dataclass(frozen=True)
 class GroupShare:
+    """How often a group is right, beside all others."""
+
     group: int
     right: Interval
     """The share of its rows that are right; n of them."""

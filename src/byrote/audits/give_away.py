@@ -33,6 +33,8 @@ _TRIED_COLUMNS, _TRIED_ROWS = 20, 500
 
 @dataclass(frozen=True)
 class GiveAway:
+    """The column that tells most of the label."""
+
     column: str
     accuracy: float | None
     """Of the small tree on rows that it was not fitted on; None of quantities."""

@@ -34,6 +34,8 @@ _FEWEST_GROUPS = 5
 
 @dataclass(frozen=True)
 class HonestScore:
+    """The score with and without what training knows."""
+
     everything: Interval
     """On all test rows."""
     honest: Interval

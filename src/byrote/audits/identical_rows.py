@@ -26,6 +26,8 @@ _MOST_COLUMNS = 256
 
 @dataclass(frozen=True, eq=False)
 class Identical:
+    """Which rows are equal, and whether chance alone makes them so."""
+
     ids: Int64[np.ndarray, " N"]
     """Equal for identical rows."""
     num_pairs: int
@@ -52,6 +54,7 @@ def identical_rows(inputs: Shaped[np.ndarray, "N ..."] | pd.DataFrame, kind: Mat
 
 
 def num_pairs(ids: Int64[np.ndarray, " N"]) -> int:
+    """How many pairs of rows have equal ids."""
     counts = np.unique(ids, return_counts=True)[1]
     return int((counts * (counts - 1) // 2).sum())
 

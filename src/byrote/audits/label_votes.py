@@ -46,6 +46,7 @@ Votes: TypeAlias = Float32[np.ndarray, "N K"]
 
 
 def nearest_rows(features: Float32[np.ndarray, "N D"]) -> Int64[np.ndarray, "N k"]:
+    """For each row, its nearest others."""
     known, asked = descriptors(features.astype(np.float64))
     return nearest(known, None, NEIGHBOURS, asked=asked)
 

@@ -50,6 +50,7 @@ def _check(figures: Mapping[str, Any]) -> Outcome:
 
 
 def findings_of_labels(case: Case, result: StageResult) -> list[Finding]:
+    """How many labels are wrong, and whether planted errors bear that out."""
     claim = "Fewer than 1% of the labels are wrong"
     if result.status == "no conclusion":
         return [Finding(claim, "no conclusion", result.statement)]

@@ -21,6 +21,7 @@ _ASSUMPTION = (
 
 
 def sections_of_labels(case: Case, result: StageResult) -> list[Section]:
+    """The rates of the list, where they are known, how well labels are voted on, and the list."""
     figures, known = result.figures, number_is_known(result.figures)
     rates = [_rates_section(case, figures)] if known and figures["curve"] else []
     return [*rates, _voters_section(case, figures), *_list_sections(result)]

@@ -57,6 +57,7 @@ class Rows:
         return len(self.labels)
 
     def take(self, rows: Int64[np.ndarray, " M"] | Bool[np.ndarray, " N"]) -> Rows:
+        """Those of these numbers, or where the mask is true."""
         return Rows(
             self.inputs.iloc[rows] if isinstance(self.inputs, pd.DataFrame) else self.inputs[rows],
             self.labels[rows],
@@ -115,6 +116,7 @@ class Material:
 
     @property
     def of_quantities(self) -> bool:
+        """Whether labels are quantities, not classes."""
         return not self.class_names
 
     @property

@@ -15,6 +15,7 @@ from byrote.charts.sections import PageTable, Section
 
 
 def sections_of_memorization(case: Case, figures: Mapping[str, Any]) -> list[Section]:
+    """The accuracies on true, wrong and random labels, as a table and as figures."""
     rows = [_row(each) for each in figures["conditions"]]
     time = "steps to fit" if any(each["steps_to_fit"] for each in figures["conditions"]) else "seconds of a fit"
     header = ("fitted on", "right of these labels", "changed rows: as given", "their true label", "test", time)

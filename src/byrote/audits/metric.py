@@ -37,6 +37,7 @@ class Prediction:
         return len(self.labels)
 
     def take(self, rows: Int64[np.ndarray, " M"] | Bool[np.ndarray, " N"]) -> Prediction:
+        """That of these rows."""
         probabilities = None if self.probabilities is None else self.probabilities[rows]
         return Prediction(self.labels[rows], probabilities)
 
@@ -101,6 +102,7 @@ class Metric:
 
     @property
     def of_quantities(self) -> bool:
+        """Whether it scores quantities, not classes."""
         return self.num_classes == 0
 
     @property
@@ -186,6 +188,7 @@ class Metric:
 
     @property
     def values_are_fast(self) -> bool:
+        """Whether `values` scores many labellings at once."""
         if self.of_quantities:
             return self.name in _FAST
         return self.name in ("accuracy", "balanced_accuracy") or (self.name == "roc_auc" and self.num_classes == 2)
@@ -285,6 +288,7 @@ class Metric:
 
     @property
     def title(self) -> str:
+        """What pages call it."""
         if self.name == "r2":
             return "R²"
         return self.name.replace("_", " ").replace("roc auc", "ROC AUC").replace("d2", "D²")

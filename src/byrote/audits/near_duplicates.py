@@ -48,6 +48,8 @@ _FEWEST = 50
 
 @dataclass(frozen=True, eq=False)
 class NearDuplicates:
+    """Pairs of rows that are too alike for unrelated ones."""
+
     first: Int64[np.ndarray, " P"]
     second: Int64[np.ndarray, " P"]
     """Rows of all examples, training ones first; first < second."""

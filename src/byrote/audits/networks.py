@@ -117,6 +117,7 @@ class NetworkSubject(Subject):
         )
 
     def spec(self, seed: int, **changes: Any) -> TrainSpec:
+        """How it is trained."""
         return TrainSpec.model_validate(self.recipe.model_dump() | {"model": self.model, "seed": seed} | changes)
 
     def dataset(self, train: Rows) -> Dataset:

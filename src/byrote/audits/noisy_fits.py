@@ -70,6 +70,7 @@ class NoisyFit:
 
     @property
     def is_fitted(self) -> bool:
+        """Whether it is right on nearly all labels that it could have learnt."""
         return self.accuracy >= FIT * self.ceiling
 
 
@@ -246,4 +247,5 @@ def _codes(rows: Rows) -> Shaped[np.ndarray, "N ..."]:
 
 
 def of_condition(fits: Sequence[NoisyFit], condition: str) -> list[NoisyFit]:
+    """The fits on labels of one condition."""
     return [fit for fit in fits if fit.condition == condition]

@@ -18,6 +18,7 @@ _ROUNDED, _JITTER = 0.05, 0.01
 
 
 def mirrored(image: UInt8[np.ndarray, "C H W"]) -> UInt8[np.ndarray, "C H W"]:
+    """The image with its columns in reverse."""
     return image[:, :, ::-1]
 
 

@@ -112,6 +112,7 @@ class RecordedAudit:
         return f"row {row}" if self.data is None else self.data.train.place(row)
 
     def class_name(self, label: int) -> str:
+        """What a class is called; its number without data."""
         return str(label) if self.data is None else self.data.class_names[label]
 
     @cached_property

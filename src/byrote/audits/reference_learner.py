@@ -27,6 +27,8 @@ _EXCHANGES = 9999
 
 @dataclass(frozen=True)
 class Reference:
+    """How well the reference learner does."""
+
     score: Interval
     """Its balanced accuracy on the test rows."""
     p_value: float

@@ -53,6 +53,8 @@ def class_counts(material: Material) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Order:
+    """Whether rows of one class follow one another."""
+
     followed_by_own_class: float
     """The share of rows that are followed by one of their class."""
     expected: float
@@ -108,6 +110,8 @@ def target_counts(material: Material) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class TargetOrder:
+    """Whether rows of like targets follow one another."""
+
     correlation: float
     """Of the ranks of targets of rows that follow one another: about 0 in a random order, 1 of sorted rows."""
     p_value: float

@@ -44,6 +44,7 @@ class SubjectFailed(RuntimeError):
 
     @classmethod
     def of(cls, name: str, error: BaseException) -> SubjectFailed:
+        """From what the user's own code raised."""
         return cls(name, "".join(traceback.format_exception(error)) or said(error))
 
 

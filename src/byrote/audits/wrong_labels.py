@@ -46,6 +46,8 @@ class Hidden:
 
 @dataclass(frozen=True, eq=False)
 class WrongLabels:
+    """How likely each label is wrong, and how well such a list finds planted errors."""
+
     rates: ErrorRates
     scores: Float32[np.ndarray, " N"]
     suggested: Int64[np.ndarray, " N"]

@@ -23,6 +23,8 @@ NUM_EXAMPLES = 8
 
 @dataclass(frozen=True)
 class Example:
+    """A training example with its labels, as the page shows it."""
+
     picture: str
     """A PNG as a data URI, one pixel a pixel (or a feature)."""
     label: str
@@ -35,6 +37,8 @@ class Example:
 
 @dataclass(frozen=True)
 class ExampleRow:
+    """The same examples under one setting."""
+
     setting: str
     examples: tuple[Example, ...]
 

@@ -67,6 +67,7 @@ class Figure:
 
 
 def steps_axis() -> alt.Axis:
+    """The axis of optimiser steps."""
     return alt.Axis(format=",d", tickCount=5)
 
 
@@ -173,10 +174,12 @@ def rounded(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_series(data: pd.DataFrame) -> pd.DataFrame:
+    """The data with a column `series`, model and n_train in words."""
     return data.assign(series=[model_label(*pair) for pair in zip(data["model"], data["n_train"], strict=True)])
 
 
 def series(runs: pd.DataFrame) -> list[str]:
+    """The names of series in the order of their runs."""
     return list(dict.fromkeys(with_series(runs)["series"]))
 
 
@@ -186,6 +189,7 @@ def layered(*layers: alt.Chart, data: pd.DataFrame, height: int) -> alt.LayerCha
 
 
 def model_label(model: str, n_train: int) -> str:
+    """A model and its number of training examples in words."""
     return f"{model} (n = {n_train:,})"
 
 

@@ -42,6 +42,8 @@ class PageTable:
 
 @dataclass(frozen=True)
 class Picture:
+    """An image with a caption."""
+
     image: str
     """A PNG as a data URI."""
     caption: str
@@ -51,6 +53,8 @@ class Picture:
 
 @dataclass(frozen=True)
 class PictureRow:
+    """Pictures under a heading."""
+
     title: str
     pictures: Sequence[Picture]
 
@@ -98,6 +102,8 @@ class Gap:
 
 @dataclass(frozen=True)
 class Answer:
+    """Whether a model learns or learns by rote."""
+
     model: str
     n_train: int
     parameters: int
@@ -127,4 +133,5 @@ class Presentation:
 
     @property
     def figures(self) -> list[Figure]:
+        """Those of all sections."""
         return [figure for section in self.sections for figure in section.figures]

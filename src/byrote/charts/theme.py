@@ -17,6 +17,8 @@ DASHES = ([1, 0], [6, 3], [2, 2], [10, 3, 2, 3], [10, 4], [1, 3], [4, 2, 1, 2, 1
 
 @dataclass(frozen=True)
 class Palette:
+    """The colours of pages and charts."""
+
     ground: str
     raised: str
     """Behind tables and code."""

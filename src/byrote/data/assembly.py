@@ -25,6 +25,8 @@ _MOST_ROUNDING = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Examples:
+    """The examples of one split as they were read."""
+
     inputs: Column
     """`[N, D]`, `[N, H, W]`, `[N, C, H, W]` or `[N, H, W, C]`, numbers."""
     labels: Column
@@ -35,10 +37,12 @@ class Examples:
     """As of a Split; None: "row {} of NAME", by the name of the inputs."""
 
     def take(self, rows: slice | Int64[np.ndarray, " M"]) -> Examples:
+        """Those of these rows."""
         return Examples(self.inputs.take(rows), self.labels.take(rows), self.row_sources[rows], self.origin)
 
     @property
     def row_sources(self) -> Shaped[np.ndarray, " N"]:
+        """Where each example came from, as a number."""
         return np.arange(len(self.inputs.values)) if self.sources is None else self.sources
 
     def split(self, inputs: Shaped[np.ndarray, "N ..."], labels: Int64[np.ndarray, " N"]) -> Split:

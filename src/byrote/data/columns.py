@@ -24,9 +24,11 @@ class Column:
     """What messages call the features of vectors `[N, D]`: "column 'age'"; None: "feature 3 (counting from 0)"."""
 
     def place(self, row: int) -> str:
+        """What messages call a row."""
         return self.places(row) if self.places else f"{self.name}, row {row} (counting from 0)"
 
     def field(self, number: int) -> str:
+        """What messages call a feature."""
         return self.fields[number] if self.fields else f"feature {number} (counting from 0)"
 
     def take(self, rows: slice | Int64[np.ndarray, " M"]) -> Column:

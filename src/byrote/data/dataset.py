@@ -56,11 +56,13 @@ class Split:
         sources: Shaped[np.ndarray, " N"] | None = None,
         origin: str = "row {}",
     ) -> Split:
+        """A split of which nothing has been changed."""
         sources = np.arange(len(labels)) if sources is None else sources
         return cls(inputs, labels, labels, np.zeros(len(labels), dtype=bool), sources, origin)
 
     @property
     def changed_labels(self) -> Bool[np.ndarray, " N"]:
+        """Which labels are not the true ones."""
         return self.labels != self.true_labels
 
     @property
@@ -75,6 +77,7 @@ class Split:
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
 
     def take(self, rows: Int64[np.ndarray, " M"]) -> Split:
+        """The examples of these rows."""
         return Split(
             self.inputs[rows],
             self.labels[rows],
@@ -129,6 +132,7 @@ class Dataset:
 
     @property
     def num_classes(self) -> int:
+        """How many classes there are."""
         return len(self.class_names)
 
     @property
@@ -147,6 +151,7 @@ class Dataset:
 
     @property
     def is_images(self) -> bool:
+        """Whether inputs are images."""
         return self.kind == "images"
 
     @property
@@ -156,6 +161,7 @@ class Dataset:
 
     @property
     def label(self) -> str:
+        """What figures and tables call it."""
         return self.title or self.name
 
     def alone(self, part: Part) -> Dataset:

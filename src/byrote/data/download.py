@@ -63,6 +63,7 @@ DOWNLOADS = {
 
 
 def cache_folder(name: str) -> Path:
+    """Where downloads of this name are kept, for all that this user runs."""
     from platformdirs import user_cache_path
 
     return user_cache_path("byrote", appauthor=False) / name

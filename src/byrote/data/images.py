@@ -207,6 +207,7 @@ class _Found:
 
 
 def is_image_name(name: str) -> bool:
+    """Whether a file is an image by the end of its name."""
     return name.lower().endswith(_IMAGE_ENDS)
 
 

@@ -21,6 +21,8 @@ _LARGEST_EXACT = 2**53  # of the whole numbers that a float64 holds
 
 
 class Numbered(NamedTuple):
+    """Labels as numbers of classes."""
+
     codes: list[Int64[np.ndarray, " _"]]
     """0..K-1, for each of the splits given."""
     class_names: tuple[str, ...]

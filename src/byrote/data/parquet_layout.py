@@ -18,6 +18,8 @@ _END = ".parquet"
 
 @dataclass(frozen=True)
 class Layout:
+    """Which files of a folder belong to which split."""
+
     train: list[Path]
     held_out: dict[str, list[Path]]
     """Split -> its files; first the one to prefer."""

@@ -56,6 +56,8 @@ class Missing:
 
 
 class DecodedImage(NamedTuple):
+    """One image as pixels, and what was done to get them."""
+
     pixels: UInt8[np.ndarray, "H W C"] | None
     """None: they are written elsewhere."""
     shape: tuple[int, ...]

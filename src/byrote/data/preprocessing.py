@@ -63,6 +63,7 @@ class Inputs:
 
     @property
     def is_on_device(self) -> bool:
+        """Whether the pixels lie on the device."""
         return isinstance(self.pixels, Tensor)
 
     @property
@@ -96,6 +97,7 @@ class Inputs:
         return Batch(*(self._moved(tensor) for tensor in (pixels, scale, shift)))
 
     def scaled(self, batch: Batch, dtype: torch.dtype) -> Shaped[Tensor, "B ..."]:
+        """A batch as the network gets it; token ids as they are."""
         if batch.pixels.dtype == torch.int64:
             return batch.pixels
         inputs = batch.pixels.to(dtype, memory_format=self._layout)

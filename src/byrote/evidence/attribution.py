@@ -306,6 +306,7 @@ def examples_noise(runs: pd.DataFrame, num_factors: int) -> float:
 
 
 def noise_in_words(runs: pd.DataFrame, noise: float) -> str:
+    """What the shared draw of test examples adds to intervals over seeds."""
     return (
         f"Intervals are over seeds; the draw of {Tested.on_unseen(runs).in_words}, which all share, adds "
         f"up to {100 * noise:.1f} points, and an effect has to exceed both."

@@ -62,6 +62,7 @@ def chance_deviations(outcomes: Sequence[TrainOutcome], labels: Int64[np.ndarray
 
 
 def chance_of(runs: pd.DataFrame) -> float:
+    """1 over the number of classes, of these rows of a study's table."""
     return 1 / int(runs["num_classes"].iloc[0])
 
 

@@ -57,6 +57,8 @@ MOST_EXAMPLES = 1_000_000
 
 @dataclass(frozen=True)
 class Learning:
+    """Whether a network learns."""
+
     outcome: LearningOutcome
     accuracy: Interval
     """On test examples that are not in training, with its 95% interval over seeds and test examples."""
@@ -183,6 +185,7 @@ def on_unseen(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def classes_are_unequal(runs: pd.DataFrame) -> bool:
+    """Whether one class has clearly more test examples than others."""
     return bool(runs["guessing"].iloc[0] * int(runs["num_classes"].iloc[0]) > UNEQUAL)
 
 
@@ -325,6 +328,7 @@ def _learned(runs: pd.DataFrame, confidence: float) -> LearningOutcome:
 
 
 def interval_ends(interval: Interval) -> str:
+    """ "95% interval 91% to 94%"."""
     return f"95% interval {percent(interval.low)} to {percent(interval.high)}"
 
 

@@ -73,6 +73,7 @@ class PublishedFigure:
 
     @property
     def agreement(self) -> Agreement:
+        """Whether ours agrees with the paper's, where the two compare."""
         if self.ours is None or self.ours.blocked or self.mark.startswith("other "):
             return "does not compare"
         return "agrees" if self.mark in ("the same", "within the interval") else "differs"
@@ -124,4 +125,5 @@ def ours_of_runs(runs: pd.DataFrame, column: str, others: Sequence[str]) -> Ours
 
 
 def in_percent(interval: Interval) -> Interval:
+    """A fraction's interval in percent."""
     return Interval(100 * interval.mean, 100 * interval.low, 100 * interval.high, interval.n)

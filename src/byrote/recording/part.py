@@ -105,20 +105,24 @@ class RecordedPart:
             self._summarise()
 
     def begin(self) -> None:
+        """Starts a new epoch, of which nothing is known."""
         self.epoch["loss"], self.epoch["margin"], self.place[:] = np.nan, np.nan, -1
         self.num_seen = 0
 
     def repeats(self, rows: Int64[np.ndarray, " B"]) -> bool:
+        """Whether any of the rows came before in this epoch, or twice now; notes all of them."""
         came_before = bool((self.place[rows] >= 0).any())
         places = self.num_seen + np.arange(len(rows))
         self.place[rows] = places
         return came_before or bool((self.place[rows] != places).any())
 
     def first_repeated(self, rows: Int64[np.ndarray, " B"]) -> int:
+        """A row that comes twice, else the first."""
         values, counts = np.unique(rows, return_counts=True)
         return int(values[counts > 1][0]) if (counts > 1).any() else int(rows[0])
 
     def add(self, rows: Int64[np.ndarray, " B"], packed: Float32[np.ndarray, "4 B"]) -> None:
+        """Writes a batch into the epoch."""
         self.in_order = self.in_order and bool((self.place[rows] == rows).all())
         loss, margin = np.clip(packed[:2], -_LARGEST, _LARGEST)
         finite = np.isfinite(packed[:2]).all(axis=0)
@@ -129,6 +133,7 @@ class RecordedPart:
         self.num_seen += len(rows)
 
     def leave_out(self) -> None:
+        """Passes over the epoch that goes on."""
         self.left_out = (*self.left_out, self.epochs + len(self.left_out))
         self.num_ended += 1
         self._summarise()

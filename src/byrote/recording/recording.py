@@ -78,10 +78,12 @@ class Recording:
 
     @property
     def num_examples(self) -> int:
+        """N."""
         return len(self.labels)
 
     @property
     def num_epochs(self) -> int:
+        """E."""
         return len(self.loss)
 
 
@@ -93,10 +95,12 @@ def epoch_layout(num_examples: int, num_classes: int) -> np.dtype[Any]:
 
 
 def summary_path(folder: Path, process: int) -> Path:
+    """The file in which a process says what its part holds."""
     return folder / f"part-{process}.json"
 
 
 def write_summary(folder: Path, summary: PartSummary) -> None:
+    """Writes what a part holds."""
     write_file(summary_path(folder, summary.process), json.dumps({"format": FORMAT, **vars(summary)}))
 
 
@@ -199,6 +203,7 @@ def _merged(folder: Path, parts: Sequence[PartSummary]) -> Any:
 
 
 def write_labels(folder: Path, process: int, labels: Int64[np.ndarray, " N"]) -> None:
+    """Writes the labels that a process trained on."""
     packed = io.BytesIO()
     np.save(packed, labels)
     write_file(_labels_path(folder, process), packed.getvalue())
@@ -215,12 +220,14 @@ def _labels_path(folder: Path, process: int) -> Path:
 
 
 def write_planted(folder: Path, planted: PlantedLabels) -> None:
+    """Writes which labels were planted."""
     packed = io.BytesIO()
     np.savez(packed, labels=planted.labels, rows=planted.rows, given=planted.given, kind=np.array(planted.kind))
     write_file(folder / PLANTED, packed.getvalue())
 
 
 def read_planted(folder: Path) -> PlantedLabels | None:
+    """Which labels were planted; None where none were."""
     path = folder / PLANTED
     if not path.is_file():
         return None

@@ -57,10 +57,12 @@ class IndexEntry:
 
     @property
     def link(self) -> str:
+        """The address of its page; "" without one."""
         return "" if self.reason else f"{self.name}/report.html"
 
     @property
     def outcomes(self) -> Counter[str]:
+        """How many findings have each outcome."""
         return Counter(finding.outcome for finding in self.findings)
 
 

@@ -50,10 +50,12 @@ class LivePage:
 
     @property
     def port(self) -> int:
+        """Where the server listens."""
         return self._server.server_port
 
     @property
     def url(self) -> str:
+        """The page's address on this machine."""
         return f"http://{_HOST}:{self.port}/"
 
     def update(self, progress: Progress | object) -> None:
@@ -77,6 +79,7 @@ class LivePage:
             self._finished, self._report = True, None if report is None else Path(report)
 
     def close(self) -> None:
+        """Stops the server."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

@@ -41,6 +41,8 @@ MOST_LISTED = 20
 
 
 class PassedCheck(NamedTuple):
+    """A check that these runs passed."""
+
     name: str
     num_runs: int
     run: str

@@ -103,6 +103,7 @@ def connected(url: sa.URL) -> sa.Engine:
 
 
 def is_sqlite(url: sa.URL) -> bool:
+    """Whether the database is a file."""
     return url.drivername.partition("+")[0] == "sqlite"
 
 

@@ -43,6 +43,7 @@ class Display:
 
     @property
     def has_bar(self) -> bool:
+        """Whether progress is shown as a bar."""
         return self._bar is not None
 
     def print(self, line: str) -> None:

@@ -62,6 +62,7 @@ class Forecast:
 
     @property
     def num_calculations(self) -> int:
+        """How many calculations the plan has."""
         return len(self.plan) - self.num_runs
 
     @property
@@ -71,10 +72,12 @@ class Forecast:
 
     @property
     def num_left(self) -> int:
+        """How many tasks are not stored yet."""
         return len(self.seconds) + len(self.unknown)
 
     @property
     def total_seconds(self) -> float:
+        """The work of those of which it is known, one after another."""
         return math.fsum(self.seconds.values())
 
     @property

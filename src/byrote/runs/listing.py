@@ -59,9 +59,11 @@ class Choice:
 
     @property
     def is_all(self) -> bool:
+        """Whether nothing is left out."""
         return self == Choice()
 
     def fits(self, row: dict[str, Any]) -> bool:
+        """Whether a stored row is among those chosen."""
         model, corruption = row.get("model"), row.get("corruption")
         return (
             (self.model is None or (model is not None and self.model in (model, short_name(str(model)))))

@@ -70,6 +70,7 @@ class ProgressDisplay(Display):
 
 
 def describe_end(outcome: TrainOutcome) -> str:
+    """How a run has ended, in words."""
     if outcome.fitted:
         end = f"fitted after {outcome.steps_to_fit:,} steps"
     else:

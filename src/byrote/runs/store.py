@@ -357,6 +357,7 @@ class Store:
                     self.release(keys)
 
     def close(self) -> None:
+        """Closes the connections of this process."""
         self._engine.dispose()
 
     def __enter__(self) -> Store:

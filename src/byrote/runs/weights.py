@@ -24,10 +24,12 @@ class WeightsFolder:
     path: Path
 
     def files(self, key: str) -> tuple[Path, Path]:
+        """Those of a run's initial and final weights."""
         initial, final = (self.path / f"{key}.{part}.safetensors" for part in _PARTS)
         return initial, final
 
     def holds(self, key: str) -> bool:
+        """Whether both are there."""
         return all(file.is_file() for file in self.files(key))
 
     def save(self, key: str, initial: dict[str, Tensor], final: dict[str, Tensor]) -> str:

@@ -106,6 +106,7 @@ class Worker:
 
     @property
     def pid(self) -> int:
+        """The number of its process."""
         return self._process.pid
 
     @property

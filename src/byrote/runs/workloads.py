@@ -42,6 +42,7 @@ class Workload:
 
     @property
     def keys(self) -> tuple[str, ...]:
+        """Under which the store has its tasks."""
         return tuple(self.tasks)
 
 
@@ -140,6 +141,7 @@ def foreseen_of(
     executor: Executor,
     compile: Compile,  # noqa: A002
 ) -> Forecast:
+    """About how long takes what is missing of a plan, and what it needs."""
     missing = [each for each in groups_of_plan if not finished >= set(each.keys)]
     groups = [
         ({key: task for key, task in workload.tasks.items() if isinstance(task, TrainSpec)}, workload.data or data)
@@ -160,6 +162,7 @@ def foreseen_of(
 
 
 def finished_keys(store: Store, keys: Iterable[str], with_weights: set[str]) -> set[str]:
+    """Which of the keys are stored, with weights where these are asked for."""
     return store.finished(key for key in keys if key not in with_weights) | (
         store.finished(with_weights, weights=True) if with_weights else set()
     )
@@ -168,6 +171,7 @@ def finished_keys(store: Store, keys: Iterable[str], with_weights: set[str]) -> 
 def groups_of(
     plan: Mapping[str, Planned], data: Dataset, device: str, with_weights: set[str], cores: int | None = None
 ) -> list[Workload]:
+    """The groups in which the runs of a plan are trained."""
     by_data: dict[str, tuple[Dataset, dict[TrainSpec, str]]] = {}
     for key, planned in plan.items():
         if isinstance(planned.task, TrainSpec):
@@ -212,6 +216,7 @@ def _need(task: Calculation, data: Dataset, device: str, num_side_by_side: int) 
 
 
 def is_finished(store: Store, workload: Workload) -> bool:
+    """Whether the store has all of it."""
     return store.finished(workload.keys, weights=workload.weights).issuperset(workload.keys)
 
 

@@ -96,6 +96,7 @@ class ModelStudy(Study):
 
     @property
     def seed_list(self) -> list[int]:
+        """The seeds, one by one."""
         return seed_list(self.seeds)
 
     def with_recipe(self: S, **changes: Any) -> S:

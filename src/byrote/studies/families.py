@@ -10,6 +10,7 @@ from byrote.training.key import network_input_shape
 
 
 def is_family(model: str) -> bool:
+    """Whether the name leaves its width open."""
     return "{width}" in model
 
 

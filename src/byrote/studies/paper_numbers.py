@@ -36,6 +36,7 @@ def _file(table: str) -> Traversable:
 
 
 def is_cifar10(data: Dataset) -> bool:
+    """Whether the data call themselves CIFAR-10."""
     return re.search(r"cifar[-_ ]?10(?!0)", f"{data.name} {data.title}", re.IGNORECASE) is not None
 
 

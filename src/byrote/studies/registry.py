@@ -52,6 +52,7 @@ class Reproduction(Registered):
 
     @property
     def build(self) -> Callable[..., Study]:
+        """What makes the study."""
         return resolve_name(self.builder)
 
     def published_figures(self, data: Dataset, table: pd.DataFrame) -> list[PublishedFigure]:
@@ -93,6 +94,7 @@ class Measurement(Registered):
 
     @property
     def build(self) -> Callable[..., Study]:
+        """What makes the study."""
         return resolve_name(self.builder or self.study)
 
     def make_recipe(self, model: str | None, data: Dataset, precision: str, changes: Mapping[str, Any]) -> Recipe:

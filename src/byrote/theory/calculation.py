@@ -208,6 +208,7 @@ class Computed:
 
     @property
     def task(self) -> Calculation:
+        """As of a run's outcome: what was asked for."""
         return self.calculation
 
 

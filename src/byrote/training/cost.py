@@ -73,6 +73,7 @@ class Work:
         )
 
     def times(self, number: float) -> Work:
+        """So many times as much."""
         return Work(
             number * self.calls,
             number * self.products,
@@ -92,6 +93,7 @@ class Speed:
     values: float
 
     def seconds(self, work: Work) -> float:
+        """How long such work takes."""
         return (
             work.calls / self.calls
             + work.products / self.products

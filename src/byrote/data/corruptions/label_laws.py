@@ -69,6 +69,7 @@ def at_most(before: Int64[np.ndarray, " N"], after: Int64[np.ndarray, " N"], rat
 
 
 def likely_counts(n: int, chance: float) -> tuple[int, int]:
+    """The fewest and the most of n draws with this chance; others come up once in a million times."""
     if chance in (0, 1):
         return (n, n) if chance else (0, 0)
     return _quantile(SIGNIFICANCE / 2, n, chance), _quantile(1 - SIGNIFICANCE / 2, n, chance)

@@ -48,6 +48,7 @@ class SwappedLabels(LabelCorruption):
 
 
 def swapped(labels: Int64[np.ndarray, " N"], pairs: Int64[np.ndarray, "M 2"]) -> Int64[np.ndarray, " N"]:
+    """The labels, each pair of rows having exchanged theirs."""
     after = labels.copy()
     after[pairs] = labels[pairs[:, ::-1]]
     return after

@@ -33,6 +33,8 @@ class Ladder:
 
 @dataclass(frozen=True)
 class ArchitectureRecord:
+    """What was measured of one architecture."""
+
     planned: Ladder
     parameters: int
     test_accuracy: Interval

@@ -134,6 +134,7 @@ def _row(reading: MeasureReading, runs: pd.DataFrame) -> dict[str, object]:
 
 
 def measures_table(found: Sequence[MeasureReading]) -> PageTable:
+    """Each measure on true and on random labels, and whether it tells them apart."""
     blocks: dict[str, list[list[str | Cell]]] = {}
     for reading in found:
         blocks.setdefault(_BLOCKS[reading.measure.kind], []).append(

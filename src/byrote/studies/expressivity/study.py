@@ -177,6 +177,7 @@ class ExpressivityStudy(Study):
 
     @property
     def largest(self) -> int:
+        """The largest n."""
         return len(self.data.train) if self.n_train is None else self.n_train
 
     @property

@@ -116,6 +116,7 @@ class MeasureOfNetworks(Calculation):
 
     @classmethod
     def of(cls, measure: str, specs: Sequence[TrainSpec]) -> MeasureOfNetworks:
+        """The measure of this name on these networks."""
         digest = hashlib.sha256("\n".join(spec.canonical_json() for spec in specs).encode()).hexdigest()
         made = cls(measure=measure, networks=digest)
         made._specs = tuple(specs)

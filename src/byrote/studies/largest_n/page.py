@@ -38,6 +38,7 @@ _STEPS = (
 
 
 def present(study: LargestNStudy, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
+    """The page."""
     curve = probes(results.computed)
     return Presentation(
         headline=headline(findings),

@@ -41,10 +41,12 @@ class Scores:
 
     @property
     def memorization(self) -> Interval:
+        """The share of labels known by rote, with its interval."""
         return interval_of(self.whole, "memorization", "low", "high")
 
     @property
     def auc(self) -> Interval:
+        """The area under LiRA's curve, with its interval."""
         return interval_of(self.whole, "lira_auc", "lira_auc_low", "lira_auc_high")
 
 
@@ -60,6 +62,7 @@ def all_scores(models: Sequence[str], rates: Sequence[float], table: pd.DataFram
 
 
 def findings(models: Sequence[str], rates: Sequence[float], table: pd.DataFrame, networks: int) -> list[Finding]:
+    """What is known by rote, who can tell, and what more noise does."""
     found = all_scores(models, rates, table, networks)
     verdict = [each for scores in found for each in (_by_rote(scores), _told_apart(scores))]
     verdict += [_wrong_labels(scores, table) for scores in found if 0 < scores.label_rate < 1]

@@ -187,6 +187,7 @@ def _membership_section(scores: Scores, result: Computed) -> Section:
 
 
 def roc_figure(scores: Scores, result: Computed) -> Figure:
+    """True against false positives of each attack."""
     rates = result.arrays["roc_rates"]
     rows = [
         {"attack": _ATTACKS[attack], "false_positive_rate": float(rate), "true_positive_rate": float(found)}

@@ -24,6 +24,7 @@ class KernelRow:
 
     @property
     def name(self) -> str:
+        """What tables call it."""
         return f"{FEATURES[self.features]}, with l2" if self.regularized else FEATURES[self.features]
 
 

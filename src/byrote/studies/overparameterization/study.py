@@ -113,6 +113,7 @@ class OverparameterizationStudy(ModelStudy):
         }
 
     def num_examples(self, family: str) -> int:
+        """How many examples a model is trained on."""
         return self.own(self.n_train, "n_train", family) or len(self.data.train)
 
     def plan(self) -> list[Planned]:

@@ -48,6 +48,7 @@ _TIPS = [tip("complexity", "", ".3f"), tip("low", "at least (95%)", ".3f")]
 
 
 def present(study: RademacherStudy, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
+    """The page."""
     reached = pooled(table)
     stumps = table[table["model"] == STUMPS]
     figures = [complexity_figure(reached, stumps)]

@@ -25,6 +25,7 @@ _STATES = ("fitted", "1 wrong", "2 wrong", "3 or more wrong")
 
 
 def present(study: ShatteringStudy, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
+    """The page."""
     mistakes = {model: _mistakes(results.computed, model) for model in study.models}
     shown = {model: own for model, own in mistakes.items() if len(own)}
     return Presentation(

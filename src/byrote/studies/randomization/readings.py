@@ -41,6 +41,8 @@ FIT = 0.99
 
 
 class Evidence(NamedTuple):
+    """What speaks for a claim, and what against it."""
+
     sides: Sides
     """Of the claim: `above` speaks for it and `below` against it."""
     statement: str
@@ -49,6 +51,7 @@ class Evidence(NamedTuple):
 
 
 def memorises(model: str, runs: pd.DataFrame) -> Evidence:
+    """Of the claim that the model fits random labels."""
     n, train = int(runs["n_train"].iloc[0]), runs["train_accuracy"].mean()
     p_value = by_luck(runs)
     least = runs["ceiling"].min()
@@ -101,6 +104,7 @@ def learns_by_rote(model: str, runs: pd.DataFrame) -> Evidence:
 
 
 def learns(model: str, runs: pd.DataFrame) -> Evidence:
+    """Of the claim that the model learns from true labels."""
     if math.isnan(float(runs["guessing"].iloc[0])):
         return Evidence(UNKNOWN, "No test example is left to tell whether it learns: all are in the training set.")
     found = learning(runs)
@@ -111,6 +115,7 @@ def learns(model: str, runs: pd.DataFrame) -> Evidence:
 
 
 def fits_noise(model: str, runs: pd.DataFrame) -> Evidence:
+    """Of the claim that the model fits inputs without structure."""
     n = int(runs["n_train"].iloc[0])
     names = and_([title_of(name) for name in dict.fromkeys(runs["corruption"])])
     statement = f"{model} fits {names} of all {n:,} examples under this recipe ({seeds_of(runs)})."
@@ -131,6 +136,7 @@ def one_class_suffices(runs: pd.DataFrame) -> str:
 
 
 def order(model: str, runs: pd.DataFrame) -> Evidence:
+    """Of the paper's order of starts: noise before random labels."""
     starts = _by_seed(runs, "steps_to_start")
     if (starts[["random-pixels", "gaussian"]].isna().any(axis=1) & starts["random-labels"].isna()).any():
         unstarted = runs[runs["steps_to_start"].isna()]
@@ -153,6 +159,7 @@ def order(model: str, runs: pd.DataFrame) -> Evidence:
 
 
 def time_grows(model: str, runs: pd.DataFrame) -> Evidence:
+    """Of the claim that wrong labels take longer to fit."""
     most = runs["label_rate"].max()
     top = runs[runs["label_rate"] == most].sort_values("seed")
     # Over one epoch, which is what a time to fit is exact to.
@@ -179,6 +186,7 @@ def time_grows(model: str, runs: pd.DataFrame) -> Evidence:
 
 
 def error_rises(model: str, runs: pd.DataFrame) -> Evidence:
+    """Of the claim that test error rises with the share of wrong labels."""
     tested = Tested.on_unseen(runs)
     rates = sorted(runs["label_rate"].astype(float).unique().tolist())
     levels = [(rate, runs[runs["label_rate"] == rate].sort_values("seed")) for rate in rates]
@@ -226,6 +234,7 @@ def _error_wanted(
 
 
 def slow_start(model: str, runs: pd.DataFrame) -> Evidence:
+    """Of the claim that random labels start more slowly than true ones."""
     true, random = (runs[runs["corruption"] == name].set_index("seed").sort_index() for name in _TWO)
     if true["steps_to_start"].isna().any():
         return Evidence(
@@ -356,4 +365,5 @@ def _capital(words: str) -> str:
 
 
 def and_(names: Sequence[str]) -> str:
+    """ "a, b and c"."""
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

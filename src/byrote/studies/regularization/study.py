@@ -99,6 +99,7 @@ class RegularizationStudy(ModelStudy):
         return [model for model in self.model_names if model not in twins]
 
     def factors_of(self, model: str) -> Factors:
+        """Those of a model, each with its two levels."""
         if self.factors is None:
             return default_factors(model, self.data)
         if self.factors and all(isinstance(levels, Mapping) for levels in self.factors.values()):

@@ -38,6 +38,7 @@ class Change:
 
     @property
     def largest(self) -> float:
+        """Over all seeds."""
         return max(self.largest_by_seed)
 
 
@@ -77,6 +78,7 @@ def sensitivities(models: Sequence[str], table: pd.DataFrame, num_seeds: int) ->
 
 
 def findings(models: Sequence[str], table: pd.DataFrame, num_seeds: int) -> list[Finding]:
+    """What one example changes, and whether theory holds where it is exact."""
     found = []
     for sensitivity in sensitivities(models, table, num_seeds):
         found += [_differs(sensitivity), _says_nothing(sensitivity)]

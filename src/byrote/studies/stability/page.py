@@ -234,6 +234,7 @@ def changes_table(sensitivity: Sensitivity) -> PageTable:
 
 
 def known_table(cases: pd.DataFrame) -> PageTable:
+    """What is measured where theory is exact, beside its bound."""
     rows: list[list[str | Cell]] = [
         [
             row["case"],

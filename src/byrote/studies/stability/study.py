@@ -91,10 +91,12 @@ class StabilityStudy(RandomLabelStudy):
 
     @property
     def num_replacements(self) -> int:
+        """How many networks have one example replaced."""
         return min(_REPLACEMENTS, self.largest) if self.replacements is None else self.replacements
 
     @property
     def num_held_out(self) -> int:
+        """How many examples wait to take another's place."""
         return min(len(self.data.train) - self.largest, -(-self.largest // _HELD_OUT))
 
     @property

@@ -193,6 +193,7 @@ def worth_figure(ladders: Ladders, runs: pd.DataFrame, found: Sequence[tuple[str
 
 
 def worth_table(ladders: Ladders, found: Sequence[tuple[str, int, Worth]]) -> PageTable | None:
+    """What each strength is worth in training examples; None where none is known."""
     rows = [
         [
             ladders.label(name, strength),

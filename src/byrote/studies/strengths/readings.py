@@ -77,6 +77,7 @@ def runs_of(runs: pd.DataFrame, regularizer: str, strength: int, corruption: str
 
 
 def read_capacity(ladders: Ladders, runs: pd.DataFrame, regularizer: str, strength: int) -> Capacity | str:
+    """The largest n fitted with every seed at one strength, or why it is not known."""
     own = runs_of(runs, regularizer, strength, "random-labels")
     reason = obstacle(own, len(ladders.sizes) * ladders.num_seeds)
     if reason:

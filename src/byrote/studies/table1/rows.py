@@ -35,6 +35,7 @@ class Table1Row:
 
     @property
     def regularizers(self) -> str:
+        """Those that it has, in words."""
         names = ["random crop"] * self.random_crop + ["weight decay"] * self.weight_decay
         return " and ".join(names) or "no regulariser"
 
@@ -93,6 +94,7 @@ class Ordering:
 
     @property
     def claim(self) -> str:
+        """The claim, in words."""
         model, row = self.first
         verb = "lowers" if self.reversed else "raises"
         if self.rival == "no_crop":

@@ -110,6 +110,7 @@ class Table1Study(ModelStudy):
 
     @property
     def rows_by_model(self) -> dict[str, Sequence[Table1Row]]:
+        """Which rows each model has."""
         return {model: self.own(self.rows, "rows", model) for model in self.model_names}
 
     def plan(self) -> list[Planned]:

@@ -129,6 +129,7 @@ def our_table(table: pd.DataFrame, *, beside: bool) -> PageTable:
 
 
 def paper_table() -> PageTable:
+    """The paper's own figures."""
     blocks: dict[str, list[list[str | Cell]]] = {}
     for row, accuracies in published_rows().items():
         label = "random labels" if row.random_labels else "true labels"

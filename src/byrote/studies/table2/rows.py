@@ -27,6 +27,8 @@ moment is the paper's alone."""
 
 @dataclass(frozen=True)
 class Table2Row:
+    """Which regularisers a row has, and on which labels."""
+
     augmentation: bool = False
     dropout: bool = False
     weight_decay: bool = False
@@ -39,6 +41,7 @@ class Table2Row:
 
     @property
     def num_regularizers(self) -> int:
+        """How many regularisers it has."""
         return self.augmentation + self.dropout + self.weight_decay
 
     @property
@@ -70,6 +73,7 @@ def published_rows() -> dict[Table2Row, dict[str, float]]:
 
 
 def paper_accuracy(row: Table2Row, measure: str) -> float:
+    """What the paper reports of a row; NaN where it has none."""
     return published_rows().get(row, {}).get(measure, np.nan)
 
 

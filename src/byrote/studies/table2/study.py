@@ -116,6 +116,7 @@ class Table2Study(ModelStudy):
 
     @property
     def rows_by_model(self) -> dict[str, Sequence[Table2Row]]:
+        """Which rows each model has."""
         return {
             model: rows_for(model, self.data) if self.rows is None else self.own(self.rows, "rows", model)
             for model in self.model_names

@@ -33,6 +33,7 @@ class ValidationLadder:
 
     @property
     def values(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """What was tried, and the error of each."""
         return self.tried, self.errors
 
     def best_first_then_smaller(self) -> tuple[float, ...]:

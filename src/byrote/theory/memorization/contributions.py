@@ -29,6 +29,7 @@ class Means:
 
     @property
     def difference(self) -> Float64[np.ndarray, " N"]:
+        """With each example less without it."""
         return self.inside - self.outside
 
 
