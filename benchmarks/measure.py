@@ -33,6 +33,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import byrote
 from byrote.training.planner import Compile, plan_groups, resolve_precision
+from byrote.training.threads import limited_threads
 
 RESULTS = Path(__file__).parent / "results"
 MOST_SECONDS = 280.0
@@ -170,9 +171,9 @@ def engine_rate(
     wait: Callable[[], object] = lambda: None,
     **spec: Any,
 ) -> float:
-    """Examples a second of byrote's engine on networks as the planner stacks them, over `epochs` epochs between the
-    second and the last: preparing the data, compiling, the first evaluation and the last are left out. `wait` is called
-    after the second epoch of each group."""
+    """Examples a second of byrote's engine on networks as the planner stacks them, with the threads that it gives
+    them, over `epochs` epochs between the second and the last: preparing the data, compiling, the first evaluation and
+    the last are left out. `wait` is called after the second epoch of each group."""
     n = spec.get("n_train") or len(data.train)
     steps = (3 + epochs) * -(-n // spec.get("batch_size", 128))
     specs = [byrote.TrainSpec(**{**BARE, **spec, "seed": seed, "steps": steps}) for seed in range(replicas)]
@@ -186,8 +187,9 @@ def engine_rate(
                     wait()
                 ends.append(clock())
 
-        for _ in byrote.train(group.specs, data, device="cpu", compile=compile, on_progress=note):
-            pass
+        with limited_threads(group.threads):
+            for _ in byrote.train(group.specs, data, device="cpu", compile=compile, on_progress=note):
+                pass
         seconds += ends[1 + epochs] - ends[1]
     return replicas * epochs * n / seconds
 

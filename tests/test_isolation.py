@@ -80,6 +80,24 @@ def test_all_streams_follow_from_the_seed() -> None:
     assert random.getstate() == before
 
 
+def test_streams_and_settings_are_opened_again_within() -> None:
+    def draws() -> tuple[float, ...]:
+        return random.random(), np.random.rand(), torch.rand(1).item()  # noqa: NPY002
+
+    before = state()
+    with undisturbed(5):
+        expected = draws()
+    with undisturbed(4) as begin:
+        settings = state()[2:]
+        torch.set_default_dtype(torch.float64)
+        torch.set_grad_enabled(False)
+        draws()
+        begin(5)
+        assert draws() == expected
+        assert state()[2:] == settings
+    assert state() == before
+
+
 def test_two_folders_with_modules_of_one_name(tmp_path: Path) -> None:
     """Each file finds what lies beside it, also where it imports late."""
     for folder in ("a", "b"):

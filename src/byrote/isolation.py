@@ -6,7 +6,7 @@ import os
 import random
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -21,9 +21,13 @@ _modules: dict[Path, dict[str, ModuleType]] = {}
 
 
 @contextmanager
-def undisturbed(seed: int) -> Iterator[None]:
+def undisturbed(seed: int) -> Iterator[Callable[[int], None]]:
     """Opens all global random streams with `seed`, and what decides numbers as torch has it at its start (numbers of
-    float32, on the CPU, with gradients); leaves them and the settings of Python and torch as they were."""
+    float32, on the CPU, with gradients); leaves them and the settings of Python and torch as they were.
+
+    Gives a function that opens the streams with another seed, and the settings as at the beginning: a tenth of the
+    time that another block would take.
+    """
     import torch
 
     kept = random.getstate(), np.random.get_state(), torch.random.get_rng_state()  # noqa: NPY002
@@ -33,11 +37,17 @@ def undisturbed(seed: int) -> Iterator[None]:
         with warnings.catch_warnings(), np.errstate(), torch.inference_mode(False), torch.enable_grad():
             torch.set_default_dtype(torch.float32)
             torch.set_default_device(None)
-            random.seed(seed)
-            np.random.seed(seed % 2**32)  # noqa: NPY002
-            # Without an accelerator, torch.manual_seed would keep a seed for it, and print the stack of calls for each.
-            (torch if torch.accelerator.is_available() else torch.default_generator).manual_seed(seed)
-            yield
+            own = current_settings()
+
+            def begin(seed: int) -> None:
+                restore_settings(own)
+                random.seed(seed)
+                np.random.seed(seed % 2**32)  # noqa: NPY002
+                # Without an accelerator, torch.manual_seed would keep a seed for it, and print the stack for each.
+                (torch if torch.accelerator.is_available() else torch.default_generator).manual_seed(seed)
+
+            begin(seed)
+            yield begin
     finally:
         random.setstate(kept[0])
         np.random.set_state(kept[1])  # noqa: NPY002

@@ -24,6 +24,7 @@ from byrote.training.precision import make_numerics, with_precision
 from byrote.training.replicas import Replicas, prepare
 from byrote.training.spec import TrainSpec
 from byrote.training.step import Step, TakeStep, take_step
+from byrote.training.steps_in_one_call import steps_in_one_call
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
 
@@ -68,15 +69,22 @@ class Course:
         if is_compiled:
             self.take = CompiledStep(self.take, self.log.append)
 
-    def step(self, number: int) -> tuple[Step, list[Tensor]]:
+    def batch(self, number: int) -> TrainingBatch:
         generator = torch.Generator().manual_seed(number)
         num, size = self.replicas.num_replicas, 12 + number % 2
         rows = torch.randint(40, (num, size), generator=generator)
         labels = torch.randint(5, (num, size), generator=generator)
+        return batch_of(self.inputs, rows, labels, self.dtype, self.augmentation(number // 10))
+
+    def step(self, number: int) -> tuple[Step, list[Tensor]]:
         gradients: list[Tensor] = []
-        batch = batch_of(self.inputs, rows, labels, self.dtype, self.augmentation(number))
-        step = self.take(self.replicas, self.optimizer, batch, 0.99**number, look=gradients.extend)
+        step = self.take(self.replicas, self.optimizer, self.batch(number), 0.99**number, look=gradients.extend)
         return step, [gradient.clone() for gradient in gradients]
+
+    def several(self, numbers: Sequence[int]) -> list[Step]:
+        assert isinstance(self.take, CompiledStep)
+        batches, factors = [self.batch(number) for number in numbers], [0.99**number for number in numbers]
+        return self.take.several(self.replicas, self.optimizer, batches, factors)
 
     def augmentation(self, epoch: int) -> EpochAugmentation | None:
         function = find_augmentation(self.spec.augmentation, self.input_shape)
@@ -173,6 +181,57 @@ def test_a_step_that_augments_its_batch(augmentation: str) -> None:
     assert_same_course(
         replicas=2, steps=200, input_shape=(3, 8, 8), augmentation=augmentation, leaving={100: [1]}, learning_rate=0.01
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_steps_in_one_call_are_bit_equal_to_as_many_calls(replicas: int) -> None:
+    """Of batches of two sizes, augmented, by an optimiser that counts its steps; also after one has left."""
+    specs = [
+        TrainSpec(model="mlp-1x8", optimizer="AdamW", augmentation="random-crop", dropout=0.3, seed=seed)
+        for seed in range(replicas)
+    ]
+    one_by_one, together = (Course(specs, (3, 8, 8), is_compiled=True) for _ in range(2))
+    for first in (0, 10, 20):
+        numbers = range(first, first + 10)
+        if first == 20:
+            for course in (one_by_one, together):
+                course.keep(range(replicas)[-2:])
+        for number, step in zip(numbers, together.several(numbers), strict=True):
+            expected, _ = one_by_one.step(number)
+            assert step.losses.equal(expected.losses)
+            assert step.predictions.equal(expected.predictions)
+    assert isinstance(together.take, CompiledStep)
+    assert all(graph.several for graph in together.take._graphs)
+    for name, weight in one_by_one.replicas.parameters.items():
+        assert together.replicas.parameters[name].equal(weight)
+
+
+@pytest.mark.slow
+def test_steps_that_nobody_looks_into_are_taken_in_one_call(tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of seven an epoch: the last one is measured, each of the first 5, and the first one is taken as it is."""
+    taken: list[int] = []
+    several = CompiledStep.several
+
+    def counted(self: CompiledStep, *arguments: Any) -> list[Step]:
+        self.num_together = 100  # whatever the clock says
+        steps = several(self, *arguments)
+        taken.append(len(steps))
+        return steps
+
+    monkeypatch.setattr(CompiledStep, "several", counted)
+    spec = TrainSpec(model="mlp-1x8", steps=25, batch_size=20, precision="float64", dense_steps=5)
+    (plain,) = train([spec], tiny, device="cpu", compile="off")
+    (fast,) = train([spec], tiny, device="cpu", compile="on")
+    assert sum(taken) == 25 - 4 - 5
+    for rows, columns in ((plain.curve, fast.curve), (plain.early, fast.early)):
+        for name, column in rows.items():
+            torch.testing.assert_close(torch.tensor(columns[name]), torch.tensor(column), equal_nan=True)
+    assert (plain.train_predictions == fast.train_predictions).all()
+
+
+def test_what_torch_has_not_compiled_is_not_called_many_times_at_once() -> None:
+    assert steps_in_one_call(lambda tensors: tensors, num_found=3, num_kept=2) is None
 
 
 @pytest.mark.slow

@@ -63,6 +63,6 @@ def test_losses_are_of_each_replica_alone() -> None:
 
 
 def test_means_are_weighted_by_the_batches() -> None:
-    losses = [torch.tensor([1.0, 2.0]), torch.tensor([4.0, 8.0])]
+    losses = torch.tensor([[1.0, 2.0], [4.0, 8.0]], dtype=torch.float64)
     np.testing.assert_allclose(weighted_mean(losses, [3, 1]), [1.75, 3.5])
     np.testing.assert_allclose(share_equal(torch.tensor([[1, 2], [3, 4]]), torch.tensor([[1, 0], [3, 4]])), [0.5, 1])

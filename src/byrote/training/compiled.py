@@ -10,13 +10,14 @@ folder among the temporary files).
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Int64
@@ -30,7 +31,11 @@ from byrote.training.own_state import kept_in_python
 from byrote.training.planner import is_convolutional
 from byrote.training.replicas import Replicas
 from byrote.training.step import OnGradients, Step, TakeStep
+from byrote.training.steps_in_one_call import ManySteps, steps_in_one_call
 from byrote.training.trial import left_as_they_were
+
+_SECONDS_TOGETHER = 0.05
+"""For which steps in one call may keep progress and checkpoints waiting."""
 
 
 class CannotCompile(Exception):
@@ -53,7 +58,9 @@ class CompiledStep:
         self.made_for: list[tuple[int, int]] = []
         """Of how many replicas and examples the batch was that each graph was made for."""
         self._tensors: list[Tensor] = []
-        self._factor: tuple[float | Tensor, Tensor] | None = None
+        self._factor: tuple[float | Tensor, Tensor] = 1.0, torch.ones((), dtype=torch.float64)
+        self.num_together = 1
+        """How many steps in one call there is time for, by what the latest ones have taken."""
 
     @property
     def is_compiled(self) -> bool:
@@ -70,35 +77,85 @@ class CompiledStep:
         look: OnGradients | None = None,
     ) -> Step:
         if not self.has_begun:
-            self.has_begun = True
-            # Optimisers make their state in their first step, and what networks keep elsewhere shows.
-            with _python_noted(replicas.network) as changes:
-                step = self._take(replicas, optimizer, batch, factor, look=look)
-            if not changes:
-                self.compile(replicas, optimizer, batch)
-            else:
-                self._log(f"not compiled, since {changes[0]}")
-            return step
-        graph = self._serving(batch)
+            return self._first(replicas, optimizer, batch, factor, look)
+        graph = self._serving(batch.labels.shape)
         if graph is None and self._graphs:
             self.compile(replicas, optimizer, batch)
-            graph = self._serving(batch)
+            graph = self._serving(batch.labels.shape)
         if graph is None or batch.picked is None:
             return self._take(replicas, optimizer, batch, factor, look=look)
         if not self._tensors:
             self._tensors = _tensors_of(replicas, optimizer)
-        if self._factor is None or self._factor[0] != factor:
-            self._factor = factor, torch.as_tensor(factor, dtype=torch.float64)
+        started = time.perf_counter()
         with torch.no_grad():
             losses, predictions, *gradients = graph.function(
-                [*self._tensors, *batch.picked.tensors, batch.labels, self._factor[1]]
+                [*self._tensors, *batch.picked.tensors, batch.labels, self._number(factor)]
             )
+        self._note(time.perf_counter() - started)
         if look is not None:
             look(gradients)
         return Step(losses, predictions)
 
-    def _serving(self, batch: TrainingBatch) -> Graph | None:
-        return next((graph for graph in self._graphs if graph.serves(batch.labels)), None)
+    def several(
+        self,
+        replicas: Replicas,
+        optimizer: ReplicaOptimizer,
+        batches: Sequence[TrainingBatch],
+        factors: Sequence[float],
+    ) -> list[Step]:
+        """Steps as by so many calls, in one where a graph serves all of them."""
+        graph = self._serving(batches[0].labels.shape) if self.has_begun else None
+        if (
+            graph is None
+            or graph.several is None
+            or any(batch.picked is None or self._serving(batch.labels.shape) is not graph for batch in batches)
+        ):
+            each = zip(batches, factors, strict=True)
+            return [self(replicas, optimizer, batch, factor) for batch, factor in each]
+        if not self._tensors:
+            self._tensors = _tensors_of(replicas, optimizer)
+        own: list[list[Tensor]] = []
+        shared: list[Tensor] = []
+        for batch, factor in zip(batches, factors, strict=True):
+            stored, of_runs, of_batch = cast(Picked, batch.picked).parts
+            shared = [*stored, *of_runs]
+            own.append([*of_batch, batch.labels, self._number(factor)])
+        started = time.perf_counter()
+        steps = [Step(*found) for found in graph.several([*self._tensors, *shared], own)]
+        self._note((time.perf_counter() - started) / len(steps))
+        return steps
+
+    def _note(self, seconds: float) -> None:
+        self.num_together = max(1, int(_SECONDS_TOGETHER / seconds))
+
+    def _number(self, factor: float | Tensor) -> Tensor:
+        if self._factor[0] != factor:
+            self._factor = factor, torch.as_tensor(factor, dtype=torch.float64)
+        return self._factor[1]
+
+    def _first(
+        self,
+        replicas: Replicas,
+        optimizer: ReplicaOptimizer,
+        batch: TrainingBatch,
+        factor: float | Tensor,
+        look: OnGradients | None,
+    ) -> Step:
+        self.has_begun = True
+        # Optimisers make their state in their first step, and what networks keep elsewhere shows.
+        with _python_noted(replicas.network) as changes:
+            step = self._take(replicas, optimizer, batch, factor, look=look)
+        if not changes:
+            self.compile(replicas, optimizer, batch)
+        else:
+            self._log(f"not compiled, since {changes[0]}")
+        return step
+
+    def _serving(self, shape: torch.Size) -> Graph | None:
+        for graph in self._graphs:
+            if graph.conditions(*shape):
+                return graph
+        return None
 
     def keep(self) -> None:
         """To be called when replicas have left: those of all others are other tensors now."""
@@ -128,11 +185,10 @@ class Graph:
     the learning rates: changes the first two in place; gives losses, predictions, and the gradient of each parameter.
     """
     conditions: Callable[[int, int], bool]
-    """Whether it is right for so many replicas and examples."""
-
-    def serves(self, labels: Int64[Tensor, "R B"]) -> bool:
-        """Whether it is right for a batch like this."""
-        return self.conditions(*labels.shape)
+    """Whether it is right for batches of so many replicas and examples."""
+    several: ManySteps | None = None
+    """Of the tensors that steps have in common, in the same order, and of the others of each step: losses and
+    predictions of each. None where torch's code cannot be called so."""
 
 
 def compiled(take: TakeStep, replicas: Replicas, optimizer: ReplicaOptimizer, batch: TrainingBatch) -> Graph:
@@ -159,7 +215,9 @@ def compiled(take: TakeStep, replicas: Replicas, optimizer: ReplicaOptimizer, ba
         warnings.simplefilter("ignore")
         try:
             graph, arguments, conditions = _recorded(take, replicas, optimizer, batch.picked, batch.labels)
-            return Graph(_machine_code(graph, arguments), conditions)
+            call = _machine_code(graph, arguments)
+            num_found = 2 + len(replicas.parameters)
+            return Graph(call, conditions, steps_in_one_call(call, num_found=num_found, num_kept=2))
         except Exception as error:  # whatever torch makes of the network's own code
             first = [line for line in str(error).splitlines() if line.strip()][:1]
             raise CannotCompile(f"torch fails: {': '.join([type(error).__name__, *first])}") from error
@@ -265,7 +323,8 @@ def _recorded(
     graph.recompile()
     # Inductor takes values rather than tensors that change, and its own operations.
     without_changes = functionalize(graph, remove="mutations")
-    graph = make_fx(without_changes, select_decomp_table(), tracing_mode="symbolic")(*arguments)
+    operations = {**select_decomp_table(), torch.ops.aten.addmm.default: _product_and_sum}
+    graph = make_fx(without_changes, operations, tracing_mode="symbolic")(*arguments)
     graph.graph.eliminate_dead_code()
     for node in next(iter(reversed(graph.graph.nodes))).args[0]:
         node.meta["example_value"] = node.meta["val"]  # where inductor looks for the open sizes
@@ -284,6 +343,12 @@ def _recorded(
         )
 
     return graph, arguments, conditions
+
+
+def _product_and_sum(bias: Tensor, left: Tensor, right: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """addmm, whose sum inductor makes a part of what follows; torch copies the bias to each row before the product."""
+    product = left @ right
+    return (product if alpha == 1 else product * alpha) + (bias if beta == 1 else bias * beta)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import reduce
 
 import numpy as np
@@ -15,6 +15,8 @@ from byrote.training.precision import widened
 
 _EVERY_STEP_UNTIL = 100
 _SPACING = 10
+_JOINED_VALUES = 2**16
+"""Of which a copy stays in the caches of one core."""
 
 
 def is_early_row(step: int, dense_steps: int) -> bool:
@@ -107,13 +109,30 @@ class StepProbe:
 
 def _inner(a: Sequence[Tensor], b: Sequence[Tensor]) -> Float[Tensor, " R"]:
     """Inner products over all weights of each replica."""
-    products = [torch.linalg.vecdot(_rows(x), _rows(y)) for x, y in zip(a, b, strict=True)]
+    parts = list(_joined(a))
+    others = parts if a is b else _joined(b)
+    products = [torch.linalg.vecdot(x, y) for x, y in zip(parts, others, strict=True)]
     return torch.stack([product.to(_widest(products)) for product in products]).sum(0)
 
 
-def _rows(tensor: Tensor) -> Float[Tensor, "R _"]:
+def _joined(tensors: Sequence[Tensor]) -> Iterator[Float[Tensor, "R _"]]:
+    """All numbers of each replica, those of small tensors after one another: there a call costs more than what it
+    does."""
+    waiting: list[Tensor] = []
+    size = 0
+    for tensor in tensors:
+        size += tensor.numel()
+        if waiting and size > _JOINED_VALUES:
+            yield _rows(waiting)
+            waiting, size = [], tensor.numel()
+        waiting.append(tensor)
+    yield _rows(waiting)
+
+
+def _rows(tensors: Sequence[Tensor]) -> Float[Tensor, "R _"]:
     """Of complex weights, the real and the imaginary parts."""
-    return widened(torch.view_as_real(tensor) if tensor.is_complex() else tensor).reshape(len(tensor), -1)
+    real = [(torch.view_as_real(t) if t.is_complex() else t).reshape(len(t), -1) for t in tensors]
+    return widened(real[0] if len(real) == 1 else torch.cat(real, dim=1))
 
 
 def _widest(tensors: Sequence[Tensor]) -> torch.dtype:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 
 import numpy as np
 import torch
@@ -243,18 +242,25 @@ def _outcomes(
 ) -> Iterator[TrainOutcome]:
     is_over = False
     while not is_over:
-        epoch = state.position.epoch
-        with state.streams.opened("dropout", epoch):
-            state = _train_epoch(setup, state, report, keeper)
-        stops = [_stop_without_evaluation(setup.recipe, state.position, loss) for loss in state.tally.mean_loss()]
-        with state.streams.opened("evaluation", epoch):
-            state, stops = _evaluate_epoch(setup, state, stops)
-        report(_progress(setup, state))
-        finished = [_finish(setup, state, position, stop) for position, stop in enumerate(stops) if stop is not None]
-        kept = [position for position, stop in enumerate(stops) if stop is None]
-        is_over = not kept
-        if kept:
-            state = _next_epoch(state.keep(kept) if finished else state)
+        finished: list[TrainOutcome] = []
+        with state.streams.opened("dropout", state.position.epoch) as open_streams:
+            while not finished:
+                epoch = state.position.epoch
+                state = _train_epoch(setup, state, report, keeper)
+                stops = [
+                    _stop_without_evaluation(setup.recipe, state.position, loss) for loss in state.tally.mean_loss()
+                ]
+                open_streams("evaluation", epoch)
+                state, stops = _evaluate_epoch(setup, state, stops)
+                report(_progress(setup, state))
+                finished = [
+                    _finish(setup, state, position, stop) for position, stop in enumerate(stops) if stop is not None
+                ]
+                kept = [position for position, stop in enumerate(stops) if stop is None]
+                is_over = not kept
+                if kept:
+                    state = _next_epoch(state.keep(kept) if finished else state)
+                open_streams("dropout", epoch + 1)
         # Only now: a caller that stops here leaves nothing half done. The next checkpoint comes after they are stored.
         yield from finished
 
@@ -281,19 +287,43 @@ def _train_epoch(
     arriving = EpochBatches(
         train, state.tally.order, state.tally.labels, bounds, setup.dtype, augmentation, setup.ranks
     )
-    reported = time.perf_counter()
-    for index, ((_, last), factor) in islice(enumerate(zip(bounds, factors, strict=True)), done, None):
-        number = first_step + index + 1
+    reported, figures, index = time.perf_counter(), dict[str, Tensor](), done
+    while index < len(bounds):
+        number, is_last = first_step + index + 1, index == len(bounds) - 1
         if keeper is not None:
-            keeper.look(setup, state, step=number - 1, is_last=last == bounds[-1][1])
-        step, figures = _step(setup, state, number, arriving[index], factor, is_last=last == bounds[-1][1])
-        _record_step(state, number, step, figures, recipe.dense_steps)
+            keeper.look(setup, state, step=number - 1, is_last=is_last)
+        take, most, last_step = state.take, len(bounds) - index, first_step + len(bounds)
+        if isinstance(take, CompiledStep) and (
+            num := _num_unobserved(number, min(take.num_together, most), recipe.dense_steps, last=last_step)
+        ):
+            ahead = [arriving[each] for each in range(index, index + num)]
+            for step in take.several(state.replicas, state.optimizer, ahead, factors[index : index + num]):
+                state.tally.add(step.losses, step.predictions)
+        else:
+            num = 1
+            step, figures = _step(setup, state, number, arriving[index], factors[index], is_last=is_last)
+            _record_step(state, number, step, figures, recipe.dense_steps)
+        index += num
         if time.perf_counter() - reported > _SECONDS_BETWEEN_REPORTS:
             reported = time.perf_counter()
-            at_step = replace(state, position=replace(state.position, step=number))
-            report(_progress(setup, at_step, fraction=last / train.num_examples))
+            at_step = replace(state, position=replace(state.position, step=first_step + index))
+            report(_progress(setup, at_step, fraction=bounds[index - 1][1] / train.num_examples))
+    number, factor = first_step + len(bounds), factors[-1]
     state = replace(state, position=replace(state.position, step=number))
     return _record_epoch(setup, state, figures, factor)
+
+
+def _num_unobserved(first: int, most: int, dense_steps: int, *, last: int) -> int:
+    """Of the steps from `first` on, `most` at most, how many there are up to one that is looked into: the epoch's
+    `last`, an early row, or the one before that."""
+    found = 0
+    while found < most and not (
+        first + found == last
+        or is_early_row(first + found, dense_steps)
+        or is_early_row(first + found + 1, dense_steps)
+    ):
+        found += 1
+    return found
 
 
 def _step(
@@ -307,18 +337,26 @@ def _step(
 ) -> tuple[Step, dict[str, Float[Tensor, " R"]]]:
     """Step `number` (from 1) of all replicas, at `factor` times their learning rates, in place; with it the norms of
     gradients and updates, where they are recorded."""
-    probe, dense_steps = state.probe, setup.recipe.dense_steps
+    dense_steps = setup.recipe.dense_steps
     measure, remember = is_last or is_early_row(number, dense_steps), is_early_row(number + 1, dense_steps)
+    if not (measure or remember):
+        return state.take(state.replicas, state.optimizer, batch, factor), {}
+    return _observed_step(state, batch, factor, measure=measure, remember=remember)
+
+
+def _observed_step(
+    state: GroupState, batch: TrainingBatch, factor: float, *, measure: bool, remember: bool
+) -> tuple[Step, dict[str, Float[Tensor, " R"]]]:
     figures: dict[str, Tensor] = {}
 
     def look(gradients: list[Tensor]) -> None:
-        figures.update(probe.in_step(gradients, measure=measure, remember=remember))
+        figures.update(state.probe.in_step(gradients, measure=measure, remember=remember))
 
     if measure:
-        probe.before_step(state.replicas.parameters)
-    step = state.take(state.replicas, state.optimizer, batch, factor, look=look if measure or remember else None)
+        state.probe.before_step(state.replicas.parameters)
+    step = state.take(state.replicas, state.optimizer, batch, factor, look=look)
     if measure:
-        figures |= probe.after_step(state.replicas.parameters)
+        figures |= state.probe.after_step(state.replicas.parameters)
     return step, figures
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, Shaped
+from jaxtyping import Float, Float64, Int64, Shaped
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -160,7 +160,7 @@ def share_equal(a: Int64[Tensor, "R B"], b: Int64[Tensor, "R B"]) -> Float[np.nd
     return to_numpy((a == b).sum(1)) / a.shape[1]
 
 
-def weighted_mean(losses: Sequence[Tensor], sizes: Sequence[int]) -> Float[np.ndarray, " R"]:
-    """Of B examples' mean losses `[R]` a batch, weighted by the batches' sizes."""
+def weighted_mean(losses: Float64[Tensor, "S R"], sizes: Sequence[int]) -> Float[np.ndarray, " R"]:
+    """Of B examples' mean losses, a batch a row, weighted by the batches' sizes."""
     weights = torch.tensor(sizes, dtype=torch.float64) / sum(sizes)
-    return (torch.stack(list(losses)).cpu().double() * weights[:, None]).sum(0).numpy()
+    return (losses * weights[:, None]).sum(0).numpy()

@@ -58,7 +58,9 @@ class Replicas:
         if self._network.training != training:
             self._network.train(training)
         if self.alone and self._is_elsewhere:
-            own = ({name: tensor[0] for name, tensor in part.items()} for part in (self.parameters, self.buffers))
+            own = (
+                {name: tensor.squeeze(0) for name, tensor in part.items()} for part in (self.parameters, self.buffers)
+            )
             return _scores(functional_call(self._network, tuple(own), (inputs[0],)), training)[None]
         if self.alone:
             scores = _scores(self._network(inputs[0]), training)

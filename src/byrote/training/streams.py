@@ -3,7 +3,7 @@ one epoch to the next."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -39,17 +39,17 @@ class Streams:
         return EpochAugmentation.of_epoch(name, function, self.seeds, epoch, self.device)
 
     @contextmanager
-    def opened(self, purpose: str, epoch: int) -> Iterator[None]:
+    def opened(self, purpose: str, epoch: int) -> Iterator[Callable[[str, int], None]]:
         """For modules that draw from global generators, which are never stacked, or change global settings; and for
-        cuDNN."""
+        cuDNN. Gives a function that opens those of another purpose or epoch instead."""
         if self.device.startswith("cuda"):
             torch.cuda.init()  # else its random state would be passed over
         with (
-            undisturbed(stream_seed(self.seeds[0], purpose, epoch)),
             # Without its first argument, flags() turns cuDNN off.
             torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, deterministic=True, benchmark=False),
+            undisturbed(stream_seed(self.seeds[0], purpose, epoch)) as begin,
         ):
-            yield
+            yield lambda purpose, epoch: begin(stream_seed(self.seeds[0], purpose, epoch))
 
     def keep(self, kept: Sequence[int]) -> Streams:
         """Those of the replicas at these positions."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,6 +12,13 @@ from torch import Tensor
 
 from byrote.training.conditions import SplitTensors
 from byrote.training.evaluation import share_equal, weighted_mean
+
+
+class _Counted(NamedTuple):
+    losses: Float[np.ndarray, "S R"]
+    mean_loss: Float[np.ndarray, " R"]
+    accuracy: Float[np.ndarray, " R"]
+    accuracy_true_labels: Float[np.ndarray, " R"]
 
 
 @dataclass(slots=True, eq=False)
@@ -31,8 +38,8 @@ class EpochTally:
     """Examples of each replica that are done."""
     steps_in_early_rows: int = 0
     """How many of these steps the rows of the early record cover."""
-    _counted: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
-    """What is counted of the examples seen, once that is asked for: losses, and accuracies on both kinds of labels."""
+    _counted: _Counted | None = None
+    """Of the examples seen, once that is asked for."""
 
     @classmethod
     def of_epoch(cls, split: SplitTensors, order: Int64[Tensor, "R N"]) -> EpochTally:
@@ -71,21 +78,23 @@ class EpochTally:
 
     def mean_loss(self) -> Float[np.ndarray, " R"]:
         """Over the examples seen."""
-        return self._figures()[0]
+        return self._figures().mean_loss
 
     def accuracy(self) -> Float[np.ndarray, " R"]:
         """Over the examples seen, against the labels trained on."""
-        return self._figures()[1]
+        return self._figures().accuracy
 
     def accuracy_true_labels(self) -> Float[np.ndarray, " R"]:
         """Over the examples seen, against the true labels."""
-        return self._figures()[2]
+        return self._figures().accuracy_true_labels
 
-    def _figures(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _figures(self) -> _Counted:
         if self._counted is None:
             predictions = torch.cat(self.predictions, dim=1)
-            self._counted = (
-                weighted_mean(self.losses, self.sizes),
+            losses = torch.stack(self.losses).cpu().double()
+            self._counted = _Counted(
+                losses.numpy(),
+                weighted_mean(losses, self.sizes),
                 share_equal(predictions, self.labels[:, : self.seen]),
                 share_equal(predictions, self.true_labels[:, : self.seen]),
             )
@@ -98,11 +107,13 @@ class EpochTally:
         labels = self.labels[:, self.seen - predictions.shape[1] : self.seen]
         self.steps_in_early_rows = steps.stop
         return {
-            "train_loss": weighted_mean(self.losses[steps], self.sizes[steps]),
+            "train_loss": weighted_mean(torch.stack(self.losses[steps]).cpu().double(), self.sizes[steps]),
             "train_accuracy": share_equal(predictions, labels),
         }
 
     def first_non_finite(self) -> list[int | None]:
         """[R] the first of the S steps (from 0) whose loss was not a finite number."""
-        finite = torch.stack(self.losses).isfinite().cpu().T
-        return [None if row.all() else int(row.int().argmin()) for row in finite]
+        finite = np.isfinite(self._figures().losses)
+        if finite.all():
+            return [None] * finite.shape[1]
+        return [None if row.all() else int(row.argmin()) for row in finite.T]
