@@ -171,14 +171,16 @@ def engine_rate(
     wait: Callable[[], object] = lambda: None,
     **spec: Any,
 ) -> float:
-    """Examples a second of byrote's engine on networks as the planner stacks them, with the threads that it gives
-    them, over `epochs` epochs between the second and the last: preparing the data, compiling, the first evaluation and
-    the last are left out. `wait` is called after the second epoch of each group."""
+    """Examples a second of byrote's engine on networks as the planner stacks them, over `epochs` epochs between the
+    second and the last: preparing the data, compiling, the first evaluation and the last are left out. A single group
+    has the threads of its plan; several, which would be trained side by side, have all in turn. `wait` is called after
+    the second epoch of each group."""
     n = spec.get("n_train") or len(data.train)
     steps = (3 + epochs) * -(-n // spec.get("batch_size", 128))
     specs = [byrote.TrainSpec(**{**BARE, **spec, "seed": seed, "steps": steps}) for seed in range(replicas)]
     seconds = 0.0
-    for group in plan_groups(specs, data, device="cpu"):
+    groups = plan_groups(specs, data, device="cpu")
+    for group in groups:
         ends: list[float] = []
 
         def note(progress: byrote.Progress, ends: list[float] = ends) -> None:
@@ -187,7 +189,7 @@ def engine_rate(
                     wait()
                 ends.append(clock())
 
-        with limited_threads(group.threads):
+        with limited_threads(group.threads if len(groups) == 1 else torch.get_num_threads()):
             for _ in byrote.train(group.specs, data, device="cpu", compile=compile, on_progress=note):
                 pass
         seconds += ends[1 + epochs] - ends[1]

@@ -24,7 +24,6 @@ from byrote.training.precision import make_numerics, with_precision
 from byrote.training.replicas import Replicas, prepare
 from byrote.training.spec import TrainSpec
 from byrote.training.step import Step, TakeStep, take_step
-from byrote.training.steps_in_one_call import steps_in_one_call
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
 
@@ -228,10 +227,6 @@ def test_steps_that_nobody_looks_into_are_taken_in_one_call(tiny: Dataset, monke
         for name, column in rows.items():
             torch.testing.assert_close(torch.tensor(columns[name]), torch.tensor(column), equal_nan=True)
     assert (plain.train_predictions == fast.train_predictions).all()
-
-
-def test_what_torch_has_not_compiled_is_not_called_many_times_at_once() -> None:
-    assert steps_in_one_call(lambda tensors: tensors, num_found=3, num_kept=2) is None
 
 
 @pytest.mark.slow

@@ -30,31 +30,37 @@ PyObject* PyList_GetItem(PyObject*, long);
 int PyList_SetItem(PyObject*, long, PyObject*);
 long PyList_Size(PyObject*);
 void PyErr_SetString(PyObject*, const char*);
+void Py_DecRef(PyObject*);
 extern PyObject* PyExc_RuntimeError;
 
-// Gives the first num_kept tensors that each step finds, of `common` ones and its num_own of `own`; deletes the others.
+static Tensor* tensor(PyObject* list, long number) {
+    return static_cast<Tensor*>(PyCapsule_GetPointer(PyList_GetItem(list, number), nullptr));
+}
+
+// Gives the first num_kept tensors that each step finds, of `common` ones and its num_own of `own`; deletes all others.
 PyObject* steps(Step step, PyObject* common, PyObject* own, long num_own, long num_found, long num_kept) {
     const long num_common = PyList_Size(common), num_steps = PyList_Size(own) / num_own;
-    Tensor *shared[num_common], *given[num_common + num_own], *found[num_found];
+    Tensor *given[num_common + num_own], *found[num_found];
     PyObject* kept = PyList_New(num_steps * num_kept);
-    for (long i = 0; i < num_common; i++)
-        shared[i] = static_cast<Tensor*>(PyCapsule_GetPointer(PyList_GetItem(common, i), nullptr));
-    for (long number = 0; number < num_steps; number++) {
-        for (long i = 0; i < num_common; i++) aoti_torch_new_tensor_handle(shared[i], given + i);
-        for (long i = 0; i < num_own; i++)
-            given[num_common + i] =
-                static_cast<Tensor*>(PyCapsule_GetPointer(PyList_GetItem(own, number * num_own + i), nullptr));
-        try {
+    long number = 0;
+    try {
+        for (; number < num_steps; number++) {
+            for (long i = 0; i < num_common; i++) aoti_torch_new_tensor_handle(tensor(common, i), given + i);
+            for (long i = 0; i < num_own; i++) given[num_common + i] = tensor(own, number * num_own + i);
             step(given, found);
-        } catch (const std::exception& error) {
-            PyErr_SetString(PyExc_RuntimeError, error.what());
-            return nullptr;
+            for (long i = 0; i < num_kept; i++)
+                PyList_SetItem(kept, number * num_kept + i, PyCapsule_New(found[i], nullptr, nullptr));
+            for (long i = num_kept; i < num_found; i++) aoti_torch_delete_tensor_object(found[i]);
         }
-        for (long i = 0; i < num_kept; i++)
-            PyList_SetItem(kept, number * num_kept + i, PyCapsule_New(found[i], nullptr, nullptr));
-        for (long i = num_kept; i < num_found; i++) aoti_torch_delete_tensor_object(found[i]);
+    } catch (const std::exception& error) {  // the step has deleted what it was given
+        PyErr_SetString(PyExc_RuntimeError, error.what());
+        for (long i = 0; i < number * num_kept; i++) aoti_torch_delete_tensor_object(tensor(kept, i));
+        for (long i = (number + 1) * num_own; i < num_steps * num_own; i++)
+            aoti_torch_delete_tensor_object(tensor(own, i));
+        Py_DecRef(kept);
+        kept = nullptr;
     }
-    for (long i = 0; i < num_common; i++) aoti_torch_delete_tensor_object(shared[i]);
+    for (long i = 0; i < num_common; i++) aoti_torch_delete_tensor_object(tensor(common, i));
     return kept;
 }
 }
