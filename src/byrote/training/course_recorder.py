@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 
 import numpy as np
@@ -16,7 +16,7 @@ from byrote.training.precision import widened
 _EVERY_STEP_UNTIL = 100
 _SPACING = 10
 _JOINED_VALUES = 2**16
-"""Of which a copy stays in the caches of one core."""
+"""Of one replica, of which a copy stays in the caches of one core."""
 
 
 def is_early_row(step: int, dense_steps: int) -> bool:
@@ -67,37 +67,37 @@ class StepProbe:
     """Norms of the gradients and of the changes of all weights in chosen steps, `[R]` each."""
 
     def __init__(self, parameters: dict[str, Tensor]) -> None:
-        self._initial = [parameter.detach().clone() for parameter in parameters.values()]
+        self._initial = _joined(parameters.values(), copy=True)
         self._before: list[Tensor] = []
         self.last_gradients: list[Tensor] | None = None
         """Of the step before, where the next one is compared with them."""
 
     def before_step(self, parameters: dict[str, Tensor]) -> None:
         """Keeps the weights, for `after_step`."""
-        self._before = [parameter.detach().clone() for parameter in parameters.values()]
+        self._before = _joined(parameters.values(), copy=True)
 
     def in_step(self, gradients: list[Tensor], *, measure: bool, remember: bool) -> dict[str, Tensor]:
         """Figures of the gradients of this step; `remember` keeps them for the next step's cosine."""
         figures: dict[str, Tensor] = {}
         if measure:
-            norm = _inner(gradients, gradients).sqrt()
+            now = _joined(gradients)
+            norm = _inner(now, now).sqrt()
             figures["gradient_norm"] = norm
             if self.last_gradients is not None:
-                other = _inner(self.last_gradients, self.last_gradients).sqrt()
-                figures["gradient_cosine"] = _inner(gradients, self.last_gradients) / (norm * other)
+                last = _joined(self.last_gradients)
+                figures["gradient_cosine"] = _inner(now, last) / (norm * _inner(last, last).sqrt())
         self.last_gradients = gradients if remember else None
         return figures
 
     def after_step(self, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
         """Figures of the change since `before_step`."""
-        moved = [p.detach() - before for p, before in zip(parameters.values(), self._before, strict=True)]
+        found = {"update_norm": _distance(_joined(parameters.values()), self._before)}
         self._before = []
-        return {"update_norm": _inner(moved, moved).sqrt()}
+        return found
 
     def distance(self, parameters: dict[str, Tensor]) -> Float[Tensor, " R"]:
         """From the initial weights, as a Euclidean norm over all."""
-        away = [p.detach() - start for p, start in zip(parameters.values(), self._initial, strict=True)]
-        return _inner(away, away).sqrt()
+        return _distance(_joined(parameters.values()), self._initial)
 
     def keep(self, kept: Sequence[int]) -> None:
         """Goes on with the replicas at these positions."""
@@ -107,32 +107,36 @@ class StepProbe:
             self.last_gradients = [tensor[rows] for tensor in self.last_gradients]
 
 
+def _distance(a: Sequence[Tensor], b: Sequence[Tensor]) -> Float[Tensor, " R"]:
+    away = [x - y for x, y in zip(a, b, strict=True)]
+    return _inner(away, away).sqrt()
+
+
 def _inner(a: Sequence[Tensor], b: Sequence[Tensor]) -> Float[Tensor, " R"]:
-    """Inner products over all weights of each replica."""
-    parts = list(_joined(a))
-    others = parts if a is b else _joined(b)
-    products = [torch.linalg.vecdot(x, y) for x, y in zip(parts, others, strict=True)]
+    """Inner products over all numbers of each replica."""
+    products = [torch.linalg.vecdot(x, y) for x, y in zip(a, b, strict=True)]
     return torch.stack([product.to(_widest(products)) for product in products]).sum(0)
 
 
-def _joined(tensors: Sequence[Tensor]) -> Iterator[Float[Tensor, "R _"]]:
-    """All numbers of each replica, those of small tensors after one another: there a call costs more than what it
-    does."""
+def _joined(tensors: Iterable[Tensor], *, copy: bool = False) -> list[Float[Tensor, "R _"]]:
+    """All numbers of each replica, as float32 at least and of complex ones both parts; those of small tensors after one
+    another, since there a call costs more than what it does. Views where that is possible, or a `copy`."""
+    found: list[Tensor] = []
     waiting: list[Tensor] = []
     size = 0
     for tensor in tensors:
-        size += tensor.numel()
+        tensor = tensor.detach()
+        rows = (torch.view_as_real(tensor) if tensor.is_complex() else tensor).reshape(len(tensor), -1)
+        size += rows.shape[1]
         if waiting and size > _JOINED_VALUES:
-            yield _rows(waiting)
-            waiting, size = [], tensor.numel()
-        waiting.append(tensor)
-    yield _rows(waiting)
+            found.append(_one(waiting, copy))
+            waiting, size = [], rows.shape[1]
+        waiting.append(rows)
+    return [*found, _one(waiting, copy)]
 
 
-def _rows(tensors: Sequence[Tensor]) -> Float[Tensor, "R _"]:
-    """Of complex weights, the real and the imaginary parts."""
-    real = [(torch.view_as_real(t) if t.is_complex() else t).reshape(len(t), -1) for t in tensors]
-    return widened(real[0] if len(real) == 1 else torch.cat(real, dim=1))
+def _one(rows: list[Float[Tensor, "R _"]], copy: bool) -> Float[Tensor, "R _"]:
+    return widened(rows[0] if len(rows) == 1 and not copy else torch.cat(rows, dim=1))
 
 
 def _widest(tensors: Sequence[Tensor]) -> torch.dtype:
