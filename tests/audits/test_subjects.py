@@ -39,6 +39,27 @@ def test_what_each_model_becomes(setting, model, kind):
     assert type(make_subject(model, *setting)).__name__ == kind
 
 
+class Fits:
+    def fit(self, x, y):
+        return self
+
+
+def unseeded(table, labels):
+    return 0.5
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (Fits, "got Fits, which has fit and is no estimator of scikit-learn: derive it from ClassifierMixin"),
+        (unseeded, r"got unseeded\(table, labels\), expected pipeline\(table, labels, seed\) -> score"),
+    ],
+)
+def test_what_nearly_is_an_estimator_or_a_pipeline(setting, model, message):
+    with pytest.raises(UserError, match=message):
+        make_subject(model, *setting)
+
+
 def test_what_is_no_model(setting):
     with pytest.raises(UserError, match="got no model and no predictions"):
         make_subject(None, *setting)

@@ -73,5 +73,15 @@ def test_the_quick_scale_is_what_no_flag_says(words, n_train, said):
     study = make_study(command, "float32", None)
     sizes = {task.n_train for task in study.tasks() if getattr(task, "n_train", None)}
     assert max(sizes) == n_train
-    assert said in said_of_scale(command)
-    assert bool(said) == bool(said_of_scale(command))
+    assert said in said_of_scale(command, study)
+    assert bool(said) == bool(said_of_scale(command, study))
+
+
+def test_few_examples_are_told_where_there_are_more(tmp_path):
+    """digits has 1,437 to train on, these data have 40."""
+    x = np.random.default_rng(0).normal(size=(50, 5)).astype(np.float32)
+    np.savez(tmp_path / "few.npz", x=x, y=np.arange(50) % 2)
+    for data, said in (("digits", "The scale is quick: few examples are trained on."), (f"npz:{tmp_path}/few.npz", "")):
+        command = parse(f"reproduce strengths --data {data} --scale quick --models mlp-1x8".split())
+        assert said_of_scale(command, make_study(command, "float32", None)).startswith(said)
+        assert bool(said) == bool(said_of_scale(command, make_study(command, "float32", None)))

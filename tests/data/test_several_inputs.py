@@ -97,6 +97,8 @@ NAN = META.copy()
 NAN[7, 1] = np.nan
 REFUSED: dict[str, tuple[tuple[Any, ...], dict[str, Any], str]] = {
     "nothing": (({}, Y), {}, r"x_train is an empty dict, expected arrays by their names"),
+    "dicts in a list": (([{"a": 1.0}] * N, Y), {}, r"x_train is a list of dicts, expected one dict of arrays by name"),
+    "no values": (({"a": META, "b": META[:, :0]}, Y), {}, r"x_train\['b'\] has shape \(40, 0\), no value for any"),
     "a nested dict": (({"a": {"b": META}}, Y), {}, r"x_train\['a'\] is a dict of b, expected an array"),
     "text": (({"a": META, "b": np.array(["x"] * N)}, Y), {}, r"x_train\['b'\] holds values of type <U1, expected num"),
     "lengths": (({"a": META, "b": AGE[:9]}, Y), {}, r"x_train have different numbers of rows \(a has 40, b has 9\)"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from byrote.audits.metric import scores_quantities
 from byrote.audits.networks import NetworkSubject
 from byrote.audits.own_training import TrainingFunctionSubject
 from byrote.audits.subject import Subject
-from byrote.audits.whole_pipelines import WholePipeline, is_pipeline
+from byrote.audits.whole_pipelines import ARGUMENTS, WholePipeline, is_pipeline
 from byrote.errors import UserError
 from byrote.input_parts import names_in_words
 from byrote.references import is_reference, load_object, name_of, short_name
@@ -111,7 +112,19 @@ def make_subject(
                 f"got {name or type(found).__name__}, expected a network, its class or a function that makes one, a "
                 "classifier or regressor of scikit-learn, or a function pipeline(table, labels, seed) -> score"
             )
+        _refuse_look_alikes(found, name or getattr(found, "__name__", ""))
     return NetworkSubject(model, material, store, device=device, **recipe)
+
+
+def _refuse_look_alikes(found: Any, name: str) -> None:
+    """Raises UserError for what nearly is an estimator or a pipeline, and would be called as a network's factory."""
+    if isinstance(found, type) and not issubclass(found, torch.nn.Module) and hasattr(found, "fit"):
+        raise UserError(
+            f"got {name}, which has fit and is no estimator of scikit-learn: derive it from ClassifierMixin (or "
+            "RegressorMixin) and BaseEstimator of sklearn.base"
+        )
+    if inspect.isfunction(found) and tuple(inspect.signature(found).parameters)[:1] == ARGUMENTS[:1]:
+        raise UserError(f"got {name}{inspect.signature(found)}, expected pipeline({', '.join(ARGUMENTS)}) -> score")
 
 
 def _refuse(recipe: dict[str, Any], what: str) -> None:

@@ -8,13 +8,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from byrote.cli.flags import DataFlags, Demo, Judge, Quantity, Reproduce, Run
 from byrote.cli.own_study import own_study
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.studies.registry import measurements, reproductions
+
+if TYPE_CHECKING:
+    from byrote.studies.study import Study
 
 C = TypeVar("C", Quantity, Judge)
 
@@ -77,20 +80,28 @@ def _under(study: Any, command: Reproduce) -> Any:
     return study.under([name for word in command.corruptions or () for name in word.split(",") if name])
 
 
-def said_of_scale(command: object, name: str = "") -> str:
+def said_of_scale(command: object, study: Study, name: str = "") -> str:
     """A sentence for the page of what a small scale leaves out; "" where nothing is left out.
 
     Args:
+        study: that which the command asks for.
         name: of the study, where the command asks for all.
     """
     if getattr(command, "scale", "") != "quick" or getattr(command, "exhaustive", False):
         return ""
     if isinstance(command, Reproduce):
+        if command.models is not None and _takes_all_examples(study):
+            return ""
         said = reproductions()[name or command.name].quick if command.models is None else "few examples are trained on."
     else:
         own = [_said(name, value, getattr(command, name), command) for name, value in _quick_flags(command).items()]
         said = f"{', '.join(own)}."
     return f"The scale is quick: {said} Give `--scale laptop` for more."
+
+
+def _takes_all_examples(study: Study) -> bool:
+    n_train = getattr(study, "n_train", None)
+    return not any(n_train.values() if isinstance(n_train, Mapping) else [n_train])
 
 
 def _quick_flags(command: Any) -> Mapping[str, Any]:

@@ -78,7 +78,7 @@ def make(command: Demo | Reproduce | Quantity | Judge | Run, arguments: Sequence
             say_of_shard(command, [study], store, arguments)
             return 3 if failures else 0
         if results:
-            note = said_of_scale(command)
+            note = said_of_scale(command, study)
             write(study, results, out, arguments, failures, command.style, command.formats, note)
         num_all = len(results) + len(failures)
         called = noun([*results.planned, *(Planned(failure.task) for failure in failures)], num_all)
@@ -161,7 +161,7 @@ def report(command: Report) -> int:
     if not results:
         raise UserError(f"the store has none of the {num_all} runs: run {shown(arguments)} first")
     style, formats = command.style or earlier.style, command.formats or earlier.formats
-    write(study, results, command.folder, arguments, (), style, formats, said_of_scale(earlier))
+    write(study, results, command.folder, arguments, (), style, formats, said_of_scale(earlier, study))
     if len(results) < num_all:
         print(f"{num_all - len(results)} of {num_all} runs are missing: {shown(arguments)} trains them")
     return 0

@@ -246,7 +246,7 @@ class _Index:
             return
         folder = everything.out / name
         make_folder(folder)
-        note = said_of_scale(everything.command, name)
+        note = said_of_scale(everything.command, study, name)
         written = write(study, results, folder, everything.arguments, failures, style, formats, note)
         self._tables[name] = written.table
         self.entries[name] = IndexEntry(

@@ -477,6 +477,11 @@ def _example_sets(x_train: Any, y_train: Any, x_test: Any, y_test: Any, label: s
             raise UserError(
                 f"{name_} is a {type(value).__name__}, {str(value)!r}, expected an array; files are for byrote.load"
             )
+        if isinstance(value, list | tuple) and len(value) and isinstance(value[0], Mapping):
+            raise UserError(
+                f"{name_} is a list of dicts, expected one dict of arrays by name, "
+                'as {"image": ..., "meta": ...}, and the labels as another argument'
+            )
     if isinstance(y_train, str):
         raise UserError(
             f"y_train is a str, {y_train!r}, expected the labels; if it is the name of their column, give "

@@ -158,9 +158,11 @@ def _why_not_known(runs: pd.DataFrame) -> str:
             f"with {num_classes} classes, a network that is right or wrong everywhere is one renaming of its classes "
             f"among few, and random labels give each as often; {needed} seeds would tell (`--seeds {needed}`)"
         )
+    chance = chance_interval(runs, DECISIVE)
     return (
-        f"{chance_in_words(runs, DECISIVE)}, and what is left open is more than {100 * _near(runs):.1f} points; "
-        f"{_enough(runs)} would tell"
+        f"chance is {100 * chance.mean:.1f}%, and for {100 * DECISIVE:g}% of all renamings of the classes anything "
+        f"from {100 * chance.low:.1f}% to {100 * chance.high:.1f}% ({count_of_seeds(len(runs))}), which leaves "
+        f"more than {100 * _near(runs):.1f} points open; {_enough(runs)} would tell"
     )
 
 

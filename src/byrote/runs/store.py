@@ -398,7 +398,8 @@ class Store:
         except ValueError as error:
             raise StoreError(
                 f"run {row['key']} in the store {self.name} is damaged: {error}; restore a copy of it, or run its "
-                "study again, which trains it anew (Store.discard_damaged removes all that is damaged)"
+                "study again, which trains it anew; `byrote runs STORE --unreadable` lists all that is damaged, and "
+                "removes it with --prune --yes"
             ) from error
 
     def folder(self) -> WeightsFolder:

@@ -123,7 +123,9 @@ def test_switches_that_do_not_fit_are_told(shown):
 
 
 def test_intervals_of_switches_need_seeds(shown):
-    one, three = (page_of(*shown(seeds=seeds)).sections[1].figures[0] for seeds in (1, 3))
+    sections = [page_of(*shown(seeds=seeds)).sections[1] for seeds in (1, 3)]
+    assert ["the intervals of all switches hold" in section.lead for section in sections] == [False, True]
+    one, three = (section.figures[0] for section in sections)
     assert one.data["low"].isna().all()
     assert "One seed: no interval." in one.caption
     assert three.data["low"].notna().all()

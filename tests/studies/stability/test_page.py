@@ -1,3 +1,4 @@
+import math
 from types import MappingProxyType
 
 import numpy as np
@@ -17,11 +18,12 @@ def pretended(calculation, left):
     values = {"num_runs": num + 2, "num_fitted": num + 2, "num_steps": 90, "failed_checks": "", "rounding": 2e-7}
     values |= {"num_classes": 10}
     arrays = {f"{point}_quantiles": left * (1 - SHARES) for point in ("kept", "test")}
+    half = 0.01 if num > 1 else math.nan
     for loss in LOSSES:
         values[f"{loss}_gap"] = left
         for point in POINTS:
             name, mean = f"{loss}_at_{point}", {"left": left, "came": -left}.get(point, left / 10)
-            values |= {name: mean, f"{name}_low": mean - 0.01, f"{name}_high": mean + 0.01, f"{name}_largest": left}
+            values |= {name: mean, f"{name}_low": mean - half, f"{name}_high": mean + half, f"{name}_largest": left}
             arrays[name] = np.full(num, mean)
     return Computed("key", calculation, "tiny", MappingProxyType(values), arrays, 1.0, {})
 
@@ -86,6 +88,8 @@ def test_seeds_and_models_have_their_places(presented):
     analysis, _, shown = presented("mlp-1x{width}", seeds=2)
     assert len(shown.sections) == len(analysis.models) + 1
     assert "2 seeds." in shown.figures[0].caption
+    assert "with its 95% interval" in shown.figures[0].caption
+    assert "too few for an interval" in presented(replacements=1)[2].figures[0].caption
     assert f"a loss of {analysis.models[-1]} by up to" in shown.headline
 
 

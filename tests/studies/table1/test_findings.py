@@ -60,7 +60,7 @@ def judge(data, make_outcome):
         ({DECAY: 40}, DECAYING, "supported", "resnet with no regulariser 50.0%"),
         ({CROP: 40}, f"{CROPPING} more than weight decay does", "supported", "resnet with weight decay 50.0%"),
         ({DECAY: 40}, f"{CROPPING} more than weight decay does", "not supported", "-50.0 points"),
-        ({}, RANDOM_LABELS, "no conclusion", "which tells nothing of chance: 10.0%; 0.0% to"),
+        ({}, RANDOM_LABELS, "no conclusion", "which tells nothing of chance: chance is 10.0%, and"),
         ({RANDOM: 30}, RANDOM_LABELS, "not supported", "test accuracy 75.0%, away from chance"),
         (
             {NONE: 36},

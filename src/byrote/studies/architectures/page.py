@@ -232,8 +232,8 @@ def _switches(study: ArchitectureStudy, table: pd.DataFrame, num_seeds: int) -> 
             id="switches",
             title="Which switch matters",
             lead="It is one network whose properties are exchanged one by one, all combinations at about the same "
-            "size. Drawn is each switch's share of what all of them together change, by Shapley value; the "
-            "intervals of all switches hold at once with 95%.",
+            "size. Drawn is each switch's share of what all of them together change, by Shapley value"
+            + ("." if num_seeds < 2 else "; the intervals of all switches hold at once with 95%."),
             figures=[
                 attribution_figure(reading, _TITLES[response], _AXES[response], _scale(response))
                 for response, reading in found.items()

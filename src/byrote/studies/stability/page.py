@@ -142,6 +142,9 @@ def changes_figure(sensitivity: Sensitivity, results: Sequence[Computed]) -> Fig
         scale=alt.Scale(type="sqrt", domain=[0, 1], clamp=True),
         axis=alt.Axis(values=[0, 0.01, 0.05, 0.2, 0.5, 1], format="~g"),
     )
+    mark = "Mark and bar: the mean over replacements with its 95% interval."
+    if data["low"].isna().all():
+        mark = "Mark: the mean over replacements, which are too few for an interval."
     base = alt.Chart().encode(
         y=alt.Y("points:N", sort=[_POINTS[point] for point in shown], title=None, axis=alt.Axis(labelLimit=200)),
         yOffset=alt.YOffset("labels:N", scale=alt.Scale(domain=names)),
@@ -152,9 +155,8 @@ def changes_figure(sensitivity: Sensitivity, results: Sequence[Computed]) -> Fig
         name=f"changes-{slug(sensitivity.model)}",
         title="Change by one example",
         subtitle=f"n = {sensitivity.n_train:,}",
-        caption="Dots: each replacement, in the mean over points. Mark and bar: the mean over replacements with its "
-        "95% interval. Stroke: the largest change at a single point, a lower bound on the uniform constant. "
-        f"{_seeds(sensitivity)}",
+        caption=f"Dots: each replacement, in the mean over points. {mark} Stroke: the largest change at a single "
+        f"point, a lower bound on the uniform constant. {_seeds(sensitivity)}",
         data=data,
         chart=layered(
             base.transform_filter("datum.kind === 'replacement'")
