@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import signal
 import sys
+from collections.abc import Generator
+from functools import partial
 from importlib.util import find_spec
+from inspect import isclass, isfunction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING, get_args, get_type_hints
 
 import hypothesis
+import jaxtyping
 import numpy as np
 import pytest
-from jaxtyping import install_import_hook
+from jaxtyping import AbstractArray
 
 if TYPE_CHECKING:
     from byrote.data.dataset import Dataset
@@ -31,6 +37,19 @@ hypothesis.settings.load_profile("same")
 SEED = 73_914_826
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported and collected stays to the end. Looking for garbage in all of it, again and again, took a third
+    of the time of collecting, and 7 % of the tests' own."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
     """What draws from a global generator draws the same in each test, whichever ran before it in the same process; by a
@@ -41,14 +60,43 @@ def pytest_runtest_setup() -> None:
         torch.manual_seed(SEED)
 
 
-def _modules_with_shapes() -> list[str]:
-    """Those that annotate axes. Checks at each call of all others took a third of the tests' time; mypy has these."""
+def _modules_with_axes() -> list[str]:
     (folder,) = find_spec("byrote").submodule_search_locations
     files = [path for path in Path(folder).rglob("*.py") if "from jaxtyping import" in path.read_text()]
     return [".".join(("byrote", *path.relative_to(folder).with_suffix("").parts)) for path in files]
 
 
-hook = install_import_hook(_modules_with_shapes(), "beartype.beartype")
+def _has_axes(annotation: object) -> bool:
+    return any(map(_has_axes, get_args(annotation))) or (isclass(annotation) and issubclass(annotation, AbstractArray))
+
+
+_annotate_axes: dict[tuple[str, CodeType], bool] = {}
+
+
+def _annotates_axes(function: FunctionType) -> bool:
+    known = (function.__module__, function.__code__)  # those within others are made at each call of the outer one
+    if known not in _annotate_axes:
+        try:
+            _annotate_axes[known] = any(map(_has_axes, get_type_hints(function).values()))
+        except NameError:  # of a name for mypy alone, or of one that is still to be defined
+            _annotate_axes[known] = True
+    return _annotate_axes[known]
+
+
+_check_all = jaxtyping.jaxtyped
+
+
+def _check_axes(checked: type | FunctionType | None = None, **options: object) -> object:
+    """What the hook below puts onto each function and class, for those alone that annotate axes. Checks at each call of
+    all others took two fifths of the tests' time; mypy has these."""
+    if checked is None:
+        return partial(_check_axes, **options)
+    function = checked.__init__ if isclass(checked) else checked
+    return _check_all(checked, **options) if isfunction(function) and _annotates_axes(function) else checked
+
+
+jaxtyping.jaxtyped = _check_axes
+hook = jaxtyping.install_import_hook(_modules_with_axes(), "beartype.beartype")
 
 # In the background of a script Ctrl-C is ignored, under nohup a closed terminal too, and so they would be by the
 # processes that the tests start.

@@ -10,7 +10,9 @@ from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import numpy as np
 import pytest
+from jaxtyping import TypeCheckError
 
 import byrote
 
@@ -177,6 +179,17 @@ def test_torch_is_imported_late(statement: str) -> None:
     question = f"import sys\n{statement}\nsys.exit('torch' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", question], check=False, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr or f"{statement} imports torch"
+
+
+def test_annotated_axes_are_checked_at_calls_and_in_records() -> None:
+    from byrote.data.dataset import Split
+    from byrote.evidence.rank_correlation import rank_correlation
+
+    labels = np.zeros(3, np.int64)
+    with pytest.raises(TypeCheckError, match="M=3"):
+        rank_correlation(np.zeros(3), np.zeros(4))
+    with pytest.raises(TypeCheckError, match="N="):
+        Split(np.zeros((4, 1), np.float32), labels, labels, np.zeros(3, bool))
 
 
 def test_every_public_name_resolves() -> None:

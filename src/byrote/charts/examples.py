@@ -80,7 +80,7 @@ def example_rows(data: Dataset, specs: Sequence[TrainSpec]) -> list[ExampleRow]:
     return result
 
 
-def painter(data: Dataset) -> Callable[[Shaped[np.ndarray, ...]], str]:
+def painter(data: Dataset) -> Callable[[Shaped[np.ndarray, " ..."]], str]:
     """What turns an input of `data` into a picture, as `Example.picture` is; of several inputs, the first image."""
     if data.parts and (part := first_images(data.parts)):
         return lambda values: picture_of(part.alone(np.asarray(values)[None])[0], part.pixel_max)

@@ -36,8 +36,8 @@ class Batch(NamedTuple):
 
     pixels: Shaped[Tensor, "B ..."]
     """Images as `[B, C, H, W]`: their window, or whole."""
-    scale: Float[Tensor, ...]
-    shift: Float[Tensor, ...]
+    scale: Float[Tensor, " ..."]
+    shift: Float[Tensor, " ..."]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +47,9 @@ class Inputs:
     pixels: Shaped[Tensor, "N ..."] | Shaped[np.ndarray, "N ..."]
     """uint8 or float32; images `[N, C, H, W]` (`[N, H, W, C]` where `channels_innermost`), vectors `[N, D]`; int64
     token ids `[N, T]`. An array, instead of a tensor on the device, where they are too many for it or lie on disk."""
-    scale: Float[Tensor, ...]
+    scale: Float[Tensor, " ..."]
     """Broadcasts against pixels `[N, C, H, W]`; its first axis is N or 1."""
-    shift: Float[Tensor, ...]
+    shift: Float[Tensor, " ..."]
     pixel_max: float
     whiten: bool
     """Whether scale and shift are each image's own, so that changed pixels need new ones."""

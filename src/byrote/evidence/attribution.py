@@ -119,7 +119,7 @@ def attribute(
     ]
 
     def estimates(
-        effect: str, names: pd.DataFrame, per_seed: Float[np.ndarray, ...], alpha: float = ALPHA
+        effect: str, names: pd.DataFrame, per_seed: Float[np.ndarray, " ..."], alpha: float = ALPHA
     ) -> pd.DataFrame:
         low, high = interval_ends(per_seed, seed=seed, num_resamples=num_resamples, confidence=1 - alpha)
         return names.assign(**{effect: per_seed.mean(axis=0), "low": low, "high": high})
@@ -227,7 +227,7 @@ def _anova(values: Float[np.ndarray, "S ..."], factors: Sequence[str]) -> pd.Dat
     )
 
 
-def _sum_of_squares(cells: Float[np.ndarray, ...], axes: Sequence[int]) -> float:
+def _sum_of_squares(cells: Float[np.ndarray, " ..."], axes: Sequence[int]) -> float:
     """Of what the factors of these axes do together, over all cells."""
     effect = cells
     for axis in range(cells.ndim):
@@ -236,7 +236,7 @@ def _sum_of_squares(cells: Float[np.ndarray, ...], axes: Sequence[int]) -> float
     return cells.size / effect.size * float((effect**2).sum())
 
 
-def _freedom(cells: Float[np.ndarray, ...], axes: Sequence[int]) -> int:
+def _freedom(cells: Float[np.ndarray, " ..."], axes: Sequence[int]) -> int:
     return math.prod(cells.shape[axis] - 1 for axis in axes)
 
 

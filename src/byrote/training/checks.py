@@ -47,7 +47,7 @@ def data_checks(spec: TrainSpec, clean: Dataset, corrupted: Dataset) -> list[Che
     ]
 
 
-def digest(*arrays: Shaped[np.ndarray, ...]) -> str:
+def digest(*arrays: Shaped[np.ndarray, " ..."]) -> str:
     """SHA-256 of the values, shapes and types of all arrays, in their order."""
     whole = hashlib.sha256()
     for array in arrays:

@@ -19,7 +19,7 @@ TOLERANCE = 1e-6
 """Relative: by so much `linear_map_norm` may be off."""
 
 
-def linear_map_norm(linear: Callable[[Tensor], Tensor], like: Float[Tensor, ...]) -> float:
+def linear_map_norm(linear: Callable[[Tensor], Tensor], like: Float[Tensor, " ..."]) -> float:
     """The largest singular value of `linear`, a linear map of tensors shaped as `like`.
 
     By Lanczos' method on the map and its adjoint (ARPACK), exact to a relative 1e-6: the operator as it is, at the
