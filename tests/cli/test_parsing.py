@@ -1,3 +1,6 @@
+import gc
+import sys
+
 import pytest
 
 from byrote import __version__
@@ -65,3 +68,15 @@ def test_underscores_are_hyphens():
 def test_the_version(flag, capsys):
     assert main([flag]) == 0
     assert capsys.readouterr().out == f"byrote {__version__}\n"
+
+
+def test_looking_for_garbage_is_left_as_it_was_to_who_calls_it(monkeypatch):
+    before = gc.get_threshold()
+    try:
+        assert main(["--version"]) == 0
+        assert gc.get_threshold() == before
+        monkeypatch.setattr(sys, "argv", ["byrote", "--version"])
+        assert main() == 0
+        assert gc.get_threshold()[0] > before[0]
+    finally:
+        gc.set_threshold(*before)
