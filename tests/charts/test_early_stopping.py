@@ -16,7 +16,7 @@ SPEC = TrainSpec(model="net", validation=0.125)
 def figure(evaluated):
     def draw(specs=(SPEC,), **fields):
         runs = [evaluated(spec, **fields) for spec in specs]
-        return early_stopping_figure(runs, [f"seed {spec.seed}" for spec in specs], "Figure 2a")
+        return early_stopping_figure(runs, [f"seed {spec.seed}" for spec in specs])
 
     return draw
 
@@ -47,7 +47,7 @@ def test_without_validation_two_moments_are_marked(figure) -> None:
 def test_without_evaluations_there_is_nothing_to_draw(evaluated) -> None:
     run = evaluated(SPEC)
     run.curve["test_accuracy"][:] = np.nan
-    assert early_stopping_figure([run], ["true labels"], "Figure 2a") is None
+    assert early_stopping_figure([run], ["true labels"]) is None
 
 
 def test_runs_of_different_density_are_told_apart(evaluated) -> None:
@@ -57,7 +57,7 @@ def test_runs_of_different_density_are_told_apart(evaluated) -> None:
 
 def test_of_many_runs_the_mean_is_drawn_with_a_band(evaluated) -> None:
     runs = [evaluated(SPEC.model_copy(update={"seed": seed})) for seed in range(MOST_LINES + 1)]
-    drawn = early_stopping_figure(runs, ["true labels"] * len(runs), "Figure 2a")
+    drawn = early_stopping_figure(runs, ["true labels"] * len(runs))
     assert drawn.data["runs"].unique().tolist() == [len(runs)]
     assert len(drawn.data) == 12
     assert (drawn.data["low"] <= drawn.data["test_accuracy"]).all()

@@ -107,18 +107,16 @@ class RidgeFeatures:
         return best[1]
 
 
-def model_votes(
-    subject: Subject, rows: Rows, labels: Int64[np.ndarray, " N"], num_classes: int, folds: int = FOLDS
-) -> Votes:
+def model_votes(subject: Subject, rows: Rows, labels: Int64[np.ndarray, " N"], num_classes: int) -> Votes:
     """Logarithms of the chances that the model gives each label, fitted briefly on the other folds; where it names
     labels alone, 0 for that and the least for others.
 
     Raises:
         SubjectFailed: it raised.
     """
-    parts = folds_of(rows, labels, folds)
+    parts = folds_of(rows, labels, FOLDS)
     marked = rows.relabelled(labels)
-    fits = [Fit(marked.take(np.flatnonzero(parts != fold)), 0) for fold in range(folds)]
+    fits = [Fit(marked.take(np.flatnonzero(parts != fold)), 0) for fold in range(FOLDS)]
     found = np.full((len(labels), num_classes), np.log(_LEAST_CHANCE), np.float32)
     for fold, predict in enumerate(subject.fit_all_briefly(fits)):
         asked = np.flatnonzero(parts == fold)

@@ -11,6 +11,8 @@ from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.verdicts import SIGNIFICANCE
 from byrote.evidence.words import percent_range
 
+LISTED = 0.1
+"""Rows that are less likely wrong than this are not listed."""
 FEW = 0.01
 """What is still called few: a test score tells no smaller difference between models on 10,000 rows."""
 LEAST_AGREEMENT = 0.5
@@ -79,12 +81,14 @@ def _count_finding(case: Case, result: StageResult, claim: str) -> Finding:
         )
     else:
         words += "; none is more likely wrong than right."
-    outcome: Outcome = "no conclusion"
+    return Finding(claim, are_few(share), words)
+
+
+def are_few(share: Mapping[str, Any]) -> Outcome:
+    """Whether this share of wrong labels, with its interval, is below FEW."""
     if share["high"] < FEW:
-        outcome = "supported"
-    elif share["low"] > FEW:
-        outcome = "not supported"
-    return Finding(claim, outcome, words)
+        return "supported"
+    return "not supported" if share["low"] > FEW else "no conclusion"
 
 
 def _why_unknown(figures: Mapping[str, Any]) -> str:

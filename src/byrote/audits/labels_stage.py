@@ -23,7 +23,7 @@ from byrote.audits.label_votes import (
     nearest_rows,
     neighbour_votes,
 )
-from byrote.audits.labels_findings import findings_of_labels, number_is_known, without_number
+from byrote.audits.labels_findings import LISTED, findings_of_labels, number_is_known, without_number
 from byrote.audits.labels_sections import sections_of_labels
 from byrote.audits.material import Material, Rows
 from byrote.audits.stage import Case, Estimate, Stage, StageResult, interval_figure
@@ -35,8 +35,6 @@ from byrote.evidence.planted_errors import ErrorRates
 from byrote.randomness import stream
 
 WRONG_LABELS = "wrong_labels.csv"
-LISTED = 0.1
-"""Rows that are less likely wrong than this are not listed."""
 _UNSURE_SHARE = 0.05
 """Of the rows that are listed at most, where nobody can say how many are wrong."""
 _FEWEST = 100

@@ -68,14 +68,13 @@ def near_duplicates(
     kind: MaterialKind,
     pixel_max: float,
     identical: Identical,
-    seed: int = 0,
 ) -> NearDuplicates | None:
     """Pairs of all rows that are near-duplicates, but for identical ones; None where the data are too few or have no
     distances (token ids, columns of few values)."""
     rows = np.unique(identical.ids, return_index=True)[1].astype(np.int64)
     if kind == "tokens" or len(rows) < _FEWEST:
         return None
-    draw = stream(seed, "planted copies")
+    draw = stream(0, "planted copies")
     planted = np.sort(draw.choice(len(rows), min(_PLANTED, len(rows) // 5), replace=False))
     if kind == "images":
         space: _Images | _Rows = _Images(image_likeness.small(np.asarray(inputs)[rows], pixel_max), planted, draw)

@@ -15,7 +15,7 @@ import pandas as pd
 from jaxtyping import Float64, Int64
 
 from byrote import __version__
-from byrote.audits.labels_findings import without_number
+from byrote.audits.labels_findings import LISTED, are_few, without_number
 from byrote.audits.recorded_labels import FEWEST_PLANTED, RecordedLabels, recorded_labels
 from byrote.audits.stage import SCHEMA, StageResult, interval_figure, stage_entry
 from byrote.data.dataset import Dataset
@@ -32,10 +32,6 @@ from byrote.recording.recorder import Recorder
 from byrote.recording.recording import Recording
 
 WRONG_LABELS, EXAMPLES = "wrong_labels.csv", "examples.csv"
-LISTED = 0.1
-"""Rows that are less likely wrong than this are not listed."""
-FEW = 0.01
-"""What is called few wrong labels: a test score on 10,000 rows tells no smaller difference."""
 _MOST = 0.5
 _MOST_PLANTED = 0.25
 """Of all labels: with more of them wrong, the training that they tell of is another one."""
@@ -286,12 +282,7 @@ class RecordedAudit:
                     f"; of these, at most {100 * false['high']:.0f}% are labelled rightly after all (95% interval "
                     f"{100 * false['low']:.0f}% to {100 * false['high']:.0f}%)"
                 )
-            outcome: Outcome = "no conclusion"
-            if share["high"] < FEW:
-                outcome = "supported"
-            elif share["low"] > FEW:
-                outcome = "not supported"
-            count = Finding(claim, outcome, f"{words}. `{WRONG_LABELS}` lists them.")
+            count = Finding(claim, are_few(share), f"{words}. `{WRONG_LABELS}` lists them.")
         return [count, *_assumption_findings(found)]
 
     def _rote_result(self) -> StageResult:

@@ -28,13 +28,12 @@ _MARKS = {"best_on_test": ("triangle-up", 170), "best_on_validation": ("circle",
 """Shape and size: one that coincides with another still shows behind it."""
 
 
-def early_stopping_figure(outcomes: Sequence[TrainOutcome], conditions: list[str], number: str) -> Figure | None:
+def early_stopping_figure(outcomes: Sequence[TrainOutcome], conditions: list[str]) -> Figure | None:
     """Runs of one model: a line a run, or of more than MOST_LINES under a condition their mean with a band; a colour
     and a dash a condition; None where there is no evaluation.
 
     Args:
         conditions: what each of `outcomes` is called in the legend.
-        number: what the figure is called in the paper: "Figure 2a".
     """
     rows, of_how_many = drawn_of(conditions)
     outcomes, conditions = [outcomes[row] for row in rows], [conditions[row] for row in rows]
@@ -47,7 +46,7 @@ def early_stopping_figure(outcomes: Sequence[TrainOutcome], conditions: list[str
         return None
     first = outcomes[0]
     about = {
-        "name": f"{slug(number)}-{slug(f'{first.spec.model}-{first.n_train}')}",
+        "name": f"figure-2a-{slug(f'{first.spec.model}-{first.n_train}')}",
         "title": first.spec.model,
         "subtitle": f"n = {first.n_train:,}",
     }

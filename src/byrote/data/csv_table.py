@@ -16,6 +16,7 @@ from byrote.data.assembly import Examples, Unassembled
 from byrote.data.columns import Column
 from byrote.data.decimals import parse_decimals
 from byrote.data.files import read_inflated
+from byrote.data.labels import is_number
 from byrote.data.roles import HELD_OUT, SPLITS
 from byrote.data.tables import features, without_row_numbers
 from byrote.errors import UserError
@@ -158,7 +159,7 @@ def _layout(path: Path, text: str, label: str | None) -> _Layout:
 
 def _is_a_row(header: list[str], body: list[list[str]]) -> bool:
     """Whether it holds numbers, and beside them only what stands below in the same column again, as classes do."""
-    words = [place for place, name in enumerate(header) if not _is_number(name)]
+    words = [place for place, name in enumerate(header) if not is_number(name)]
     again = all(any(row[place : place + 1] == [header[place]] for row in body) for place in words)
     return len(words) < len(header) and again and (not words or body != [header])
 
@@ -208,7 +209,7 @@ def _names(path: Path, header: list[str], body: list[list[str]]) -> list[str]:
 
 def _names_rows(values: list[str]) -> bool:
     """Whether each is another text or whole number, as the names of rows are that R and pandas write."""
-    numbers = [float(value) for value in values if _is_number(value)]
+    numbers = [float(value) for value in values if is_number(value)]
     return len(set(values)) == len(values) and all(number.is_integer() for number in numbers)
 
 
@@ -309,11 +310,3 @@ def _numbers_or_names(labels: pd.Series) -> np.ndarray:
     if numbers.notna().all() and (numbers % 1 != 0).any():
         return numbers.to_numpy(np.float64)
     return text.to_numpy(dtype=str)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -232,7 +232,7 @@ def _check_text(labels: Shaped[np.ndarray, " N"], column: Column) -> None:
     names = np.unique(labels).tolist()
     missing = [name for name in names if name.strip() in _NOT_A_NUMBER]
     others = [name for name in names if name.strip() not in (*_NOT_A_NUMBER, *_PERHAPS_MISSING)]
-    if others and all(_is_number(name) for name in others):
+    if others and all(is_number(name) for name in others):
         missing = [name for name in names if name not in others]
     if missing:
         check_rows(
@@ -251,9 +251,10 @@ def _check_text(labels: Shaped[np.ndarray, " N"], column: Column) -> None:
             )
 
 
-def _is_number(name: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a text is a number as Python writes one."""
     try:
-        float(name)
+        float(text)
     except ValueError:
         return False
     return True

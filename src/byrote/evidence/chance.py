@@ -143,7 +143,7 @@ def verdict_in_words(runs: pd.DataFrame) -> str:
     """ "at chance (...)", "away from chance (...)", or "which tells nothing of chance: ...", with what would tell."""
     outcome = tests_at_chance(runs)
     if outcome != "no conclusion":
-        return f"{'at' if outcome == 'supported' else 'away from'} chance ({chance_in_words(runs, DECISIVE)})"
+        return f"{'at' if outcome == 'supported' else 'away from'} chance ({_chance_in_words(runs)})"
     return f"which tells nothing of chance: {_why_not_known(runs)}"
 
 
@@ -177,10 +177,10 @@ def _enough(runs: pd.DataFrame) -> str:
     return f"some {seeds} seeds (`--seeds {seeds}`), or more test examples,"
 
 
-def chance_in_words(runs: pd.DataFrame, confidence: float) -> str:
+def _chance_in_words(runs: pd.DataFrame) -> str:
     """ "10.0%; 6.8% to 13.2% is chance for 99.9% of all renamings of the classes, one seed"."""
-    interval = chance_interval(runs, confidence)
+    interval = chance_interval(runs, DECISIVE)
     return (
         f"{100 * interval.mean:.1f}%; {100 * interval.low:.1f}% to {100 * interval.high:.1f}% is chance for "
-        f"{100 * confidence:g}% of all renamings of the classes, {count_of_seeds(len(runs))}"
+        f"{100 * DECISIVE:g}% of all renamings of the classes, {count_of_seeds(len(runs))}"
     )

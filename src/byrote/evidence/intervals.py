@@ -52,9 +52,9 @@ def mean_p(values: Sequence[float] | np.ndarray) -> float:
     return 2 * float(stats.t.sf(abs(array.mean()) / error, array.size - 1))
 
 
-def next_value(values: Sequence[float] | np.ndarray, confidence: float = 0.95) -> Interval:
-    """Where one more value like these lies: Student's prediction interval; NaN ends of fewer than two."""
-    known = mean_interval(values, confidence)
+def next_value(values: Sequence[float] | np.ndarray) -> Interval:
+    """Where one more value like these lies: Student's 95% prediction interval; NaN ends of fewer than two."""
+    known = mean_interval(values)
     half = math.sqrt(known.n + 1) * (known.high - known.mean)
     return Interval(known.mean, known.mean - half, known.mean + half, known.n)
 
@@ -92,12 +92,11 @@ def newcombe(
     sizes: Real[np.ndarray, " K"],
     other_hits: Real[np.ndarray, " K"],
     other_sizes: Real[np.ndarray, " K"],
-    confidence: float = 0.95,
 ) -> tuple[Float[np.ndarray, " K"], Float[np.ndarray, " K"]]:
-    """The ends of the interval of each difference of two independent shares, of `hits` of `sizes` minus the other, by
-    the Wilson intervals of both (Newcombe, Statistics in Medicine 1998, method 10). No size is 0."""
-    low, high = wilson(hits, sizes, confidence)
-    other_low, other_high = wilson(other_hits, other_sizes, confidence)
+    """The ends of the 95% interval of each difference of two independent shares, of `hits` of `sizes` minus the other,
+    by the Wilson intervals of both (Newcombe, Statistics in Medicine 1998, method 10). No size is 0."""
+    low, high = wilson(hits, sizes)
+    other_low, other_high = wilson(other_hits, other_sizes)
     share, other = hits / sizes, other_hits / other_sizes
     difference = share - other
     return (

@@ -63,7 +63,7 @@ class Judgement:
 
 
 def judge_values(
-    table: pd.DataFrame, measure: str, baselines: Sequence[str] = (), *, resamples: int = RESAMPLES, seed: int = 0
+    table: pd.DataFrame, measure: str, baselines: Sequence[str] = (), *, resamples: int = RESAMPLES
 ) -> Judgement:
     """Judges the column `measure` of `table`, which has a row a network with the columns of results.csv.
 
@@ -73,7 +73,7 @@ def judge_values(
     usable = sound[sound["fitted"].astype(bool) & np.isfinite(sound[measure].astype(float))]
     configurations = usable.groupby(["model", *_varied(usable, OWN), "corruption", "corruption_rate"], sort=False)
     clusters = configurations.ngroup().to_numpy() if len(usable) else np.empty(0, dtype=int)
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     weights = _resampled(clusters, resamples, generator)
     gaps, values = usable["generalization_gap"].to_numpy(float), usable[measure].to_numpy(float)
     overall, taus = kendall(values, gaps), kendall(values, gaps, weights)

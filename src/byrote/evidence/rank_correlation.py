@@ -14,8 +14,9 @@ FEWEST = 4
 """Points that an interval needs: its width has n - 3 in the denominator."""
 
 
-def rank_correlation(x: Float[np.ndarray, " M"], y: Float[np.ndarray, " M"], confidence: float = 0.95) -> Interval:
-    """Spearman's rank correlation of M pairs, ties at their mean rank, with the interval of Bonett and Wright (2000).
+def rank_correlation(x: Float[np.ndarray, " M"], y: Float[np.ndarray, " M"]) -> Interval:
+    """Spearman's rank correlation of M pairs, ties at their mean rank, with the 95% interval of Bonett and Wright
+    (2000).
 
     On Fisher's scale the estimate has a standard error of sqrt((1 + r²/2) / (M - 3)). A perfect correlation, where that
     scale ends, is taken half a step towards the next largest that M ranks without ties can have, 1 - 12 / (M³ - M).
@@ -31,5 +32,5 @@ def rank_correlation(x: Float[np.ndarray, " M"], y: Float[np.ndarray, " M"], con
         return Interval(correlation, math.nan, math.nan, num)
     largest = 1 - 6 / (num**3 - num)
     place = math.atanh(max(-largest, min(correlation, largest)))
-    half = float(stats.norm.ppf((1 + confidence) / 2)) * math.sqrt((1 + correlation**2 / 2) / (num - 3))
+    half = float(stats.norm.ppf(0.975)) * math.sqrt((1 + correlation**2 / 2) / (num - 3))
     return Interval(correlation, math.tanh(place - half), math.tanh(place + half), num)

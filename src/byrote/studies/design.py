@@ -122,10 +122,13 @@ class ModelStudy(Study):
         if stop != "at_steps":
             raise UserError(f"got stop={stop!r} for {model}, but {why}: give stop='at_steps' and a number of steps")
 
-    def require_no_validation(self, model: str, why: str) -> None:
+    def require_no_validation(self, model: str) -> None:
         """Raises UserError where the recipe of `model` holds examples out."""
         if validation := self.own(self.recipe, "recipe", model).validation:
-            raise UserError(f"got validation={validation:g} for {model}, but {why}: leave it out")
+            raise UserError(
+                f"got validation={validation:g} for {model}, but every n of the ladder is trained on in full: "
+                "leave it out"
+            )
 
     def require_unregularized(self, model: str, *, but: Collection[str] = ()) -> None:
         """Raises UserError where the recipe of `model` regularises in a field other than `but`, those that the study

@@ -134,7 +134,7 @@ class ArchitectureStudy(ModelStudy):
             )
         for model in self.model_names:
             self.require_steps(model, "final accuracies are compared, and times to fit up to one limit")
-            self.require_no_validation(model, "every n of the ladder is trained on in full")
+            self.require_no_validation(model)
             self.require_unregularized(model)
 
     @property

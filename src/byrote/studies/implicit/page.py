@@ -55,10 +55,7 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
             "test set is what one could hope for; what stopping early really gives is its test accuracy where it was "
             "best on validation examples.",
             figures=drawn(
-                *(
-                    early_stopping_figure(runs, [run.spec.setting for run in runs], "Figure 2a")
-                    for runs in models.values()
-                )
+                *(early_stopping_figure(runs, [run.spec.setting for run in runs]) for runs in models.values())
             ),
             table=stopping_table(table),
             note="Gain: test accuracy where validation was best, minus that of the last step. Optimism: what choosing "

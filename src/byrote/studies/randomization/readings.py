@@ -145,7 +145,7 @@ def order(model: str, runs: pd.DataFrame) -> Evidence:
             f"{_starts(model, runs)} Which of two that never start would be first is not known.",
             f"{_capital(remedy(unstarted))}.",
         )
-    leads = {name: _log_ratios(runs, "steps_to_start", "random-labels", name) for name in ("random-pixels", "gaussian")}
+    leads = {name: _log_ratios(runs, name) for name in ("random-pixels", "gaussian")}
     bounds = {name: _bound(runs, "random-labels", name) for name in leads}
     factors = and_(
         [f"{bounds[name]}{_factor(lead)} as many as on {title_of(name)}" for name, (lead, _) in leads.items()]
@@ -242,7 +242,7 @@ def slow_start(model: str, runs: pd.DataFrame) -> Evidence:
             f"{model}'s loss did not start to fall even on true labels ({seeds_of(runs)}).",
             f"{_capital(remedy(true[true['steps_to_start'].isna()]))}, or a larger learning rate.",
         )
-    later, least = _log_ratios(runs, "steps_to_start", "random-labels", "true-labels")
+    later, least = _log_ratios(runs, "true-labels")
     recorded = pd.concat([true, random])[["early_gradient_norm", "early_gradient_cosine"]].notna()
     if not recorded.all(axis=None):
         return Evidence(
@@ -279,14 +279,15 @@ def _by_seed(runs: pd.DataFrame, column: str) -> pd.DataFrame:
     return runs.pivot_table(index="seed", columns="corruption", values=column, dropna=False)
 
 
-def _log_ratios(runs: pd.DataFrame, column: str, first: str, second: str) -> tuple[np.ndarray, float]:
-    """Of steps under two corruptions, seed by seed, and the deviation that rounding alone gives to each.
+def _log_ratios(runs: pd.DataFrame, second: str) -> tuple[np.ndarray, float]:
+    """Of steps until random labels and those of `second` start, seed by seed, and the deviation that rounding alone
+    gives to each.
 
     A run in which it never happened counts with all its steps: so much later it is at least.
     """
-    known = runs.assign(**{column: runs[column].fillna(runs["steps_run"])})
-    times = _by_seed(known, column)
-    one, other = times[first].to_numpy(float), times[second].to_numpy(float)
+    known = runs.assign(steps_to_start=runs["steps_to_start"].fillna(runs["steps_run"]))
+    times = _by_seed(known, "steps_to_start")
+    one, other = times["random-labels"].to_numpy(float), times[second].to_numpy(float)
     least = _deviation_of_rounding(one, _exact_to(one), other, _exact_to(other))
     return np.log(one / other), least
 

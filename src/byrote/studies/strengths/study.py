@@ -183,7 +183,7 @@ class StrengthStudy(ModelStudy):
             )
         self.require_steps(model, "strengths are compared by final accuracies")
         self.require_unregularized(model, but=strengths)
-        self.require_no_validation(model, "every n of the ladder is trained on in full")
+        self.require_no_validation(model)
         for name, levels in strengths.items():
             if isinstance(levels, str) or len(levels) < 2 or len(set(levels)) < len(levels):
                 raise UserError(f"got {name}={levels!r} for {model}, expected different levels, none first")

@@ -57,10 +57,7 @@ def present(study: Study, results: Results, table: pd.DataFrame, findings: Seque
             lead="Labels are true, and each line is a combination of regularisers. A wide band at the end is what "
             "stopping early could have saved.",
             figures=drawn(
-                *(
-                    early_stopping_figure(runs, [_regularizers(run) for run in runs], "Figure 2a")
-                    for runs in true.values()
-                )
+                *(early_stopping_figure(runs, [_regularizers(run) for run in runs]) for runs in true.values())
             ),
         ),
     ]

@@ -198,9 +198,9 @@ def condition(factor: Factor) -> float:
     return _one_norm(factor) * float(onenormest(operator, t=1))
 
 
-def _one_norm(factor: Factor, *, block: int = BLOCK // 4) -> float:
+def _one_norm(factor: Factor) -> float:
     """The largest sum of absolute values in a column."""
-    sums = factor.diagonal.double().abs()
+    sums, block = factor.diagonal.double().abs(), BLOCK // 4
     for start in range(0, len(factor.array), block):
         upper = factor.array[start : start + block, start:].triu(1).abs_()
         sums[start : start + block] += upper.sum(dim=1)
