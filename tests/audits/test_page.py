@@ -6,7 +6,7 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 import byrote
-from byrote.audits.page import headline, notebook_html, notes, render, sections
+from byrote.audits.page import headline, notes, render, sections
 from byrote.audits.stage import StageResult
 
 
@@ -52,5 +52,4 @@ def test_the_page_is_written_whole(leaking, tmp_path):
 
 
 def test_a_notebook_shows_the_findings(leaking):
-    assert leaking._repr_html_() == notebook_html(leaking)
-    assert "KNeighborsClassifier beats chance" in notebook_html(leaking)
+    assert "KNeighborsClassifier beats chance" in leaking._repr_html_()

@@ -143,9 +143,9 @@ class Audit:
         return f"<Audit of {self.case.subject.name} on {self.case.material.title}; {words}>"
 
     def _repr_html_(self) -> str:
-        from byrote.audits.page import notebook_html
+        from byrote.audits.page import findings_table
 
-        return notebook_html(self)
+        return findings_table(self.findings)
 
 
 @overload

@@ -26,12 +26,17 @@ _CORRECTION = (
 
 def write_page(path: Path, audit: Audit) -> None:
     """Writes the page, and its figures into a folder beside it."""
-    make_folder(path.parent)
     parts = sections(audit)
+    write_parts(path, parts, render(audit, parts))
+
+
+def write_parts(path: Path, parts: Sequence[Section], page: str) -> None:
+    """Writes the page of any audit, and the figures of its parts into a folder beside it."""
+    make_folder(path.parent)
     for part in parts:
         for figure in part.figures:
             write_figure(path.parent / "figures", figure, "screen", ("svg",))
-    write_file(path, render(audit, parts))
+    write_file(path, page)
 
 
 def sections(audit: Audit) -> list[Section]:
@@ -114,11 +119,6 @@ def notes(audit: Audit) -> list[str]:
         "Nothing left this machine, and nothing was written outside of the folder of this audit.",
     ]
     return [*found, *([case.subject.in_words] if case.subject.in_words else [])]
-
-
-def notebook_html(audit: Audit) -> str:
-    """Findings as a table."""
-    return findings_table(audit.findings)
 
 
 def findings_table(findings: Sequence[Finding]) -> str:

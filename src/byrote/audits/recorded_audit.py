@@ -207,9 +207,9 @@ class RecordedAudit:
         return f"<Audit of {self.recording.num_epochs} recorded epochs of {self.title}>"
 
     def _repr_html_(self) -> str:
-        from byrote.audits.recorded_page import notebook_html
+        from byrote.audits.page import findings_table
 
-        return notebook_html(self)
+        return findings_table(self.findings)
 
     def _reason(self, row: int) -> str:
         found = self.courses

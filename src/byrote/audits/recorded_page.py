@@ -12,15 +12,13 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int64
 
-from byrote.audits.page import findings_table, page_html
+from byrote.audits.page import page_html, write_parts
 from byrote.charts.examples import painter
 from byrote.charts.figure import Figure, layered, rounded
 from byrote.charts.marks import tip
 from byrote.charts.sections import PageTable, Picture, PictureRow, Section
-from byrote.files import make_folder, write_file
 from byrote.randomness import stream
 from byrote.recording.planting import ErrorKind
-from byrote.report.rendering import write_figure
 
 if TYPE_CHECKING:
     from byrote.audits.recorded_audit import RecordedAudit
@@ -42,23 +40,14 @@ _GROUPS = ("planted errors", "likely wrong", "others")
 
 def write_page(path: Path, audit: RecordedAudit) -> None:
     """Writes the page, and its figures into a folder beside it."""
-    make_folder(path.parent)
     parts = sections(audit)
-    for part in parts:
-        for figure in part.figures:
-            write_figure(path.parent / "figures", figure, "screen", ("svg",))
     stages = [
         {"name": name, "title": audit.titles[name], "result": result, "findings": audit.findings_of(name)}
         for name, result in audit.results.items()
     ]
     model = f"a run of {audit.recording.num_epochs} epochs"
     page = page_html(audit.findings, audit.title, model, stages, parts, notes(audit), audit.command)
-    write_file(path, page)
-
-
-def notebook_html(audit: RecordedAudit) -> str:
-    """Findings as a table."""
-    return findings_table(audit.findings)
+    write_parts(path, parts, page)
 
 
 def sections(audit: RecordedAudit) -> list[Section]:
