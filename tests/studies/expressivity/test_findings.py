@@ -132,6 +132,8 @@ def test_a_size_that_was_not_found_leaves_the_comparison_open():
 
 def test_a_memoriser_that_generalised_would_count_against_the_claim():
     assert found(built())["capacity"].outcome == "supported"
+    # 100 labels of ten classes have 332 bits: five weights of 64 hold 320, six hold them.
+    assert "No network of fewer than 6 float64 weights can hold" in found(built())["capacity"].statement
     assert found(built(test_accuracy_true_labels=0.9))["capacity"].outcome == "not supported"
     assert found(built(test_accuracy_true_labels=0.3))["capacity"].outcome == "no conclusion"
     assert found(built(n_test=20, n_test_effective=20.0))["capacity"].outcome == "no conclusion"

@@ -1,5 +1,7 @@
+import numpy as np
 import pytest
 
+import byrote
 from byrote.errors import UserError
 from byrote.runs.run import run
 from byrote.runs.store import Store
@@ -42,6 +44,15 @@ def test_one_network_is_overridden_with_every_number_of_predictions(tiny):
     reading = [task for task in plan if task not in (spec,) and spec in task.reads]
     assert [task.num_chosen for task in reading] == [1, 4]
     assert not any(isinstance(task, TrainSpec) for task in ExpressivityStudy(tiny, chosen=()).tasks())
+
+
+def test_of_several_inputs_no_prediction_is_overridden():
+    parts = {"a": np.arange(80.0).reshape(40, 2), "b": np.arange(40.0)}
+    data = byrote.from_arrays(parts, np.arange(40) % 2)
+    study = ExpressivityStudy(data, ["mine.py:Net{width}"])
+    assert of(study, BuiltNetwork)
+    assert not of(study, (Manipulation, TrainSpec))
+    assert study.choices()[-1] == "No predictions are overridden: mlp-1x64, whose they would be, takes one input."
 
 
 def test_every_seed_draws_labels(tiny):

@@ -203,7 +203,7 @@ def _capacity(rows: pd.DataFrame) -> Finding:
         f"guessing, which is to name the largest class always, has {guessing:.1%}, and up to {nothing:.1%} counts as "
         f"nothing.{unequal} A bound that rests on the number of weights alone holds for this network too: above "
         f"{theorem_1(int(last['n']), int(last['d'])):,} weights it cannot tell learning from rote. "
-        f"No network of fewer than {floor:,.0f} float64 weights can hold that many random labels at all.",
+        f"No network of fewer than {math.ceil(floor):,} float64 weights can hold that many random labels at all.",
     )
 
 

@@ -173,7 +173,9 @@ class ExpressivityStudy(Study):
         return list(chosen_models(self.families, self.data, FAMILIES))
 
     def choices(self) -> list[str]:
-        return [choice_in_words(self.sought, self.data, asked_for=self.families is not None)]
+        chosen = choice_in_words(self.sought, self.data, asked_for=self.families is not None)
+        no_network = f"No predictions are overridden: {_NETWORK}, whose they would be, takes one input."
+        return [chosen, *([no_network] if self.data.kind == "dict" and self.chosen else [])]
 
     @property
     def largest(self) -> int:
@@ -211,7 +213,9 @@ class ExpressivityStudy(Study):
         ]
 
     def _overridden(self) -> list[Planned]:
-        """One run, and what reads its network."""
+        """One run, and what reads its network; none of several inputs, which that network does not take."""
+        if self.data.kind == "dict":
+            return []
         recipe = paper_recipe(_NETWORK, self.data, learning_rate=self._rate, dense_steps=0)
         own = {"model": _NETWORK, "n_train": min(self.largest, self.most_trained or self.largest), "seed": 0}
         spec = TrainSpec.model_validate(recipe.model_dump() | own)
