@@ -54,11 +54,19 @@ def test_of_several_inputs_one_is_looked_at_and_pages_say_which():
         return read_material(((inputs, labels), (inputs, labels)), title="several")
 
     with pytest.warns(UserWarning, match="is taken for token ids"):
-        whole, rows, names = material(image=image, meta=meta, ids=ids), material(meta=meta, ids=ids), material(ids=ids)
+        whole, rows, names, renamed = (
+            material(**inputs)
+            for inputs in (
+                {"image": image, "meta": meta, "ids": ids},
+                {"meta": meta, "ids": ids},
+                {"ids": ids},
+                {"image": image, "beta": meta, "ids": ids},
+            )
+        )
     assert [each.look.kind for each in (whole, rows, names)] == ["images", "vectors", "tokens"]
     assert [each.look.in_words for each in (whole, rows, names)] == ["the pixels of image", "meta", ""]
     np.testing.assert_array_equal(whole.look.take(whole.train.inputs)[:, 0], image)
     np.testing.assert_array_equal(rows.look.take(rows.train.inputs), meta.astype(np.float32))
     assert whole.names_of_quantities == ["meta[0]", "meta[1]", "meta[2]"]
-    assert len({each.fingerprint for each in (whole, rows, names, material(image=image, beta=meta, ids=ids))}) == 4
+    assert len({each.fingerprint for each in (whole, rows, names, renamed)}) == 4
     assert whole.dataset(whole.train, whole.test).parts == whole.parts
