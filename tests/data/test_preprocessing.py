@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -258,3 +260,22 @@ def test_a_test_value_beyond_all_bounds_is_named() -> None:
     data = Dataset("table", Split.clean(train, labels), Split.clean(test, labels), ("a", "b"), pixel_max=1.0)
     with pytest.raises(UserError, match=r"row 5: feature 1 \(counting from 0\) is 1e\+35, where the training set has"):
         preprocess(data, "standardize")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_whitening_many_images_takes_no_more_memory_than_few(tmp_path: Path) -> None:
+    """Each block leaves its memory to the next; of 98 MB on disk, all blocks together would take 0.8 GB in float64."""
+    script = (
+        "import resource, sys, numpy as np\n"
+        "from byrote.data.preprocessing import _whitening\n"
+        "images = np.lib.format.open_memmap(sys.argv[1], mode='w+', dtype=np.uint8, shape=(8000, 3, 64, 64))\n"
+        "_whitening(images[:500], 255.0, None)\n"
+        "(line,) = [line for line in open('/proc/self/status') if line.startswith('VmData')]\n"
+        "most = int(line.split()[1]) * 1024 + 100 * 2**20\n"
+        "resource.setrlimit(resource.RLIMIT_DATA, (most, most))\n"
+        "print(len(_whitening(images, 255.0, None)[0]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "images.npy")], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["8000"], done.stderr
