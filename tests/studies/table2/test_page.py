@@ -88,6 +88,14 @@ def test_the_headline_is_what_is_fitted_without_regularisers(shown) -> None:
     assert page_of(*shown(rows=(Table2Row(),))).headline == "No conclusion about random labels."
 
 
+def test_the_headline_has_guessing_beside_a_share_that_is_hardly_more(shown) -> None:
+    study, outcomes, table = shown(own={"train_accuracy": 0.15})
+    steps = table["steps_run"].iloc[0]
+    assert page_of(study, outcomes, table).headline == (
+        f"net fits 15.0% of random labels in {steps:,} steps, where guessing gets 10.0%."
+    )
+
+
 def without_dropout(*, input_shape: tuple[int, ...], num_classes: int) -> None:
     """A factory to be named, not to be called."""
 

@@ -37,6 +37,13 @@ class ShareOfRandomLabels:
 
     model: str
     train_accuracy: float
+    chance: float
+    """What guessing gets of them."""
+    steps: int
+    """That were taken."""
+
+    is_far_above_chance: bool
+    """By at least HALF of the way from guessing to all, with each seed."""
 
 
 def findings(
@@ -83,14 +90,15 @@ def _fits_random_labels(model: str, runs: pd.DataFrame, num_seeds: int) -> Findi
     if reason:
         return Finding(claim, "no conclusion", reason)
     chance, train = chance_of(runs), runs["train_accuracy"].mean()
-    reading = ShareOfRandomLabels(model, float(train))
+    is_far = bool(_share(runs["train_accuracy"].min(), chance) >= HALF)
+    reading = ShareOfRandomLabels(model, float(train), chance, int(runs["steps_run"].iloc[0]), is_far)
     statement = (
         f"After {runs['steps_run'].iloc[0]:,} steps {'all' if runs['fitted'].all() else 'not all'} random labels of "
         f"{runs['n_train'].iloc[0]:,} examples are fitted: train accuracy {_percent(train)} top-1, "
         f"{_percent(runs['train_top5_accuracy'].mean())} top-{_top(runs)}, where guessing gives {_percent(chance)} and "
         f"{_percent(_top(runs) * chance)}"
     )
-    if _share(runs["train_accuracy"].min(), chance) < HALF:
+    if not is_far:
         return Finding(
             claim,
             "no conclusion",

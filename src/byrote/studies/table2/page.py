@@ -94,7 +94,14 @@ def headline(findings: Sequence[Finding]) -> str:
     found = [finding.reading for finding in findings if isinstance(finding.reading, ShareOfRandomLabels)]
     if not found:
         return "No conclusion about random labels."
-    return "; ".join(f"{each.model} fits {percent(each.train_accuracy)} of random labels" for each in found) + "."
+    return "; ".join(map(_fitted, found)) + "."
+
+
+def _fitted(share: ShareOfRandomLabels) -> str:
+    fitted = f"{share.model} fits {percent(share.train_accuracy)} of random labels"
+    if share.is_far_above_chance:
+        return fitted
+    return f"{fitted} in {share.steps:,} steps, where guessing gets {percent(share.chance)}"
 
 
 def our_table(table: pd.DataFrame, *, beside: bool) -> PageTable:
