@@ -21,9 +21,9 @@ PACKAGE = ROOT / "src" / "byrote"
 
 # A part may import itself and every part on a lower floor.
 FLOORS = (
-    {"masking"},
+    {"masking", "source_files"},
     {"errors"},
-    {"source_files", "randomness", "files", "records", "durations", "input_parts"},
+    {"randomness", "files", "records", "durations", "input_parts"},
     {"isolation", "live_code"},
     {"references"},
     {"data", "models"},

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import contextlib
 import pickle
+import warnings
 
+import numpy as np
 import pytest
 
-from byrote.errors import StoreError, UserError, suggestion
+from byrote.audits.reading import read_material
+from byrote.data.sources import from_arrays
+from byrote.errors import StoreError, UserError, suggestion, warn
 
 
 @pytest.mark.parametrize("kind", [UserError, StoreError])
@@ -24,3 +29,31 @@ def test_what_a_notebook_defines_is_called_by_its_name():
 )
 def test_what_is_near_is_suggested(word, near):
     assert suggestion(word, ["demo", "judge", "Adam"]) == near
+
+
+def test_a_warning_is_at_the_line_of_whoever_called_byrote():
+    """From whatever depth: of what is read for an audit as of what is read by itself."""
+    several, labels = {"ids": np.arange(240).reshape(60, 4) % 9}, np.arange(60) % 2
+    for call in (
+        lambda: from_arrays(several, labels, several, labels),
+        lambda: read_material(((several, labels), (several, labels)), title="s"),
+    ):
+        with pytest.warns(UserWarning, match="token ids") as found:
+            call()
+        assert {warning.filename for warning in found} == {__file__}
+        assert {warning.lineno for warning in found} == {call.__code__.co_firstlineno}
+
+
+def test_a_warning_from_within_other_libraries_is_at_the_users_line():
+    @contextlib.contextmanager
+    def managed():
+        warn("some")
+        yield
+
+    with warnings.catch_warnings(record=True) as found:
+        with managed():
+            pass
+        expected = managed.__wrapped__.__code__.co_firstlineno + 2
+    assert [(str(warning.message), warning.filename, warning.lineno) for warning in found] == [
+        ("some", __file__, expected)
+    ]

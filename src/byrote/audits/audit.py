@@ -9,7 +9,6 @@ import re
 import sys
 import tempfile
 import time as clock
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
@@ -29,7 +28,7 @@ from byrote.audits.subject import SubjectFailed
 from byrote.audits.subjects import make_subject, metric_asked
 from byrote.data.dataset import Dataset
 from byrote.durations import seconds_of
-from byrote.errors import UserError, suggestion
+from byrote.errors import UserError, suggestion, warn
 from byrote.evidence.comparisons import holm
 from byrote.evidence.finding import Finding
 from byrote.evidence.verdicts import SIGNIFICANCE
@@ -309,10 +308,9 @@ def _case(
         )
     num, classes = len(material.train), material.num_classes
     if num < _FEW_A_CLASS * classes and all(name.lstrip("-").isdecimal() for name in material.class_names):
-        warnings.warn(
+        warn(
             f"{num:,} training rows have {classes:,} classes, which are whole numbers: if they are quantities, audit a "
-            "regressor, or make classes of them, such as low and high",
-            stacklevel=4,
+            "regressor, or make classes of them, such as low and high"
         )
     kept: list[Any] = []
     if setting.out is None:

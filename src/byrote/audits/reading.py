@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +22,7 @@ from byrote.data.labels import numbered
 from byrote.data.quantities import quantities, quantities_of_classes
 from byrote.data.sources import from_arrays, load, read_arrays, read_source
 from byrote.data.subsets import split_rows
-from byrote.errors import UserError, suggestion
+from byrote.errors import UserError, suggestion, warn
 from byrote.randomness import permutation, stream
 
 _AT_RANDOM = "a fifth of each class, drawn at random, is held out to test on"
@@ -59,7 +58,7 @@ def read_material(
         path = Path(data.removeprefix("csv:")).expanduser()
         columns = read_columns(path, label)
         for note in columns.notes:
-            warnings.warn(note, stacklevel=3)
+            warn(note)
         return _of_table(
             columns.table,
             columns.labels,
@@ -187,7 +186,7 @@ def _of_table(
     else:
         (found,), class_names, notes = numbered([labels], None)
         for note in notes:
-            warnings.warn(note, stacklevel=4)
+            warn(note)
         if len(class_names) < 2:
             raise UserError(f"all rows of {title} have one class, {class_names[0]!r}; expected at least two classes")
     whole = Rows(table, found, np.arange(len(table)), origin)

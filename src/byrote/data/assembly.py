@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
@@ -14,7 +13,7 @@ from byrote.data.columns import Column, check_rows
 from byrote.data.dataset import Dataset, Split
 from byrote.data.labels import numbered
 from byrote.data.subsets import split_rows
-from byrote.errors import UserError
+from byrote.errors import UserError, warn
 from byrote.input_parts import Part, PartKind
 
 Channels = Literal["first", "last"]
@@ -132,7 +131,7 @@ def assemble(reading: Unassembled, *, name: str, title: str = "", split_seed: in
     labels, class_names, notes = numbered([part.labels for part in parts], reading.class_names)
     roundings = [note for part, array in zip(parts, inputs, strict=True) for note in _rounded(part.inputs, array)]
     for note in (*reading.notes, *notes, *roundings):
-        warnings.warn(note, stacklevel=3)  # load and from_arrays are what the user called
+        warn(note)
     if len(inputs) == 1:
         _refuse_single(labels[0], class_names, parts[0].labels.name)
         whole = parts[0].split(inputs[0], labels[0])

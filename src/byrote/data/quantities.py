@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +9,7 @@ from jaxtyping import Bool, Float64, Int64, Shaped
 
 from byrote.data.columns import Column
 from byrote.data.decimals import parse_decimals
-from byrote.errors import UserError
+from byrote.errors import UserError, warn
 
 _MISSING = ("", "?", "-", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "None", "none", "null", "NULL", "<NA>", "NaT")
 """How files and people write that there is no number."""
@@ -80,7 +79,7 @@ def _of_text(
     given = given.where(~is_missing, None)
     parsed, notes = parse_decimals(pd.DataFrame({"target": given}), column.name, lambda _: given.astype(str))
     for note in notes:
-        warnings.warn(note, stacklevel=5)
+        warn(note)
     return pd.to_numeric(parsed["target"], errors="coerce").to_numpy(np.float64, na_value=np.nan)
 
 

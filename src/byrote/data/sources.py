@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,7 +35,7 @@ from byrote.data.example_sets import (
 from byrote.data.idx import read_idx_folder
 from byrote.data.npz import read_npz
 from byrote.data.several_inputs import packed_inputs
-from byrote.errors import UserError, suggestion
+from byrote.errors import UserError, suggestion, warn
 from byrote.files import make_folder, write_rows
 from byrote.input_parts import PartKind
 
@@ -419,11 +418,10 @@ def _of_dicts(
 def _warn_of_possible_tokens(reading: Unassembled) -> None:
     if could_be_tokens(reading):
         inputs = reading.splits[0].inputs
-        warnings.warn(
+        warn(
             f"{inputs.name} holds whole numbers from 0 on, which are taken for the quantities of "
             f"{inputs.values.shape[1]} features; if they are token ids, give kind='tokens' (`--kind tokens`), else "
-            "kind='vectors'",
-            stacklevel=4,
+            "kind='vectors'"
         )
 
 

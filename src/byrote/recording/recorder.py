@@ -9,7 +9,6 @@ itself and against the labels before the first epoch counts.
 from __future__ import annotations
 
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from byrote.errors import UserError
+from byrote.errors import UserError, warn
 from byrote.recording.huggingface_callback import HuggingFaceCallback
 from byrote.recording.indexed import IndexedDataset, labels_of
 from byrote.recording.lightning_callback import LightningCallback
@@ -204,10 +203,9 @@ class Recorder:
         expected = self.num_examples // part.num_processes - self._largest_batch
         if size <= expected and (part.epochs or self._resumed):
             if self._resumed and not part.num_ended:
-                warnings.warn(
+                warn(
                     f"{size:,} of {self.num_examples // part.num_processes:,} examples came in the epoch that training "
-                    "went on within: it is left out of the record",
-                    stacklevel=2,
+                    "went on within: it is left out of the record"
                 )
             part.leave_out()
             return

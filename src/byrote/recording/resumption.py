@@ -7,13 +7,12 @@ keep as many as each of them has.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from byrote.errors import UserError
+from byrote.errors import UserError, warn
 from byrote.recording.recording import PartSummary, recorded_parts
 
 
@@ -58,9 +57,8 @@ def resumption(folder: Path, num_examples: int, epochs: int) -> Resumption:
     before = [epoch for epoch in in_record if epoch < epochs]
     kept = len(before)
     if kept < recorded:
-        warnings.warn(
+        warn(
             f"the record in {folder} has {recorded} epochs, and training goes on after {epochs}: {recorded - kept} "
-            f"{'is' if recorded == kept + 1 else 'are'} dropped, and recorded anew",
-            stacklevel=3,
+            f"{'is' if recorded == kept + 1 else 'are'} dropped, and recorded anew"
         )
     return Resumption(kept, tuple(sorted({*range(epochs)} - {*before})), parts)

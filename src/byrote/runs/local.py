@@ -6,7 +6,6 @@ import itertools
 import shutil
 import sys
 import tempfile
-import warnings
 import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +16,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Literal, TypeVar, final
 
 from byrote.data.memory import total_memory
-from byrote.errors import UserError, WorkerDied
+from byrote.errors import UserError, WorkerDied, warn
 from byrote.references import said
 from byrote.runs.executors import Executor, Job, Need
 from byrote.runs.shared_values import SharedValue
@@ -194,7 +193,7 @@ class Local(Executor):
             self._running.pop(worker).end(Raised(WorkerDied(_of_death(worker.exit_code))))
 
     def _keep_here(self, job: _LocalJob[Any], error: Exception) -> None:
-        warnings.warn(f"what cannot be sent to worker processes is made in this one: {said(error)}", stacklevel=2)
+        warn(f"what cannot be sent to worker processes is made in this one: {said(error)}")
         job.elsewhere = False
         self._waiting[job] = None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import traceback
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ import torch
 
 from byrote.data.dataset import Dataset
 from byrote.durations import seconds_of
-from byrote.errors import RankLost, StoreError
+from byrote.errors import RankLost, StoreError, warn
 from byrote.masking import masked
 from byrote.references import OwnCode
 from byrote.runs.checkpoint_folder import remove_empty, tidy
@@ -154,9 +153,9 @@ def run(
         on_progress = None if on_progress is None else _with_time_left(on_progress, time_left)
         on_result = each(lambda result: time_left.finish(result.task), on_result)
         log = on_log or (lambda _: None)
-        store.on_wait = on_log or _warn
+        store.on_wait = on_log or warn
         for note in notes:
-            (on_log or _warn)(note)
+            (on_log or warn)(note)
         if damaged:
             called = noun([plan[key] for key in damaged if key in plan], len(damaged))
             log(f"{len(damaged)} damaged {called} in the store: made again")
@@ -201,10 +200,6 @@ def stored(study: Study, store: Store) -> Results:
     plan = plan_by_keys(study)
     found = store.results({key: planned.task for key, planned in plan.items()})
     return Results(study, [(plan[key], result) for key, result in found.items()])
-
-
-def _warn(note: str) -> None:
-    warnings.warn(note, stacklevel=3)
 
 
 def _look_at_checkpoints(
