@@ -47,7 +47,13 @@ def descriptors(
 ) -> tuple[Float32[np.ndarray, "N A"], Float32[np.ndarray, "N B"]]:
     """The parts that mirroring leaves and those whose sign it changes, on principal components of half their deviation,
     of length 1 together."""
-    even, odd = (np.concatenate(part) for part in zip(*map(_magnitudes, _blocks(images)), strict=True))
+    found: list[np.ndarray] = []
+    for start, magnitudes in zip(range(0, len(images), _BLOCK), map(_magnitudes, _blocks(images)), strict=True):
+        # Before the second block: smaller arrays between blocks would keep their memory from the next ones.
+        found = found or [np.empty((len(images), part.shape[1]), np.float32) for part in magnitudes]
+        for whole, part in zip(found, magnitudes, strict=True):
+            whole[start : start + _BLOCK] = part
+    even, odd = found
     even -= even.mean(axis=0)
     even, odd = even @ _whitener(even), odd @ _whitener(odd)
     length = np.sqrt((even**2).sum(axis=1) + (odd**2).sum(axis=1))[:, None] + np.float32(1e-6)

@@ -56,8 +56,10 @@ def _values(inputs: Inputs, rows: Int64[np.ndarray, " M"]) -> Float64[np.ndarray
 def _projected(
     inputs: Inputs, rows: Int64[np.ndarray, " M"], weights: Float64[np.ndarray, " D"]
 ) -> Float64[np.ndarray, " M"]:
-    parts = [_values(inputs, rows[part]) @ weights for part in blocks(np.broadcast_to(0.0, (len(rows), len(weights))))]
-    return np.concatenate(parts)
+    found = np.empty(len(rows))  # beforehand: small arrays between blocks would keep their memory from the next ones
+    for part in blocks(np.broadcast_to(0.0, (len(rows), len(weights)))):
+        found[part] = _values(inputs, rows[part]) @ weights
+    return found
 
 
 def _deviation(inputs: Inputs) -> Float64[np.ndarray, " D"]:
