@@ -121,7 +121,8 @@ class CompiledStep:
             shared = [*stored, *of_runs]
             own.append([*of_batch, batch.labels, self._number(factor)])
         started = time.perf_counter()
-        steps = [Step(*found) for found in graph.several([*self._tensors, *shared], own)]
+        with torch.no_grad():
+            steps = [Step(*found) for found in graph.several([*self._tensors, *shared], own)]
         self._note((time.perf_counter() - started) / len(steps))
         return steps
 

@@ -86,13 +86,20 @@ ManySteps = Callable[[Sequence[Tensor], Sequence[Sequence[Tensor]]], list[list[T
 
 def steps_in_one_call(call: Callable[..., Any], *, num_found: int, num_kept: int) -> ManySteps | None:
     """Many calls of `call`, which is what torch makes of a graph for the CPU and gives `num_found` tensors, of which
-    the first `num_kept` are kept. None where torch has made it in another way."""
+    the first `num_kept` are kept. None where torch has made it in another way, or this file's code cannot be compiled:
+    steps are the same one by one."""
+    from torch._inductor.exc import CppCompileError
+
     entry = getattr(call, "__globals__", {}).get("inductor_entry")
     file = getattr(getattr(entry, "__self__", None), "__file__", None)
     step = getattr(ctypes.PyDLL(file), _ENTRY, None) if file else None
     if step is None:
         return None
-    address, steps = ctypes.cast(step, ctypes.c_void_p), _steps()
+    try:
+        steps = _steps()
+    except (OSError, CppCompileError):
+        return None
+    address = ctypes.cast(step, ctypes.c_void_p)
     handles = torch._C._aoti.unsafe_alloc_void_ptrs_from_tensors
     tensors = torch._C._aoti.alloc_tensors_by_stealing_from_void_ptrs
 
