@@ -326,7 +326,7 @@ def test_written_as_often_as_asked_for(tiny: Dataset, tmp_path: Path, monkeypatc
     """Of steps of 1 s and evaluations of 5 s, none of more than 10 s of work is at stake."""
     now, kept, at_stake = 0.0, 0.0, list[float]()
     monkeypatch.setattr(training_checkpoints.time, "monotonic", lambda: now)
-    take, evaluate = engine._step, engine._evaluate_epoch
+    take, evaluate = engine._step, engine.evaluate_epoch
 
     def step(*arguments: Any, **named: Any) -> Any:
         nonlocal now
@@ -346,7 +346,7 @@ def test_written_as_often_as_asked_for(tiny: Dataset, tmp_path: Path, monkeypatc
         now += 0.25
 
     monkeypatch.setattr(engine, "_step", step)
-    monkeypatch.setattr(engine, "_evaluate_epoch", evaluation)
+    monkeypatch.setattr(engine, "evaluate_epoch", evaluation)
     monkeypatch.setattr(training_checkpoints, "write_checkpoint", write)
     specs = several(1, epochs=8, stop="at_interpolation", batch_size=16)
     trained(specs, tiny, checkpoints=Checkpoints(tmp_path, 10.0))

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional as F
 
@@ -817,69 +816,3 @@ def test_every_epoch_draws_anew_and_evaluation_does_not(tiny: Dataset) -> None:
     assert len(set(outcome.curve["train_loss"].round(6))) == 3
     for column in ("evaluated_train_loss", "test_loss"):
         assert len(set(outcome.curve[column].round(6))) == 1
-
-
-def test_validation_is_evaluated_whenever_the_test_set_is(tiny: Dataset) -> None:
-    (outcome,) = train_all([spec(validation=0.25, corruptions=(RANDOM,), evaluation_share=1.0, steps=60)], tiny)
-    assert outcome.n_train == 91
-    assert len(outcome.train_predictions) == 91
-    evaluated = ~np.isnan(outcome.curve["test_accuracy"])
-    assert 3 < evaluated.sum() < len(evaluated)
-    np.testing.assert_array_equal(~np.isnan(outcome.curve["validation_accuracy"]), evaluated)
-    assert "validation held out" in [check.name for check in outcome.checks]
-
-
-class NoiseOfTraining(nn.Module):
-    """A module of one's own that training and evaluation mode tell apart."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + 2 * torch.randn_like(x) if self.training else x
-
-
-def noisy_net(*, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
-    return nn.Sequential(nn.Flatten(), nn.Linear(64, 64), NoiseOfTraining(), nn.ReLU(), nn.Linear(64, num_classes))
-
-
-def wide_batch_norm_net(*, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
-    return nn.Sequential(nn.Flatten(), nn.Linear(64, 128), nn.BatchNorm1d(128), nn.ReLU(), nn.Linear(128, num_classes))
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"model": "mlp-2x64", "dropout": 0.5, "batch_size": 80},
-        {"model": name_of(wide_batch_norm_net), "batch_size": 6, "learning_rate": 0.03},
-        pytest.param({"model": name_of(noisy_net), "batch_size": 80}, marks=pytest.mark.slow),
-    ],
-    ids=["dropout", "batch norm", "own module"],
-)
-def test_time_to_fit_is_found_where_running_accuracy_lags_behind(fields: dict[str, object]) -> None:
-    """Without evaluation on a schedule, and before running accuracy comes near: in the same epoch as an evaluation
-    after every epoch finds it. Of 240 digits every other one is in the larger sample."""
-    digits = load_digits()
-    images, labels = digits.images[:, None].astype(np.uint8), digits.target.astype(np.int64)
-    parts = (Split.clean(images[part], labels[part]) for part in (slice(240), slice(300, 330)))
-    data = Dataset("240 digits", *parts, class_names=tuple("0123456789"), pixel_max=16.0)
-    rarely = {"evaluation_spacing": 1e9, "evaluation_share": 1e-9}
-    always = {"evaluation_spacing": 1, "evaluation_share": 1e9}
-    make = partial(TrainSpec, **{"learning_rate": 0.1, "epochs": 100, "dense_steps": 0} | fields)  # type: ignore[arg-type]
-    each, every = (train_all([make(seed=seed, **schedule) for seed in range(2)], data) for schedule in (rarely, always))
-    lagged = 0
-    for found, expected in zip(each, every, strict=True):
-        assert found.stop_reason == expected.stop_reason == "interpolated"
-        assert found.steps_to_interpolate == expected.steps_to_interpolate
-        assert found.epochs_to_fit == expected.epochs_to_fit
-        lagged += found.curve["running_accuracy"][found.epochs_to_fit - 1] < 0.97
-    assert lagged
-    assert np.isnan(each[0].curve["train_accuracy"]).sum() > 1
-
-
-def test_scheduled_evaluation_costs_at_most_a_tenth_of_training(tiny: Dataset) -> None:
-    spec = TrainSpec(model="mlp-1x4", learning_rate=1e-9, epochs=40, dense_steps=0)
-    [outcome] = train_all([spec], tiny)
-    n, num_test = outcome.n_train, outcome.n_test
-    evaluated = np.flatnonzero(~np.isnan(outcome.curve["test_accuracy"])) + 1
-    passes = np.arange(1, len(evaluated) + 1) * (n + num_test)
-    # The last one is the final evaluation, which every run has.
-    assert (passes[:-1] <= 0.1 * 3 * n * evaluated[:-1]).all()
-    assert len(evaluated) > 4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
@@ -20,12 +19,13 @@ from byrote.models.number_types import input_type
 from byrote.training.batches import EpochBatches, TrainingBatch
 from byrote.training.checkpoints import Checkpoints, Keeper, Unusable
 from byrote.training.compiled import CompiledStep
-from byrote.training.conditions import SplitTensors, labels_digest, make_conditions
+from byrote.training.conditions import labels_digest, make_conditions
 from byrote.training.course import Course
 from byrote.training.course_recorder import CourseRecorder, StepProbe, is_early_row
+from byrote.training.epoch_evaluation import evaluate_epoch
 from byrote.training.epochs import batch_bounds, most_steps
-from byrote.training.evaluation import Evaluation, count_correct, evaluate, to_numpy
-from byrote.training.evaluation_schedule import EvaluationSchedule, sample_strides
+from byrote.training.evaluation import to_numpy
+from byrote.training.evaluation_schedule import EvaluationSchedule
 from byrote.training.group_state import GroupSetup, GroupState, Position, Splits
 from byrote.training.key import network_input_shape
 from byrote.training.learning_rate_schedule import learning_rate_factors
@@ -247,11 +247,8 @@ def _outcomes(
             while not finished:
                 epoch = state.position.epoch
                 state = _train_epoch(setup, state, report, keeper)
-                stops = [
-                    _stop_without_evaluation(setup.recipe, state.position, loss) for loss in state.tally.mean_loss()
-                ]
                 open_streams("evaluation", epoch)
-                state, stops = _evaluate_epoch(setup, state, stops)
+                state, stops = evaluate_epoch(setup, state)
                 report(_progress(setup, state))
                 finished = [
                     _finish(setup, state, position, stop) for position, stop in enumerate(stops) if stop is not None
@@ -389,96 +386,6 @@ def _record_epoch(setup: GroupSetup, state: GroupState, figures: dict[str, Tenso
         },
     )
     return replace(state, position=replace(position, examples=position.examples + tally.seen * len(state.active)))
-
-
-def _stop_without_evaluation(recipe: TrainSpec, position: Position, loss: float) -> StopReason | None:
-    if not math.isfinite(loss):
-        return "non-finite loss"
-    if recipe.stop == "at_steps":
-        return "steps" if position.step == recipe.steps else None
-    return "epochs" if position.epoch == recipe.epochs else None
-
-
-def _evaluate_epoch(
-    setup: GroupSetup, state: GroupState, stops: Sequence[StopReason | None]
-) -> tuple[GroupState, list[StopReason | None]]:
-    """After an epoch: evaluates whom it is due for, and says who stops."""
-    stops, scheduled = list(stops), state.evaluations.is_due(state.position.epoch)
-    certain = {position for position, stop in enumerate(stops) if scheduled or stop}
-    others = set(range(len(state.active))) - certain
-    due = sorted(certain | _near_threshold(setup, state, others))
-    for position, evaluation in zip(due, _evaluate(setup, state, state.splits.train, due), strict=True):
-        run = state.active[position]
-        course = state.course(position).after_train(
-            evaluation,
-            most_correct=setup.runs[run].most_correct,
-            epoch=state.position.epoch,
-            step=state.position.step,
-        )
-        state = state.with_course(position, course)
-        if setup.recipe.stop == "at_interpolation" and course.steps_to_interpolate is not None:
-            stops[position] = "interpolated"
-        state.recorder.amend_epoch(
-            run,
-            {
-                "evaluated_train_loss": evaluation.loss,
-                "train_accuracy": evaluation.accuracy,
-                "train_accuracy_true_labels": evaluation.accuracy_true_labels,
-            },
-        )
-    whole = [position for position in due if scheduled or stops[position]]
-    for name, split in state.splits.unseen.items():
-        for position, evaluation in zip(whole, _evaluate(setup, state, split, whole), strict=True):
-            figures = {f"{name}_loss": evaluation.loss, f"{name}_accuracy": evaluation.accuracy}
-            state.recorder.amend_epoch(state.active[position], figures)
-            if name == "test":
-                state = state.with_course(position, replace(state.course(position), test=evaluation))
-    if (left_out := state.splits.left_out) is not None:
-        ended = [position for position, stop in enumerate(stops) if stop is not None]
-        for position, evaluation in zip(ended, _evaluate(setup, state, left_out, ended), strict=True):
-            state = state.with_course(position, replace(state.course(position), left_out=evaluation))
-    return state, stops
-
-
-def _near_threshold(setup: GroupSetup, state: GroupState, positions: set[int]) -> set[int]:
-    """Those that may have fitted or interpolated in this epoch."""
-    running, train, order = state.tally.accuracy(), state.splits.train, state.tally.order
-    courses = {position: state.course(position) for position in positions}
-    ceilings = {position: setup.runs[state.active[position]].ceiling for position in positions}
-    near = {
-        position
-        for position, course in courses.items()
-        if course.is_near_threshold(float(running[position]), ceilings[position])
-    }
-    unclear = [position for position in sorted(positions - near) if courses[position].steps_to_interpolate is None]
-    for stride in sample_strides(order.shape[1]):
-        if not unclear:
-            break
-        sample = train.at(order[:, ::stride].to(train.inputs.home))
-        found = count_correct(
-            state.replicas, sample, unclear, dtype=setup.dtype, numerics=setup.numerics, ranks=setup.ranks
-        )
-        unclear = [
-            position
-            for position, num_correct in zip(unclear, found, strict=True)
-            if courses[position].is_near_in_sample(num_correct, sample.num_examples, ceilings[position])
-        ]
-    return near | set(unclear)
-
-
-def _evaluate(setup: GroupSetup, state: GroupState, split: SplitTensors, due: Sequence[int]) -> list[Evaluation]:
-    if not due:
-        return []
-    return evaluate(
-        state.replicas,
-        split,
-        due,
-        loss=setup.recipe.loss,
-        dtype=setup.dtype,
-        numerics=setup.numerics,
-        with_margins=state.splits.left_out is not None,
-        ranks=setup.ranks,
-    )
 
 
 def _finish(setup: GroupSetup, state: GroupState, position: int, stop_reason: StopReason) -> TrainOutcome:

@@ -1,0 +1,103 @@
+"""What follows an epoch: which replicas are evaluated on which splits, and which of them stop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from byrote.training.conditions import SplitTensors
+from byrote.training.evaluation import Evaluation, count_correct, evaluate
+from byrote.training.evaluation_schedule import sample_strides
+from byrote.training.group_state import GroupSetup, GroupState, Position
+from byrote.training.outcome import StopReason
+from byrote.training.spec import TrainSpec
+
+
+def evaluate_epoch(setup: GroupSetup, state: GroupState) -> tuple[GroupState, list[StopReason | None]]:
+    """Evaluates whom it is due for after an epoch; and says of each replica why it stops, or None."""
+    stops = [_stop_without_evaluation(setup.recipe, state.position, loss) for loss in state.tally.mean_loss()]
+    scheduled = state.evaluations.is_due(state.position.epoch)
+    certain = {position for position, stop in enumerate(stops) if scheduled or stop}
+    others = set(range(len(state.active))) - certain
+    due = sorted(certain | _near_threshold(setup, state, others))
+    for position, evaluation in zip(due, _evaluate(setup, state, state.splits.train, due), strict=True):
+        run = state.active[position]
+        course = state.course(position).after_train(
+            evaluation,
+            most_correct=setup.runs[run].most_correct,
+            epoch=state.position.epoch,
+            step=state.position.step,
+        )
+        state = state.with_course(position, course)
+        if setup.recipe.stop == "at_interpolation" and course.steps_to_interpolate is not None:
+            stops[position] = "interpolated"
+        state.recorder.amend_epoch(
+            run,
+            {
+                "evaluated_train_loss": evaluation.loss,
+                "train_accuracy": evaluation.accuracy,
+                "train_accuracy_true_labels": evaluation.accuracy_true_labels,
+            },
+        )
+    whole = [position for position in due if scheduled or stops[position]]
+    for name, split in state.splits.unseen.items():
+        for position, evaluation in zip(whole, _evaluate(setup, state, split, whole), strict=True):
+            figures = {f"{name}_loss": evaluation.loss, f"{name}_accuracy": evaluation.accuracy}
+            state.recorder.amend_epoch(state.active[position], figures)
+            if name == "test":
+                state = state.with_course(position, replace(state.course(position), test=evaluation))
+    if (left_out := state.splits.left_out) is not None:
+        ended = [position for position, stop in enumerate(stops) if stop is not None]
+        for position, evaluation in zip(ended, _evaluate(setup, state, left_out, ended), strict=True):
+            state = state.with_course(position, replace(state.course(position), left_out=evaluation))
+    return state, stops
+
+
+def _near_threshold(setup: GroupSetup, state: GroupState, positions: set[int]) -> set[int]:
+    """Those that may have fitted or interpolated in this epoch."""
+    running, train, order = state.tally.accuracy(), state.splits.train, state.tally.order
+    courses = {position: state.course(position) for position in positions}
+    ceilings = {position: setup.runs[state.active[position]].ceiling for position in positions}
+    near = {
+        position
+        for position, course in courses.items()
+        if course.is_near_threshold(float(running[position]), ceilings[position])
+    }
+    unclear = [position for position in sorted(positions - near) if courses[position].steps_to_interpolate is None]
+    for stride in sample_strides(order.shape[1]):
+        if not unclear:
+            break
+        sample = train.at(order[:, ::stride].to(train.inputs.home))
+        found = count_correct(
+            state.replicas, sample, unclear, dtype=setup.dtype, numerics=setup.numerics, ranks=setup.ranks
+        )
+        unclear = [
+            position
+            for position, num_correct in zip(unclear, found, strict=True)
+            if courses[position].is_near_in_sample(num_correct, sample.num_examples, ceilings[position])
+        ]
+    return near | set(unclear)
+
+
+def _evaluate(setup: GroupSetup, state: GroupState, split: SplitTensors, due: Sequence[int]) -> list[Evaluation]:
+    if not due:
+        return []
+    return evaluate(
+        state.replicas,
+        split,
+        due,
+        loss=setup.recipe.loss,
+        dtype=setup.dtype,
+        numerics=setup.numerics,
+        with_margins=state.splits.left_out is not None,
+        ranks=setup.ranks,
+    )
+
+
+def _stop_without_evaluation(recipe: TrainSpec, position: Position, loss: float) -> StopReason | None:
+    if not math.isfinite(loss):
+        return "non-finite loss"
+    if recipe.stop == "at_steps":
+        return "steps" if position.step == recipe.steps else None
+    return "epochs" if position.epoch == recipe.epochs else None
