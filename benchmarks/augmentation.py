@@ -16,8 +16,9 @@ import torch
 
 import byrote
 from byrote.data.augmentations import find_augmentation
-from byrote.training.batches import EpochAugmentation, batches
+from byrote.training.batches import batches
 from byrote.training.conditions import make_conditions
+from byrote.training.picked import EpochAugmentation
 
 BATCH = 128
 AUGMENTATIONS = ("none", "random-crop", "crop-flip-color")
@@ -30,10 +31,10 @@ def batches_alone(data: byrote.Dataset, augmentation: str, model: str, steps: in
     split = make_conditions([spec], data, device="cpu", channels_last=model == "inception").train
     function = find_augmentation(augmentation, data.input_shape)
     epoch = function and EpochAugmentation.of_epoch(augmentation, function, [0], 1, "cpu")
-    order = torch.randperm(4 * batch)[None]
+    order, bounds = torch.randperm(4 * batch)[None], [(number * batch, (number + 1) * batch) for number in range(4)]
 
     def step() -> None:
-        for _ in batches(split, order.split(batch, dim=1), torch.float32, epoch):
+        for _ in batches(split.picked(order, torch.float32, epoch), bounds):
             pass
 
     return measure.rate(step, 4 * batch, steps)

@@ -1,4 +1,4 @@
-"""Batches as fetched ahead or not, augmented alone or in a stack: the same numbers."""
+"""Batches as fetched ahead or not: the same numbers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from byrote.data.augmentations import crop_flip_color, draws, random_crop
+from byrote.data.augmentations import crop_flip_color
 from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset
 from byrote.data.preprocessing import Inputs
-from byrote.errors import UserError
-from byrote.randomness import stream_seed
 from byrote.training.batches import EpochAugmentation, EpochBatches, batches
 from byrote.training.conditions import SplitTensors, make_conditions
 from byrote.training.spec import TrainSpec
@@ -45,8 +43,7 @@ def orders(num_replicas: int = 3) -> torch.Tensor:
     return torch.from_numpy(np.stack([np.random.default_rng(i).permutation(121) for i in range(num_replicas)]))
 
 
-def parts(order: torch.Tensor, size: int = 50) -> list[torch.Tensor]:
-    return list(order.split(size, dim=1))
+BOUNDS = [(0, 50), (50, 100), (100, 121)]
 
 
 def mapped(data: Dataset, folder: Path) -> Dataset:
@@ -57,7 +54,7 @@ def mapped(data: Dataset, folder: Path) -> Dataset:
 
 def test_batches_come_in_order(tiny: Dataset) -> None:
     split = train_split(tiny)
-    found = list(batches(split, parts(orders()), torch.float64))
+    found = list(batches(split.picked(orders(), torch.float64), BOUNDS))
     assert [batch.shape[1] for batch in found] == [50, 50, 21]
     assert torch.equal(torch.cat(found, dim=1), split.gather(orders(), torch.float64))
 
@@ -67,15 +64,14 @@ def test_inputs_made_where_a_step_is_compiled_are_those_of_batches(tiny: Dataset
     """In order, and from any batch on."""
     split, order = train_split(tiny), orders()
     options = (torch.float64, augmentation() if augmented else None)
-    bounds = [(0, 50), (50, 100), (100, 121)]
-    arriving = EpochBatches(split, order, split.labels.gather(1, order), bounds, *options)
-    expected = list(batches(split, parts(order), *options))
+    arriving = EpochBatches(split, order, split.labels.gather(1, order), BOUNDS, *options)
+    expected = list(batches(split.picked(order, *options), BOUNDS))
     for number in (0, 2, 1, 2):
         batch = arriving[number]
         assert batch.picked is not None
         assert torch.equal(batch.picked.network_inputs(), expected[number])
         assert torch.equal(batch.inputs(), expected[number])
-        assert torch.equal(batch.labels, split.labels.gather(1, parts(order)[number]))
+        assert torch.equal(batch.labels, split.labels.gather(1, order[:, slice(*BOUNDS[number])]))
 
 
 def test_inputs_on_disk_are_not_for_compiled_steps(tiny: Dataset, tmp_path: Path) -> None:
@@ -85,29 +81,6 @@ def test_inputs_on_disk_are_not_for_compiled_steps(tiny: Dataset, tmp_path: Path
     assert torch.equal(batch.inputs(), split.gather(order[:, :50], torch.float64))
 
 
-def test_a_stack_is_augmented_as_each_replica_alone_and_in_any_batches(tiny: Dataset) -> None:
-    whole = torch.cat(list(batches(train_split(tiny), parts(orders()), torch.float64, augmentation())), dim=1)
-    for replica, each in enumerate(SPECS):
-        own = parts(orders()[replica : replica + 1], 7)
-        alone = torch.cat(list(batches(train_split(tiny, [each]), own, torch.float64, augmentation([each]))), dim=1)
-        torch.testing.assert_close(alone[0], whole[replica], rtol=0, atol=0)
-
-
-def test_an_example_is_drawn_for_by_seed_epoch_and_index(tiny: Dataset) -> None:
-    split = train_split(tiny, SPECS[:2])
-    examples = torch.tensor([[4, 9], [9, 100]])
-    (found,) = batches(split, [examples], torch.float64, augmentation(SPECS[:2], epoch=6))
-    for replica in range(2):
-        for position, example in enumerate(examples[replica].tolist()):
-            key = torch.tensor([stream_seed(replica, "augmentation", 6)])
-            image = torch.from_numpy(tiny.train.inputs[example][None]).double() / 16
-            changed = crop_flip_color(image, draws(key, torch.tensor([example]), torch.float64), (5, 5))
-            white = (changed - changed.mean()) / max(changed.std(correction=0), 1 / 5)
-            torch.testing.assert_close(found[replica, position], white[0])
-    (again,) = batches(split, [examples], torch.float64, augmentation(SPECS[:2], epoch=7))
-    assert not torch.isclose(found, again).flatten(2).all(2).any()
-
-
 @pytest.mark.parametrize("augmented", [False, True])
 def test_inputs_on_disk_give_the_same_batches(tiny: Dataset, tmp_path: Path, augmented: bool) -> None:
     specs = SPECS[:2]
@@ -115,7 +88,7 @@ def test_inputs_on_disk_give_the_same_batches(tiny: Dataset, tmp_path: Path, aug
     assert not on_disk.inputs.is_on_device
     options = (torch.float64, augmentation(specs) if augmented else None)
     found, expected = (
-        list(batches(split, parts(orders(2)), *options)) for split in (on_disk, train_split(tiny, specs))
+        list(batches(split.picked(orders(2), *options), BOUNDS)) for split in (on_disk, train_split(tiny, specs))
     )
     assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
 
@@ -132,7 +105,7 @@ def test_what_is_on_disk_is_fetched_one_batch_ahead_in_a_thread(
 
     split = train_split(mapped(tiny, tmp_path), SPECS[:1])
     monkeypatch.setattr(Inputs, "fetch", spying)
-    running = batches(split, parts(orders(1), 10), torch.float32)
+    running = batches(split.picked(orders(1), torch.float32), [(0, 10), (10, 20), (20, 30)])
     next(running)
     running.close()  # a run that ends within an epoch
     assert [size for size, _ in fetched] == [10, 10]
@@ -143,14 +116,4 @@ def test_what_is_on_disk_is_fetched_one_batch_ahead_in_a_thread(
 def test_a_failure_in_the_thread_is_not_lost(tiny: Dataset, tmp_path: Path) -> None:
     split = train_split(mapped(tiny, tmp_path), SPECS[:1])
     with pytest.raises(IndexError, match="out of bounds"):
-        list(batches(replace(split, rows=split.rows + 121), parts(orders(1)), torch.float32))
-
-
-def test_a_crop_is_verified_to_fit(tiny: Dataset) -> None:
-    split, examples = train_split(tiny), torch.zeros(3, 2, dtype=torch.int64)
-    good = EpochAugmentation.of_epoch("random-crop", random_crop, [0, 1, 1], 0, "cpu")
-    good.verify(split, examples, torch.float32)
-    with pytest.raises(UserError, match=r"augmentation 'flat' gave images of shape \(6, 64\) from \(6, 1, 8, 8\)"):
-        replace(good, name="flat", function=lambda images, draw, size: images.flatten(1)).verify(
-            split, examples, torch.float32
-        )
+        list(batches(replace(split, rows=split.rows + 121).picked(orders(1), torch.float32), BOUNDS))

@@ -16,10 +16,11 @@ from byrote.data.dataset import Dataset
 from byrote.data.preprocessing import Inputs
 from byrote.models.catalog import build_model
 from byrote.training import compiled as training_compiled
-from byrote.training.batches import EpochAugmentation, Picked, TrainingBatch
+from byrote.training.batches import TrainingBatch
 from byrote.training.compiled import CannotCompile, CompiledStep, Graph, compiled
 from byrote.training.engine import train
 from byrote.training.optimizers import ELEMENTWISE, ReplicaOptimizer
+from byrote.training.picked import EpochAugmentation, Picked
 from byrote.training.precision import make_numerics, with_precision
 from byrote.training.replicas import Replicas, prepare
 from byrote.training.spec import TrainSpec
@@ -40,7 +41,7 @@ def batch_of(
     dtype: torch.dtype,
     augmentation: EpochAugmentation | None = None,
 ) -> TrainingBatch:
-    picked = Picked(inputs, rows, rows, dtype, augmentation)
+    picked = Picked(inputs, rows, dtype, augmentation, None if augmentation is None else rows)
     return TrainingBatch(labels, picked.network_inputs, picked)
 
 

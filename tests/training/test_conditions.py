@@ -16,6 +16,7 @@ from byrote.data.preprocessing import preprocess
 from byrote.data.subsets import held_out_rows, subset
 from byrote.errors import UserError
 from byrote.training.conditions import labels_digest, make_conditions
+from byrote.training.picked import Picked
 from byrote.training.spec import TrainSpec
 
 RANDOM = Corruption(name="random-labels")
@@ -155,13 +156,15 @@ def test_kept_replicas_keep_their_data(tiny: Dataset) -> None:
     assert labels_digest(kept, 1) == labels_digest(train, 2) != labels_digest(train, 0)
 
 
-def test_equal_inputs_are_stored_once_and_gathered_once(tiny: Dataset) -> None:
+def test_equal_inputs_are_stored_once_and_fetched_once(tiny: Dataset) -> None:
     train = make_conditions(SPECS[:2], tiny, device="cpu", channels_last=False).train
     assert len(train.inputs) == 50
-    batch = train.gather(torch.arange(9).expand(2, -1), torch.float32)
-    assert batch.stride(0) == 0
-    assert torch.equal(batch[0], train.gather(torch.arange(9).repeat(2, 1), torch.float32)[1])
-    assert train.keep([1, 0]).gather(torch.arange(9).expand(2, -1), torch.float32).stride(0) == 0
+    for split in (train, train.keep([1, 0])):
+        picked = Picked(split.inputs, split.rows, torch.float32).between(0, 9)
+        assert len(picked.fetch().pixels) == 9
+        batch = picked.network_inputs()
+        assert batch.stride(0) == 0
+        assert torch.equal(batch, train.gather(torch.arange(9).repeat(2, 1), torch.float32))
 
 
 @pytest.mark.parametrize(

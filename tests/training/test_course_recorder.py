@@ -42,7 +42,10 @@ def test_norms_and_cosines_are_over_all_weights_of_a_replica() -> None:
     torch.testing.assert_close(figures[0]["gradient_norm"], torch.tensor([5, 5**0.5]))
     torch.testing.assert_close(figures[1]["gradient_cosine"], torch.tensor([0.0, 1.0]))
     torch.testing.assert_close(figures[1]["update_norm"], torch.full((2,), 3**0.5))
-    torch.testing.assert_close(probe.distance(parameters), torch.full((2,), 12**0.5))
+    torch.testing.assert_close(figures[1]["distance_from_initialization"], torch.full((2,), 12**0.5))
     probe.keep([1])
     kept = {name: tensor[1:] for name, tensor in parameters.items()}
-    torch.testing.assert_close(probe.distance(kept), torch.full((1,), 12**0.5))
+    probe.before_step(kept)
+    gone = probe.after_step(kept)
+    torch.testing.assert_close(gone["distance_from_initialization"], torch.full((1,), 12**0.5))
+    assert gone["update_norm"] == 0

@@ -9,7 +9,7 @@ from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset
 from byrote.models.catalog import build_model
 from byrote.training.conditions import make_conditions
-from byrote.training.evaluation import count_correct, evaluate, loss_per_replica, share_equal, weighted_mean
+from byrote.training.evaluation import count_correct, evaluate, loss_per_replica
 from byrote.training.precision import make_numerics
 from byrote.training.replicas import Replicas
 from byrote.training.spec import TrainSpec
@@ -60,9 +60,3 @@ def test_losses_are_of_each_replica_alone() -> None:
     after = loss_per_replica(logits, labels, "cross-entropy")
     assert before[0] == after[0]
     assert not torch.isfinite(after[1])
-
-
-def test_means_are_weighted_by_the_batches() -> None:
-    losses = torch.tensor([[1.0, 2.0], [4.0, 8.0]], dtype=torch.float64)
-    np.testing.assert_allclose(weighted_mean(losses, [3, 1]), [1.75, 3.5])
-    np.testing.assert_allclose(share_equal(torch.tensor([[1, 2], [3, 4]]), torch.tensor([[1, 0], [3, 4]])), [0.5, 1])

@@ -24,10 +24,11 @@ from jaxtyping import Int64
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from byrote.training.batches import Picked, TrainingBatch
+from byrote.training.batches import TrainingBatch
 from byrote.training.optimizers import ReplicaOptimizer
 from byrote.training.own_draws import draws_noted
 from byrote.training.own_state import kept_in_python
+from byrote.training.picked import Picked
 from byrote.training.planner import is_convolutional
 from byrote.training.replicas import Replicas
 from byrote.training.step import OnGradients, Step, TakeStep

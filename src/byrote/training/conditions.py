@@ -16,11 +16,12 @@ from byrote.data.corruptions.application import apply_corruptions
 from byrote.data.dataset import Dataset, Kind
 from byrote.data.distinct_inputs import input_hashes, num_attainable
 from byrote.data.memory import total_memory
-from byrote.data.preprocessing import Batch, Inputs, blocks, concatenate, preprocess
+from byrote.data.preprocessing import Inputs, blocks, concatenate, preprocess
 from byrote.data.subsets import half_rows, held_out_rows, subset
 from byrote.errors import UserError
 from byrote.training.checks import data_checks, digest, held_out, unseen
 from byrote.training.near_copies import with_ids_of_near_rows
+from byrote.training.picked import EpochAugmentation, Picked
 from byrote.training.planner import SHARE_OF_MEMORY
 from byrote.training.spec import TrainSpec
 
@@ -38,21 +39,16 @@ class SplitTensors:
     labels: Int64[Tensor, "R N"]
     true_labels: Int64[Tensor, "R N"]
 
+    def picked(
+        self, examples: Int64[Tensor, "R B"], dtype: torch.dtype, augmentation: EpochAugmentation | None = None
+    ) -> Picked:
+        """Each replica's own `examples`, which are on the home of the inputs."""
+        rows = self.rows.gather(1, examples)
+        return Picked(self.inputs, rows, dtype, augmentation, None if augmentation is None else examples)
+
     def gather(self, examples: Int64[Tensor, "R B"], dtype: torch.dtype) -> Shaped[Tensor, "R B ..."]:
         """The network inputs of each replica's own `examples`, which are on the home of the inputs."""
-        return self.shaped(self.inputs.scaled(self.fetch(examples), dtype), examples)
-
-    def fetch(self, examples: Int64[Tensor, "R B"], *, whole: bool = False) -> Batch:
-        """Their pixels, replica after replica; once, where they are the same for all replicas."""
-        if self._are_shared(examples):
-            return self.inputs.fetch(self.rows[0][examples[0]], whole=whole)
-        return self.inputs.fetch(self.rows.gather(1, examples).flatten(), whole=whole)
-
-    def shaped(self, batch: Shaped[Tensor, "M ..."], examples: Int64[Tensor, "R B"]) -> Shaped[Tensor, "R B ..."]:
-        """What was made of the pixels that `fetch` gave for `examples`, by replica."""
-        if self._are_shared(examples):
-            return batch.expand(len(examples), *batch.shape)
-        return batch.reshape(*examples.shape, *batch.shape[1:])
+        return self.picked(examples, dtype).network_inputs()
 
     @property
     def num_examples(self) -> int:
@@ -71,9 +67,6 @@ class SplitTensors:
         """Of each replica, M of its examples; `examples` are on the home of the inputs."""
         labels, true = (part.gather(1, examples.to(part.device)) for part in (self.labels, self.true_labels))
         return SplitTensors(self.inputs, self.rows.gather(1, examples), labels, true)
-
-    def _are_shared(self, examples: Int64[Tensor, "R B"]) -> bool:
-        return examples.stride(0) == 0 and self.rows.stride(0) == 0
 
 
 @dataclass(frozen=True, eq=False)

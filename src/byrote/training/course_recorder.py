@@ -90,14 +90,10 @@ class StepProbe:
         return figures
 
     def after_step(self, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Figures of the change since `before_step`."""
-        found = {"update_norm": _distance(_joined(parameters.values()), self._before)}
+        """How far the weights have gone since `before_step`, and from the initial ones: as Euclidean norms over all."""
+        now, before = _joined(parameters.values()), self._before
         self._before = []
-        return found
-
-    def distance(self, parameters: dict[str, Tensor]) -> Float[Tensor, " R"]:
-        """From the initial weights, as a Euclidean norm over all."""
-        return _distance(_joined(parameters.values()), self._initial)
+        return {"update_norm": _distance(now, before), "distance_from_initialization": _distance(now, self._initial)}
 
     def keep(self, kept: Sequence[int]) -> None:
         """Goes on with the replicas at these positions."""
@@ -114,10 +110,13 @@ def _distance(a: Sequence[Tensor], b: Sequence[Tensor]) -> Float[Tensor, " R"]:
 
 def _inner(a: Sequence[Tensor], b: Sequence[Tensor]) -> Float[Tensor, " R"]:
     """Inner products over all numbers of each replica."""
-    products = [torch.linalg.vecdot(x, y) for x, y in zip(a, b, strict=True)]
-    return torch.stack([product.to(_widest(products)) for product in products]).sum(0)
+    products: list[Tensor] = [torch.linalg.vecdot(x, y) for x, y in zip(a, b, strict=True)]
+    if len(products) > 1:
+        products = [torch.stack([product.to(_widest(products)) for product in products]).sum(0)]
+    return products[0]
 
 
+@torch.no_grad()
 def _joined(tensors: Iterable[Tensor], *, copy: bool = False) -> list[Float[Tensor, "R _"]]:
     """All numbers of each replica, as float32 at least and of complex ones both parts; those of small tensors after one
     another, since there a call costs more than what it does. Views where that is possible, or a `copy`."""
@@ -125,7 +124,6 @@ def _joined(tensors: Iterable[Tensor], *, copy: bool = False) -> list[Float[Tens
     waiting: list[Tensor] = []
     size = 0
     for tensor in tensors:
-        tensor = tensor.detach()
         rows = (torch.view_as_real(tensor) if tensor.is_complex() else tensor).reshape(len(tensor), -1)
         size += rows.shape[1]
         if waiting and size > _JOINED_VALUES:

@@ -30,7 +30,7 @@ from byrote.training.group_state import GroupSetup, GroupState, Position, Splits
 from byrote.training.key import network_input_shape
 from byrote.training.learning_rate_schedule import learning_rate_factors
 from byrote.training.optimizers import ReplicaOptimizer, is_elementwise
-from byrote.training.outcome import Progress, StopReason, TrainOutcome
+from byrote.training.outcome import EARLY_COLUMNS, Progress, StopReason, TrainOutcome
 from byrote.training.own_draws import restore_all
 from byrote.training.planner import Compile, is_convolutional, pays_to_compile, resolve_device
 from byrote.training.precision import make_numerics, weights_dtype
@@ -181,9 +181,10 @@ def _start(
 
     # On the first examples of the first run.
     examples = torch.arange(min(2, n), device=splits.train.inputs.home)
-    inputs = splits.train.gather(examples.expand(len(specs), -1), dtype)[0]
+    examples = examples.repeat(len(specs), 1)
+    inputs = splits.train.gather(examples, dtype)[0]
     if augmentation := streams.augmentation(recipe.augmentation, augment, epoch=0):
-        augmentation.verify(splits.train, examples.repeat(len(specs), 1), dtype)
+        splits.train.picked(examples, dtype, augmentation).verify()
     with streams.opened("trial", 0):
         smallest = min(last - first for first, last in bounds)
         verify(networks[0], inputs, spec=recipe, data=data, smallest_batch=smallest)
@@ -360,7 +361,7 @@ def _observed_step(
 def _record_step(state: GroupState, number: int, step: Step, figures: dict[str, Tensor], dense_steps: int) -> None:
     state.tally.add(step.losses, step.predictions)
     if is_early_row(number, dense_steps):
-        found = {name: to_numpy(value) for name, value in figures.items()}
+        found = {name: to_numpy(value) for name, value in figures.items() if name in EARLY_COLUMNS}
         state.recorder.add_early(state.active, {"step": number, **state.tally.take_early(), **found})
 
 
@@ -382,7 +383,7 @@ def _record_epoch(setup: GroupSetup, state: GroupState, figures: dict[str, Tenso
             "running_accuracy_true_labels": tally.accuracy_true_labels(),
             "gradient_norm": to_numpy(figures["gradient_norm"]),
             "update_norm": to_numpy(figures["update_norm"]),
-            "distance_from_initialization": to_numpy(state.probe.distance(state.replicas.parameters)),
+            "distance_from_initialization": to_numpy(figures["distance_from_initialization"]),
         },
     )
     return replace(state, position=replace(position, examples=position.examples + tally.seen * len(state.active)))

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int64, Shaped
+from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 from torch.nn import functional as F
 
 from byrote.training.batches import batches
 from byrote.training.conditions import SplitTensors
+from byrote.training.picked import Picked
 from byrote.training.precision import widened
 from byrote.training.ranks import Ranks
 from byrote.training.replicas import Replicas
@@ -61,11 +62,10 @@ def evaluate(
     predictions = torch.zeros_like(part.labels)
     in_top = torch.zeros_like(part.labels)
     margins = torch.zeros_like(part.labels, dtype=torch.float64) if with_margins else None
-    examples, bounds, own = _shared(part, len(members), ranks)
+    bounds, own = _shared(n, len(members), ranks)
     sums = torch.zeros(len(bounds), len(members), dtype=torch.float64)
-    for number, inputs in zip(
-        own, batches(part, (examples[:, slice(*bounds[each])] for each in own), dtype), strict=True
-    ):
+    made = batches(Picked(part.inputs, part.rows, dtype), (bounds[number] for number in own))
+    for number, inputs in zip(own, made, strict=True):
         first, last = bounds[number]
         with numerics():
             logits = widened(replicas(inputs, training=False, members=members))
@@ -117,11 +117,10 @@ def count_correct(
 ) -> list[int]:
     """How many of all N labels trained on the replicas at positions `members` get right, as `evaluate` counts them."""
     part = split.keep(members)
-    examples, bounds, own = _shared(part, len(members), ranks)
+    bounds, own = _shared(part.num_examples, len(members), ranks)
     num_correct = torch.zeros(len(members), dtype=torch.int64, device=part.labels.device)
-    for number, inputs in zip(
-        own, batches(part, (examples[:, slice(*bounds[each])] for each in own), dtype), strict=True
-    ):
+    made = batches(Picked(part.inputs, part.rows, dtype), (bounds[number] for number in own))
+    for number, inputs in zip(own, made, strict=True):
         with numerics():
             found = widened(replicas(inputs, training=False, members=members)).argmax(-1)
         num_correct += (found == part.labels[:, slice(*bounds[number])]).sum(1)
@@ -130,15 +129,12 @@ def count_correct(
     return [int(number) for number in num_correct.tolist()]
 
 
-def _shared(
-    split: SplitTensors, num_members: int, ranks: Ranks | None
-) -> tuple[Int64[Tensor, "R N"], list[tuple[int, int]], range]:
-    """All examples, where each batch of them begins and ends, and which of the batches are for this process."""
-    n, size = split.num_examples, max(_BATCH // num_members, _LEAST_BATCH)
-    bounds = [(first, min(first + size, n)) for first in range(0, n, size)]
+def _shared(num_examples: int, num_members: int, ranks: Ranks | None) -> tuple[list[tuple[int, int]], range]:
+    """Where each batch of all examples begins and ends, and which of the batches are for this process."""
+    size = max(_BATCH // num_members, _LEAST_BATCH)
+    bounds = [(first, min(first + size, num_examples)) for first in range(0, num_examples, size)]
     part = None if ranks is None else ranks.part(len(bounds))
-    own = range(len(bounds)) if part is None else range(part.first, part.last)
-    return torch.arange(n, device=split.inputs.home).expand(num_members, -1), bounds, own
+    return bounds, range(len(bounds)) if part is None else range(part.first, part.last)
 
 
 def loss_per_replica(logits: Float[Tensor, "R B K"], labels: Int64[Tensor, "R B"], kind: str) -> Float[Tensor, " R"]:
@@ -152,15 +148,4 @@ def loss_per_replica(logits: Float[Tensor, "R B K"], labels: Int64[Tensor, "R B"
 
 def to_numpy(values: Shaped[Tensor, " R"]) -> Float[np.ndarray, " R"]:
     """In float64."""
-    return values.detach().cpu().double().numpy()
-
-
-def share_equal(a: Int64[Tensor, "R B"], b: Int64[Tensor, "R B"]) -> Float[np.ndarray, " R"]:
-    """Of each replica's B numbers, the share that are the same in both."""
-    return to_numpy((a == b).sum(1)) / a.shape[1]
-
-
-def weighted_mean(losses: Float64[Tensor, "S R"], sizes: Sequence[int]) -> Float[np.ndarray, " R"]:
-    """Of B examples' mean losses, a batch a row, weighted by the batches' sizes."""
-    weights = torch.tensor(sizes, dtype=torch.float64) / sum(sizes)
-    return (losses * weights[:, None]).sum(0).numpy()
+    return values.detach().cpu().numpy().astype(np.float64)

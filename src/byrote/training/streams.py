@@ -15,7 +15,7 @@ from torch import Tensor
 from byrote.data.augmentations import Augmentation
 from byrote.isolation import undisturbed
 from byrote.randomness import permutation, stream, stream_seed
-from byrote.training.batches import EpochAugmentation
+from byrote.training.picked import EpochAugmentation
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from byrote.training.conditions import SplitTensors
-from byrote.training.evaluation import share_equal, weighted_mean
+from byrote.training.evaluation import to_numpy
 
 
 class _Counted(NamedTuple):
@@ -91,12 +92,12 @@ class EpochTally:
     def _figures(self) -> _Counted:
         if self._counted is None:
             predictions = torch.cat(self.predictions, dim=1)
-            losses = torch.stack(self.losses).cpu().double()
+            losses = _in_float64(self.losses)
             self._counted = _Counted(
-                losses.numpy(),
-                weighted_mean(losses, self.sizes),
-                share_equal(predictions, self.labels[:, : self.seen]),
-                share_equal(predictions, self.true_labels[:, : self.seen]),
+                losses,
+                _weighted_mean(losses, self.sizes),
+                _share_equal(predictions, self.labels[:, : self.seen]),
+                _share_equal(predictions, self.true_labels[:, : self.seen]),
             )
         return self._counted
 
@@ -107,8 +108,8 @@ class EpochTally:
         labels = self.labels[:, self.seen - predictions.shape[1] : self.seen]
         self.steps_in_early_rows = steps.stop
         return {
-            "train_loss": weighted_mean(torch.stack(self.losses[steps]).cpu().double(), self.sizes[steps]),
-            "train_accuracy": share_equal(predictions, labels),
+            "train_loss": _weighted_mean(_in_float64(self.losses[steps]), self.sizes[steps]),
+            "train_accuracy": _share_equal(predictions, labels),
         }
 
     def first_non_finite(self) -> list[int | None]:
@@ -117,3 +118,19 @@ class EpochTally:
         if finite.all():
             return [None] * finite.shape[1]
         return [None if row.all() else int(row.argmin()) for row in finite.T]
+
+
+def _in_float64(losses: Sequence[Float[Tensor, " R"]]) -> Float64[np.ndarray, "S R"]:
+    return torch.stack([*losses]).cpu().numpy().astype(np.float64)
+
+
+def _weighted_mean(losses: Float64[np.ndarray, "S R"], sizes: Sequence[int]) -> Float[np.ndarray, " R"]:
+    """Of batches' mean losses, weighted by the batches' sizes."""
+    weights = np.array(sizes, dtype=np.float64) / sum(sizes)
+    mean: np.ndarray = (losses * weights[:, None]).sum(0)  # not by BLAS, which may round by how many columns there are
+    return mean
+
+
+def _share_equal(a: Int64[Tensor, "R B"], b: Int64[Tensor, "R B"]) -> Float[np.ndarray, " R"]:
+    """Of each replica's B numbers, the share that are the same in both."""
+    return to_numpy((a == b).sum(1)) / a.shape[1]
