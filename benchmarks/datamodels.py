@@ -18,13 +18,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from linear_datamodels import datamodels, linear_datamodelling_score, surprise
 
 import byrote
 from byrote.data.subsets import stratified_rows, subset
 from byrote.randomness import stream
 from byrote.studies.memorization.halves import answers_of, spec_of_half
 from byrote.theory.memorization.contributions import influences
-from byrote.theory.memorization.datamodels import datamodels, linear_datamodelling_score, surprise
 from byrote.training.recipe import Recipe
 from byrote.training.spec import TrainSpec
 
