@@ -7,14 +7,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias, TypeVar
 
+import pandas as pd
+
 from byrote.data.classes import refuse_too_few
 from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset, require_dataset
 from byrote.errors import UserError
+from byrote.evidence.columns import as_declared
 from byrote.references import name_of
 from byrote.studies.model_choice import DEFAULT_MODEL, choice_in_words, chosen_models
 from byrote.studies.seeds import seed_list
-from byrote.studies.study import Study
+from byrote.studies.study import Results, Study, tabulate
+from byrote.training.outcome import TrainOutcome
 from byrote.training.recipe import Recipe
 from byrote.training.spec import TrainSpec
 
@@ -98,6 +102,16 @@ class ModelStudy(Study):
     def seed_list(self) -> list[int]:
         """The seeds, one by one."""
         return seed_list(self.seeds)
+
+    def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
+        """A row is a run, with what the study says of it in `completed`."""
+        results = Results.of(self, results)
+        table = tabulate(self.name, results)
+        return as_declared(self.completed(table, results.outcomes) if len(table) else table, self.columns)
+
+    def completed(self, table: pd.DataFrame, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:  # noqa: ARG002
+        """The table of these runs, of which there are some, with the columns that the study declares beside OF_RUNS."""
+        return table
 
     def with_recipe(self: S, **changes: Any) -> S:
         """The same study with these fields of every model's recipe changed.

@@ -25,7 +25,7 @@ import pandas as pd
 from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
-from byrote.evidence.columns import Column, as_declared
+from byrote.evidence.columns import Column
 from byrote.evidence.finding import Finding
 from byrote.evidence.learning import LEARNING, learning_columns, on_unseen
 from byrote.models.switchboard import SWITCHES
@@ -38,7 +38,7 @@ from byrote.studies.factors import default_factors
 from byrote.studies.families import is_family, member
 from byrote.studies.model_choice import chosen_models
 from byrote.studies.paper_settings import PAPER_STEPS, Scale, paper_recipe
-from byrote.studies.study import Planned, Results, tabulate
+from byrote.studies.study import Planned
 from byrote.training.outcome import TrainOutcome
 from byrote.training.recipe import Recipe
 
@@ -168,11 +168,8 @@ class ArchitectureStudy(ModelStudy):
     def plan(self) -> list[Planned]:
         return [planned for one in self.ladders for seed in self.seed_list for planned in self._runs(one, seed)]
 
-    def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
-        results = Results.of(self, results)
-        table = tabulate(self.name, results).assign(**learning_columns(results.outcomes, self.data))
-        if table.empty:
-            return as_declared(table, self.columns)
+    def completed(self, table: pd.DataFrame, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
+        table = table.assign(**learning_columns(outcomes, self.data))
         plain = table["regularizer"] == ""
         true = table["corruption"] == "true-labels"
         pairs = pd.MultiIndex.from_frame(table[["family", "seed"]])
@@ -182,7 +179,7 @@ class ArchitectureStudy(ModelStudy):
         table["relative_time_to_fit"] = (table["steps_to_fit"] / times).where(~true & (table["ladder"] == 1))
         table["log2_steps_to_fit"] = np.log2(table["steps_to_fit"])
         table["gain"] = (judged["test_accuracy"] - accuracies).where(true & ~plain)
-        return as_declared(table, self.columns)
+        return table
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(

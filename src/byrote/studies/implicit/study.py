@@ -20,7 +20,7 @@ from typing import ClassVar
 import pandas as pd
 
 from byrote.errors import UserError
-from byrote.evidence.columns import Column, as_declared
+from byrote.evidence.columns import Column
 from byrote.evidence.early_stopping import EARLY_STOPPING, early_stopping_columns
 from byrote.evidence.finding import Finding
 from byrote.studies.columns import OF_RUNS
@@ -35,7 +35,7 @@ from byrote.studies.implicit.batch_norm import (
 from byrote.studies.implicit.findings import findings
 from byrote.studies.paper_numbers import is_cifar10
 from byrote.studies.paper_settings import PAPER_STEPS
-from byrote.studies.study import Planned, Results, tabulate
+from byrote.studies.study import Planned
 from byrote.training.outcome import TrainOutcome
 from byrote.training.recipe import Recipe
 
@@ -97,14 +97,12 @@ class ImplicitStudy(ModelStudy):
             for seed in self.seed_list
         ]
 
-    def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
-        results = Results.of(self, results)
-        table, outcomes = tabulate(self.name, results), results.outcomes
+    def completed(self, table: pd.DataFrame, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
         available = len(self.data.train)
         entries = early_stopping_columns(outcomes) | learning_columns(outcomes)
         entries |= twin_columns(outcomes, self.data.test.true_labels, self.pairs)
         table["num_validation"] = [(outcome.spec.n_train or available) - outcome.n_train for outcome in outcomes]
-        return as_declared(table.assign(**entries), self.columns)
+        return table.assign(**entries)
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(self._conditions(), self.pairs, table, len(self.seed_list), on_cifar10=is_cifar10(self.data))

@@ -31,8 +31,7 @@ from byrote.evidence.verdicts import MORE_EXAMPLES, exceeds
 from byrote.studies.design import ModelStudy
 from byrote.studies.model_choice import chosen_models
 from byrote.studies.paper_settings import paper_recipe
-from byrote.studies.study import Planned, Results, tabulate
-from byrote.training.outcome import TrainOutcome
+from byrote.studies.study import Planned
 from byrote.training.recipe import Recipe
 
 CONDITIONS: tuple[tuple[Corruption, ...], ...] = (
@@ -92,9 +91,6 @@ class ZooStudy(ModelStudy):
             Planned(self.make_spec(model, seed, condition, **point))
             for model, point, condition, seed in product(self.model_names, points, self.conditions, self.seed_list)
         ]
-
-    def summarise(self, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
-        return tabulate(self.name, Results.of(self, outcomes))
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return gaps_differ(table)

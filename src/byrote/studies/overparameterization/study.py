@@ -25,7 +25,7 @@ import pandas as pd
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
-from byrote.evidence.columns import Column, as_declared
+from byrote.evidence.columns import Column
 from byrote.evidence.finding import Finding
 from byrote.evidence.learning import LEARNING, learning_columns
 from byrote.models.matching import matched_width, num_parameters
@@ -35,7 +35,7 @@ from byrote.studies.families import member
 from byrote.studies.model_choice import chosen_models
 from byrote.studies.overparameterization.findings import findings
 from byrote.studies.paper_settings import Scale, paper_recipe
-from byrote.studies.study import Planned, Results, tabulate
+from byrote.studies.study import Planned
 from byrote.training.outcome import TrainOutcome
 from byrote.training.recipe import Recipe
 
@@ -128,11 +128,9 @@ class OverparameterizationStudy(ModelStudy):
             for seed in self.seed_list
         ]
 
-    def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
-        results = Results.of(self, results)
-        table = tabulate(self.name, results).assign(**learning_columns(results.outcomes, self.data))
-        table["parameters_per_example"] = table["parameters"] / table["n_train"]
-        return as_declared(table, self.columns)
+    def completed(self, table: pd.DataFrame, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
+        per_example = table["parameters"] / table["n_train"]
+        return table.assign(**learning_columns(outcomes, self.data), parameters_per_example=per_example)
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return [

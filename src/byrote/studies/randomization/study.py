@@ -25,14 +25,14 @@ from byrote.data.corruptions.record import Corruption, corruptions_of
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.evidence.chance import CHANCE_DEVIATION, chance_deviations
-from byrote.evidence.columns import Column, as_declared
+from byrote.evidence.columns import Column
 from byrote.evidence.finding import Finding
 from byrote.evidence.learning import LEARNING, learning_columns
 from byrote.evidence.slow_start import SLOW_START, slow_start_columns
 from byrote.studies.columns import OF_RUNS
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.randomization.findings import findings
-from byrote.studies.study import Planned, Results, tabulate
+from byrote.studies.study import Planned
 from byrote.training.outcome import TrainOutcome
 from byrote.training.spec import TrainSpec
 
@@ -99,28 +99,24 @@ class RandomizationStudy(ModelStudy):
             for corruptions in self._conditions(model)
         ]
 
-    def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
-        """A row is a run. Runs of one model and seed that start from different weights do not compare: they fail the
-        check "equal initial weights"."""
-        results = Results.of(self, results)
-        table, outcomes = tabulate(self.name, results), results.outcomes
+    def completed(self, table: pd.DataFrame, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
+        """Runs of one model and seed that start from different weights do not compare: they fail the check "equal
+        initial weights"."""
         fit_true = {
             (row.model, row.seed): row.steps_to_fit for row in table[table["corruption"] == TRUE_LABELS].itertuples()
         }
         bases = [fit_true.get(pair, np.nan) for pair in zip(table["model"], table["seed"], strict=True)]
         table["relative_time_to_fit"] = table["steps_to_fit"] / np.array(bases, dtype=float)
-        for name, values in slow_start_columns(outcomes, self.data.train.true_labels, self.data.num_classes).items():
-            table[name] = values
-        for name, values in learning_columns(outcomes, self.data).items():
-            table[name] = values
+        starts = slow_start_columns(outcomes, self.data.train.true_labels, self.data.num_classes)
+        table = table.assign(**starts, **learning_columns(outcomes, self.data))
         table["chance_deviation"] = chance_deviations(outcomes, self.data.test.true_labels)
         sizes = np.bincount(self.data.train.true_labels, minlength=self.data.num_classes)
         table["predictable"] = [_predictable(outcome.spec, sizes) for outcome in outcomes]
         table["initial_weights"] = [outcome.initial_weights for outcome in outcomes]
-        starts = table.groupby(["model", "seed"])["initial_weights"].transform("nunique")
-        table.loc[starts > 1, "failed_checks"] += "; equal initial weights"
+        different = table.groupby(["model", "seed"])["initial_weights"].transform("nunique") > 1
+        table.loc[different, "failed_checks"] += "; equal initial weights"
         table["failed_checks"] = table["failed_checks"].str.removeprefix("; ")
-        return as_declared(table, self.columns)
+        return table
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(table, self.tasks())

@@ -24,7 +24,7 @@ import pandas as pd
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
-from byrote.evidence.columns import Column, as_declared
+from byrote.evidence.columns import Column
 from byrote.evidence.finding import Finding
 from byrote.evidence.learning import LEARNING, learning_columns
 from byrote.references import name_of
@@ -33,7 +33,7 @@ from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.factors import MODELS_OF_SCALE, Factors, default_factors
 from byrote.studies.paper_settings import PAPER_STEPS, QUICK, Scale, Sizes, sized, sizes_at
 from byrote.studies.regularization.findings import findings
-from byrote.studies.study import Planned, Results, tabulate
+from byrote.studies.study import Planned
 from byrote.training.outcome import TrainOutcome
 from byrote.training.recipe import Recipe
 from byrote.training.spec import TrainSpec
@@ -122,10 +122,8 @@ class RegularizationStudy(ModelStudy):
             for seed, rate, cell in product(self.seed_list, (0.0, 1.0), self.cells(model))
         ]
 
-    def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
-        results = Results.of(self, results)
-        table = tabulate(self.name, results).assign(**learning_columns(results.outcomes, self.data))
-        return as_declared(table, self.columns)
+    def completed(self, table: pd.DataFrame, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
+        return table.assign(**learning_columns(outcomes, self.data))
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return [

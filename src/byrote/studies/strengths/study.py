@@ -24,7 +24,7 @@ import pandas as pd
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
-from byrote.evidence.columns import Column, as_declared
+from byrote.evidence.columns import Column
 from byrote.evidence.comparisons import columns_against, discordant_columns, right_where_unseen
 from byrote.evidence.finding import Finding
 from byrote.models.catalog import takes_dropout
@@ -34,7 +34,7 @@ from byrote.studies.factors import MODELS_OF_SCALE
 from byrote.studies.paper_settings import PAPER_STEPS, QUICK_MODELS, Scale, Sizes, sized, sizes_at
 from byrote.studies.strengths.findings import findings
 from byrote.studies.strengths.readings import Ladders
-from byrote.studies.study import Planned, Results, tabulate
+from byrote.studies.study import Planned
 from byrote.training.outcome import TrainOutcome
 from byrote.training.recipe import Recipe
 from byrote.training.spec import TrainSpec
@@ -132,11 +132,7 @@ class StrengthStudy(ModelStudy):
     def plan(self) -> list[Planned]:
         return [planned for model in self.model_names for planned in self._runs(model)]
 
-    def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
-        results = Results.of(self, results)
-        table, outcomes = tabulate(self.name, results), results.outcomes
-        if table.empty:
-            return as_declared(table, self.columns)
+    def completed(self, table: pd.DataFrame, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
         right = [right_where_unseen(outcome, self.data.test.true_labels) for outcome in outcomes]
         identity = list(zip(table["model"], table["n_train"], table["seed"], table["corruption"], strict=True))
         bases: dict[Hashable, np.ndarray] = {
@@ -146,7 +142,7 @@ class StrengthStudy(ModelStudy):
         }
         conditions = list(zip(table["model"], table["n_train"], table["regularizer"], table["strength"], strict=True))
         others = [bases.get(key) for key in identity]
-        return as_declared(table.assign(**discordant_columns("none", right, others, conditions)), self.columns)
+        return table.assign(**discordant_columns("none", right, others, conditions))
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return [

@@ -24,7 +24,7 @@ import pandas as pd
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.evidence.chance import CHANCE_DEVIATION, chance_deviations
-from byrote.evidence.columns import Column, as_declared
+from byrote.evidence.columns import Column
 from byrote.evidence.comparisons import columns_against, discordant_columns, right_where_unseen
 from byrote.evidence.finding import Finding
 from byrote.evidence.learning import LEARNING, learning_columns
@@ -41,7 +41,7 @@ from byrote.studies.paper_settings import (
     sized,
     sizes_at,
 )
-from byrote.studies.study import Planned, Results, tabulate
+from byrote.studies.study import Planned
 from byrote.studies.table1.findings import findings, runs_of
 from byrote.studies.table1.rows import RIVALS, ROWS, Condition, Table1Row, orderings, published_rows, rows_of
 from byrote.training.outcome import TrainOutcome
@@ -121,15 +121,10 @@ class Table1Study(ModelStudy):
             for row in rows
         ]
 
-    def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
-        results = Results.of(self, results)
-        table, outcomes = tabulate(self.name, results), results.outcomes
-        if table.empty:
-            return as_declared(table, self.columns)
+    def completed(self, table: pd.DataFrame, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
         table["chance_deviation"] = chance_deviations(outcomes, self.data.test.true_labels)
         table = table.assign(**learning_columns(outcomes, self.data))
         self._put_beside_paper(table)
-        table = as_declared(table, self.columns)
         right = {o.key: right_where_unseen(o, self.data.test.true_labels) for o in outcomes}
         for ordering in orderings(self.rows_by_model, as_published=False):
             first, second = (

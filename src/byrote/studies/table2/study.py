@@ -31,7 +31,7 @@ import pandas as pd
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.evidence.chance import CHANCE_DEVIATION, chance_deviations
-from byrote.evidence.columns import Column, as_declared
+from byrote.evidence.columns import Column
 from byrote.evidence.early_stopping import EARLY_STOPPING, early_stopping_columns
 from byrote.evidence.finding import Finding
 from byrote.evidence.learning import LEARNING, learning_columns, top_guessing
@@ -39,7 +39,7 @@ from byrote.studies.columns import OF_RUNS, ROW
 from byrote.studies.design import NO_REGULARIZERS, ModelStudy, PerModel, label_corruptions
 from byrote.studies.paper_numbers import is_imagenet
 from byrote.studies.paper_settings import LAPTOP, PAPER_STEPS, WEIGHT_DECAY, Scale, Sizes, paper_recipe, sized, sizes_at
-from byrote.studies.study import Planned, Results, tabulate
+from byrote.studies.study import Planned
 from byrote.studies.table2.findings import findings
 from byrote.studies.table2.rows import MEASURES, TOP, Table2Row, published_rows, rows_for
 from byrote.training.outcome import TrainOutcome
@@ -130,18 +130,14 @@ class Table2Study(ModelStudy):
             for row in rows
         ]
 
-    def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
-        results = Results.of(self, results)
-        table, outcomes = tabulate(self.name, results), results.outcomes
-        if table.empty:
-            return as_declared(table, self.columns)
-        table = table.assign(**early_stopping_columns(outcomes))
+    def completed(self, table: pd.DataFrame, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
+        table = table.assign(**early_stopping_columns(outcomes), **learning_columns(outcomes, self.data))
         table["chance_deviation"] = chance_deviations(outcomes, self.data.test.true_labels)
-        table = table.assign(**learning_columns(outcomes, self.data), top5_guessing=top_guessing(self.data.test, TOP))
+        table["top5_guessing"] = top_guessing(self.data.test, TOP)
         paper = {row.label: figures for row, figures in published_rows().items()} if is_imagenet(self.data) else {}
         for measure in MEASURES:
             table[f"paper_{measure}"] = [paper.get(row, {}).get(measure, math.nan) for row in table["row"]]
-        return as_declared(table, self.columns)
+        return table
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return [

@@ -23,13 +23,13 @@ import pandas as pd
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
-from byrote.evidence.columns import Column, as_declared
+from byrote.evidence.columns import Column
 from byrote.evidence.finding import Finding
 from byrote.studies.columns import OF_RUNS
 from byrote.studies.design import ModelStudy, PerModel, label_corruptions
 from byrote.studies.paper_numbers import is_cifar10
 from byrote.studies.paper_settings import PAPER_STEPS, QUICK_MODELS, WEIGHT_DECAY, Scale, Sizes, sized, sizes_at
-from byrote.studies.study import Planned, Results, tabulate
+from byrote.studies.study import Planned
 from byrote.studies.table4.convergence import CONVERGENCE, convergence_columns
 from byrote.studies.table4.findings import findings
 from byrote.studies.table4.rows import Condition, published_rows, words
@@ -119,13 +119,9 @@ class Table4Study(ModelStudy):
             for augmentation, weight_decay in self.conditions(model)
         ]
 
-    def summarise(self, results: Sequence[TrainOutcome]) -> pd.DataFrame:
-        results = Results.of(self, results)
-        table, outcomes = tabulate(self.name, results), results.outcomes
-        if table.empty:
-            return as_declared(table, self.columns)
-        for name, values in convergence_columns(outcomes, self.data.train.true_labels, self.data.num_classes).items():
-            table[name] = values
+    def completed(self, table: pd.DataFrame, outcomes: Sequence[TrainOutcome]) -> pd.DataFrame:
+        endings = convergence_columns(outcomes, self.data.train.true_labels, self.data.num_classes)
+        table = table.assign(**endings)
         paper = {
             (model, words(condition)): (accuracy / 100, "does not converge" if np.isnan(accuracy) else "fits")
             for (model, condition), accuracy in (published_rows() if is_cifar10(self.data) else {}).items()
@@ -133,7 +129,7 @@ class Table4Study(ModelStudy):
         beside = [paper.get(run, (np.nan, "")) for run in zip(table["model"], table["regularizer"], strict=True)]
         table["paper_train_accuracy"], table["paper_ending"] = zip(*beside, strict=True)
         table["train_difference"] = 100 * (table["train_accuracy"] - table["paper_train_accuracy"])
-        return as_declared(table, self.columns)
+        return table
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         conditions = {model: self.conditions(model) for model in self.model_names}
