@@ -3,7 +3,6 @@ import pytest
 import torch
 
 from byrote.data.dataset import Dataset, Split
-from byrote.errors import UserError
 from byrote.theory.calculation import compute
 from byrote.theory.complexity.convex_stability import (
     Replacement,
@@ -119,26 +118,3 @@ def test_losses_by_hand():
     change = loss_changes(np.zeros((1, 1)), np.ones((1, 1)), np.array([[1.0], [-1.0]]))
     np.testing.assert_allclose(change, np.log([[(1 + np.exp(-1)) / 2, (1 + np.e) / 2]]))
     assert sgd_stability(10, np.array([0.5, 1.5])) == pytest.approx(0.4)
-
-
-@pytest.mark.parametrize(
-    ("changes", "told"),
-    [
-        ({"inputs": 2 * np.eye(N, D)}, "got a point of length 2, expected at most 1"),
-        ({"new_input": np.full(D, 1.0)}, "got a point of length 1.73"),
-        ({"signs": np.zeros(N)}, "expected signs"),
-        ({"new_sign": 0.0}, "expected signs"),
-        ({"place": N}, f"got place={N} for {N} examples"),
-    ],
-)
-def test_what_the_bound_does_not_hold_for_is_refused(changes, told):
-    good = some_replacement()
-    fields = {name: getattr(good, name) for name in ("inputs", "signs", "place", "new_input", "new_sign")}
-    with pytest.raises(UserError, match=told):
-        Replacement(**(fields | changes))
-
-
-@pytest.mark.parametrize("size", [0.0, 8.1])
-def test_steps_beyond_the_theorem_are_refused(size):
-    with pytest.raises(UserError, match=r"expected all in \(0, 8\]"):
-        coupled_weights(some_replacement(), np.full(T, size), some_draws())

@@ -4,7 +4,6 @@ from itertools import product
 import numpy as np
 import pytest
 
-from byrote.errors import UserError
 from byrote.theory.complexity.rademacher import (
     HypothesisClass,
     all_signs,
@@ -111,16 +110,3 @@ def test_the_bound_holds_for_thresholds_on_random_labels():
     suprema = Stumps(inputs).suprema(draw_signs(200, n, seed=9))
     violations = sum(generalization_bound((1 - s) / 2, complexity, n) < 0.5 for s in suprema)
     assert violations <= 0.05 * 200
-
-
-@pytest.mark.parametrize(
-    ("make", "words"),
-    [
-        (lambda: rademacher_complexity(Stumps(np.zeros((3, 1))), draws=0), "got 0 draws of 3 signs"),
-        (lambda: rademacher_complexity(Stumps(np.zeros((0, 1)))), "of 0 signs"),
-        (lambda: rademacher_complexity(Stumps(np.zeros((20, 1))), confidence=1.0), "got a risk of 0"),
-    ],
-)
-def test_what_has_no_complexity_is_refused(make, words):
-    with pytest.raises(UserError, match=words):
-        make()

@@ -6,7 +6,6 @@ import torch
 from scipy.signal import convolve2d
 
 from byrote.data.sources import load
-from byrote.errors import UserError
 from byrote.theory.kernels.gabor import GaborFeatures
 from byrote.theory.kernels.kernel import Gaussian, gram, median_width
 
@@ -78,20 +77,6 @@ def test_blocks_change_nothing(monkeypatch):
     assert whole.shape == (7, bank.num_features((3, 13, 18)))
     assert bank.num_features((3, 13, 18)) == 3 * 8 * 4 * 5
     assert bank(images.float()).dtype == torch.float32
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"wavelengths": ()}, r"got wavelengths \(\) and 8 orientations"),
-        ({"wavelengths": (1.5,)}, "waves of 2 pixels or more"),
-        ({"num_orientations": 0}, "and 0 orientations, expected at least one of each"),
-        ({"stride": 0}, "and stride=0, expected positive numbers"),
-    ],
-)
-def test_a_bank_that_cannot_be_is_refused(changes, words):
-    with pytest.raises(UserError, match=words):
-        GaborFeatures(**changes)
 
 
 def test_they_tell_digits_better_than_pixels_do(real_data):

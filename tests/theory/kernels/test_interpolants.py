@@ -140,7 +140,3 @@ def test_what_cannot_be_interpolated_is_refused():
         minimum_norm(X[:, :4], Y)
     with pytest.raises(UserError, match="leading 2 x 2 block is not positive definite"):
         coordinates(torch.ones(3, 3, dtype=torch.float64))
-    with pytest.raises(UserError, match="got 2 centres for 8 examples"):
-        interpolants(X, torch.zeros(8).long(), X, torch.zeros(8).long(), X[:2], num_classes=2)
-    with pytest.raises(UserError, match="got num_steps=0 and batch_size=9 for 8 examples"):
-        descend(X, Y, num_steps=0, batch_size=9)

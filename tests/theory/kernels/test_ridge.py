@@ -2,7 +2,6 @@ import pytest
 import torch
 from sklearn.kernel_ridge import KernelRidge as Refitted
 
-from byrote.errors import UserError
 from byrote.theory.kernels.kernel import Gaussian, Linear
 from byrote.theory.kernels.ridge import KernelRidge, largest_ridge_error, ridge_stability
 
@@ -86,9 +85,3 @@ def test_leaving_out_the_one_example_that_says_anything_reaches_the_bound():
 def test_constants_by_hand():
     assert ridge_stability(100, 0.5, kappa=2.0, largest_error=3.0) == pytest.approx(2 * 4 * 9 / 50)
     assert largest_ridge_error(0.25, kappa=2.0, largest_target=3.0) == pytest.approx(15.0)
-
-
-@pytest.mark.parametrize("strength", [0.0, -1.0])
-def test_a_ridge_without_strength_is_refused(strength):
-    with pytest.raises(UserError, match=f"got a ridge of strength {strength:g}, expected a positive number"):
-        KernelRidge(Linear(), points(2, 0), targets(2, 1), strength)

@@ -68,9 +68,10 @@ def test_a_constant_tells_nothing(num_networks: int) -> None:
 def test_auc_and_rates_are_those_of_scikit_learn() -> None:
     scores, inside = drawn(4, 500, 1.0)
     scores = scores.round(1).astype(np.float32)  # with ties
-    found = roc(scores, inside, np.array([0.05, 0.2]))
+    rates = np.array([0.05, 0.2])
+    found = roc(scores, inside, rates)
     assert found.auc == pytest.approx([roc_auc_score(own, each) for own, each in zip(inside, scores, strict=True)])
-    for rate, share in zip(found.false_positive_rates, found.true_positive_rates, strict=True):
+    for rate, share in zip(rates, found.true_positive_rates, strict=True):
         least = threshold(scores, inside, rate)
         assert (scores[~inside] > least).mean() <= rate
         assert (scores[~inside] >= least).mean() > rate

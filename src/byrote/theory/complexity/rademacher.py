@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from byrote.errors import UserError
 from byrote.randomness import stream
 
 MOST_ENUMERATED = 16
@@ -70,13 +69,8 @@ def rademacher_complexity(
     """The empirical Rademacher complexity: the mean over all sign vectors for up to 16 points, over `draws` beyond.
 
     The interval of a mean over draws is McDiarmid's (see `deviation`): it assumes nothing and holds for any number.
-
-    Raises:
-        UserError: no draws, no points, or a confidence that is no probability.
     """
     n = hypotheses.num_points
-    if draws < 1 or n < 1:
-        raise UserError(f"got {draws} draws of {n} signs, expected at least one of each")
     if n <= MOST_ENUMERATED:
         value = _mean_supremum(hypotheses, all_signs(n))
         return RademacherComplexity(value, value, value, hypotheses.upper_bound, 2**n, True)
@@ -91,12 +85,7 @@ def deviation(ranges: Float64[np.ndarray, " N"], draws: int, risk: float) -> flo
 
     Changing one sign moves its draw's supremum by at most 2 r_i / n, and so their mean by c_i = 2 r_i / (n M). The
     chance of a deviation t is at most exp(-2 t^2 / sum of all c_i^2), and that sum is 4 |r|^2 / (n^2 M).
-
-    Raises:
-        UserError: a risk that is not between 0 and 1.
     """
-    if not 0 < risk < 1:
-        raise UserError(f"got a risk of {risk:g}, expected a chance between 0 and 1")
     squares = 4 * float(ranges @ ranges) / len(ranges) ** 2
     return math.sqrt(squares * math.log(1 / risk) / (2 * draws))
 

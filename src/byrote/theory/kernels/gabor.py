@@ -17,22 +17,16 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from byrote.errors import UserError
-
 _BLOCK_VALUES = 2**22
 """Responses worked on at a time: 32 MiB of complex numbers in float32, and as much again for what is made of them."""
 
 
 @dataclass(frozen=True)
 class GaborFeatures:
-    """Called with images `[N, C, H, W]`, gives `[N, D]`: for each channel, wavelet and region the mean magnitude.
-
-    Raises:
-        UserError: a bank without wavelets, waves of less than the two pixels that one takes, or a region without size.
-    """
+    """Called with images `[N, C, H, W]`, gives `[N, D]`: for each channel, wavelet and region the mean magnitude."""
 
     wavelengths: tuple[float, ...] = (4.0, 6.0, 9.0)
-    """In pixels."""
+    """In pixels; shorter ones than 2 cannot be sampled."""
     num_orientations: int = 8
     """Evenly spaced over half a turn; the other half has the same magnitudes."""
     deviation: float = 0.56
@@ -41,18 +35,6 @@ class GaborFeatures:
     """How much shorter the envelope is along the wave's crests than across them."""
     stride: int = 4
     """Pixels between the centres of regions. A region is a Gaussian window, whose deviation is half the stride."""
-
-    def __post_init__(self) -> None:
-        if not self.wavelengths or min(self.wavelengths) < 2 or self.num_orientations < 1:
-            raise UserError(
-                f"got wavelengths {self.wavelengths} and {self.num_orientations} orientations, expected at least one "
-                "of each, and waves of 2 pixels or more: shorter ones cannot be sampled"
-            )
-        if self.deviation <= 0 or self.aspect <= 0 or self.stride < 1:
-            raise UserError(
-                f"got deviation={self.deviation:g}, aspect={self.aspect:g} and stride={self.stride}, expected "
-                "positive numbers"
-            )
 
     def num_features(self, input_shape: tuple[int, int, int]) -> int:
         """D, of images (C, H, W)."""

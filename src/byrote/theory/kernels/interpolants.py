@@ -122,15 +122,10 @@ def descend(
     Batches follow random orders of all examples. Examples left over at the end of an order are passed over.
 
     Raises:
-        UserError: no steps, a batch size without examples for it, or inputs that are not linearly independent.
+        UserError: inputs that are not linearly independent.
     """
     num = len(inputs)
     size = num if batch_size is None else batch_size
-    if num_steps < 1 or not 1 <= size <= num:
-        raise UserError(
-            f"got num_steps={num_steps} and batch_size={size} for {num} examples, expected at least one step, and "
-            "batches of one to all examples"
-        )
     weights = torch.zeros_like(inputs.T @ targets) if start is None else start.clone()
     limit = nearest_interpolant(inputs, targets, weights)
     least = minimum_norm(inputs, targets)
@@ -183,12 +178,12 @@ def interpolants(
       first; where SGD ends that starts from any vector with this part;
     - "wrong test labels": of least norm among those that give each test example the class after its own.
 
+    Args:
+        centers: as many as there are examples, or more.
+
     Raises:
-        UserError: fewer centres than examples, or examples (with test examples, or with the centres in their place)
-            that are not linearly independent.
+        UserError: examples (with test examples, or with the centres in their place) that are not linearly independent.
     """
-    if len(centers) < len(inputs):
-        raise UserError(f"got {len(centers)} centres for {len(inputs)} examples, expected at least as many")
     targets = _one_hot(labels, num_classes)
     least = minimum_norm(inputs, targets)
     norm = torch.linalg.matrix_norm(least)

@@ -25,7 +25,6 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from byrote.errors import UserError
 from byrote.theory.kernels.exact import left_out_errors
 from byrote.theory.kernels.kernel import Kernel, gram
 
@@ -35,20 +34,13 @@ class KernelRidge:
     """
     Args:
         inputs: the training points.
-        strength: of the squared norm, beside the mean of the squared errors.
-
-    Raises:
-        UserError: a strength that is not positive.
+        strength: of the squared norm, beside the mean of the squared errors; positive.
     """
 
     kernel: Kernel
     inputs: Float64[Tensor, "N D"]
     targets: Float64[Tensor, " N"]
     strength: float
-
-    def __post_init__(self) -> None:
-        if not self.strength > 0:
-            raise UserError(f"got a ridge of strength {self.strength:g}, expected a positive number")
 
     def predictions(self, points: Float64[Tensor, "M D"]) -> Float64[Tensor, " M"]:
         """f at `points`."""

@@ -82,9 +82,8 @@ class Roc:
     auc: Float64[np.ndarray, " M"]
     """Of each network, over its examples: the chance that a member's score is larger than that of another; ties count
     one half."""
-    false_positive_rates: Float64[np.ndarray, " Q"]
-    """At which `true_positive_rates` has the share of members that are told, over all networks and examples."""
     true_positive_rates: Float64[np.ndarray, " Q"]
+    """The share of members that are told at each false-positive rate, over all networks and examples."""
 
 
 def roc(scores: Float32[np.ndarray, "M N"], inside: Bool[np.ndarray, "M N"], rates: Float64[np.ndarray, " Q"]) -> Roc:
@@ -92,7 +91,7 @@ def roc(scores: Float32[np.ndarray, "M N"], inside: Bool[np.ndarray, "M N"], rat
     members = np.sort(scores[inside])
     thresholds = [threshold(scores, inside, float(rate)) for rate in rates]
     found = 1 - np.searchsorted(members, np.array(thresholds, dtype=np.float32), side="right") / max(len(members), 1)
-    return Roc(np.array([_auc(*each) for each in zip(scores, inside, strict=True)]), rates, found)
+    return Roc(np.array([_auc(*each) for each in zip(scores, inside, strict=True)]), found)
 
 
 @dataclass(frozen=True, eq=False)
