@@ -21,3 +21,16 @@ class Finding:
     statement: str
     reading: Any = field(default=None, compare=False, repr=False)
     """What it was decided by, of a type of the study's own: its page sums that up, and decides nothing anew."""
+
+
+@dataclass(frozen=True)
+class Unregularized:
+    """The reading of a finding on whether a model generalises without regularisers."""
+
+
+@dataclass(frozen=True)
+class FitsRandomLabels:
+    """The reading of a finding on whether a model fits random labels, and tests at chance."""
+
+    fitted: bool
+    """By all of its runs, none of which failed a check, and by more than luck."""

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
+from byrote.evidence.words import listed
 from byrote.input_parts import names_in_words
 from byrote.models.catalog import ONE_INPUT
 from byrote.references import is_reference
@@ -42,13 +43,12 @@ def chosen_models(models: Sequence[M] | None, data: Dataset, defaults: Sequence[
 
 def choice_in_words(names: Sequence[str], data: Dataset, *, asked_for: bool) -> str:
     """Which models were used and why, in one sentence."""
-    shown = [name.replace("{width}", "W") for name in names]
-    listed = shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
-    subject, verb = ("The model is", "was") if len(shown) == 1 else ("The models are", "were")
+    shown = listed([name.replace("{width}", "W") for name in names])
+    subject, verb = ("The model is", "was") if len(names) == 1 else ("The models are", "were")
     if asked_for:
-        return f"{subject} {listed}, which {verb} asked for."
-    none = "no model was" if len(shown) == 1 else "no models were"
-    return f"{subject} {listed}, which byrote uses on {data.kind}, since {none} given."
+        return f"{subject} {shown}, which {verb} asked for."
+    none = "no model was" if len(names) == 1 else "no models were"
+    return f"{subject} {shown}, which byrote uses on {data.kind}, since {none} given."
 
 
 def architecture(model: str) -> str:

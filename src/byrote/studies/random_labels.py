@@ -103,6 +103,7 @@ class RandomLabelStudy(Study):
         return list(dict.fromkeys(widths))
 
     def summarise(self, results: Sequence[Finished]) -> pd.DataFrame:
+        """A row for each calculation."""
         return as_declared(tabulate_calculations(self.name, results), self.columns)
 
 

@@ -25,7 +25,7 @@ from byrote.evidence.obstacles import obstacle
 from byrote.evidence.permutations import EACH_SIDE, pair_exchanges
 from byrote.evidence.rank_correlation import FEWEST, rank_correlation
 from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, MORE_SEEDS, THREE_SEEDS, exceeds
-from byrote.evidence.words import count_of_seeds, percent
+from byrote.evidence.words import count_of_seeds, listed, percent
 from byrote.studies.architectures.record import ArchitectureRecord, Ladder, Unrecorded, record
 from byrote.studies.families import family_label
 from byrote.training.course import FIT
@@ -62,8 +62,8 @@ def headline(findings: Sequence[Finding]) -> str:
     best = [family_label(one.planned.family) for one in known if one.test_accuracy.mean == highest]
     num_rote = sum(one.largest_fitted >= one.planned.num_examples for one in known)
     return (
-        f"{num_rote} of {len(known)} architectures can learn by rote; {_and(best)} {'have' if best[1:] else 'has'} the "
-        f"highest test accuracy, {percent(highest)}."
+        f"{num_rote} of {len(known)} architectures can learn by rote; {listed(best)} {'have' if best[1:] else 'has'} "
+        f"the highest test accuracy, {percent(highest)}."
     )
 
 
@@ -111,7 +111,7 @@ def _architecture(planned: Ladder, found: ArchitectureRecord | str, num_seeds: i
         )
     told = [f"{_WORDS[name]} by {_points(gain)}" for name, gain in found.gains.items() if not math.isnan(gain.mean)]
     if told:
-        statement += f" Each alone, regularisers change test accuracy: {_and(told)}."
+        statement += f" Each alone, regularisers change test accuracy: {listed(told)}."
     return Finding(claim, outcome, statement + luck, found)
 
 
@@ -174,7 +174,7 @@ def _correlated(
 def _switch_matters(switches: Switches, table: pd.DataFrame, num_seeds: int, response: str) -> Finding:
     """Never refuted: an interval that holds 0 leaves open how much a switch changes, and with few seeds it is wide."""
     names = list(next(iter(switches.values())))
-    claim = f"{_and(names, 'or')} changes {RESPONSES[response]}"
+    claim = f"{listed(names, 'or')} changes {RESPONSES[response]}"
     found = attribution_of(switches, table, num_seeds, response)
     if isinstance(found, str):
         return Finding(claim, "no conclusion", found)
@@ -191,7 +191,3 @@ def _switch_matters(switches: Switches, table: pd.DataFrame, num_seeds: int, res
 def _points(gain: Interval) -> str:
     between = "" if math.isnan(gain.low) else f" ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
     return f"{100 * gain.mean:+.1f} points{between}"
-
-
-def _and(words: Sequence[str], last: str = "and") -> str:
-    return f" {last} ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -12,7 +11,7 @@ import pandas as pd
 
 from byrote.evidence.chance import DECISIVE, tests_at_chance, verdict_in_words
 from byrote.evidence.comparisons import Comparison, compare
-from byrote.evidence.finding import Finding, Outcome
+from byrote.evidence.finding import Finding, FitsRandomLabels, Outcome, Unregularized
 from byrote.evidence.intervals import Interval, binomial_interval, next_value
 from byrote.evidence.learning import beside_guessing, far_above_guessing, unseen_accuracies, yardsticks
 from byrote.evidence.obstacles import unfinished
@@ -30,22 +29,6 @@ _EQUAL = 1e-9
 """Of the largest entry: float64 rounds to 1e-16 in each of a Hessian's few sums."""
 
 _RANDOM, _TRUE = "random labels", "true labels"
-
-
-@dataclass(frozen=True)
-class Generalises:
-    """What a finding is about: whether the interpolant of true labels generalises without regularisation."""
-
-    row: KernelRow
-
-
-@dataclass(frozen=True)
-class InterpolatesRandomLabels:
-    """What a finding is about: whether the same kernel interpolates random labels, and tests at chance."""
-
-    row: KernelRow
-    fitted: bool
-    """By all draws."""
 
 
 def findings(sizes: Mapping[KernelRow, int], table: pd.DataFrame) -> list[Finding]:
@@ -100,7 +83,7 @@ def generalises(row: KernelRow, n_train: int, table: pd.DataFrame) -> Finding:
     claim = f"{_named(row)}: minimum-norm interpolation generalises without regularisation"
     fits = fits_of(table, row, _TRUE, n_train)
     if reason := obstacle(row, fits):
-        return Finding(claim, "no conclusion", reason, Generalises(row))
+        return Finding(claim, "no conclusion", reason, Unregularized())
     fit, sticks = fits.iloc[0], yardsticks(fits, strict=DECISIVE)
     statement = (
         f"{_trained(fits)} on {n_train:,} true labels, and a test error of {_percent(fit['test_error'])}. It "
@@ -111,7 +94,7 @@ def generalises(row: KernelRow, n_train: int, table: pd.DataFrame) -> Finding:
         statement += f" The paper: {_percent(fit['paper_test_error'])}."
     outcome = far_above_guessing(sticks, FAR_ABOVE_CHANCE)
     more = MORE_EXAMPLES if outcome == "no conclusion" else ""
-    return Finding(claim, outcome, statement + more, Generalises(row))
+    return Finding(claim, outcome, statement + more, Unregularized())
 
 
 def fits_random_labels(row: KernelRow, n_train: int, table: pd.DataFrame) -> Finding:
@@ -119,13 +102,13 @@ def fits_random_labels(row: KernelRow, n_train: int, table: pd.DataFrame) -> Fin
     claim = f"{_named(row)}: random labels are interpolated too, and test at chance"
     fits = fits_of(table, row, _RANDOM, n_train)
     if reason := obstacle(row, fits):
-        return Finding(claim, "no conclusion", reason, InterpolatesRandomLabels(row, fitted=False))
+        return Finding(claim, "no conclusion", reason, FitsRandomLabels(fitted=False))
     return Finding(
         claim,
         tests_at_chance(fits),
         f"{_trained(fits)} on random labels of {n_train:,} examples; test accuracy "
         f"{_percent(fits['test_accuracy'].mean())}, {verdict_in_words(fits)}.",
-        InterpolatesRandomLabels(row, fitted=True),
+        FitsRandomLabels(fitted=True),
     )
 
 

@@ -12,9 +12,9 @@ import pandas as pd
 from byrote.charts.figure import Figure, layered, rounded, with_dashes
 from byrote.charts.marks import bars, by_series, estimate_tips, logarithmic, points, tip
 from byrote.charts.sections import Cell, PageTable, Presentation, Section, drawn
-from byrote.evidence.finding import Finding
+from byrote.evidence.finding import Finding, FitsRandomLabels, Unregularized
 from byrote.evidence.words import percent
-from byrote.studies.min_norm.findings import Generalises, InterpolatesRandomLabels, error_interval, fits_of
+from byrote.studies.min_norm.findings import error_interval, fits_of
 from byrote.studies.min_norm.interpolants import descent_figure, interpolants_table
 from byrote.studies.min_norm.rows import FEATURES, KernelRow, published_rows
 from byrote.studies.min_norm.study import MinNormStudy
@@ -97,8 +97,8 @@ def present(study: MinNormStudy, results: Results, table: pd.DataFrame, findings
 
 def headline(findings: Sequence[Finding]) -> str:
     """Whether interpolation without regularisation generalises, and fits random labels as well."""
-    learnt = [each.outcome == "supported" for each in findings if isinstance(each.reading, Generalises)]
-    rote = [each.reading.fitted for each in findings if isinstance(each.reading, InterpolatesRandomLabels)]
+    learnt = [each.outcome == "supported" for each in findings if isinstance(each.reading, Unregularized)]
+    rote = [each.reading.fitted for each in findings if isinstance(each.reading, FitsRandomLabels)]
     if all(learnt) and all(rote):
         return "Kernels without regularisation generalise, and interpolate random labels as well."
     if not any(learnt + rote):

@@ -32,7 +32,7 @@ from byrote.evidence.seed_tests import (
 from byrote.evidence.slow_start import FALL, WINDOW
 from byrote.evidence.tested import Tested
 from byrote.evidence.verdicts import LITTLE
-from byrote.evidence.words import seeds_of, steps_in_words
+from byrote.evidence.words import listed, seeds_of, steps_in_words
 
 SMALL_FACTOR = 10.0
 """Time to fit may grow by an order of magnitude and still count as 'a small factor': the paper gives none."""
@@ -117,7 +117,7 @@ def learns(model: str, runs: pd.DataFrame) -> Evidence:
 def fits_noise(model: str, runs: pd.DataFrame) -> Evidence:
     """Of the claim that the model fits inputs without structure."""
     n = int(runs["n_train"].iloc[0])
-    names = and_([title_of(name) for name in dict.fromkeys(runs["corruption"])])
+    names = listed([title_of(name) for name in dict.fromkeys(runs["corruption"])])
     statement = f"{model} fits {names} of all {n:,} examples under this recipe ({seeds_of(runs)})."
     if one_class := one_class_suffices(runs):
         return Evidence(UNKNOWN, f"{statement} {one_class}")
@@ -147,7 +147,7 @@ def order(model: str, runs: pd.DataFrame) -> Evidence:
         )
     leads = {name: _log_ratios(runs, name) for name in ("random-pixels", "gaussian")}
     bounds = {name: _bound(runs, "random-labels", name) for name in leads}
-    factors = and_(
+    factors = listed(
         [f"{bounds[name]}{_factor(lead)} as many as on {title_of(name)}" for name, (lead, _) in leads.items()]
     )
     statement = f"{_starts(model, runs)} On random labels it takes {factors}."
@@ -363,8 +363,3 @@ def _most_seeds(numbers: Sequence[int | None]) -> str:
 
 def _capital(words: str) -> str:
     return words[:1].upper() + words[1:]
-
-
-def and_(names: Sequence[str]) -> str:
-    """ "a, b and c"."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

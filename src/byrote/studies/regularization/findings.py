@@ -32,7 +32,7 @@ from byrote.evidence.learning import (
 from byrote.evidence.obstacles import obstacle
 from byrote.evidence.tested import Tested
 from byrote.evidence.verdicts import MORE_EXAMPLES, MOST_OF_THE_LEAD, THREE_SEEDS, exceeds
-from byrote.evidence.words import mean_of_seeds, percent
+from byrote.evidence.words import listed, mean_of_seeds, percent
 
 Levels = Mapping[str, Sequence[Any]]
 """Of each factor its two levels, (off, on)."""
@@ -64,8 +64,7 @@ def attribution_of(factors: Levels, true: pd.DataFrame, num_seeds: int, response
 
 def label(names: Sequence[str]) -> str:
     """Regularisers in words: "augmentation and dropout"; "no regulariser"."""
-    words = [name.replace("_", " ") for name in names]
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else "no regulariser"
+    return listed([name.replace("_", " ") for name in names]) if names else "no regulariser"
 
 
 def _necessary(model: str, factors: Levels, true: pd.DataFrame, num_seeds: int) -> Finding:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-import pandas as pd
-
-from byrote.evidence.columns import Column, as_declared, nullable
+from byrote.evidence.columns import Column, nullable
 from byrote.studies.columns import CALCULATION_KEY, DATA, EXAMPLES_SEED, FAILED_CHECKS, OF_RECIPE, STUDY
 from byrote.studies.stability.calculations import LOSSES, POINTS, Loss, Point
-from byrote.studies.study import Finished, tabulate_calculations
 
 _LOSSES: Mapping[Loss, str] = {"probability": "1 minus the probability of the label", "zero_one": "the 0-1 loss"}
 _POINTS: Mapping[Point, str] = {
@@ -93,8 +90,3 @@ COLUMNS: tuple[Column, ...] = (
     *nullable(OF_RECIPE.values()),
 )
 """What is of networks alone, or of what theory knows, is missing in other rows."""
-
-
-def rows(study: str, results: Sequence[Finished]) -> pd.DataFrame:
-    """A row for each calculation."""
-    return as_declared(tabulate_calculations(study, results), COLUMNS)

@@ -30,8 +30,8 @@ from byrote.evidence.finding import Finding
 from byrote.studies.random_labels import RandomLabelStudy
 from byrote.studies.stability.calculations import Labels, ReplacementStability
 from byrote.studies.stability.findings import findings
-from byrote.studies.stability.rows import COLUMNS, rows
-from byrote.studies.study import Finished, Planned
+from byrote.studies.stability.rows import COLUMNS
+from byrote.studies.study import Planned
 from byrote.theory.complexity.convex_stability import RidgeStability, SgdStability
 from byrote.training.epochs import batch_bounds
 from byrote.training.recipe import Recipe
@@ -128,10 +128,6 @@ class StabilityStudy(RandomLabelStudy):
         ]
         runs = [Planned(spec, {"stack": spec.stack}) for each in networks for spec in each.reads]
         return [*map(Planned, known), *runs, *map(Planned, networks)]
-
-    def summarise(self, results: Sequence[Finished]) -> pd.DataFrame:
-        """A row for each calculation."""
-        return rows(self.name, results)
 
     def verdict(self, table: pd.DataFrame) -> list[Finding]:
         return findings(self.models, table, self.seeds)

@@ -6,7 +6,6 @@ Strengths are compared on test data, so the one that tests best is shown and nev
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -29,13 +28,8 @@ from byrote.studies.strengths.readings import (
     runs_of,
 )
 
-
-@dataclass(frozen=True)
-class Shrinks:
-    """What a finding is about: whether a regulariser shrinks what the model memorises before it costs accuracy."""
-
-    model: str
-    regularizer: str
+BEFORE_IT_COSTS = "before it costs test accuracy"
+"""How the claims of `shrinks` end."""
 
 
 def findings(ladders: Ladders, runs: pd.DataFrame) -> list[Finding]:
@@ -51,7 +45,7 @@ def shrinks(ladders: Ladders, runs: pd.DataFrame, name: str) -> Finding:
     """A capacity that shrinks is one within so many steps: a network that stopped may fit more if it goes on."""
     claim = (
         f"Within {ladders.steps:,} steps, stronger {_words(name)} shrinks what {ladders.model} memorises "
-        "before it costs test accuracy"
+        f"{BEFORE_IT_COSTS}"
     )
     strengths = range(1, len(ladders.strengths[name]))
     none = read_capacity(ladders, runs, "", 0)
@@ -59,7 +53,7 @@ def shrinks(ladders: Ladders, runs: pd.DataFrame, name: str) -> Finding:
     gains = [read_gain(ladders, runs, name, strength, ladders.sizes[-1]) for strength in strengths]
     reasons = [reading for reading in (none, *capacities, *gains) if isinstance(reading, str)]
     if reasons or isinstance(none, str):
-        return Finding(claim, "no conclusion", reasons[0], Shrinks(ladders.model, name))
+        return Finding(claim, "no conclusion", reasons[0])
     read = [capacity for capacity in capacities if isinstance(capacity, Capacity)]
     compared = [gain for gain in gains if isinstance(gain, Comparison)]
     shrinkages = [read_shrinkage(ladders, runs, name, strength) for strength in strengths]
@@ -105,7 +99,6 @@ def shrinks(ladders: Ladders, runs: pd.DataFrame, name: str) -> Finding:
         outcome,
         f"{why}. Largest n whose random labels are fitted: without it, {none}; {each} "
         f"({_over(compared[0])}; tested on true labels of n = {ladders.sizes[-1]:,}).",
-        Shrinks(ladders.model, name),
     )
 
 

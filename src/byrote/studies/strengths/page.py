@@ -18,7 +18,7 @@ from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
 from byrote.evidence.learning import on_unseen
 from byrote.evidence.words import percent
-from byrote.studies.strengths.findings import Shrinks
+from byrote.studies.strengths.findings import BEFORE_IT_COSTS
 from byrote.studies.strengths.readings import Capacity, Ladders, read_capacity, runs_of, worths
 from byrote.studies.strengths.study import StrengthStudy
 from byrote.studies.study import Results
@@ -62,7 +62,7 @@ def present(study: StrengthStudy, results: Results, table: pd.DataFrame, finding
 
 def headline(findings: Sequence[Finding]) -> str:
     """Whether any regulariser keeps the models from memorising before it costs them test accuracy."""
-    asked = [finding.outcome for finding in findings if isinstance(finding.reading, Shrinks)]
+    asked = [finding.outcome for finding in findings if finding.claim.endswith(BEFORE_IT_COSTS)]
     if set(asked) == {"not supported"}:
         return "No strength keeps a network from memorising before it costs accuracy."
     if supported := asked.count("supported"):

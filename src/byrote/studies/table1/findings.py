@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import get_args
 
 import pandas as pd
 
 from byrote.evidence.chance import tests_at_chance, verdict_in_words
 from byrote.evidence.comparisons import Comparison, compared, holm
-from byrote.evidence.finding import Finding, Outcome
+from byrote.evidence.finding import Finding, FitsRandomLabels, Outcome, Unregularized
 from byrote.evidence.fitting_by_luck import by_luck, luck_in_words
 from byrote.evidence.intervals import interval_in_words
 from byrote.evidence.learning import beside_guessing, far_above_guessing, unseen_accuracies, yardsticks
@@ -20,22 +19,6 @@ from byrote.evidence.tested import Tested
 from byrote.evidence.verdicts import FAR_ABOVE_CHANCE, SIGNIFICANCE, sum_up
 from byrote.evidence.words import count_of_seeds, percent
 from byrote.studies.table1.rows import Condition, Ordering, Table1Row, orderings, published_rows
-
-
-@dataclass(frozen=True)
-class Unregularized:
-    """What a finding is about: whether the model generalises without regularisers."""
-
-    model: str
-
-
-@dataclass(frozen=True)
-class FitsRandomLabels:
-    """What a finding is about: whether the model fits random labels, and tests at chance."""
-
-    model: str
-    fitted: bool
-    """By all runs, none of which failed a check, and by more than luck."""
 
 
 def findings(
@@ -146,7 +129,7 @@ def _fits_random_labels(model: str, table: pd.DataFrame, num_seeds: int) -> Find
     runs = runs_of(table, (model, _RANDOM))
     reason = obstacle(runs, num_seeds, fitted=True)
     if reason:
-        return Finding(claim, "no conclusion", reason, FitsRandomLabels(model, fitted=False))
+        return Finding(claim, "no conclusion", reason, FitsRandomLabels(fitted=False))
     luck = luck_in_words(by_luck(runs))
     return Finding(
         claim,
@@ -154,7 +137,7 @@ def _fits_random_labels(model: str, table: pd.DataFrame, num_seeds: int) -> Find
         f"Train accuracy {percent(runs['train_accuracy'].mean())} on random labels of "
         f"{int(runs['n_train'].iloc[0]):,} examples; test accuracy {percent(runs['test_accuracy'].mean())}, "
         f"{verdict_in_words(runs)}.{luck}",
-        FitsRandomLabels(model, fitted=not luck),
+        FitsRandomLabels(fitted=not luck),
     )
 
 
@@ -164,7 +147,7 @@ def _needs_no_regularizer(model: str, table: pd.DataFrame, num_seeds: int) -> Fi
     runs = runs_of(table, (model, Table1Row()))
     reason = obstacle(runs, num_seeds, fitted=True)
     if reason:
-        return Finding(claim, "no conclusion", reason, Unregularized(model))
+        return Finding(claim, "no conclusion", reason, Unregularized())
     sticks = yardsticks(runs)
     over = interval_in_words(runs["seed"].nunique(), Tested.on_unseen(runs).in_words)
     return Finding(
@@ -173,7 +156,7 @@ def _needs_no_regularizer(model: str, table: pd.DataFrame, num_seeds: int) -> Fi
         f"Without them {model} fits {int(runs['n_train'].iloc[0]):,} true labels (train accuracy "
         f"{percent(runs['train_accuracy'].mean())}) and {beside_guessing(sticks)} "
         f"({over}; {FAR_ABOVE_CHANCE:.0%} count as far above guessing).",
-        Unregularized(model),
+        Unregularized(),
     )
 
 

@@ -25,12 +25,12 @@ from byrote.charts.figure import (
 )
 from byrote.charts.marks import bands, bars, by_series, estimate_tips, points, tip
 from byrote.charts.sections import Cell, PageTable, Presentation, Section, drawn
-from byrote.evidence.finding import Finding
+from byrote.evidence.finding import Finding, FitsRandomLabels, Unregularized
 from byrote.evidence.intervals import mean_interval
 from byrote.evidence.words import count_of_seeds, percent
 from byrote.studies.paper_numbers import CIFAR10_TRAIN, PAPER, is_cifar10
 from byrote.studies.study import Results
-from byrote.studies.table1.findings import FitsRandomLabels, Unregularized, runs_of
+from byrote.studies.table1.findings import runs_of
 from byrote.studies.table1.rows import Condition, Table1Row, published_rows
 from byrote.studies.table1.study import Table1Study
 from byrote.training.outcome import TrainOutcome
