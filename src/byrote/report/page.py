@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -13,7 +13,6 @@ import pandas as pd
 
 from byrote.charts.examples import example_rows
 from byrote.charts.figure import condition_label
-from byrote.charts.sections import Presentation
 from byrote.charts.theme import Style
 from byrote.data.classes import class_remarks
 from byrote.data.corruptions.catalog import does
@@ -131,31 +130,10 @@ def write_page(
     findings = study.verdict(table)
     names = names_on_page(study, results)
     shown = with_short_names(study.page(results, table, findings), names)
-    html = _page(study, results, table, findings, shown, names, masked(command), failures, style, note)
-    write_table(path.with_name("results.csv"), table)
-    for figure in shown.figures:
-        write_figure(path.parent / "figures", figure, style, formats)
-    write_file(path, html)
-    told = [replace(finding, reading=None) for finding in findings]
-    return Written(shown.headline, with_short_names(told, names), table)
-
-
-def _page(
-    study: Study,
-    results: Results,
-    table: pd.DataFrame,
-    findings: Sequence[Finding],
-    shown: Presentation,
-    names: Mapping[str, str],
-    command: str,
-    failures: Sequence[Failure],
-    style: Style,
-    note: str,
-) -> str:
     outcomes = results.outcomes
     # Of runs on other data than the study's, the page shows no examples: their labels are not those of its classes.
     own = [planned.task for planned in results.planned if isinstance(planned.task, TrainSpec) and planned.data is None]
-    return (
+    html = (
         environment(names)
         .get_template("page.html.jinja")
         .render(
@@ -177,7 +155,7 @@ def _page(
             most_listed=MOST_LISTED,
             notes=[*_notes(study, results), *_model_notes(study, results), *shown.notes],
             findings=findings,
-            command=Verbatim(command),
+            command=Verbatim(masked(command)),
             own_code=setup_lines(names),
             environments=distinct(result.environment for result in results),
             recipes=_recipes(outcomes),
@@ -186,6 +164,12 @@ def _page(
             failed=noun([Planned(failure.task) for failure in failures], len(failures)),
         )
     )
+    write_table(path.with_name("results.csv"), table)
+    for figure in shown.figures:
+        write_figure(path.parent / "figures", figure, style, formats)
+    write_file(path, html)
+    told = [replace(finding, reading=None) for finding in findings]
+    return Written(shown.headline, with_short_names(told, names), table)
 
 
 def _label(task: Task) -> str:

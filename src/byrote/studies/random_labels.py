@@ -51,6 +51,9 @@ class RandomLabelStudy(Study):
         UserError: a model that is not there, no seeds, n_train beyond the data, or a recipe that holds examples out.
     """
 
+    one_class: ClassVar[str] = ""
+    """Why data of one class are refused; "" where they are not."""
+
     data: Dataset
     model: str | Callable[..., Any] | None = None
     recipe: Recipe = PAPER_RECIPE
@@ -60,6 +63,8 @@ class RandomLabelStudy(Study):
 
     def __post_init__(self) -> None:
         require_dataset(self.data)
+        if self.one_class and self.data.num_classes < 2:
+            raise UserError(f"got {self.data.name} with one class, {self.one_class}: expected at least 2")
         object.__setattr__(self, "recipe", self.recipe.resolved(self.data))  # calculations say what was done
         at_most(self.seeds, "seeds")
         available = len(self.data.train)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,9 +32,9 @@ _OVERRIDE = "Predictions are overridden at will, and nothing else changes"
 def findings(table: pd.DataFrame, families: Sequence[str]) -> list[Finding]:
     """Of the table of ExpressivityStudy; what has not been computed supports nothing."""
     return [
-        _theorem(_built(table, "two-layer")),
-        _depth(_built(table, "deep")),
-        _units(_built(table, "hyperplanes")),
+        _construction(_THEOREM, _built(table, "two-layer"), _theorem),
+        _construction(_DEPTH, _built(table, "deep"), _depth),
+        _construction(_UNITS, _built(table, "hyperplanes"), _units),
         *(_trained(family, _rows(table, "FittingWidth", "model", family)) for family in families),
         _capacity(_built(table, "two-layer")),
         _override(_rows(table, "Manipulation")),
@@ -79,48 +79,40 @@ def _exactly(rows: pd.DataFrame) -> tuple[bool, str]:
     )
 
 
-def _theorem(rows: pd.DataFrame) -> Finding:
+def _construction(claim: str, rows: pd.DataFrame, read: Callable[[pd.DataFrame], tuple[bool, str]]) -> Finding:
+    """Supported where every forward pass gave every label, and by what is read of the rows, which is told then."""
     if rows.empty:
-        return Finding(_THEOREM, "no conclusion", "No such network has been built.")
-    right, told = _exactly(rows)
+        return Finding(claim, "no conclusion", "No such network has been built.")
+    (right, told), (holds, words) = _exactly(rows), read(rows)
+    return Finding(claim, "supported" if right and holds else "not supported", f"{told} {words}")
+
+
+def _theorem(rows: pd.DataFrame) -> tuple[bool, str]:
+    last = _last(rows)
     counted = all(
         weights == theorem_1(int(n), int(d))
         for n, d, weights in zip(rows["n"], rows["d"], rows["num_weights"], strict=True)
     )
-    last = _last(rows)
-    return Finding(
-        _THEOREM,
-        "supported" if right and counted else "not supported",
-        f"{told} At n = {int(last['n']):,}, d = {int(last['d']):,} the network has {int(last['num_weights']):,} "
-        f"weights {'=' if counted else 'and not'} 2n + d.",
+    return counted, (
+        f"At n = {int(last['n']):,}, d = {int(last['d']):,} the network has {int(last['num_weights']):,} weights "
+        f"{'=' if counted else 'and not'} 2n + d."
     )
 
 
-def _depth(rows: pd.DataFrame) -> Finding:
-    if rows.empty:
-        return Finding(_DEPTH, "no conclusion", "No such network has been built.")
-    right, told = _exactly(rows)
+def _depth(rows: pd.DataFrame) -> tuple[bool, str]:
     last = _last(rows)
-    return Finding(
-        _DEPTH,
-        "supported" if right else "not supported",
-        f"{told} At n = {int(last['n']):,} the network of depth {int(last['depth'])} has {int(last['num_weights']):,} "
-        f"free weights and no layer wider than {int(last['width']):,}.",
+    return True, (
+        f"At n = {int(last['n']):,} the network of depth {int(last['depth'])} has {int(last['num_weights']):,} free "
+        f"weights and no layer wider than {int(last['width']):,}."
     )
 
 
-def _units(rows: pd.DataFrame) -> Finding:
-    if rows.empty:
-        return Finding(_UNITS, "no conclusion", "No such network has been built.")
-    right, told = _exactly(rows)
+def _units(rows: pd.DataFrame) -> tuple[bool, str]:
     last = _last(rows)
-    fewer = last["num_units"] < last["n"]
-    return Finding(
-        _UNITS,
-        "supported" if right and fewer else "not supported",
-        f"{told} At n = {int(last['n']):,}, d = {int(last['d']):,} there are {int(last['num_units']):,} units, four "
-        f"for each of {int(last['slabs']):,} slabs; as an ordinary network with one hidden layer that is "
-        f"{int(last['num_weights']):,} weights, {last['num_weights'] / last['n']:.1f} an example.",
+    return bool(last["num_units"] < last["n"]), (
+        f"At n = {int(last['n']):,}, d = {int(last['d']):,} there are {int(last['num_units']):,} units, four for each "
+        f"of {int(last['slabs']):,} slabs; as an ordinary network with one hidden layer that is "
+        f"{int(last['num_weights']):,} weights, {last['num_weights'] / last['n']:.1f} an example."
     )
 
 

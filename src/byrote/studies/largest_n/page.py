@@ -89,57 +89,45 @@ def probes(results: Sequence[Computed]) -> pd.DataFrame:
 
 def accuracy_figure(curve: pd.DataFrame) -> Figure:
     """Training accuracy on random labels against n; points are single seeds."""
-    data, base, series = _base(curve)
     y = alt.Y("accuracy:Q", title="accuracy on random labels", axis=alt.Axis(format=".0%", tickCount=5))
-    return Figure(
-        name="capacity-accuracy",
-        title="Accuracy on random labels",
-        subtitle="",
-        caption=f"Lines are means over seeds. Filled: fitted. Dotted: {FIT:.0%}. {seed_sentence(curve)}",
-        data=data,
-        chart=layered(
-            dotted(y=FIT),
-            base.mark_line().encode(y="mean(accuracy):Q", **series),
-            _points(base, y, series),
-            data=data,
-            height=280,
-        ),
-    )
+    told = f"{FIT:.0%}. {seed_sentence(curve)}"
+    return _against_n(_drawn(curve), "accuracy", y, "Accuracy on random labels", dotted(y=FIT), told)
 
 
 def bits_figure(curve: pd.DataFrame, num_classes: int) -> Figure:
     """Bits memorised against n, both on logarithmic axes."""
-    data, base, series = _base(curve.assign(all_bits=curve["n"] * math.log2(num_classes)))
+    data = _drawn(curve.assign(all_bits=curve["n"] * math.log2(num_classes)))
     y = alt.Y("bits:Q", title="bits memorised", **logarithmic("~s"))
-    data = data[data["bits"] > 0].reset_index(drop=True)
-    return Figure(
-        name="capacity-bits",
-        title="Bits memorised",
-        subtitle="",
-        caption=f"Lines are means over seeds. Filled: fitted. Dotted: all there is to know, n log2 {num_classes}. "
-        f"{seed_sentence(curve)}",
-        data=data,
-        chart=layered(
-            dotted(x="min(n):Q", x2="max(n):Q", y="min(all_bits):Q", y2="max(all_bits):Q"),
-            base.mark_line().encode(y="mean(bits):Q", **series),
-            _points(base, y, series),
-            data=data,
-            height=280,
-        ),
-    )
+    most = dotted(x="min(n):Q", x2="max(n):Q", y="min(all_bits):Q", y2="max(all_bits):Q")
+    told = f"all there is to know, n log2 {num_classes}. {seed_sentence(curve)}"
+    return _against_n(data[data["bits"] > 0].reset_index(drop=True), "bits", y, "Bits memorised", most, told)
 
 
-def _base(curve: pd.DataFrame) -> tuple[pd.DataFrame, alt.Chart, dict[str, object]]:
-    data = rounded(curve.astype({"accuracy": np.float64, "bits": np.float64}))
+def _drawn(curve: pd.DataFrame) -> pd.DataFrame:
+    return rounded(curve.astype({"accuracy": np.float64, "bits": np.float64}))
+
+
+def _against_n(data: pd.DataFrame, value: str, y: alt.Y, title: str, rule: alt.Chart, told: str) -> Figure:
+    """Points of single seeds, lines through their means, and a dotted rule, of which `told` says what it is before
+    it says how many seeds there are."""
     models = list(dict.fromkeys(data["model"]))
-    x = alt.X("n:Q", title="examples n", **logarithmic())
-    return data, alt.Chart().encode(x=x), with_dashes("model", models, models)
-
-
-def _points(base: alt.Chart, y: alt.Y, series: dict[str, object]) -> alt.Chart:
+    base = alt.Chart().encode(x=alt.X("n:Q", title="examples n", **logarithmic()))
+    series = with_dashes("model", models, models)
     tips = [tip("model"), tip("seed"), tip("n", "", ","), tip("accuracy", "", ".1%"), tip("bits", "", ",.0f")]
     fill = alt.Fill("model:N", legend=None)
-    return points(base, y, tips, filled="datum.fitted", color=series["color"], fill=fill)
+    layers = [
+        rule,
+        base.mark_line().encode(y=f"mean({value}):Q", **series),
+        points(base, y, tips, filled="datum.fitted", color=series["color"], fill=fill),
+    ]
+    return Figure(
+        name=f"capacity-{value}",
+        title=title,
+        subtitle="",
+        caption=f"Lines are means over seeds. Filled: fitted. Dotted: {told}",
+        data=data,
+        chart=layered(*layers, data=data, height=280),
+    )
 
 
 def capacity_table(table: pd.DataFrame, findings: Sequence[Finding]) -> PageTable:

@@ -15,8 +15,6 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from byrote.data.dataset import require_dataset
-from byrote.errors import UserError
 from byrote.evidence.columns import Column
 from byrote.evidence.finding import Finding
 from byrote.studies.columns import CALCULATION, DATA, MODEL, OF_RECIPE, PARAMETERS, STUDY
@@ -41,6 +39,7 @@ class LargestNStudy(RandomLabelStudy):
     name: ClassVar[str] = "largest-n"
     title: ClassVar[str] = "Effective capacity"
     presented_by: ClassVar[str] = "byrote.studies.largest_n.page"
+    one_class: ClassVar[str] = "whose labels cannot be random"
     columns: ClassVar[Sequence[Column]] = (
         STUDY,
         CALCULATION,
@@ -78,9 +77,6 @@ class LargestNStudy(RandomLabelStudy):
     draws: int = 4
 
     def __post_init__(self) -> None:
-        require_dataset(self.data)
-        if self.data.num_classes < 2:
-            raise UserError(f"got {self.data.name} with one class, whose labels cannot be random: expected at least 2")
         super().__post_init__()
         refuse_draws(self.draws)
 

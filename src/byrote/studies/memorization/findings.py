@@ -157,7 +157,7 @@ def _wrong_labels(scores: Scores, table: pd.DataFrame) -> Finding:
         interval_of(own[own["changed"] == value].iloc[0], "memorization", "low", "high") for value in (False, True)
     )
     words = f"{percent(wrong.mean)} ({in_words(wrong)}) of wrong labels, and {percent(right.mean)} ({in_words(right)})"
-    return _difference(claim, f"By rote are known {words} of right ones.", wrong, right, "networks")
+    return _difference(claim, f"By rote are known {words} of right ones.", wrong, right)
 
 
 def _more_with_noise(least: Scores, most: Scores) -> Finding:
@@ -169,7 +169,7 @@ def _more_with_noise(least: Scores, most: Scores) -> Finding:
         f"({in_words(most.memorization)}); with {least.label_rate:.0%}, {percent(least.memorization.mean)} "
         f"({in_words(least.memorization)})."
     )
-    return _difference(claim, words, most.memorization, least.memorization, "networks")
+    return _difference(claim, words, most.memorization, least.memorization)
 
 
 def _more_with_size(by_size: Sequence[Scores]) -> Finding:
@@ -185,17 +185,15 @@ def _more_with_size(by_size: Sequence[Scores]) -> Finding:
         for each in (smallest, largest)
         if each.whole is not None
     )
-    return _difference(
-        claim, f"Labels known by rote, of {words}.", largest.memorization, smallest.memorization, "networks"
-    )
+    return _difference(claim, f"Labels known by rote, of {words}.", largest.memorization, smallest.memorization)
 
 
-def _difference(claim: str, words: str, larger: Interval, smaller: Interval, what: str) -> Finding:
+def _difference(claim: str, words: str, larger: Interval, smaller: Interval) -> Finding:
     """Both are over the same halves, which makes them go together: taken as independent, this errs on the safe side."""
     mean = larger.mean - smaller.mean
     half = math.hypot(larger.high - larger.mean, smaller.high - smaller.mean)
     outcome = exceeds(Interval(mean, mean - half, mean + half, larger.n), 0.0)
-    more = f" More {what} would tell." if outcome == "no conclusion" else ""
+    more = " More networks would tell." if outcome == "no conclusion" else ""
     return Finding(claim, outcome, f"{words}{more}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,9 @@ from byrote.training.spec import TrainSpec
 STACK = 16
 """Networks that are trained side by side, and by which their number grows: so a later call with more of them trains
 only the new ones. More in one stack gain nothing on a CPU (benchmarks/stacking.py)."""
+
+_MOST_NETWORKS = 2**50
+"""More than anybody trains, for widths that nobody waits for."""
 
 
 def refuse_networks(networks: int) -> None:
@@ -64,13 +68,8 @@ def networks_for_width(width: float) -> int:
     """
     if not 0 < width <= 1:
         raise UserError(f"got width={width:g}, expected how wide intervals may be, above 0 and at most 1: 0.1, say")
-    low, high = 0, 1
-    while widest_interval(high * STACK) > width:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if widest_interval(middle * STACK) <= width else (middle, high)
-    return high * STACK
+    numbers = range(STACK, _MOST_NETWORKS, STACK)
+    return numbers[bisect_left(numbers, -width, hi=len(numbers) - 1, key=lambda networks: -widest_interval(networks))]
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from byrote.data.corruptions.application import corrupt
-from byrote.data.dataset import Dataset, require_dataset
+from byrote.data.dataset import Dataset
 from byrote.data.subsets import subset
 from byrote.errors import UserError
 from byrote.evidence.columns import Column
@@ -59,6 +59,7 @@ class MemorizationStudy(RandomLabelStudy):
     name: ClassVar[str] = "memorization"
     title: ClassVar[str] = "Memorization, example by example"
     presented_by: ClassVar[str] = "byrote.studies.memorization.page"
+    one_class: ClassVar[str] = "which every network knows"
     columns: ClassVar[Sequence[Column]] = COLUMNS
 
     networks: int = NETWORKS
@@ -66,9 +67,6 @@ class MemorizationStudy(RandomLabelStudy):
     influential: int = 0
 
     def __post_init__(self) -> None:
-        require_dataset(self.data)
-        if self.data.num_classes < 2:
-            raise UserError(f"got {self.data.name} with one class, which every network knows: expected at least 2")
         super().__post_init__()
         refuse_networks(self.networks)
         if self.seeds != 1:

@@ -194,7 +194,7 @@ def _known(table: pd.DataFrame) -> Finding | None:
 
 def known(table: pd.DataFrame) -> pd.DataFrame:
     """One row for each case that theory knows: case, examples, measured, bound, note."""
-    rows: list[dict[str, object]] = []
+    rows: list[tuple[str, int, float, float, str]] = []
     for row in table.to_dict("records"):
         if row["calculation"] == ReplacementStability.__name__:
             continue
@@ -202,20 +202,16 @@ def known(table: pd.DataFrame) -> pd.DataFrame:
         if row["calculation"] == RidgeStability.__name__:
             note = "predictions within the targets' range" if row["in_range"] else "for whatever is predicted"
             rows += [
-                _case("ridge regression, one example left out", n, row["removal"], row["removal_bound"], note),
-                _case("ridge regression, one replaced", n, row["replacement"], row["replacement_bound"], note),
-                _case("ridge regression, built to be tight", n, row["tight_removal"], row["tight_bound"], "left out"),
+                ("ridge regression, one example left out", n, row["removal"], row["removal_bound"], note),
+                ("ridge regression, one replaced", n, row["replacement"], row["replacement_bound"], note),
+                ("ridge regression, built to be tight", n, row["tight_removal"], row["tight_bound"], "left out"),
             ]
         else:
             rows += [
-                _case("logistic regression by SGD, one replaced", n, row["replacement"], row["replacement_bound"], ""),
-                _case("SGD, built to be tight", n, row["tight_replacement"], row["tight_bound"], ""),
+                ("logistic regression by SGD, one replaced", n, row["replacement"], row["replacement_bound"], ""),
+                ("SGD, built to be tight", n, row["tight_replacement"], row["tight_bound"], ""),
             ]
     return pd.DataFrame(rows, columns=["case", "examples", "measured", "bound", "note"])
-
-
-def _case(case: str, examples: int, measured: float, bound: float, note: str) -> dict[str, object]:
-    return {"case": case, "examples": examples, "measured": measured, "bound": bound, "note": note}
 
 
 def _words(interval: Interval) -> str:

@@ -23,7 +23,6 @@ from typing import ClassVar, get_args
 
 import pandas as pd
 
-from byrote.data.dataset import require_dataset
 from byrote.errors import UserError
 from byrote.evidence.columns import Column
 from byrote.evidence.finding import Finding
@@ -64,14 +63,12 @@ class StabilityStudy(RandomLabelStudy):
     name: ClassVar[str] = "stability"
     title: ClassVar[str] = "Uniform stability"
     presented_by: ClassVar[str] = "byrote.studies.stability.page"
+    one_class: ClassVar[str] = "whose labels cannot be random"
     columns: ClassVar[Sequence[Column]] = COLUMNS
 
     replacements: int | None = None
 
     def __post_init__(self) -> None:
-        require_dataset(self.data)
-        if self.data.num_classes < 2:
-            raise UserError(f"got {self.data.name} with one class, whose labels cannot be random: expected at least 2")
         super().__post_init__()
         available = len(self.data.train)
         if not 2 <= self.largest < available:
