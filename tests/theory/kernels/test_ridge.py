@@ -83,5 +83,5 @@ def test_leaving_out_the_one_example_that_says_anything_reaches_the_bound():
 
 
 def test_constants_by_hand():
-    assert ridge_stability(100, 0.5, kappa=2.0, largest_error=3.0) == pytest.approx(2 * 4 * 9 / 50)
-    assert largest_ridge_error(0.25, kappa=2.0, largest_target=3.0) == pytest.approx(15.0)
+    assert ridge_stability(100, 0.5, largest_error=3.0) == pytest.approx(2 * 9 / 50)
+    assert largest_ridge_error(0.25) == pytest.approx(3.0)

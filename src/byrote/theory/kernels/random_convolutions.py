@@ -17,7 +17,6 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 import torch
@@ -26,10 +25,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from byrote.errors import UserError
-from byrote.randomness import permutation, stream, stream_seed
+from byrote.randomness import permutation, stream
 from byrote.training.planner import resolve_precision
 
-FilterSource = Literal["patches", "gaussian"]
 PATCH_SIZE = 6
 _PATCHES_TO_WHITEN = 100_000
 _FLAT = 10 / 255**2
@@ -52,10 +50,10 @@ class RandomConvFeatures:
     mean: Float32[Tensor, " P"]
     """Of normalised patches."""
     patch_size: int
-    grid: int
-    bias: float
     precision: str
     """Of the products of patches and filters: "bfloat16" or "float32"."""
+    grid: int = 2
+    bias: float = 0.5
 
     @classmethod
     def draw(
@@ -64,17 +62,14 @@ class RandomConvFeatures:
         num_filters: int,
         *,
         patch_size: int = PATCH_SIZE,
-        grid: int = 2,
-        bias: float = 0.5,
-        source: FilterSource = "patches",
         seed: int = 0,
         precision: str = "auto",
     ) -> RandomConvFeatures:
-        """Filters for images like these training images, whose labels play no part; on the device of `images`.
+        """Filters for images like these training images, whose labels play no part; on the device of `images`. They are
+        whitened patches of random images, scaled to length 1.
 
         Args:
             num_filters: even: filters come in pairs of opposite sign.
-            source: whitened patches of random images, or Gaussian numbers; in both cases filters of length 1.
             precision: "auto" is bfloat16 where the hardware multiplies it natively.
 
         Raises:
@@ -83,27 +78,21 @@ class RandomConvFeatures:
         places = min(images.shape[2:]) - patch_size + 1
         if num_filters < 2 or num_filters % 2:
             raise UserError(f"got {num_filters} filters, expected an even number: they come in pairs of opposite sign")
-        if not 1 <= grid <= places:
+        if places < cls.grid:
             raise UserError(
-                f"got patches of {patch_size} pixels and a grid of {grid} cells for images of shape "
+                f"got patches of {patch_size} pixels and a grid of {cls.grid} cells for images of shape "
                 f"{tuple(images.shape[1:])}, expected at least one place for a patch in each cell"
             )
         patches = _normalized(_random_patches(images, patch_size, _PATCHES_TO_WHITEN, seed))
         mean, whitening = _zca(patches)
-        if source == "gaussian":
-            generator = torch.Generator().manual_seed(stream_seed(seed, "filters"))
-            drawn = torch.randn(num_filters // 2, patches.shape[1], generator=generator).to(patches)
-        else:
-            rows = torch.from_numpy(permutation(stream(seed, "filters"), len(patches))[: num_filters // 2])
-            if len(rows) < num_filters // 2:
-                raise UserError(f"got {num_filters} filters, expected at most {2 * len(patches)} of source patches")
-            drawn = (patches[rows.to(patches.device)] - mean) @ whitening
+        rows = torch.from_numpy(permutation(stream(seed, "filters"), len(patches))[: num_filters // 2])
+        if len(rows) < num_filters // 2:
+            raise UserError(f"got {num_filters} filters, expected at most {2 * len(patches)} of these patches")
+        drawn = (patches[rows.to(patches.device)] - mean) @ whitening
         return cls(
             filters=(F.normalize(drawn, dim=1) @ whitening).contiguous(),
             mean=mean,
             patch_size=patch_size,
-            grid=grid,
-            bias=bias,
             precision=resolve_precision(precision, images.device.type),
         )
 
@@ -153,42 +142,39 @@ def num_patches(images: Float[Tensor, "N C H W"], patch_size: int = PATCH_SIZE) 
 
 def gram_of_features(
     features: RandomConvFeatures,
-    x: Float[Tensor, "M C H W"],
-    y: Float[Tensor, "N C H W"] | None = None,
+    images: Float[Tensor, "N C H W"],
     *,
     block_images: int = 16,
     block_filters: int = 512,
-    out: Float32[Tensor, "M N"] | None = None,
+    out: Float32[Tensor, "N N"] | None = None,
     on_progress: Callable[[float], None] | None = None,
-) -> Float32[Tensor, "M N"]:
-    """The linear kernel of the features of all pairs of images: of `x` with itself, or of `x` with `y`.
+) -> Float32[Tensor, "N N"]:
+    """The linear kernel of the features of all pairs of images.
 
-    The features of `block_filters` filters at a time are in memory, (M + N) * block_filters * grid^2 numbers, beside
-    `out` and what `RandomConvFeatures.of_filters` takes; of all filters together they need not fit. Of a symmetric
-    matrix one half is computed and mirrored at the end. It takes 2 P operations for each filter and place of an image,
-    and 2 M N D for the products, or half of that.
+    The features of `block_filters` filters at a time are in memory, N * block_filters * grid^2 numbers, beside `out`
+    and what `RandomConvFeatures.of_filters` takes; of all filters together they need not fit. One half of the matrix is
+    computed and mirrored at the end. It takes 2 P operations for each filter and place of an image, and N^2 D for the
+    products.
 
     Args:
         out: where to write it, on the device of the filters; else new memory.
         on_progress: called with the share that is done after each block of filters.
     """
-    values = features.filters.new_empty(len(x), len(x if y is None else y)) if out is None else out
+    values = features.filters.new_empty(len(images), len(images)) if out is None else out
     values.zero_()
     bounds = [*range(0, len(features.filters), max(1, block_filters // 2)), len(features.filters)]
     for first, last in pairwise(bounds):
-        left = features.of_filters(x, slice(first, last), block_images=block_images)
-        right = left if y is None else features.of_filters(y, slice(first, last), block_images=block_images)
-        for i in range(0, len(left), _TILE):
-            columns = slice(0, min(i + _TILE, len(left)) if y is None else len(right))
-            values[i : i + _TILE, columns].addmm_(left[i : i + _TILE], right[columns].T)
+        found = features.of_filters(images, slice(first, last), block_images=block_images)
+        for i in range(0, len(found), _TILE):
+            columns = slice(0, min(i + _TILE, len(found)))
+            values[i : i + _TILE, columns].addmm_(found[i : i + _TILE], found[columns].T)
         if on_progress:
             on_progress(last / len(features.filters))
-    if y is None:
-        for i in range(0, len(values), _TILE):
-            rows = slice(i, min(i + _TILE, len(values)))
-            square = values[rows, rows]
-            square.copy_(square.tril() + square.tril(-1).T)
-            values[: rows.start, rows] = values[rows, : rows.start].T
+    for i in range(0, len(values), _TILE):
+        rows = slice(i, min(i + _TILE, len(values)))
+        square = values[rows, rows]
+        square.copy_(square.tril() + square.tril(-1).T)
+        values[: rows.start, rows] = values[rows, : rows.start].T
     return values
 
 

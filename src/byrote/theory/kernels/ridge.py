@@ -93,22 +93,20 @@ class KernelRidge:
         return left_out_errors(self._coefficients[:, None], self._inverse.diagonal())[:, 0]
 
 
-def ridge_stability(n: int, strength: float, *, kappa: float = 1.0, largest_error: float = 1.0) -> float:
-    """2 kappa^2 M^2 / (strength n): by how much leaving one of n examples out changes any squared error at most.
-
-    Replacing one changes it by at most twice as much.
+def ridge_stability(n: int, strength: float, largest_error: float = 1.0) -> float:
+    """2 M^2 / (strength n): by how much leaving one of n examples out changes any squared error at most, where k(x, x)
+    is at most 1, so that kappa is 1. Replacing one changes it by at most twice as much.
 
     Args:
-        kappa: the root of the largest k(x, x).
         largest_error: M, of |f(x) - y|, for all fits and examples: B, where targets and predictions are in [0, B], as
             the source has it; else `largest_ridge_error`.
     """
-    return 2 * (kappa * largest_error) ** 2 / (strength * n)
+    return 2 * largest_error**2 / (strength * n)
 
 
-def largest_ridge_error(strength: float, *, kappa: float = 1.0, largest_target: float = 1.0) -> float:
-    """B (1 + kappa / sqrt(strength)), for targets in [0, B] and whatever is predicted.
+def largest_ridge_error(strength: float) -> float:
+    """1 + 1 / sqrt(strength), for targets in [0, 1] and whatever is predicted, where k(x, x) is at most 1.
 
-    f is no worse than 0, so strength |f|^2 <= B^2; and |f(x)| <= kappa |f|.
+    f is no worse than 0, so strength |f|^2 <= 1; and |f(x)| <= |f|.
     """
-    return largest_target * (1 + kappa / math.sqrt(strength))
+    return 1 + 1 / math.sqrt(strength)
