@@ -46,6 +46,61 @@ SMALLEST = """
         return 3
 
     a_number = 3
+
+    def another(method, made):
+        return type("Another", (Smallest,), {method: made})
+
+    def nothing_to_make(data):
+        return another("plan", lambda self: [])(data)
+
+    def raising_plan(data):
+        return another("plan", lambda self: {}["no plan"])(data)
+
+    def no_plan(data):
+        return another("plan", lambda self: None)(data)
+
+    def bare_plan(data):
+        return another("plan", lambda self: [planned.task for planned in Smallest.plan(self)])(data)
+
+    def mislabelled(data):
+        seventh = {"labels": {"seed": 7}}
+        return another("plan", lambda self: [planned._replace(**seventh) for planned in Smallest.plan(self)])(data)
+
+    def raising_verdict(data):
+        return another("verdict", lambda self, table: {}["no verdict"])(data)
+
+    def no_table(data):
+        return another("summarise", lambda self, results: [])(data)
+
+    def no_verdict(data):
+        return another("verdict", lambda self, table: None)(data)
+
+    def odd_verdict(data):
+        return another("verdict", lambda self, table: [byrote.Finding("It runs", "maybe", "It ran.")])(data)
+
+    def no_page(data):
+        return another("page", lambda self, results, table, findings: "<p>It ran.</p>")(data)
+
+    def drawn(*names, field="row:N"):
+        import altair as alt
+
+        def page(self, results, table, findings):
+            chart = alt.layer(alt.Chart().mark_point().encode(x=field), data=table)
+            figures = [byrote.Figure(name, "", "", "", table, chart) for name in names]
+            return byrote.Presentation("", [byrote.Section(id="only", title="", lead="", figures=figures)])
+        return page
+
+    def two_alike(data):
+        return another("page", drawn("a", "a"))(data)
+
+    def elsewhere(data):
+        return another("page", drawn("../a"))(data)
+
+    def of_no_column(data):
+        return another("page", drawn("a", field="nowhere"))(data)
+
+    def generated(data):
+        return another("plan", lambda self: (planned for planned in Smallest.plan(self)))(data)
 """
 
 
@@ -96,6 +151,11 @@ def test_a_study_without_a_page_shows_its_verdict_and_its_runs(folder, capsys):
         ("own.py:raises", "KeyError"),
         ("own.py:without", "which takes (), expected an argument called data"),
         ("own.py:a_number", "which is 3, expected a subclass of byrote.Study or a function of data"),
+        ("own.py:nothing_to_make", "got 'own.py:nothing_to_make', whose plan is empty: there is nothing to make"),
+        ("own.py:raising_plan", "plan of 'own.py:raising_plan' failed: KeyError: 'no plan' (own.py, line "),
+        ("own.py:no_plan", "got NoneType as the plan of smallest, expected a list of byrote.Planned(task, labels)"),
+        ("own.py:bare_plan", "got TrainSpec in the plan of smallest, expected byrote.Planned(task, labels)"),
+        ("own.py:mislabelled", "got the label seed=7 in the plan of smallest, expected another name: the column seed"),
         ("figure1", "those in the box are made by byrote reproduce"),
         ("nowhere.py:Study", "got nowhere.py, which is not a file"),
     ],
@@ -105,6 +165,30 @@ def test_wrong_input_is_one_sentence_and_exit_code_2(words, message, folder, cap
     told = capsys.readouterr().err.strip()
     assert message in told
     assert "Traceback" not in told
+
+
+def test_what_fails_once_runs_are_stored_is_one_sentence_too(folder, capsys):
+    def told(name: str) -> str:
+        assert main(["run", f"own.py:{name}", "--data", "digits", "--store", "shared.db", "--out", name]) == 2
+        return capsys.readouterr().err.strip().splitlines()[-1]
+
+    raised = (
+        "byrote: verdict of 'own.py:raising_verdict', called when its runs were stored, failed: KeyError: 'no verdict'"
+    )
+    assert told("raising_verdict").startswith(f"{raised} (own.py, line ")
+    assert told("no_table") == "byrote: got list as the table of smallest, expected a pandas DataFrame"
+    assert "got NoneType as the verdict of smallest, expected a list of byrote.Finding" in told("no_verdict")
+    assert "got the outcome 'maybe' of the claim 'It runs', expected one of 'supported', 'not s" in told("odd_verdict")
+    assert "got str as the page of smallest, expected byrote.Presentation(headline, sections)" in told("no_page")
+    assert "got two figures of smallest called 'a', expected a name of its own for each" in told("two_alike")
+    assert "got the figure '../a', expected the name of a file" in told("elsewhere")
+    assert 'Unable to determine data type for the field "nowhere"' in told("of_no_column")
+
+
+def test_a_plan_may_be_generated(folder, tiny):
+    study = own_study("own.py:generated", tiny)
+    assert [len(study.plan()), len(study.plan())] == [1, 1]
+    assert repr(study) == f"<Another 'smallest' on {tiny.label}: 1 run>"
 
 
 def test_a_function_may_take_what_flags_give(folder, tiny):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 import altair as alt
@@ -18,6 +19,7 @@ import pandas as pd
 from jaxtyping import Float, Shaped
 
 from byrote.charts.theme import DASHES
+from byrote.errors import UserError
 from byrote.evidence.intervals import mean_interval
 from byrote.evidence.words import count_of_seeds, regularizers
 from byrote.training.spec import TrainSpec
@@ -57,6 +59,12 @@ class Figure:
     chart: alt.LayerChart
     log_steps: bool = False
     """Whether its x axis is `steps_x`, and the page offers a linear one in its place."""
+
+    def __post_init__(self) -> None:
+        if Path(self.name).name != self.name or self.name.startswith("."):
+            raise UserError(
+                f"got the figure {self.name!r}, expected the name of a file without its ending or its folder"
+            )
 
     @cached_property
     def spec(self) -> dict[str, Any]:

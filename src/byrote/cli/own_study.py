@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 
@@ -13,7 +15,8 @@ def own_study(name: str, data: Any, **given: Any) -> Any:
     gives a study.
 
     Raises:
-        UserError: there is no such thing, it takes no data or not all that is given, or it makes no study.
+        UserError: there is no such thing, it takes no data or not all that is given, it makes no study, or one with
+            nothing to make.
     """
     from byrote.errors import UserError
     from byrote.references import is_reference, load_object, users_code
@@ -50,4 +53,27 @@ def own_study(name: str, data: Any, **given: Any) -> Any:
     for attribute in ("name", "title"):
         if not isinstance(getattr(made, attribute, None), str):
             raise UserError(f'got {name!r}, whose study has no {attribute}: give it {attribute} = "..."')
+    if type(made).__module__.partition(".")[0] != "byrote":
+        for method in ("plan", "summarise", "verdict", "page"):
+            # Frozen, as a study is: what it is asked for stays what it is but for how a fault in it is told.
+            object.__setattr__(made, method, _told(name, method, getattr(made, method)))
+    if not made.plan():
+        raise UserError(f"got {name!r}, whose plan is empty: there is nothing to make")
     return made
+
+
+def _told(name: str, method: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    """The same method; what it raises is one sentence with the user's line."""
+    from byrote.references import users_code
+
+    when = "" if method == "plan" else ", called when its runs were stored,"
+
+    @wraps(call)
+    def of(*arguments: Any, **named: Any) -> Any:
+        with users_code(name, f"{method} of {name!r}{when}"):
+            made = call(*arguments, **named)
+            for figure in getattr(made, "figures", ()) if method == "page" else ():
+                figure.spec  # noqa: B018 - altair looks at a chart no sooner than it is drawn
+            return made
+
+    return of

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
+
+from byrote.errors import UserError
 
 Outcome: TypeAlias = Literal["supported", "not supported", "no conclusion"]
 
@@ -21,6 +23,13 @@ class Finding:
     statement: str
     reading: Any = field(default=None, compare=False, repr=False)
     """What it was decided by, of a type of the study's own: its page sums that up, and decides nothing anew."""
+
+    def __post_init__(self) -> None:
+        if self.outcome not in get_args(Outcome):
+            raise UserError(
+                f"got the outcome {self.outcome!r} of the claim {self.claim!r}, expected one of "
+                f"{', '.join(map(repr, get_args(Outcome)))}"
+            )
 
 
 @dataclass(frozen=True)

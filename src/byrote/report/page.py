@@ -13,6 +13,7 @@ import pandas as pd
 
 from byrote.charts.examples import example_rows
 from byrote.charts.figure import condition_label
+from byrote.charts.sections import Presentation
 from byrote.charts.theme import Style
 from byrote.data.classes import class_remarks
 from byrote.data.corruptions.catalog import does
@@ -129,7 +130,7 @@ def write_page(
     table = study.summarise(results)
     findings = study.verdict(table)
     names = names_on_page(study, results)
-    shown = with_short_names(study.page(results, table, findings), names)
+    shown = with_short_names(_presented(study, results, table, findings), names)
     outcomes = results.outcomes
     # Of runs on other data than the study's, the page shows no examples: their labels are not those of its classes.
     own = [planned.task for planned in results.planned if isinstance(planned.task, TrainSpec) and planned.data is None]
@@ -170,6 +171,22 @@ def write_page(
     write_file(path, html)
     told = [replace(finding, reading=None) for finding in findings]
     return Written(shown.headline, with_short_names(told, names), table)
+
+
+def _presented(study: Study, results: Results, table: pd.DataFrame, findings: Sequence[Finding]) -> Presentation:
+    """Raises UserError for what no page can be made of."""
+    shown = study.page(results, table, findings)
+    if not isinstance(shown, Presentation):
+        raise UserError(
+            f"got {type(shown).__name__} as the page of {study.name}, expected byrote.Presentation(headline, sections)"
+        )
+    for what, names in (
+        ("figures", [figure.name for figure in shown.figures]),
+        ("sections", [section.id for section in shown.sections]),
+    ):
+        if twice := [name for name, times in Counter(names).items() if times > 1]:
+            raise UserError(f"got two {what} of {study.name} called {twice[0]!r}, expected a name of its own for each")
+    return shown
 
 
 def _label(task: Task) -> str:

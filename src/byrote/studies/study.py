@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
 import pandas as pd
 
@@ -31,6 +31,8 @@ Task: TypeAlias = TrainSpec | Calculation
 """What is made once and stored: both kinds have `key(data)` and `label`."""
 Finished: TypeAlias = TrainOutcome | Computed
 """What came of a task: both kinds have `task`, `key`, `seconds` and `environment`."""
+_Kind = TypeVar("_Kind")
+_COLUMNS_OF_RUNS = frozenset(column.name for column in OF_RUNS)
 
 
 class Planned(NamedTuple):
@@ -125,8 +127,10 @@ class Study(ABC):
         super().__init_subclass__(**arguments)
         # What a dataclass would write instead holds all arrays.
         cls.__repr__ = cls.__dict__.get("__repr__", Study.__repr__)  # type: ignore[method-assign]
-        if "verdict" in cls.__dict__:
-            cls.verdict = _for_readers(cls.__dict__["verdict"])  # type: ignore[method-assign, assignment]
+        # What a subclass gives is looked at where it is given: what it breaks would be far from there.
+        for method, made in (("plan", _a_plan), ("summarise", _a_table), ("verdict", _for_readers)):
+            if method in cls.__dict__:
+                setattr(cls, method, made(cls.__dict__[method]))
 
     def __repr__(self) -> str:
         plan = self.plan()
@@ -180,32 +184,63 @@ class Study(ABC):
         return []
 
 
-def _for_readers(verdict: Callable[[Any, pd.DataFrame], list[Finding]]) -> Callable[[Any, pd.DataFrame], list[Finding]]:
+def _a_plan(plan: Callable[[Any], Any]) -> Callable[[Any], list[Planned]]:
+    """The plan as a list: a generator would be empty the second time."""
+
+    @wraps(plan)
+    def of(study: Study) -> list[Planned]:
+        return _each_of(plan(study), Planned, f"the plan of {study.name}", "byrote.Planned(task, labels)")
+
+    return of
+
+
+def _a_table(summarise: Callable[..., Any]) -> Callable[..., pd.DataFrame]:
+    @wraps(summarise)
+    def of(study: Study, *arguments: Any, **named: Any) -> pd.DataFrame:
+        table = summarise(study, *arguments, **named)
+        if not isinstance(table, pd.DataFrame):
+            raise UserError(f"got {type(table).__name__} as the table of {study.name}, expected a pandas DataFrame")
+        return table
+
+    return of
+
+
+def _for_readers(verdict: Callable[[Any, pd.DataFrame], Any]) -> Callable[[Any, pd.DataFrame], list[Finding]]:
     """The verdict with short names for the user's own code."""
 
     @wraps(verdict)
     def of(study: Study, table: pd.DataFrame) -> list[Finding]:
         names = study.readers_names(table)
+        made = verdict(study, quick(table))
+        findings = _each_of(made, Finding, f"the verdict of {study.name}", "byrote.Finding(claim, outcome, statement)")
         return [
             replace(found, claim=shortened(found.claim, names), statement=shortened(found.statement, names))
-            for found in verdict(study, quick(table))
+            for found in findings
         ]
 
     return of
+
+
+def _each_of(given: Any, kind: type[_Kind], what: str, expected: str) -> list[_Kind]:
+    """Raises UserError for what is not one after another of this kind."""
+    if not isinstance(given, Iterable):
+        raise UserError(f"got {type(given).__name__} as {what}, expected a list of {expected}")
+    listed = list(given)
+    if strays := [each for each in listed if not isinstance(each, kind)]:
+        raise UserError(f"got {type(strays[0]).__name__} in {what}, expected {expected}")
+    return listed
 
 
 def plan_by_keys(study: Study) -> dict[str, Planned]:
     """The plan, in its order, by the keys under which the store has its tasks.
 
     Raises:
-        UserError: something in it is not `Planned`, a task is there twice, or a recipe cannot be trained on the data.
+        UserError: a label stands for something else than the column of its name, a task is there twice, or a recipe
+            cannot be trained on the data.
     """
     found: dict[str, Planned] = {}
     for planned in study.plan():
-        if not isinstance(planned, Planned):
-            raise UserError(
-                f"got {type(planned).__name__} in the plan of {study.name}, expected byrote.Planned(task, labels)"
-            )
+        _refuse_other_columns(study, planned)
         key = planned.key(study.data)
         if key in found:
             raise UserError(
@@ -214,6 +249,18 @@ def plan_by_keys(study: Study) -> dict[str, Planned]:
             )
         found[key] = planned
     return found
+
+
+def _refuse_other_columns(study: Study, planned: Planned) -> None:
+    """Raises UserError for a label that would stand in results.csv in the place of what the run has itself, unless it
+    says what was done to data of its own."""
+    if isinstance(planned.task, TrainSpec) and planned.data is None:
+        for name, value in planned.labels.items():
+            if name in _COLUMNS_OF_RUNS and getattr(planned.task, name, None) != value:
+                raise UserError(
+                    f"got the label {name}={value!r} in the plan of {study.name}, expected another name: the column "
+                    f"{name} of results.csv says that of the run itself"
+                )
 
 
 def noun(plan: Sequence[Planned], count: int) -> str:
