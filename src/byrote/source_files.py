@@ -62,7 +62,7 @@ def _parts(path: Path, seen: set[Path]) -> Iterator[str]:
     yield f"{path.name} {hashlib.sha256(content).hexdigest()}"
     for folder in enclosing_packages(path):  # importing a module runs all packages that it lies in
         yield from _parts(folder / "__init__.py", seen)
-    for name, level in _imports(ast.parse(content, str(path))):
+    for name, level in _imports(content, str(path)):
         package = name.partition(".")[0]
         if file := _local_file(name, level, path):
             yield from _parts(file, seen)
@@ -70,17 +70,20 @@ def _parts(path: Path, seen: set[Path]) -> Iterator[str]:
             yield version(package)
 
 
-def _imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
+@lru_cache(maxsize=256)  # each run of a plan asks for its key, and parsing takes most of the time of a digest
+def _imports(content: bytes, path: str) -> list[tuple[str, int]]:
     """All modules that a file may import, with the dots before them; importing a.b runs a as well."""
-    for node in ast.walk(tree):
+    found: list[tuple[str, int]] = []
+    for node in ast.walk(ast.parse(content, path)):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield from ((name, 0) for name in _prefixes(alias.name))
+                found += ((name, 0) for name in _prefixes(alias.name))
         elif isinstance(node, ast.ImportFrom):
             module = node.module or ""
-            yield from ((name, node.level) for name in _prefixes(module))
+            found += ((name, node.level) for name in _prefixes(module))
             # `from package import module` may name files as well as attributes.
-            yield from ((f"{module}.{alias.name}".lstrip("."), node.level) for alias in node.names if alias.name != "*")
+            found += ((f"{module}.{alias.name}".lstrip("."), node.level) for alias in node.names if alias.name != "*")
+    return found
 
 
 def _prefixes(name: str) -> list[str]:

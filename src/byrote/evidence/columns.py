@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
 
 import pandas as pd
 
@@ -43,12 +45,24 @@ def as_declared(table: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
     # A missing entry would become True.
     if lacking := [column.name for column in columns if column.dtype == "bool" and whole[column.name].isna().any()]:
         raise ValueError(f"got missing entries of {', '.join(lacking)}, which is declared to have none")
-    # A copy lays columns of one type side by side: rows are then taken three times as fast.
-    return whole.astype({column.name: column.dtype for column in columns}).copy()
+    # Nearly all are of their types already; to ask pandas for those again takes five times as long.
+    types = {column.name: _dtype(column.dtype) for column in columns}
+    return _retyped(whole, {name: dtype for name, dtype in types.items() if whole[name].dtype != dtype})
 
 
 def quick(table: pd.DataFrame) -> pd.DataFrame:
     """The same entries, text as Python's own: rows are then taken ten times as fast, which a verdict or a page does
     hundreds of times."""
     text = [name for name, dtype in table.dtypes.items() if isinstance(dtype, pd.StringDtype)]
-    return table.astype(dict.fromkeys(text, object)).copy()
+    return _retyped(table, dict.fromkeys(text, object))
+
+
+_dtype = cache(pd.api.types.pandas_dtype)
+
+
+def _retyped(table: pd.DataFrame, types: Mapping[Hashable, Any]) -> pd.DataFrame:
+    retyped = table.copy(deep=False)
+    for name, dtype in types.items():
+        retyped[name] = table[name].astype(dtype)
+    # A copy lays columns of one type side by side: rows are then taken three times as fast.
+    return retyped.copy()

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 from scipy.optimize import isotonic_regression
 
 from byrote.errors import UserError
@@ -101,7 +100,7 @@ def worth(curve: pd.DataFrame, regularised: pd.DataFrame, *, seed: int = 0, num_
     )
 
 
-def _factor(sizes: Float[np.ndarray, " M"], accuracies: Float[np.ndarray, " M"], reached: float, n_train: int) -> float:
+def _factor(sizes: np.ndarray, accuracies: np.ndarray, reached: float, n_train: int) -> float:
     fitted = isotonic_regression(accuracies).x
     if reached < fitted[0]:
         return 0.0
