@@ -8,9 +8,9 @@ import random
 import signal
 import sys
 from collections.abc import Generator
-from functools import partial
+from functools import partial, wraps
 from importlib.util import find_spec
-from inspect import isclass, isfunction
+from inspect import isclass, isfunction, isgeneratorfunction
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, get_args, get_type_hints
@@ -19,6 +19,7 @@ import hypothesis
 import jaxtyping
 import numpy as np
 import pytest
+from beartype import beartype
 from jaxtyping import AbstractArray
 
 if TYPE_CHECKING:
@@ -71,16 +72,17 @@ def _has_axes(annotation: object) -> bool:
     return any(map(_has_axes, get_args(annotation))) or (isclass(annotation) and issubclass(annotation, AbstractArray))
 
 
-_annotate_axes: dict[tuple[str, CodeType], bool] = {}
+_annotate_axes: dict[tuple[str, CodeType], bool | None] = {}
 
 
-def _annotates_axes(function: FunctionType) -> bool:
+def _annotates_axes(function: FunctionType) -> bool | None:
+    """None where that is not to be seen."""
     known = (function.__module__, function.__code__)  # those within others are made at each call of the outer one
     if known not in _annotate_axes:
         try:
             _annotate_axes[known] = any(map(_has_axes, get_type_hints(function).values()))
         except NameError:  # of a name for mypy alone, or of one that is still to be defined
-            _annotate_axes[known] = True
+            _annotate_axes[known] = None
     return _annotate_axes[known]
 
 
@@ -93,7 +95,24 @@ def _check_axes(checked: type | FunctionType | None = None, **options: object) -
     if checked is None:
         return partial(_check_axes, **options)
     function = checked.__init__ if isclass(checked) else checked
-    return _check_all(checked, **options) if isfunction(function) and _annotates_axes(function) else checked
+    if not isfunction(function) or (annotates := _annotates_axes(function)) is False:
+        return checked
+    # What a generator yields is nobody's to check: it may have other axes each time.
+    if isfunction(checked) and annotates and not isgeneratorfunction(checked):
+        return _with_own_axes(beartype(checked))
+    return _check_all(checked, **options)
+
+
+def _with_own_axes(checked: FunctionType) -> FunctionType:
+    """As `jaxtyped(typechecker=...)` would, in half the time: that looks at all that is given twice, the second time
+    together with what is returned."""
+
+    @wraps(checked)
+    def call(*args: object, **kwargs: object) -> object:
+        with _check_all("context"):
+            return checked(*args, **kwargs)
+
+    return call
 
 
 jaxtyping.jaxtyped = _check_axes
