@@ -69,7 +69,7 @@ def main() -> None:
             rates, num = found.rates, int(wrong.sum())
             line = f"{kind} {seed}: {num} errors, estimated {rates.num_errors.mean:.0f}"
             line += f" ({rates.num_errors.low:.0f} to {rates.num_errors.high:.0f}), by {found.voter}"
-            listed = rates.order[: found.listed]
+            listed = rates.order[: found.rates.num_likely]
             if len(listed):
                 cut = rates.cut_at(len(listed))
                 false = 1 - wrong[listed].mean()

@@ -73,7 +73,7 @@ def recorded(
     assert found is not None
     order, errors = found.rates.order, found.rates.num_errors
     wrong = (given != true)[found.rows][order]
-    likely = found.num_likely
+    likely = found.rates.num_likely
     cut = found.rates.cut_at(max(likely, 1))
     return {
         "flips": int(wrong.sum()),

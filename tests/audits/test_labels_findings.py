@@ -6,6 +6,7 @@ from byrote.audits.material import Material, Rows
 from byrote.audits.metric import Metric
 from byrote.audits.stage import Case, StageResult, interval_figure
 from byrote.audits.subject import Subject
+from byrote.evidence.intervals import Interval
 
 
 class Named(Subject):
@@ -24,14 +25,14 @@ def case():
 def figures(low=0.03, mean=0.05, high=0.06, **changes):
     return {
         "num_rows": 1000,
-        "num_wrong": interval_figure(1000 * mean, 1000 * low, 1000 * high, 1000),
-        "share_wrong": interval_figure(mean, low, high, 1000),
+        "num_wrong": interval_figure(Interval(1000 * mean, 1000 * low, 1000 * high, 1000)),
+        "share_wrong": interval_figure(Interval(mean, low, high, 1000)),
         "read_off_at_recall": 0.9,
         "is_pure": True,
         "agreement": 0.9,
         "num_listed": 48,
-        "listed_false_share": interval_figure(0.04, 0.01, 0.2, 48),
-        "hidden": {"uniform": {"stated": 0.9, "p": 0.7} | interval_figure(0.92, 0.8, 0.97, 50)},
+        "listed_false_share": interval_figure(Interval(0.04, 0.01, 0.2, 48)),
+        "hidden": {"uniform": {"stated": 0.9, "p": 0.7} | interval_figure(Interval(0.92, 0.8, 0.97, 50))},
         "num_hidden": 50,
         "rise_with_hidden": 49.0,
     } | changes
@@ -69,7 +70,7 @@ def test_the_sentences_have_their_figures(case):
         ({"is_pure": False, "read_off_at_recall": 0.12}, "with 12% of planted errors"),
         ({"agreement": 0.2}, "Rows hardly show their labels"),
         (
-            {"hidden": {"uniform": {"stated": 0.9, "p": 0.01} | interval_figure(0.6, 0.5, 0.7, 50)}},
+            {"hidden": {"uniform": {"stated": 0.9, "p": 0.01} | interval_figure(Interval(0.6, 0.5, 0.7, 50))}},
             "did not come out at the rate",
         ),
     ],
@@ -82,7 +83,7 @@ def test_a_number_that_is_not_known_is_no_conclusion(case, changes, words):
 
 
 def test_too_few_hidden_errors_check_nothing(case):
-    few = {"uniform": {"stated": 0.9, "p": 0.001} | interval_figure(0.2, 0.0, 0.6, 5)}
+    few = {"uniform": {"stated": 0.9, "p": 0.001} | interval_figure(Interval(0.2, 0.0, 0.6, 5))}
     assert number_is_known(figures(hidden=few))
     assert findings_of_labels(case, StageResult("done", figures=figures(hidden=few)))[1].outcome == "no conclusion"
     assert findings_of_labels(case, StageResult("done", figures=figures(hidden={})))[1].outcome == "no conclusion"

@@ -9,6 +9,7 @@ from byrote.audits.material import Material, Rows
 from byrote.audits.metric import Metric, Prediction
 from byrote.audits.stage import CLEAN_SPLIT, Case, StageResult, copies_or_none, interval_figure, rows_in_words
 from byrote.audits.subject import Subject, SubjectFailed
+from byrote.evidence.intervals import Interval
 
 
 class Constant(Subject):
@@ -94,5 +95,5 @@ def test_copies_within_the_test_split():
 
 
 def test_figures_and_words():
-    assert interval_figure(0.5, math.nan, 0.7, 3) == {"mean": 0.5, "low": None, "high": 0.7, "n": 3}
+    assert interval_figure(Interval(0.5, math.nan, 0.7, 3)) == {"mean": 0.5, "low": None, "high": 0.7, "n": 3}
     assert rows_in_words(1, case(Constant()).material.train) == "1 row"

@@ -40,8 +40,8 @@ def test_planted_errors_in_digits_are_found_at_the_stated_rate():
     rates, num = found.rates, int(wrong.sum())
     assert wrong[rates.order[:num]].mean() > 0.9
     assert rates.num_errors.low <= num <= rates.num_errors.high
-    listed = rates.order[: found.listed]
-    cut = rates.cut_at(found.listed)
+    listed = rates.order[: found.rates.num_likely]
+    cut = rates.cut_at(found.rates.num_likely)
     assert rates.false_low[cut] - 0.02 <= 1 - wrong[listed].mean() <= rates.false_high[cut] + 0.02
     assert rates.false_share[cut] == pytest.approx(1 - wrong[listed].mean(), abs=0.1)
     assert (found.suggested[listed][wrong[listed]] == truth[listed][wrong[listed]]).mean() > 0.9
@@ -52,7 +52,7 @@ def test_planted_errors_in_digits_are_found_at_the_stated_rate():
 def test_as_they_are_digits_have_hardly_any():
     found = found_in(digits()[0])
     assert found.rates.num_errors.high < 12
-    assert found.listed < 10
+    assert found.rates.num_likely < 10
     assert set(found.hidden) == {"confused", "uniform"}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from byrote.audits.metric import quantity_in_words
-from byrote.audits.stage import Case, rows_in_words
+from byrote.audits.stage import Case, figure_interval, rows_in_words
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.verdicts import SIGNIFICANCE
 
@@ -75,12 +75,10 @@ def _score_finding(case: Case, figures: Mapping[str, Any], found: Mapping[str, b
         outcome: Outcome = "not supported" if leaked else "no conclusion" if unseen else "supported"
         return Finding(claim, outcome, f"{words}{f'; {unseen}' if unseen else ''}; there are no predictions to score.")
     score = figures["score"]
-    everything, honest, difference = (
-        {k: math.nan if v is None else v for k, v in score[name].items()} for name in ("all", "honest", "difference")
-    )
-    first = f"{model} has {_article(metric.title)} {metric.title} of {metric.in_words(everything['mean'])}"
+    everything, honest, difference = (figure_interval(score[name]) for name in ("all", "honest", "difference"))
+    first = f"{model} has {_article(metric.title)} {metric.title} of {metric.in_words(everything.mean)}"
     if not leaked:
-        interval = metric.range_in_words(everything["low"], everything["high"])
+        interval = metric.range_in_words(everything.low, everything.high)
         return Finding(
             claim,
             "no conclusion" if unseen else "supported",
@@ -88,7 +86,7 @@ def _score_finding(case: Case, figures: Mapping[str, Any], found: Mapping[str, b
             f"known to be in training{f', but {unseen}' if unseen else ''}. "
             f"Guessing gives {metric.in_words(math.nan if score['chance'] is None else score['chance'])}.",
         )
-    if math.isnan(honest["mean"]):
+    if math.isnan(honest.mean):
         return Finding(
             claim,
             "not supported",
@@ -98,9 +96,9 @@ def _score_finding(case: Case, figures: Mapping[str, Any], found: Mapping[str, b
     return Finding(
         claim,
         "not supported",
-        f"{first}; without {what} known from training it is {metric.in_words(honest['mean'])} "
-        f"({metric.range_in_words(honest['low'], honest['high'])}), on {honest['n']:,} rows. The leak is worth "
-        f"{metric.difference_in_words(difference['mean'], difference['low'], difference['high'])}.",
+        f"{first}; without {what} known from training it is {metric.in_words(honest.mean)} "
+        f"({metric.range_in_words(honest.low, honest.high)}), on {honest.n:,} rows. The leak is worth "
+        f"{metric.difference_in_words(difference.mean, difference.low, difference.high)}.",
     )
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from byrote.audits.metric import quantity_in_words
-from byrote.audits.stage import Case
+from byrote.audits.stage import Case, figure_interval
 from byrote.charts.sections import PageTable, Picture, PictureRow, Section
 
 _SHOWN_GROUPS = 20
@@ -25,13 +24,8 @@ def _score_section(case: Case, figures: Mapping[str, Any]) -> Section:
     metric, score = case.metric, figures["score"]
 
     def row(title: str, name: str) -> list[str]:
-        each = {key: math.nan if value is None else value for key, value in score[name].items()}
-        return [
-            title,
-            metric.in_words(each["mean"]),
-            metric.range_in_words(each["low"], each["high"]),
-            f"{each['n']:,}",
-        ]
+        each = figure_interval(score[name])
+        return [title, metric.in_words(each.mean), metric.range_in_words(each.low, each.high), f"{each.n:,}"]
 
     rows = [
         row("all test rows", "all"),

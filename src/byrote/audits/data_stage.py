@@ -275,7 +275,7 @@ def _copy_figures(
             "num_test_with_copy_in_train": len(np.unique(near.second[across])),
             "num_other_label": int((labels[near.first] != labels[near.second]).sum()),
             "cut": None if math.isinf(near.cut) else near.cut,
-            "recall_of_planted_copies": {way: interval_figure(*numbers) for way, numbers in near.recall.items()},
+            "recall_of_planted_copies": {way: interval_figure(share) for way, share in near.recall.items()},
         }
     return figures
 
@@ -347,10 +347,9 @@ def _clean_split(
 def _score_figures(case: Case, score: HonestScore, clean: Bool[np.ndarray, " T"]) -> dict[str, Any]:
     labels = case.material.test.labels
     return {
-        **{
-            name: interval_figure(each.mean, each.low, each.high, each.n)
-            for name, each in (("all", score.everything), ("honest", score.honest), ("difference", score.difference))
-        },
+        "all": interval_figure(score.everything),
+        "honest": interval_figure(score.honest),
+        "difference": interval_figure(score.difference),
         "chance": _known(case.metric.chance(labels)),
         "honest_chance": _known(case.metric.chance(labels[clean])) if clean.any() else None,
         "seeds": case.seeds if case.subject.can_fit else 1,

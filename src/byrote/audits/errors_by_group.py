@@ -79,7 +79,7 @@ def group_figures(shares: Sequence[GroupShare], names: Sequence[str]) -> list[di
     return [
         {
             "group": names[each.group] if each.group < len(names) else str(each.group),
-            "right": interval_figure(each.right.mean, each.right.low, each.right.high, each.right.n),
+            "right": interval_figure(each.right),
             "others": each.others,
             "p": each.p_value,
         }

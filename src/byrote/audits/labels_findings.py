@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from byrote.audits.stage import Case, StageResult, interval_figure, rows_in_words
 from byrote.evidence.finding import Finding, Outcome
+from byrote.evidence.intervals import Interval
+from byrote.evidence.planted_errors import ErrorRates
 from byrote.evidence.verdicts import SIGNIFICANCE
 from byrote.evidence.words import percent_range
 
@@ -18,6 +21,7 @@ FEW = 0.01
 LEAST_AGREEMENT = 0.5
 """Cohen's kappa of the voter with the labels. Below, rows show their labels so badly that calling all rows wrong which
 look otherwise, and all others right, agrees with itself, whatever is true."""
+_CLAIM = "Fewer than 1% of the labels are wrong"
 _FEWEST_HIDDEN = 10
 _ALL = 0.995
 """A share that is shown as 100%."""
@@ -29,9 +33,28 @@ OF_NUMBER = ("num_wrong", "share_wrong", "listed_false_share")
 MNIST it came out at 900 to 2,000 there."""
 
 
+def figures_of_rates(rates: ErrorRates) -> dict[str, Any]:
+    """How many labels are wrong, and how many of the list of those that are more likely wrong than right are not."""
+    errors, listed, num_rows = rates.num_errors, rates.num_likely, len(rates.order)
+    false = Interval(math.nan, math.nan, math.nan, 0)
+    if listed:
+        cut = rates.cut_at(listed)
+        false = Interval(rates.false_share[cut], rates.false_low[cut], rates.false_high[cut], listed)
+    share = Interval(errors.mean / num_rows, errors.low / num_rows, errors.high / num_rows, num_rows)
+    return {
+        "num_rows": num_rows,
+        "num_wrong": interval_figure(replace(errors, n=num_rows)),
+        "share_wrong": interval_figure(share),
+        "read_off_at_recall": rates.least_at,
+        "is_pure": rates.is_pure,
+        "num_listed": listed,
+        "listed_false_share": interval_figure(false),
+    }
+
+
 def without_number(figures: Mapping[str, Any]) -> dict[str, Any]:
     """The figures of labels, those of their number unknown."""
-    unknown = interval_figure(math.nan, math.nan, math.nan, figures["num_rows"])
+    unknown = interval_figure(Interval(math.nan, math.nan, math.nan, figures["num_rows"]))
     return {**figures, **dict.fromkeys(OF_NUMBER, unknown)}
 
 
@@ -53,18 +76,19 @@ def _check(figures: Mapping[str, Any]) -> Outcome:
 
 def findings_of_labels(case: Case, result: StageResult) -> list[Finding]:
     """How many labels are wrong, and whether planted errors bear that out."""
-    claim = "Fewer than 1% of the labels are wrong"
     if result.status == "no conclusion":
-        return [Finding(claim, "no conclusion", result.statement)]
+        return [Finding(_CLAIM, "no conclusion", result.statement)]
     figures = result.figures
-    return [_count_finding(case, result, claim), _check_finding(figures)]
+    rows = rows_in_words(figures["num_rows"], case.material.train)
+    why_unknown = "" if number_is_known(figures) else _why_unknown(figures)
+    return [count_finding(figures, rows, why_unknown), _check_finding(figures)]
 
 
-def _count_finding(case: Case, result: StageResult, claim: str) -> Finding:
-    figures, share = result.figures, result.figures["share_wrong"]
-    num, rows = figures["num_wrong"], rows_in_words(figures["num_rows"], case.material.train)
-    if not number_is_known(figures):
-        return Finding(claim, "no conclusion", f"{_why_unknown(figures)} `wrong_labels.csv` lists the likeliest.")
+def count_finding(figures: Mapping[str, Any], rows: str, why_unknown: str) -> Finding:
+    """How many of these rows, in words, have a wrong label; "" for `why_unknown` where that is known."""
+    if why_unknown:
+        return Finding(_CLAIM, "no conclusion", f"{why_unknown} `wrong_labels.csv` lists the likeliest.")
+    num, share = figures["num_wrong"], figures["share_wrong"]
     words = (
         f"Of {rows}, {num['low']:,.0f} to {num['high']:,.0f} have a wrong label (95% interval; "
         f"{percent_range(share['low'], share['high'])})"
@@ -81,10 +105,10 @@ def _count_finding(case: Case, result: StageResult, claim: str) -> Finding:
         )
     else:
         words += "; none is more likely wrong than right."
-    return Finding(claim, are_few(share), words)
+    return Finding(_CLAIM, _are_few(share), words)
 
 
-def are_few(share: Mapping[str, Any]) -> Outcome:
+def _are_few(share: Mapping[str, Any]) -> Outcome:
     """Whether this share of wrong labels, with its interval, is below FEW."""
     if share["high"] < FEW:
         return "supported"

@@ -23,7 +23,13 @@ from byrote.audits.label_votes import (
     nearest_rows,
     neighbour_votes,
 )
-from byrote.audits.labels_findings import LISTED, findings_of_labels, number_is_known, without_number
+from byrote.audits.labels_findings import (
+    LISTED,
+    figures_of_rates,
+    findings_of_labels,
+    number_is_known,
+    without_number,
+)
 from byrote.audits.labels_sections import sections_of_labels
 from byrote.audits.material import Material, Rows
 from byrote.audits.stage import Case, Estimate, Stage, StageResult, interval_figure
@@ -31,7 +37,6 @@ from byrote.audits.wrong_labels import Voter, WrongLabels, find_wrong_labels
 from byrote.charts.examples import picture_of
 from byrote.charts.sections import Section
 from byrote.evidence.finding import Finding
-from byrote.evidence.planted_errors import ErrorRates
 from byrote.randomness import stream
 
 WRONG_LABELS = "wrong_labels.csv"
@@ -91,7 +96,7 @@ class LabelsStage(Stage):
         num_classes = material.num_classes
         looks = None if near is None else neighbour_votes(near, rows.labels, num_classes)
         found = find_wrong_labels(voters, rows.labels, num_classes, looks)
-        figures = _figures(found, len(rows), plan.smaller)
+        figures = _figures(found, plan.smaller)
         known = number_is_known(figures)
         if not known:
             figures = without_number(figures) | {"curve": []}
@@ -253,28 +258,18 @@ def _reason(
     return f"{nearby}{names[rows.labels[row]]}; by {found.voter}"
 
 
-def _figures(found: WrongLabels, num_rows: int, smaller: str) -> dict[str, Any]:
-    rates = found.rates
-    errors = rates.num_errors
-    listed = found.listed
+def _figures(found: WrongLabels, smaller: str) -> dict[str, Any]:
+    rates, listed = found.rates, found.rates.num_likely
     cut = rates.cut_at(max(listed, 1))
-    count, low, high = errors.mean, errors.low, errors.high
-    figures: dict[str, Any] = {
-        "num_rows": num_rows,
-        "num_wrong": interval_figure(count, low, high, num_rows),
-        "share_wrong": interval_figure(count / num_rows, low / num_rows, high / num_rows, num_rows),
-        "read_off_at_recall": rates.least_at,
-        "is_pure": rates.is_pure,
+    return {
+        **figures_of_rates(rates),
         "voter": found.voter,
         "agreement": found.agreement,
         "planted_found_by": dict(found.found_by),
         "compared_at_length": found.compared_at,
-        "num_listed": listed,
-        "listed_false_share": _false_share(rates, cut, listed),
         "listed_recall": {kind: float(values[cut]) if listed else 0.0 for kind, values in rates.recall_by_kind.items()},
         "hidden": {
-            kind: {"stated": each.stated, "p": each.p_value}
-            | interval_figure(each.found.mean, each.found.low, each.found.high, each.found.n)
+            kind: {"stated": each.stated, "p": each.p_value} | interval_figure(each.found)
             for kind, each in found.hidden.items()
         },
         "num_hidden": found.num_hidden,
@@ -282,14 +277,6 @@ def _figures(found: WrongLabels, num_rows: int, smaller: str) -> dict[str, Any]:
         "curve": _curve(found),
         "smaller": smaller,
     }
-    return figures
-
-
-def _false_share(rates: ErrorRates, cut: int, listed: int) -> dict[str, float | int | None]:
-    if not listed:
-        return interval_figure(math.nan, math.nan, math.nan, 0)
-    share, low, high = (float(each[cut]) for each in (rates.false_share, rates.false_low, rates.false_high))
-    return interval_figure(share, low, high, listed)
 
 
 def _curve(found: WrongLabels) -> list[dict[str, float | int]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from byrote.audits.noisy_fits import NOISE_INPUTS, condition_of
 from byrote.audits.reference_learner import NAME
+from byrote.audits.stage import p_in_words
 from byrote.evidence.finding import Finding
 from byrote.evidence.fitting_by_luck import luck_in_words
 from byrote.evidence.intervals import binomial_interval
@@ -79,8 +80,8 @@ def _by_heart(name: str, figures: Mapping[str, Any], found: Mapping[str, bool]) 
             claim,
             "not supported",
             f"It is a memoriser: {words[0].lower()}{words[1:]}, surely less than {share(other['little'])} beyond that; "
-            f"{NAME} of byrote's own has {with_ends(other['score'])} there (p = {_p(other['p'])}), so that there is "
-            "something to be learnt.",
+            f"{NAME} of byrote's own has {with_ends(other['score'])} there (p = {p_in_words(other['p'])}), so that "
+            "there is something to be learnt.",
         )
     if found.get("learns", False):
         return Finding(claim, "supported", f"It is a learner: {words[0].lower()}{words[1:]}.")
@@ -90,7 +91,7 @@ def _by_heart(name: str, figures: Mapping[str, Any], found: Mapping[str, bool]) 
             claim,
             "no conclusion",
             f"{words}: what it has is by rote. But {NAME} of byrote's own finds nothing either "
-            f"({share(other['score']['mean'])}, p = {_p(other['p'])}): there may be nothing to be learnt here.",
+            f"({share(other['score']['mean'])}, p = {p_in_words(other['p'])}): there may be nothing to be learnt here.",
         )
     return Finding(claim, "no conclusion", f"{words}. More test rows would tell.")
 
@@ -189,7 +190,3 @@ def _shape(name: str, figures: Mapping[str, Any], found: Mapping[str, bool]) -> 
             claim, "not supported", f"Its ladder is tempered: the more labels are wrong, the more it loses. {words}"
         )
     return Finding(claim, "no conclusion", f"{words} More test rows would tell of which shape its ladder is.")
-
-
-def _p(value: float) -> str:
-    return f"{value:.4f}" if value < 0.01 else f"{value:.2f}"

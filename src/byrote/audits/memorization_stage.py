@@ -29,7 +29,7 @@ from byrote.charts.sections import Section
 from byrote.data.subsets import stratified_rows
 from byrote.evidence.finding import Finding
 from byrote.evidence.fitting_by_luck import chance_of_accuracies
-from byrote.evidence.intervals import Interval, binomial_interval, mean_interval
+from byrote.evidence.intervals import binomial_interval, mean_interval
 from byrote.evidence.noise_ladder import (
     BENIGN_KEEPS,
     CATASTROPHIC_KEEPS,
@@ -178,7 +178,7 @@ def _read(
         "guessing": 1 / len(np.unique(test.labels)),
         "largest_class": largest_class,
         "conditions": [_condition(fits, name, test, clean) for name in names],
-        "kept": {f"{rate:g}": _figure(kept_share(right[rate], *shared)) for rate in (LOW, HALF)},
+        "kept": {f"{rate:g}": interval_figure(kept_share(right[rate], *shared)) for rate in (LOW, HALF)},
         "reference": None,
     }
     learns = against_guessing(true, test.labels, test.units)
@@ -203,7 +203,7 @@ def _read(
         little = max(LITTLE, _LITTLE_OF_THE_LEAD * (other.score.low - figures["guessing"]))
         nothing = against_guessing(true, test.labels, test.units, little).p_below
         if nothing <= SIGNIFICANCE:
-            figures["reference"] = {"score": _figure(other.score), "p": other.p_value, "little": little}
+            figures["reference"] = {"score": interval_figure(other.score), "p": other.p_value, "little": little}
             p_values["memorises"] = max(nothing, other.p_value)
     return figures, p_values
 
@@ -217,7 +217,7 @@ def _condition(fits: Sequence[NoisyFit], name: str, test: Rows, clean: Bool[np.n
         if not num:
             return None
         hits = sum(int((fit.train == getattr(fit, labels))[each].sum()) for fit, each in zip(own, changed, strict=True))
-        return _figure(binomial_interval(hits / num, num))
+        return interval_figure(binomial_interval(hits / num, num))
 
     accuracy = mean_interval([fit.accuracy for fit in own])
     seconds = [fit.seconds for fit in own if fit.seconds is not None]
@@ -229,16 +229,12 @@ def _condition(fits: Sequence[NoisyFit], name: str, test: Rows, clean: Bool[np.n
         "rate": own[0].rate,
         "fits": len(own),
         "num_fitted": sum(fit.is_fitted for fit in own),
-        "train_accuracy": _figure(accuracy),
+        "train_accuracy": interval_figure(accuracy),
         "least_train_accuracy": min(fit.accuracy for fit in own),
         "ceiling": min(fit.ceiling for fit in own),
         "changed_said_as_given": share("given"),
         "changed_said_as_true": share("true"),
-        "test": None if is_noise else _figure(balanced_accuracy(tested, test.labels, test.units)),
+        "test": None if is_noise else interval_figure(balanced_accuracy(tested, test.labels, test.units)),
         "seconds": float(np.mean(seconds)) if seconds else None,
         "steps_to_fit": float(np.mean(steps)) if len(steps) == len(own) else None,
     }
-
-
-def _figure(found: Interval) -> dict[str, float | int | None]:
-    return interval_figure(found.mean, found.low, found.high, found.n)

@@ -31,7 +31,7 @@ from byrote.audits.identical_rows import Identical
 from byrote.audits.material import MaterialKind
 from byrote.audits.neighbours import nearest
 from byrote.audits.planted_copies import copied_images, copied_rows
-from byrote.evidence.intervals import binomial_interval
+from byrote.evidence.intervals import Interval, binomial_interval
 from byrote.randomness import stream
 
 NEIGHBOURS = 6
@@ -59,8 +59,8 @@ class NearDuplicates:
     """The least lead that is listed; infinite where none is."""
     p_value: float
     """That all leads are those of unrelated examples."""
-    recall: dict[str, tuple[float, float, float, int]]
-    """Of planted copies by how they were made: the share that is found, its interval, and their number."""
+    recall: dict[str, Interval]
+    """Of planted copies by how they were made: the share that is found."""
 
 
 def near_duplicates(
@@ -96,8 +96,7 @@ def near_duplicates(
     for way in dict.fromkeys(space.ways):
         chosen = np.array([each == way for each in space.ways])
         found = (copies.lead >= least) & (copies.nearest == planted)
-        interval = binomial_interval(float(found[chosen].mean()), int(chosen.sum()))
-        recall[way] = (interval.mean, interval.low, interval.high, interval.n)
+        recall[way] = binomial_interval(float(found[chosen].mean()), int(chosen.sum()))
     return NearDuplicates(
         unique[:, 0], unique[:, 1], own.lead[listed][places], own.likeness[listed][places], cut, known, recall
     )

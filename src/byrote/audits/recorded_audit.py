@@ -15,7 +15,7 @@ import pandas as pd
 from jaxtyping import Float64, Int64
 
 from byrote import __version__
-from byrote.audits.labels_findings import LISTED, are_few, without_number
+from byrote.audits.labels_findings import LISTED, count_finding, figures_of_rates, without_number
 from byrote.audits.recorded_labels import FEWEST_PLANTED, RecordedLabels, recorded_labels
 from byrote.audits.stage import SCHEMA, StageResult, interval_figure, stage_entry
 from byrote.data.dataset import Dataset
@@ -24,7 +24,6 @@ from byrote.errors import UserError
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.intervals import Interval, binomial_interval
 from byrote.evidence.verdicts import SIGNIFICANCE
-from byrote.evidence.words import percent_range
 from byrote.files import make_folder, write_file, write_table
 from byrote.masking import masked
 from byrote.recording.courses import Courses, courses
@@ -222,24 +221,14 @@ class RecordedAudit:
             planted = self.recording.planted
             number = 0 if planted is None else len(planted.rows)
             return StageResult("no conclusion", _too_few_planted(number, self.recording.num_examples))
-        rates, num = found.rates, len(found.rows)
-        errors = rates.num_errors
         held = found.held_back
-        cut = rates.cut_at(max(found.num_likely, 1))
-        false, low, high = (float(each[cut]) for each in (rates.false_share, rates.false_low, rates.false_high))
         figures = {
-            "num_rows": num,
-            "num_wrong": interval_figure(errors.mean, errors.low, errors.high, num),
-            "share_wrong": interval_figure(errors.mean / num, errors.low / num, errors.high / num, num),
-            "read_off_at_recall": rates.least_at,
-            "is_pure": rates.is_pure,
+            **figures_of_rates(found.rates),
             "score": found.score,
             "planted_found_by": dict(found.found_by),
             "compared_at_length": found.compared_at,
-            "num_listed": found.num_likely,
-            "listed_false_share": interval_figure(false, low, high, found.num_likely),
             "likeness_p": found.likeness_p,
-            "held_back": {"stated": held.stated, "p": held.p_value} | _figure(held.found),
+            "held_back": {"stated": held.stated, "p": held.p_value} | interval_figure(held.found),
             "lists": [list(each) for each in self.lists()],
         }
         if not self.is_known:
@@ -263,26 +252,11 @@ class RecordedAudit:
         ]
 
     def _label_findings(self) -> list[Finding]:
-        claim = "Fewer than 1% of the labels are wrong"
         result, found = self.results["labels"], self.labels
         if found is None:
-            return [Finding(claim, "no conclusion", f"{result.statement} `{WRONG_LABELS}` lists the likeliest.")]
-        figures = result.figures
-        share, num, false = figures["share_wrong"], figures["num_wrong"], figures["listed_false_share"]
-        if not self.is_known:
-            count = Finding(claim, "no conclusion", f"{_why_unknown(found)} `{WRONG_LABELS}` lists the likeliest.")
-        else:
-            words = (
-                f"Of {num['n']:,} examples, {num['low']:,.0f} to {num['high']:,.0f} have a wrong label (95% interval; "
-                f"{percent_range(share['low'], share['high'])}). {found.num_likely:,} "
-                f"{'is' if found.num_likely == 1 else 'are'} more likely wrong than right"
-            )
-            if found.num_likely:
-                words += (
-                    f"; of these, at most {100 * false['high']:.0f}% are labelled rightly after all (95% interval "
-                    f"{100 * false['low']:.0f}% to {100 * false['high']:.0f}%)"
-                )
-            count = Finding(claim, are_few(share), f"{words}. `{WRONG_LABELS}` lists them.")
+            return [count_finding(result.figures, "", result.statement)]
+        rows = f"{len(found.rows):,} examples"
+        count = count_finding(result.figures, rows, "" if self.is_known else _why_unknown(found))
         return [count, *_assumption_findings(found)]
 
     def _rote_result(self) -> StageResult:
@@ -296,7 +270,7 @@ class RecordedAudit:
             "num_forgotten": int((found.forgotten > 0).sum()),
             "num_never_forgotten": int((seen & (found.learnt > 0) & (found.forgotten == 0)).sum()),
             "num_not_finite": recording.num_not_finite,
-            "planted_fitted": _figure(fitted),
+            "planted_fitted": interval_figure(fitted),
         }
         return StageResult("done", "", figures)
 
@@ -388,13 +362,13 @@ def _check_rows(data: Any, recording: Recording) -> None:
 
 def _assumption_findings(found: RecordedLabels) -> list[Finding]:
     """Whether what the rates assume was seen to hold; a list of a few examples cannot show it."""
-    held, p = found.held_back, found.likeness_p
+    held, p, num_likely = found.held_back, found.likeness_p, found.rates.num_likely
     claims = (
         "Planted errors that were held back are found as often as the others",
         "The list fares as planted errors do",
     )
-    if found.num_likely < _FEWEST_LISTED:
-        why = f"{found.num_likely} examples are more likely wrong than right, too few to compare with planted errors."
+    if num_likely < _FEWEST_LISTED:
+        why = f"{num_likely} examples are more likely wrong than right, too few to compare with planted errors."
         return [Finding(claim, "no conclusion", why) for claim in claims]
     words = (
         f"Of {held.found.n} planted errors that were held back, {100 * held.found.mean:.0f}% "
@@ -438,7 +412,3 @@ def _why_unknown(found: RecordedLabels) -> str:
             "them, or errors of another kind, so that nothing tells how many labels are wrong."
         )
     return "Planted errors that were held back are not found as often as the others."
-
-
-def _figure(interval: Interval) -> dict[str, float | int | None]:
-    return interval_figure(interval.mean, interval.low, interval.high, interval.n)

@@ -21,7 +21,8 @@ from jaxtyping import Bool, Float64, Int64
 from scipy import stats
 
 from byrote.evidence.intervals import Interval, binomial_interval
-from byrote.evidence.planted_errors import ErrorRates, Planted, error_rates
+from byrote.evidence.planted_errors import ErrorRates, Planted, error_rates, share_found
+from byrote.evidence.words import epochs
 from byrote.randomness import stream
 from byrote.recording.courses import Courses, mean_margin
 from byrote.recording.recording import Recording
@@ -60,18 +61,13 @@ class RecordedLabels:
     likeness_p: float
     """That rows at the top of the list have the scores of planted errors; 1 where there is no such row."""
 
-    @property
-    def num_likely(self) -> int:
-        """Rows that are more likely wrong than right."""
-        return int((self.rates.p_wrong > 0.5).sum())
-
 
 def label_scores(recording: Recording, found: Courses) -> dict[str, Float64[np.ndarray, " N"]]:
     """Of all N examples, by name: the higher, the likelier its label is wrong; above 0 where another is likelier."""
     num = recording.num_epochs
-    scores = {f"area under the margin over {_epochs(num)}": -found.aum}
+    scores = {f"area under the margin over {epochs(num)}": -found.aum}
     for length in sorted({-(-num // 2), -(-num // 4)} - {num}, reverse=True):
-        scores[f"area under the margin over the first {_epochs(length)}"] = -mean_margin(recording, 0, length)
+        scores[f"area under the margin over the first {epochs(length)}"] = -mean_margin(recording, 0, length)
     scores["mean probability of the label"] = 0.5 - found.confidence
     return scores
 
@@ -91,7 +87,7 @@ def recorded_labels(recording: Recording, found: Courses) -> RecordedLabels | No
     # Rows that half of the epochs did not have may lack a score over the first of them.
     scores = {name: np.nan_to_num(score, nan=-np.inf) for name, score in label_scores(recording, found).items()}
     length = min(max(int((found.aum[rows] < 0).sum()), len(telling)), len(rows))
-    found_by = {name: _found_in_list(score[rows], score[telling], length) for name, score in scores.items()}
+    found_by = {name: share_found(score[rows], score[telling], length) for name, score in scores.items()}
     chosen = max(found_by, key=lambda name: found_by[name])
     least = float(np.min(scores[chosen], where=scores[chosen] > -np.inf, initial=0))
     score = np.maximum(scores[chosen], least)
@@ -113,10 +109,6 @@ def _likeness_p(rates: ErrorRates, listed: Float64[np.ndarray, " M"], planted: F
     return float(stats.ks_2samp(first, others).pvalue) if len(first) and len(others) else 1.0
 
 
-def _found_in_list(listed: Float64[np.ndarray, " M"], planted: Float64[np.ndarray, " P"], length: int) -> float:
-    return float((planted >= np.partition(listed, len(listed) - length)[len(listed) - length]).mean())
-
-
 def _held_back(
     listed: Float64[np.ndarray, " M"], telling: Float64[np.ndarray, " T"], others: Float64[np.ndarray, " H"]
 ) -> HeldBack:
@@ -126,7 +118,3 @@ def _held_back(
     hits, told = int((others >= cut).sum()), int((telling >= cut).sum())
     p_value = stats.fisher_exact(np.array([[hits, len(others) - hits], [told, len(telling) - told]])).pvalue
     return HeldBack(binomial_interval(hits / len(others), len(others)), told / len(telling), float(p_value))
-
-
-def _epochs(num: int) -> str:
-    return f"{num} epoch{'' if num == 1 else 's'}"

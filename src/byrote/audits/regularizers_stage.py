@@ -20,7 +20,7 @@ from byrote.charts.sections import PageTable, Section
 from byrote.data.subsets import stratified_rows
 from byrote.evidence.attribution import shapley_weights
 from byrote.evidence.finding import Finding
-from byrote.evidence.intervals import Interval, mean_interval
+from byrote.evidence.intervals import mean_interval
 from byrote.evidence.noise_ladder import balanced_accuracy, effect
 from byrote.evidence.obstacles import obstacle
 from byrote.evidence.verdicts import NO_HELP
@@ -183,7 +183,9 @@ def _read(
         found = effect(values[place], test.labels, test.units)
         p_values[f"{name}-helps"] = found.p_above
         p_values[f"{name}-harms"] = found.p_below
-        regularizers.append({"name": name, "off": str(off), "on": str(level), "effect": _figure_of(found.interval)})
+        regularizers.append(
+            {"name": name, "off": str(off), "on": str(level), "effect": interval_figure(found.interval)}
+        )
     combinations = []
     for place, names in enumerate(on):
         true, random = of_cell(names, random=False), of_cell(names, random=True)
@@ -191,16 +193,12 @@ def _read(
             {
                 "on": names,
                 "train_accuracy": float(np.mean([run.train_accuracy for run in true])),
-                "test": _figure_of(balanced_accuracy(right[place], test.labels, test.units)),
+                "test": interval_figure(balanced_accuracy(right[place], test.labels, test.units)),
                 "random_train_accuracy": float(mean_interval([run.train_accuracy for run in random]).mean),
                 "random_is_fitted": all(run.fitted for run in random),
             }
         )
     return {"regularizers": regularizers, "combinations": combinations}, p_values
-
-
-def _figure_of(found: Interval) -> dict[str, float | int | None]:
-    return interval_figure(found.mean, found.low, found.high, found.n)
 
 
 def _finding(case: Case, figures: Mapping[str, Any], each: Mapping[str, Any], found: Mapping[str, bool]) -> Finding:

@@ -21,7 +21,7 @@ from byrote.audits.subject import Fit
 from byrote.charts.sections import Section
 from byrote.data.subsets import half_rows, stratified_rows
 from byrote.evidence.finding import Finding
-from byrote.evidence.intervals import newcombe, wilson
+from byrote.evidence.intervals import Interval, newcombe, wilson
 from byrote.evidence.known_by_rote import ROTE, TOLD, Counts, chance_of_no_rote, ends_at_once
 from byrote.evidence.words import percent
 from byrote.randomness import stream
@@ -212,7 +212,7 @@ def _table(case: Case, chosen: Int64[np.ndarray, " M"], arrays: Mapping[str, np.
 
 
 def _figure(values: Mapping[str, float], name: str, n: int) -> dict[str, float | int | None]:
-    return interval_figure(values[name], values[f"{name}_low"], values[f"{name}_high"], n)
+    return interval_figure(Interval(values[name], values[f"{name}_low"], values[f"{name}_high"], n))
 
 
 def _chance_of_little(values: Mapping[str, float], num_pairs: int) -> float:

@@ -16,13 +16,29 @@ from scipy import stats
 
 from byrote.audits.honest_score import score_and_lead
 from byrote.audits.metric import Metric, Prediction
-from byrote.audits.stage import Case, Estimate, Stage, StageResult, interval_figure, rows_in_words
+from byrote.audits.stage import (
+    Case,
+    Estimate,
+    Stage,
+    StageResult,
+    figure_interval,
+    interval_figure,
+    p_in_words,
+    rows_in_words,
+)
 from byrote.audits.subject import Fit
 from byrote.audits.whole_pipelines import WholePipeline
 from byrote.charts.figure import Figure, layered, rounded
 from byrote.charts.sections import Section
 from byrote.evidence.finding import Finding, Outcome
-from byrote.evidence.label_permutations import chance_beyond_trend, exchange_of, exchanged_values, share_as_large
+from byrote.evidence.intervals import Interval
+from byrote.evidence.label_permutations import (
+    Exchange,
+    chance_beyond_trend,
+    exchange_of,
+    exchanged_values,
+    share_as_large,
+)
 from byrote.evidence.verdicts import LITTLE
 from byrote.randomness import stream
 
@@ -47,7 +63,9 @@ class SignalStage(Stage):
 
     def estimate(self, case: Case, budget_s: float = math.inf) -> Estimate:
         if isinstance(case.subject, WholePipeline):
-            return self._of_pipeline(case, budget_s)
+            _, seconds, num, wanted = _tried(case, case.subject, budget_s)
+            smaller = "" if num == wanted else f"The pipeline is run on {num} instead of {wanted} exchanged labellings"
+            return Estimate((num + 1) * seconds, 2.0**25, smaller=smaller)
         fits = case.seconds_of_fits()
         a_fit = fits / case.seeds if fits else 0.0
         retrain = int(case.options.get("retrain", 0))
@@ -81,16 +99,11 @@ class SignalStage(Stage):
         )
         score, lead = score_and_lead(metric, rows.labels, kept, rows.groups, rows.copies)
         figures: dict[str, Any] = {
-            "score": interval_figure(score.mean, score.low, score.high, score.n),
+            "score": interval_figure(score),
             "chance": metric.chance(rows.labels),
-            "lead": interval_figure(lead.mean, lead.low, lead.high, lead.n),
-            "p": share_as_large(drawn, observed),
-            "num_exchanges": num,
-            "exchange": exchange.words,
-            "num_units": exchange.num_units,
-            "least_p": max(1 / (num + 1), exchange.least_p),
+            "lead": interval_figure(lead),
+            **_exchange_figures(exchange, drawn, observed),
             "num_left_out": int((~clean).sum()),
-            "exchanged": _histogram(drawn),
             "smaller": _smaller(case, num),
         }
         p_values = {"signal": figures["p"]}
@@ -133,23 +146,9 @@ class SignalStage(Stage):
             "exchanged": _histogram(values),
         }
 
-    def _of_pipeline(self, case: Case, budget_s: float) -> Estimate:
-        subject: Any = case.subject
-        started = time.perf_counter()
-        subject.score(subject.rows.labels, 0)
-        seconds = time.perf_counter() - started
-        wanted = int(case.options.get("retrain", 0)) or PIPELINE_EXCHANGES
-        num = wanted if math.isinf(budget_s) else max(min(wanted, int(budget_s / max(seconds, 1e-6)) - 1), 19)
-        smaller = "" if num == wanted else f"The pipeline is run on {num} instead of {wanted} exchanged labellings"
-        return Estimate((num + 1) * seconds, 2.0**25, smaller=smaller)
-
     def _run_pipeline(self, case: Case, subject: WholePipeline, budget_s: float) -> StageResult:
         rows = subject.rows
-        started = time.perf_counter()
-        observed = subject.score(rows.labels, 0)
-        seconds = time.perf_counter() - started
-        wanted = int(case.options.get("retrain", 0)) or PIPELINE_EXCHANGES
-        num = wanted if math.isinf(budget_s) else max(min(wanted, int(budget_s / max(seconds, 1e-6)) - 1), 19)
+        observed, _, num, wanted = _tried(case, subject, budget_s)
         exchange = exchange_of(rows.labels, rows.groups, rows.times, of_quantities=case.material.of_quantities)
         labellings = exchange.draw(stream(0, "exchanged labels"), num)
         drawn = np.empty(num)
@@ -164,17 +163,12 @@ class SignalStage(Stage):
         lead, spread = observed - chance, half * math.sqrt(num)
         smaller = "" if num == wanted else f"The pipeline was run on {num} instead of {wanted} exchanged labellings"
         figures: dict[str, Any] = {
-            "score": interval_figure(observed, math.nan, math.nan, len(rows)),
+            "score": interval_figure(Interval(observed, math.nan, math.nan, len(rows))),
             "chance": chance,
-            "lead": interval_figure(lead, lead - spread, lead + spread, num),
-            "p": share_as_large(drawn, observed),
-            "num_exchanges": num,
-            "exchange": exchange.words,
-            "num_units": exchange.num_units,
-            "least_p": max(1 / (num + 1), exchange.least_p),
+            "lead": interval_figure(Interval(lead, lead - spread, lead + spread, num)),
+            **_exchange_figures(exchange, drawn, observed),
             "num_left_out": 0,
-            "on_exchanged_labels": interval_figure(mean, mean - half, mean + half, num),
-            "exchanged": _histogram(drawn),
+            "on_exchanged_labels": interval_figure(Interval(mean, mean - half, mean + half, num)),
             "smaller": smaller,
         }
         statement, p_values = f"{smaller}, for want of time." if smaller else "", {"signal": figures["p"]}
@@ -214,6 +208,29 @@ class SignalStage(Stage):
             f"{figures['exchange']}, and that of the true {word}s, as a line."
         )
         return [Section("signal", "Chance and the score", lead, figures=[_figure(case, figures)])]
+
+
+def _tried(case: Case, pipeline: WholePipeline, budget_s: float) -> tuple[float, float, int, int]:
+    """The score of a pipeline on its own labels, the seconds that takes, on how many exchanged labellings there is time
+    for it, and on how many it is wanted."""
+    started = time.perf_counter()
+    observed = pipeline.score(pipeline.rows.labels, 0)
+    seconds = time.perf_counter() - started
+    wanted = int(case.options.get("retrain", 0)) or PIPELINE_EXCHANGES
+    num = wanted if math.isinf(budget_s) else max(min(wanted, int(budget_s / max(seconds, 1e-6)) - 1), 19)
+    return observed, seconds, num, wanted
+
+
+def _exchange_figures(exchange: Exchange, drawn: Float64[np.ndarray, " B"], observed: float) -> dict[str, Any]:
+    """Of the values under exchanged labels, beside that of the true ones."""
+    return {
+        "p": share_as_large(drawn, observed),
+        "num_exchanges": len(drawn),
+        "exchange": exchange.words,
+        "num_units": exchange.num_units,
+        "least_p": max(1 / (len(drawn) + 1), exchange.least_p),
+        "exchanged": _histogram(drawn),
+    }
 
 
 def _seconds_of_value(case: Case) -> float:
@@ -266,31 +283,31 @@ def _histogram(values: Float64[np.ndarray, " B"]) -> list[dict[str, float | int]
 
 def _verdict(case: Case, figures: Mapping[str, Any], is_significant: bool) -> tuple[Outcome, str]:
     metric, chance = case.metric, figures["chance"]
-    score, lead = ({k: math.nan if v is None else v for k, v in figures[name].items()} for name in ("score", "lead"))
+    score, lead = (figure_interval(figures[name]) for name in ("score", "lead"))
     left_out, word = figures["num_left_out"], case.material.label_word
     words = (
-        f"Its {metric.title} is {metric.in_words(score['mean'])}"
-        + ("" if math.isnan(score["low"]) else f" ({metric.range_in_words(score['low'], score['high'])})")
-        + f" on {rows_in_words(int(score['n']), case.material.test)}"
+        f"Its {metric.title} is {metric.in_words(score.mean)}"
+        + ("" if math.isnan(score.low) else f" ({metric.range_in_words(score.low, score.high)})")
+        + f" on {rows_in_words(score.n, case.material.test)}"
         + (f", {left_out:,} known from training being left out" if left_out else "")
         + f"; the best constant has {metric.in_words(chance)}, so that its lead is "
-        + f"{metric.difference_in_words(lead['mean'], lead['low'], lead['high'])}. "
+        + f"{metric.difference_in_words(lead.mean, lead.low, lead.high)}. "
         f"With {word}s exchanged {figures['exchange']}, "
-        f"as much comes out with p = {_p(figures['p'])} ({figures['num_exchanges']:,} exchanges)."
+        f"as much comes out with p = {p_in_words(figures['p'])} ({figures['num_exchanges']:,} exchanges)."
     )
     if "p_beyond_trend" in figures:
         words += (
-            f" Any two series with a trend go together: without the trends, p = {_p(figures['p_beyond_trend'])}, and "
-            "the larger one counts."
+            " Any two series with a trend go together: without the trends, "
+            f"p = {p_in_words(figures['p_beyond_trend'])}, and the larger one counts."
         )
     if assumption := case.material.test.assumption:
         words += f" {assumption}"
-    if is_significant and lead["low"] > 0:
+    if is_significant and lead.low > 0:
         if case.material.test.times is not None and "p_beyond_trend" not in figures:
             return "no conclusion", f"{words} Any two series with a trend go together: predictions by row would tell."
         return "supported", words
-    is_enough = metric.is_share or lead["n"] >= _LEAST_ROWS
-    if is_enough and lead["high"] <= _margin(metric, chance):
+    is_enough = metric.is_share or lead.n >= _LEAST_ROWS
+    if is_enough and lead.high <= _margin(metric, chance):
         known = f" It knows something of the {word}s, but a constant scores as well." if is_significant else ""
         return "not supported", f"{words}{known}"
     if is_significant:
@@ -307,17 +324,12 @@ def _margin(metric: Metric, chance: float) -> float:
     return LITTLE * min(1.0, 2 * (1 - chance)) if metric.is_share else 0.0
 
 
-def _p(value: float) -> str:
-    return f"{value:.4f}" if value < 0.01 else f"{value:.2f}"
-
-
 def _pipeline_finding(case: Case, figures: Mapping[str, Any], is_significant: bool | None) -> Finding:
     """Not known where labels keep their order in time."""
-    found, metric = figures["on_exchanged_labels"], case.metric
-    low, high = (math.nan if found[end] is None else found[end] for end in ("low", "high"))
+    found, metric = figure_interval(figures["on_exchanged_labels"]), case.metric
     words = (
-        f"On {found['n']} labellings that say nothing, it scores {metric.in_words(found['mean'])} on average "
-        f"({metric.range_in_words(low, high)}), where guessing gives {metric.in_words(figures['chance'])}."
+        f"On {found.n} labellings that say nothing, it scores {metric.in_words(found.mean)} on average "
+        f"({metric.range_in_words(found.low, found.high)}), where guessing gives {metric.in_words(figures['chance'])}."
     )
     claim = "On labels that say nothing, the pipeline only guesses"
     if is_significant is None:
@@ -335,7 +347,7 @@ def _pipeline_finding(case: Case, figures: Mapping[str, Any], is_significant: bo
             f"{words} It sees the labels that it is tested on: look for what is selected, scaled or tuned on all rows "
             "before they are split, and for copies among them.",
         )
-    if high < figures["chance"] + _margin(metric, figures["chance"]):
+    if found.high < figures["chance"] + _margin(metric, figures["chance"]):
         return Finding(claim, "supported", words)
     return Finding(claim, "no conclusion", f"{words} More labellings (`--retrain`) would tell.")
 
@@ -345,7 +357,7 @@ def _retrained_finding(case: Case, figures: Mapping[str, Any], is_significant: b
     if not found["num_exchanges"]:
         return Finding(claim, "no conclusion", "Predictions that were given cannot be made anew.")
     mean = case.metric.in_words(found["mean"])
-    words = f"{found['num_exchanges']} fits on exchanged labels score {mean} on average; p = {_p(found['p'])}."
+    words = f"{found['num_exchanges']} fits on exchanged labels score {mean} on average; p = {p_in_words(found['p'])}."
     return Finding(claim, "supported" if is_significant else "no conclusion", words)
 
 
@@ -360,7 +372,7 @@ def _figure(case: Case, figures: Mapping[str, Any]) -> Figure:
     word = case.material.label_word
     caption = (
         f"Bars: {figures['num_exchanges']:,} exchanged labellings. Line: the true {word}s. Dashes: the best constant. "
-        f"p = {_p(figures['p'])}."
+        f"p = {p_in_words(figures['p'])}."
     )
     return Figure(
         "signal",

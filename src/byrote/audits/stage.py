@@ -26,6 +26,7 @@ from byrote.audits.subject import Fit, Predictor, Subject, SubjectFailed
 from byrote.charts.sections import Section
 from byrote.data.subsets import stratified_rows
 from byrote.evidence.finding import Finding
+from byrote.evidence.intervals import Interval
 from byrote.randomness import stream
 
 SCHEMA = 1
@@ -232,10 +233,16 @@ def stage_entry(result: StageResult, findings: Sequence[Finding], significant: M
     }
 
 
-def interval_figure(mean: float, low: float, high: float, n: int) -> dict[str, float | int | None]:
+def interval_figure(found: Interval) -> dict[str, float | int | None]:
     """A figure of audit.json; what is not known is null."""
-    known = [None if math.isnan(value) else float(value) for value in (mean, low, high)]
-    return {**dict(zip(("mean", "low", "high"), known, strict=True)), "n": n}
+    known = {name: None if math.isnan(value) else float(value) for name, value in vars(found).items()}
+    return {**known, "n": found.n}
+
+
+def figure_interval(figure: Mapping[str, Any]) -> Interval:
+    """The interval that such a figure was made of."""
+    mean, low, high = (math.nan if figure[name] is None else figure[name] for name in ("mean", "low", "high"))
+    return Interval(mean, low, high, figure["n"])
 
 
 def copies_or_none(clusters: Int64[np.ndarray, " N"]) -> Int64[np.ndarray, " N"] | None:
@@ -247,6 +254,11 @@ def copies_or_none(clusters: Int64[np.ndarray, " N"]) -> Int64[np.ndarray, " N"]
     if len(np.unique(clusters[clusters > 0])) == (clusters > 0).sum():
         return None
     return np.where(clusters > 0, clusters, clusters.max() + 1 + np.arange(len(clusters)))
+
+
+def p_in_words(value: float) -> str:
+    """ "0.0012", "0.34"."""
+    return f"{value:.4f}" if value < 0.01 else f"{value:.2f}"
 
 
 def rows_in_words(count: int, rows: Rows) -> str:

@@ -19,7 +19,7 @@ from sklearn.metrics import cohen_kappa_score
 from byrote.audits.label_votes import Votes, suggested, suspicion, together
 from byrote.audits.planted_labels import ERROR_KINDS, ErrorKind, drawn_errors, error_chances, planted_errors
 from byrote.evidence.intervals import Interval, binomial_interval
-from byrote.evidence.planted_errors import RESAMPLES, ErrorRates, Planted, error_rates
+from byrote.evidence.planted_errors import RESAMPLES, ErrorRates, Planted, error_rates, share_found
 from byrote.randomness import stream
 
 HIDDEN_SHARE = 0.01
@@ -64,11 +64,6 @@ class WrongLabels:
     rise: float
     """By how many errors the estimate rises once the hidden ones are counted with the others."""
 
-    @property
-    def listed(self) -> int:
-        """Rows that are more likely wrong than right."""
-        return int((self.rates.p_wrong > 0.5).sum())
-
 
 def find_wrong_labels(
     voters: Mapping[str, Voter],
@@ -90,7 +85,7 @@ def find_wrong_labels(
     own = {name: suspicion(each, labels) for name, each in votes.items()}
     length = max(int(np.median([(scores > 0).sum() for scores in own.values()])), _SHORTEST_LIST)
     found_by = {
-        name: float(np.mean([_share_found(own[name], suspicion(each[rows], wrong), length) for rows, wrong in tried]))
+        name: float(np.mean([share_found(own[name], suspicion(each[rows], wrong), length) for rows, wrong in tried]))
         for name, each in votes.items()
     }
     voter = max(found_by, key=lambda name: found_by[name])
@@ -159,12 +154,6 @@ def _rates(votes: Votes, labels: Int64[np.ndarray, " N"], seed: int) -> ErrorRat
     return rates
 
 
-def _share_found(own: Float32[np.ndarray, " N"], planted: Float32[np.ndarray, " P"], length: int) -> float:
-    """Of planted errors, those that score no less than the last of the `length` likeliest rows."""
-    length = min(length, len(own))
-    return float((planted >= np.partition(own, len(own) - length)[len(own) - length]).mean())
-
-
 def _checked(
     rates: ErrorRates,
     votes: Votes,
@@ -179,10 +168,9 @@ def _checked(
         labels: as they are.
     """
     found: dict[str, Hidden] = {}
-    num_listed = int((rates.p_wrong > 0.5).sum())
-    if not num_listed:
+    if not rates.num_likely:
         return found
-    least = rates.cut_scores[rates.cut_at(num_listed)]
+    least = rates.cut_scores[rates.cut_at(rates.num_likely)]
     for kind, each in hidden.items():
         rows, wrong = drawn_errors(each.chances, labels, _PLANTED, stream(seed, "foretold", kind))
         right = 1 - rates.p_wrong[rows]

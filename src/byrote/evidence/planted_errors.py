@@ -83,9 +83,20 @@ class ErrorRates:
         """Whether the list holds errors alone up to somewhere: else their number is only bounded."""
         return self.least_at >= PURE_RECALL
 
+    @property
+    def num_likely(self) -> int:
+        """Rows that are more likely wrong than right."""
+        return int((self.p_wrong > 0.5).sum())
+
     def cut_at(self, size: int) -> int:
         """The place of the strictest cut with `size` rows or more; the last, if none has."""
         return min(int(np.searchsorted(self.cut_sizes, size)), len(self.cut_sizes) - 1)
+
+
+def share_found(own: Real[np.ndarray, " N"], planted: Real[np.ndarray, " P"], length: int) -> float:
+    """Of planted errors, those that score no less than the last of the `length` likeliest rows."""
+    length = min(length, len(own))
+    return float((planted >= np.partition(own, len(own) - length)[len(own) - length]).mean())
 
 
 def error_rates(
