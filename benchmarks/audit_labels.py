@@ -23,7 +23,6 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 
 import byrote
-from byrote.audits.data_stage import both_in_order
 from byrote.audits.label_features import label_features
 from byrote.audits.label_votes import RidgeFeatures, nearest_rows, neighbour_votes
 from byrote.audits.reading import read_material
@@ -41,7 +40,7 @@ def main() -> None:
     parser.add_argument("--cleanlab", action="store_true")
     arguments = parser.parse_args()
     material = read_material(byrote.load(arguments.data))
-    rows = both_in_order(material)
+    rows = material.whole()
     rows = rows.take(np.arange(arguments.first_row, min(arguments.first_row + arguments.rows, len(rows))))
     truth, num_classes = rows.labels, material.num_classes
     started = time.process_time()

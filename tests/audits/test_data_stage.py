@@ -5,7 +5,7 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import byrote
-from byrote.audits.data_stage import DataStage, both_in_order
+from byrote.audits.data_stage import DataStage
 
 
 def audited(model, data, **options):
@@ -79,7 +79,7 @@ def test_a_budget_takes_a_sample(tiny):
 
 def test_training_rows_come_first():
     audit = audited(DecisionTreeClassifier(), (np.arange(40.0).reshape(20, 2), np.arange(20) % 2))
-    whole = both_in_order(audit.case.material)
+    whole = audit.case.material.whole()
     assert (whole.labels[:16] == audit.case.material.train.labels).all()
     assert len(whole) == 20
 

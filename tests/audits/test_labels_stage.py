@@ -73,7 +73,7 @@ def test_it_is_kept_and_its_page_has_pictures(spoilt, tmp_path):
 def test_tables_show_their_rows(tmp_path):
     table, labels = load_breast_cancer(as_frame=True, return_X_y=True)
     audit = audited(GaussianNB(), (table, labels.where(labels.index >= 40, 1 - labels)))
-    sections = LabelsStage().sections(audit.case, audit.results["labels"], audit.findings)
+    sections = LabelsStage().sections(audit.case, audit.results["labels"])
     assert sections[-1].table.header[:2] == ("row", "mean radius")
     assert len(sections[-1].table.blocks[""][0]) == len(sections[-1].table.header)
 

@@ -45,7 +45,7 @@ def test_one_that_harms(harmed):
 
 
 def test_its_page(harmed):
-    (section,) = RegularizersStage().sections(harmed.case, harmed.results["regularizers"], harmed.findings)
+    (section,) = RegularizersStage().sections(harmed.case, harmed.results["regularizers"])
     assert [row[0] for row in section.table.blocks[""]] == ["no regulariser", "weight decay"]
     assert section.figures[0].spec["layer"]
 

@@ -8,7 +8,7 @@ from byrote.audits.rote_stage import RoteStage
 def test_sections_show_scores_the_rows_most_known_by_rote_and_who_is_told(tiny):
     audit = byrote.audit(GaussianNB(), tiny, stages=["rote"], quiet=True)
     result = audit.results["rote"]
-    scores, members = RoteStage().sections(audit.case, result, audit.findings)
+    scores, members = RoteStage().sections(audit.case, result)
     for section in (scores, members):
         assert is_whole(section.table)
         for figure in section.figures:

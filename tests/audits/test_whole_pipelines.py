@@ -3,7 +3,7 @@ import pytest
 
 from byrote.audits.reading import read_material
 from byrote.audits.subject import SubjectFailed
-from byrote.audits.whole_pipelines import WholePipeline, both, is_pipeline
+from byrote.audits.whole_pipelines import WholePipeline, is_pipeline
 from byrote.errors import UserError
 
 
@@ -17,7 +17,7 @@ def test_it_gets_all_rows_and_gives_a_number():
     assert is_pipeline(mean_label)
     assert not is_pipeline(np.mean)
     assert subject.score(subject.rows.labels, 1) == 1.5
-    assert len(both(material)) == 20
+    assert len(material.whole()) == 20
 
 
 def test_what_it_gives_is_looked_at():

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import byrote
-from byrote.audits.data_stage import both_in_order
 from byrote.audits.label_features import label_features
 from byrote.audits.label_votes import RidgeFeatures, nearest_rows, neighbour_votes
 from byrote.audits.reading import read_material
@@ -14,7 +13,7 @@ from byrote.audits.wrong_labels import find_wrong_labels
 @cache
 def digits():
     material = read_material(byrote.load("digits"))
-    rows = both_in_order(material)
+    rows = material.whole()
     features = label_features(material, rows)
     near, ridge = nearest_rows(features), RidgeFeatures(features)
     voters = {"neighbours": lambda y: neighbour_votes(near, y, 10), "ridge": lambda y: ridge.votes(y, 10)}

@@ -11,7 +11,7 @@ import tempfile
 import time as clock
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, overload
 
@@ -226,10 +226,26 @@ def audit(
         raise UserError("got data as the model, expected the model first and then its data")
     started = clock.monotonic()
     chosen, seconds = chosen_stages(stages), seconds_of("budget", budget)
-    setting = _Setting(
-        model, data, test, label, groups, time, metric, train_fn, predictions, seeds, retrain, out, store, device, title
-    )
-    with _case(setting, loading or {}, recipe, quiet) as (case, kept):
+    with _case(
+        model,
+        data,
+        test=test,
+        label=label,
+        groups=groups,
+        time=time,
+        metric=metric,
+        train_fn=train_fn,
+        predictions=predictions,
+        seeds=seeds,
+        retrain=retrain,
+        out=out,
+        store=store,
+        device=device,
+        title=title,
+        quiet=quiet,
+        loading=loading,
+        **recipe,
+    ) as (case, kept):
         _limit_fits(case, chosen, math.inf if seconds is None else seconds - (clock.monotonic() - started))
         for stage in chosen:
             left = math.inf if seconds is None else max(seconds - (clock.monotonic() - started), 0.0)
@@ -243,18 +259,14 @@ def estimated(
     *,
     stages: Sequence[str] | None = None,
     budget: str | float | int | None = None,
-    loading: Mapping[str, Any] | None = None,
     **asked: Any,
 ) -> dict[str, Estimate]:
     """What each stage of such an audit would cost, with what those before it leave of the budget; fits the model on
     some rows to tell, and writes nothing. Arguments are those of `audit`."""
     chosen, left = chosen_stages(stages), seconds_of("budget", budget)
-    known = {each.name for each in fields(_Setting)}
-    setting = _Setting(model, data, **{name: value for name, value in asked.items() if name in known})
-    recipe = {name: value for name, value in asked.items() if name not in known}
     found: dict[str, Estimate] = {}
     rest = math.inf if left is None else left
-    with _case(setting, loading or {}, recipe, True) as (case, _):
+    with _case(model, data, **asked, quiet=True) as (case, _):
         _limit_fits(case, chosen, rest)
         for stage in chosen:
             found[stage.name] = _estimate(stage, case, rest)
@@ -263,45 +275,41 @@ def estimated(
     return found
 
 
-@dataclass(frozen=True, eq=False)
-class _Setting:
-    """What an audit is asked for."""
-
-    model: Any
-    data: Any
-    test: Any = None
-    label: str | None = None
-    groups: Any = None
-    time: Any = None
-    metric: str | None = None
-    train_fn: Any = None
-    predictions: Any = None
-    seeds: int = 1
-    retrain: int = 0
-    out: str | Path | None = None
-    store: str | None = None
-    device: str = "auto"
-    title: str | None = None
-
-
 @contextmanager
 def _case(
-    setting: _Setting, loading: Mapping[str, Any], recipe: Mapping[str, Any], quiet: bool
+    model: Any,
+    data: Any,
+    *,
+    metric: str | None = None,
+    train_fn: Any = None,
+    predictions: Any = None,
+    seeds: int = 1,
+    retrain: int = 0,
+    out: str | Path | None = None,
+    store: str | None = None,
+    device: str = "auto",
+    quiet: bool = False,
+    loading: Mapping[str, Any] | None = None,
+    **given: Any,
 ) -> Iterator[tuple[Case, list[Any]]]:
-    """The case, and what has to live as long as it: a temporary folder, where no folder is given."""
-    if setting.data is None:
+    """The case, and what has to live as long as it: a temporary folder, where no folder is given.
+
+    Args:
+        given: what `read_material` takes besides, and fields of a network's recipe.
+    """
+    if data is None:
         raise UserError(
             "got no data to audit the model on: give a source (--data), arrays, a table or a byrote.Dataset"
         )
-    if isinstance(setting.seeds, bool) or setting.seeds < 1:
-        raise UserError(f"got seeds={setting.seeds}, expected a whole number of at least 1")
-    if setting.retrain < 0:
-        raise UserError(f"got retrain={setting.retrain}, expected a number of fits, 0 for none")
-    given = {name: getattr(setting, name) for name in ("test", "label", "groups", "time", "title")}
-    name = metric_asked(setting.model, setting.metric, train_fn=setting.train_fn, predictions=setting.predictions)
-    material = read_material(setting.data, of_quantities=scores_quantities(name), **given, **loading)
-    metric = Metric(name, material.num_classes)
-    if material.of_quantities and math.isnan(metric.chance(material.train.labels)):
+    if isinstance(seeds, bool) or seeds < 1:
+        raise UserError(f"got seeds={seeds}, expected a whole number of at least 1")
+    if retrain < 0:
+        raise UserError(f"got retrain={retrain}, expected a number of fits, 0 for none")
+    name = metric_asked(model, metric, train_fn=train_fn, predictions=predictions)
+    about = {each: given.pop(each, None) for each in ("test", "label", "groups", "time", "title")}
+    material = read_material(data, of_quantities=scores_quantities(name), **about, **(loading or {}))
+    scored = Metric(name, material.num_classes)
+    if material.of_quantities and math.isnan(scored.chance(material.train.labels)):
         raise UserError(
             f"got metric={name!r}, which scikit-learn does not compute of the targets of {material.title}, "
             f"{material.train.labels.min():g} to {material.train.labels.max():g}: give another, such as r2"
@@ -313,37 +321,21 @@ def _case(
             "regressor, or make classes of them, such as low and high"
         )
     kept: list[Any] = []
-    if setting.out is None:
+    if out is None:
         folder = tempfile.TemporaryDirectory(prefix="byrote-audit-")
         kept.append(folder)
         database = Path(folder.name) / "runs.db"
     else:
-        make_folder(Path(setting.out))
-        database = Path(setting.out) / "runs.db"
-    with Store(setting.store or database) as store:
+        make_folder(Path(out))
+        database = Path(out) / "runs.db"
+    with Store(store or database) as opened:
         subject = make_subject(
-            setting.model,
-            material,
-            store,
-            train_fn=setting.train_fn,
-            predictions=setting.predictions,
-            device=setting.device,
-            **recipe,
+            model, material, opened, train_fn=train_fn, predictions=predictions, device=device, **given
         )
         if isinstance(subject, GivenPredictions):
-            subject.refuse_unscored(metric)
-        yield (
-            Case(
-                subject,
-                material,
-                metric,
-                setting.seeds,
-                None if setting.out is None else Path(setting.out),
-                {"retrain": setting.retrain},
-                (lambda _: None) if quiet else _say,
-            ),
-            kept,
-        )
+            subject.refuse_unscored(scored)
+        folder_asked, log = None if out is None else Path(out), (lambda _: None) if quiet else _say
+        yield Case(subject, material, scored, seeds, folder_asked, {"retrain": retrain}, log), kept
 
 
 def _limit_fits(case: Case, chosen: Sequence[Stage], seconds: float) -> None:

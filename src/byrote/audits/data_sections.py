@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from byrote.audits.metric import quantity_in_words
-from byrote.audits.stage import Case, figure_interval
-from byrote.charts.sections import PageTable, Picture, PictureRow, Section
+from byrote.audits.stage import Case, figure_interval, picture_rows
+from byrote.charts.sections import PageTable, Section
 
 _SHOWN_GROUPS = 20
 
@@ -99,9 +99,6 @@ def _copies_section(case: Case, figures: Mapping[str, Any]) -> Section:
         "rate of 1% "
         "false pairs. `duplicates.csv` lists all, `clean_split.csv` has the rows that are left."
     )
-    shown = [
-        PictureRow(each["title"], [Picture(**picture) for picture in each["pictures"]]) for each in figures["pictures"]
-    ]
     look = case.material.look
     if look.in_words:
         note += f" Near ones are looked for in {look.in_words} alone."
@@ -112,7 +109,7 @@ def _copies_section(case: Case, figures: Mapping[str, Any]) -> Section:
         f"Here are {what} that occur more than once.",
         table=PageTable(("", "identical", "near"), {"": rows}),
         note=note,
-        pictures=shown,
+        pictures=picture_rows(figures),
     )
 
 

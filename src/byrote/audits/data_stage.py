@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import joblib
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Int64, Shaped
+from jaxtyping import Bool, Int64
 
 from byrote.audits.data_findings import copies_count, findings_of_data, num_leaked
 from byrote.audits.data_sections import sections_of_data
@@ -67,13 +67,15 @@ class DataStage(Stage):
     def run(self, case: Case, budget_s: float = math.inf) -> StageResult:
         started, material = time.monotonic(), case.material
         predictions, trace = _predictions(case)
-        whole = both_in_order(material)
+        whole = material.whole()
         num_train = len(material.train)
         left = _SHARE_OF_BUDGET * (budget_s - (time.monotonic() - started)) / case.pace
         plan = _scan(material, left)
         scanned = np.arange(len(whole)) if not plan.smaller else _sample(len(whole), num_train, left)
         case.log(f"looking for copies among {len(scanned):,} rows")
-        features = _features(material, whole, scanned)
+        features = whole.take(scanned).inputs
+        if isinstance(features, pd.DataFrame):
+            features = material.features(features).reset_index(drop=True)
         look = material.look
         identical = identical_rows(features, look.kind)
         near = near_duplicates(look.take(features), look.kind, look.pixel_max, identical)
@@ -144,7 +146,7 @@ class DataStage(Stage):
             "label-conflicts": conflicts / (figures["num_train"] + figures["num_test"]),
         }
 
-    def sections(self, case: Case, result: StageResult, findings: Sequence[Finding]) -> list[Section]:  # noqa: ARG002
+    def sections(self, case: Case, result: StageResult) -> list[Section]:
         return sections_of_data(case, result.figures)
 
 
@@ -160,24 +162,6 @@ def _predictions(case: Case) -> tuple[list[Prediction], str]:
 
 def _smaller(case: Case, scan: Estimate) -> str:
     return ". ".join(filter(None, (case.fitted_on_fewer(), scan.smaller)))
-
-
-def both_in_order(material: Material) -> Rows:
-    """Training rows, then test rows."""
-    if isinstance(material.train.inputs, pd.DataFrame):
-        inputs: Any = pd.concat([material.train.inputs, pd.DataFrame(material.test.inputs)], ignore_index=True)
-    else:
-        inputs = np.concatenate([material.train.inputs, material.test.inputs])
-    labels = np.concatenate([material.train.labels, material.test.labels])
-    return Rows(inputs, labels, np.arange(len(labels)))
-
-
-def _features(
-    material: Material, whole: Rows, rows: Int64[np.ndarray, " M"]
-) -> Shaped[np.ndarray, "M ..."] | pd.DataFrame:
-    if isinstance(whole.inputs, pd.DataFrame):
-        return material.features(whole.inputs).iloc[rows].reset_index(drop=True)
-    return whole.inputs[rows]
 
 
 def _scan(material: Material, budget_s: float) -> Estimate:
@@ -283,7 +267,6 @@ def _copy_figures(
 def _duplicate_table(
     material: Material, whole: Rows, scanned: Int64[np.ndarray, " M"], identical: Identical, near: NearDuplicates | None
 ) -> pd.DataFrame:
-    num_train = len(material.train)
     extra = np.flatnonzero(np.arange(len(scanned)) != identical.ids)
     pairs = [(scanned[identical.ids[row]], scanned[row], "identical", math.inf) for row in extra]
     if near is not None and near.p_value <= COUNTED:
@@ -291,8 +274,8 @@ def _duplicate_table(
         pairs += [(scanned[near.first[p]], scanned[near.second[p]], "near", float(near.lead[p])) for p in order]
 
     def side(row: int) -> tuple[str, str, str]:
-        rows, at = (material.train, row) if row < num_train else (material.test, row - num_train)
-        return "train" if row < num_train else "test", rows.place(at), material.label_name(whole.labels[row])
+        split, rows, at = material.side(row)
+        return split, rows.place(at), material.label_name(whole.labels[row])
 
     records = []
     for first, second, kind, lead in pairs:
@@ -371,10 +354,9 @@ def _pictures(material: Material, listed: pd.DataFrame) -> list[dict[str, Any]]:
         "Near, the surest": near.head(_SHOWN),
         "Near, the least sure": near.tail(_SHOWN) if len(near) > 2 * _SHOWN else near.head(0),
     }
-    num_train = len(material.train)
 
     def image(row: int) -> str:
-        rows, at = (material.train, row) if row < num_train else (material.test, row - num_train)
+        _, rows, at = material.side(row)
         return picture_of(look.take(np.asarray(rows.inputs)[[at]])[0], look.pixel_max)
 
     return [

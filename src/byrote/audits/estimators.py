@@ -11,11 +11,11 @@ import pandas as pd
 import sklearn
 from jaxtyping import Float, Int64
 from scipy.special import expit, softmax
-from sklearn.base import BaseEstimator, TransformerMixin, clone, is_classifier, is_regressor
+from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from byrote.audits.columns import is_number, seconds_of
 from byrote.audits.material import Material, Rows
@@ -105,7 +105,7 @@ class EstimatorSubject(Subject):
         states = {name: own for name in made.get_params() if name.split("__")[-1] == "random_state"}
         made.set_params(**states)
         if self._encodes:
-            made = make_pipeline(encoder(self._material.features(pd.DataFrame(train.inputs))), made)
+            made = make_pipeline(encoder(self._material.columns(train)), made)
         with undisturbed(own):
             try:
                 made.fit(self._given(train), train.labels)
@@ -114,10 +114,8 @@ class EstimatorSubject(Subject):
         return lambda rows: self._predicted(made, rows, own)
 
     def _given(self, rows: Rows) -> Any:
-        if isinstance(rows.inputs, pd.DataFrame):
-            is_pipeline = _is_pipeline(self._estimator)
-            return rows.inputs if is_pipeline else self._material.features(rows.inputs)
-        return rows.inputs.reshape(len(rows), -1)
+        takes_all = self._material.kind == "table" and _is_pipeline(self._estimator)
+        return rows.inputs if takes_all else self._material.columns(rows)
 
     def _predicted(self, made: Any, rows: Rows, seed: int) -> Prediction:
         with undisturbed(seed):
@@ -157,7 +155,7 @@ def _is_pipeline(estimator: Any) -> bool:
 
 
 def _needs_numbers(material: Material) -> bool:
-    tables = [material.features(pd.DataFrame(rows.inputs)) for rows in (material.train, material.test)]
+    tables = [material.columns(rows) for rows in (material.train, material.test)]
     return any(not is_number(table[name]) or bool(table[name].isna().any()) for table in tables for name in table)
 
 
@@ -179,29 +177,17 @@ def encoder(table: pd.DataFrame) -> Any:
     )
     return make_column_transformer(
         (make_pipeline(filled, StandardScaler()), numbers),
-        (make_pipeline(_Dates(), clone(filled), StandardScaler()), dates),
-        (make_pipeline(_Texts(), names), texts),
+        (make_pipeline(FunctionTransformer(_dates), clone(filled), StandardScaler()), dates),
+        (make_pipeline(FunctionTransformer(_texts), names), texts),
     )
 
 
-class _Dates(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+def _dates(table: pd.DataFrame) -> Float[np.ndarray, "N D"]:
     """Columns of dates as seconds; NaN of what is none."""
-
-    def fit(self, table: pd.DataFrame, labels: Any = None) -> _Dates:  # noqa: ARG002
-        self.fitted_ = True
-        return self
-
-    def transform(self, table: pd.DataFrame) -> Float[np.ndarray, "N D"]:
-        columns = [seconds_of(table[name], always=True) for name in table]
-        return np.stack([column for column in columns if column is not None], axis=1)
+    columns = [seconds_of(table[name], always=True) for name in table]
+    return np.stack([column for column in columns if column is not None], axis=1)
 
 
-class _Texts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+def _texts(table: pd.DataFrame) -> Any:
     """Columns as text; what is missing is a text of its own."""
-
-    def fit(self, table: pd.DataFrame, labels: Any = None) -> _Texts:  # noqa: ARG002
-        self.fitted_ = True
-        return self
-
-    def transform(self, table: pd.DataFrame) -> Any:
-        return table.astype(object).where(table.notna(), "").astype(str).to_numpy(object)
+    return table.astype(object).where(table.notna(), "").astype(str).to_numpy(object)

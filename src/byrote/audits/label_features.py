@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64, Shaped, UInt8
+from jaxtyping import Float32, Shaped, UInt8
 from sklearn.decomposition import PCA
 
 from byrote.audits.image_likeness import small
@@ -39,7 +39,7 @@ def label_features(material: Material, rows: Rows) -> Float32[np.ndarray, "N D"]
     elif material.kind == "dict":
         vectors = _of_parts(material, np.asarray(rows.inputs))
     else:
-        vectors = _rows(material, rows)
+        vectors = row_vectors(material.columns(rows))
     most = min(COMPONENTS, vectors.shape[1], len(vectors) - 1)
     if vectors.shape[1] <= most:
         return vectors.astype(np.float32)
@@ -59,12 +59,6 @@ def _of_parts(material: Material, rows: Shaped[np.ndarray, "N W"]) -> Float32[np
     spreads = [float(np.sqrt((block**2).sum() / len(block))) for block in centred]
     scaled = [block / spread for block, spread in zip(centred, spreads, strict=True) if spread > 0]
     return np.concatenate(scaled or centred, axis=1).astype(np.float32)
-
-
-def _rows(material: Material, rows: Rows) -> Float64[np.ndarray, "N V"]:
-    if isinstance(rows.inputs, np.ndarray):
-        return row_vectors(rows.inputs)
-    return row_vectors(material.features(rows.inputs))
 
 
 def gradient_histograms(images: UInt8[np.ndarray, "N C h w"]) -> Float32[np.ndarray, "N V"]:

@@ -9,9 +9,9 @@ import altair as alt
 import pandas as pd
 
 from byrote.audits.labels_findings import number_is_known
-from byrote.audits.stage import Case, StageResult
+from byrote.audits.stage import Case, StageResult, picture_rows
 from byrote.charts.figure import Figure, layered, rounded
-from byrote.charts.sections import PageTable, Picture, PictureRow, Section
+from byrote.charts.sections import PageTable, Section
 
 _KINDS = {"confused": "planted between classes that look alike", "uniform": "planted uniformly"}
 _ASSUMPTION = (
@@ -108,10 +108,7 @@ def _list_sections(result: StageResult) -> list[Section]:
     lead = "Each stands with the label it has, the one that is suggested, and the chance that the first is wrong."
     note = "`wrong_labels.csv` has all of them, with reasons and copies. Nothing of your data was changed."
     if figures["pictures"]:
-        shown = [
-            PictureRow(each["title"], [Picture(**picture) for picture in each["pictures"]])
-            for each in figures["pictures"]
-        ]
+        shown = picture_rows(figures)
         return [Section("likely-wrong", "Labels that are likely wrong", lead, pictures=shown, note=note)]
     rows = [
         [

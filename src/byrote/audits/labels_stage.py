@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int64
 
-from byrote.audits.data_stage import both_in_order
 from byrote.audits.label_features import label_features
 from byrote.audits.label_votes import (
     CENTRES,
@@ -78,14 +77,14 @@ class LabelsStage(Stage):
 
     def run(self, case: Case, budget_s: float = math.inf) -> StageResult:
         material = case.material
-        whole = both_in_order(material)
+        whole = material.whole()
         plan = _Plan(len(whole), _can_ask(case), 0.0, "") if math.isinf(budget_s) else _plan(case, budget_s)
         chosen = np.arange(len(whole))
         if plan.num_rows < len(whole):
             chosen = np.sort(
                 stream(0, "rows whose labels are checked").choice(len(whole), plan.num_rows, replace=False)
             )
-        rows = _with_groups(material, whole).take(chosen)
+        rows = whole.take(chosen)
         if len(rows) < _FEWEST or len(np.unique(rows.labels)) < 2:
             why = f"{len(rows):,} rows of {len(np.unique(rows.labels))} classes are too few to plant errors in"
             return StageResult("no conclusion", f"Nothing is said of labels: {why}.", {"smaller": ""})
@@ -113,7 +112,7 @@ class LabelsStage(Stage):
             return {}
         return {"wrong-labels": result.figures["share_wrong"]["low"]}
 
-    def sections(self, case: Case, result: StageResult, findings: Sequence[Finding]) -> list[Section]:  # noqa: ARG002
+    def sections(self, case: Case, result: StageResult) -> list[Section]:
         return [] if result.status == "no conclusion" else sections_of_labels(case, result)
 
 
@@ -152,13 +151,6 @@ def _seconds(material: Material, num: int) -> float:
     return (_PAIR_SECONDS * num**2 + ridge) / cores + a_row * num + _RATES_SECONDS
 
 
-def _with_groups(material: Material, whole: Rows) -> Rows:
-    groups = material.train.groups, material.test.groups
-    if groups[0] is None or groups[1] is None:
-        return whole
-    return Rows(whole.inputs, whole.labels, whole.sources, whole.origin, np.concatenate([groups[0], groups[1]]))
-
-
 def _voters(case: Case, rows: Rows, with_model: bool) -> tuple[dict[str, Voter], Int64[np.ndarray, "N k"] | None]:
     material, num_classes = case.material, case.material.num_classes
     voters: dict[str, Voter] = {}
@@ -194,7 +186,8 @@ def _table(
     copies = _copies(case)
     records = []
     for rank, row in enumerate(order[:num].tolist()):
-        split, place = _side(material, int(chosen[row]))
+        split, side, at = material.side(int(chosen[row]))
+        place = side.place(at)
         given, other = int(rows.labels[row]), int(found.suggested[row])
         copy = copies.get((split, place), {})
         elsewhere = [where for where, label in copy.items() if label != material.class_names[given]]
@@ -217,11 +210,6 @@ def _table(
     columns = ["place", "split", "given_label", "suggested_label", "p_wrong", "p_low", "p_high"]
     columns += ["false_discovery_rate", "false_discovery_most", "reason", "duplicate_of", "at"]
     return pd.DataFrame(records, columns=columns)
-
-
-def _side(material: Material, at: int) -> tuple[str, str]:
-    num_train = len(material.train)
-    return ("train", material.train.place(at)) if at < num_train else ("test", material.test.place(at - num_train))
 
 
 def _copies(case: Case) -> dict[tuple[str, str], dict[str, str]]:

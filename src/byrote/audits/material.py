@@ -15,7 +15,9 @@ from jaxtyping import Bool, Float64, Int64, Real, Shaped
 
 from byrote.data.dataset import Dataset, Split
 from byrote.data.sources import from_arrays
+from byrote.data.subsets import stratified_rows
 from byrote.input_parts import Part, first_images, names_in_words, names_of_columns, side_by_side
+from byrote.randomness import stream
 
 MaterialKind: TypeAlias = Literal["images", "vectors", "tokens", "dict", "table"]
 """What an input is; of several inputs by name "dict"; a table's columns may hold anything."""
@@ -130,9 +132,30 @@ class Material:
             np.format_float_positional(float(label), trim="-") if self.of_quantities else self.class_names[int(label)]
         )
 
-    def strata(self, rows: Rows) -> Int64[np.ndarray, " N"]:
-        """What keeps its share where some rows are drawn: classes; of quantities, all rows are one stratum."""
-        return np.zeros(len(rows), np.int64) if self.of_quantities else rows.labels
+    def some_training_rows(self, num: int, name: str) -> Rows:
+        """`num` of them, drawn by the stream `name` so that classes keep their shares; all where there are no more."""
+        if num >= len(self.train):
+            return self.train
+        strata = np.zeros(len(self.train), np.int64) if self.of_quantities else self.train.labels
+        return self.train.take(stratified_rows(strata, num, stream(0, name)))
+
+    def whole(self) -> Rows:
+        """Training rows, then test rows."""
+        found: dict[str, Any] = {}
+        for name in ("inputs", "labels", "sources", "groups", "times"):
+            parts: list[Any] = [getattr(side, name) for side in (self.train, self.test)]
+            if any(part is None for part in parts):
+                found[name] = None
+            elif isinstance(parts[0], pd.DataFrame):
+                found[name] = pd.concat(parts, ignore_index=True)
+            else:
+                found[name] = np.concatenate(parts)
+        return Rows(origin=self.train.origin, **found)
+
+    def side(self, row: int) -> tuple[Literal["train", "test"], Rows, int]:
+        """Of a row of `whole`, its split, the rows of that, and its number among them."""
+        num_train = len(self.train)
+        return ("train", self.train, row) if row < num_train else ("test", self.test, row - num_train)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -196,6 +219,12 @@ class Material:
     def features(self, table: pd.DataFrame) -> pd.DataFrame:
         """Without the column of groups."""
         return table.drop(columns=[self.group_column]) if self.group_column in table else table
+
+    def columns(self, rows: Rows) -> Any:
+        """As estimators take them: a table without the column of groups; of all else an array `[N, V]`."""
+        if isinstance(rows.inputs, pd.DataFrame):
+            return self.features(rows.inputs)
+        return rows.inputs.reshape(len(rows), -1)
 
     @cache  # noqa: B019 - there is one material an audit
     def _check_numbers(self) -> None:

@@ -26,7 +26,6 @@ from byrote.audits.noisy_fits import (
 from byrote.audits.reference_learner import reference
 from byrote.audits.stage import Case, Estimate, Stage, StageResult, interval_figure
 from byrote.charts.sections import Section
-from byrote.data.subsets import stratified_rows
 from byrote.evidence.finding import Finding
 from byrote.evidence.fitting_by_luck import chance_of_accuracies
 from byrote.evidence.intervals import binomial_interval, mean_interval
@@ -42,7 +41,6 @@ from byrote.evidence.noise_ladder import (
     kept_share,
 )
 from byrote.evidence.verdicts import LITTLE, SIGNIFICANCE
-from byrote.randomness import stream
 
 MOST_ROWS = 2000
 """More training rows would tell the same, and cost more."""
@@ -112,7 +110,7 @@ class MemorizationStage(Stage):
         known = found.get("learns", False) or is_unable(result.figures)
         return {"memorises": 0.0} if known else {}
 
-    def sections(self, case: Case, result: StageResult, findings: Sequence[Finding]) -> list[Section]:  # noqa: ARG002
+    def sections(self, case: Case, result: StageResult) -> list[Section]:
         return sections_of_memorization(case, result.figures)
 
 
@@ -152,10 +150,7 @@ def _fits(draws: int) -> float:
 
 
 def _rows(case: Case, num: int) -> Rows:
-    train = case.material.train
-    if num >= len(train):
-        return train
-    return train.take(stratified_rows(train.labels, num, stream(0, "rows of the ladder")))
+    return case.material.some_training_rows(num, "rows of the ladder")
 
 
 def _read(

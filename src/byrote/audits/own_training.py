@@ -22,7 +22,7 @@ from byrote.isolation import undisturbed
 from byrote.models.catalog import build_model
 from byrote.models.unpacking import unpacked
 from byrote.randomness import stream_seed
-from byrote.references import is_reference, name_of, short_name, source_digest
+from byrote.references import is_reference, load_object, name_of, short_name, source_digest
 
 _BATCH = 1024
 
@@ -39,7 +39,7 @@ class TrainingFunctionSubject(Subject):
 
     def __init__(self, train_fn: Any, model: Any, material: Material) -> None:
         reference = name_of(train_fn)
-        self._train_fn: Callable[..., Any] = _loaded(train_fn)
+        self._train_fn: Callable[..., Any] = load_object(train_fn) if isinstance(train_fn, str) else train_fn
         self._model = model
         self._material = material
         self.name = short_name(name_of(model)) if model is not None else short_name(reference)
@@ -147,14 +147,6 @@ class _Named(Dataset[tuple[dict[str, torch.Tensor], torch.Tensor]]):
 
     def __getitem__(self, row: int) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
         return {name: values[row] for name, values in self.inputs.items()}, self.labels[row]
-
-
-def _loaded(train_fn: Any) -> Any:
-    if not isinstance(train_fn, str):
-        return train_fn
-    from byrote.references import load_object
-
-    return load_object(train_fn)
 
 
 def _array(found: Any) -> np.ndarray:

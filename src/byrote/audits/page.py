@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from byrote import __version__
 from byrote.audits.stages import STAGES
 from byrote.charts.sections import Section
 from byrote.data.kinds import in_words_of_parts
@@ -45,7 +46,7 @@ def sections(audit: Audit) -> list[Section]:
         section
         for name, result in audit.results.items()
         if result.figures
-        for section in STAGES[name].sections(audit.case, result, audit.findings_of(name))
+        for section in STAGES[name].sections(audit.case, result)
     ]
 
 
@@ -88,7 +89,7 @@ def page_html(
             chart_of=lambda figure: chart(figure, "screen"),
             notes=notes,
             command=command,
-            environments=distinct([{"byrote": _version()}]),
+            environments=distinct([{"byrote": __version__}]),
         )
     )
 
@@ -129,9 +130,3 @@ def findings_table(findings: Sequence[Finding]) -> str:
         for each in findings
     )
     return f"<p><b>{html.escape(headline(findings))}</b></p><table>{rows}</table>"
-
-
-def _version() -> str:
-    from byrote import __version__
-
-    return __version__

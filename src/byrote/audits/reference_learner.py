@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 
@@ -39,10 +38,10 @@ def reference(material: Material, rows: Rows, test: Rows) -> Reference:
     """Fitted on `rows`, tested on `test`."""
     forest: Any = RandomForestClassifier(_TREES, random_state=0)
     if material.kind == "table":
-        forest = make_pipeline(encoder(material.features(pd.DataFrame(rows.inputs))), forest)
-    forest.fit(_given(material, rows), rows.labels)
+        forest = make_pipeline(encoder(material.columns(rows)), forest)
+    forest.fit(material.columns(rows), rows.labels)
     metric = Metric("balanced_accuracy", material.num_classes)
-    said = Prediction(np.asarray(forest.predict(_given(material, test))).astype(np.int64))
+    said = Prediction(np.asarray(forest.predict(material.columns(test))).astype(np.int64))
     score = metric.value(test.labels, said)
     drawn = exchanged_values(
         exchange_of(test.labels, test.groups, test.times, test.copies),
@@ -53,9 +52,3 @@ def reference(material: Material, rows: Rows, test: Rows) -> Reference:
     )
     is_right = said.labels == test.labels
     return Reference(balanced_accuracy(is_right[None], test.labels, test.units), share_as_large(drawn, score))
-
-
-def _given(material: Material, rows: Rows) -> Any:
-    if isinstance(rows.inputs, pd.DataFrame):
-        return material.features(rows.inputs)
-    return rows.inputs.reshape(len(rows), -1)

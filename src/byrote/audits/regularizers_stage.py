@@ -17,7 +17,6 @@ from byrote.audits.networks import NetworkSubject
 from byrote.audits.stage import Case, Estimate, Stage, StageResult, interval_figure
 from byrote.charts.figure import Figure, layered, rounded
 from byrote.charts.sections import PageTable, Section
-from byrote.data.subsets import stratified_rows
 from byrote.evidence.attribution import shapley_weights
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import mean_interval
@@ -25,7 +24,6 @@ from byrote.evidence.noise_ladder import balanced_accuracy, effect
 from byrote.evidence.obstacles import obstacle
 from byrote.evidence.verdicts import NO_HELP
 from byrote.models.catalog import without_batch_norm
-from byrote.randomness import stream
 from byrote.studies.design import NO_REGULARIZERS
 from byrote.studies.factors import Factors
 from byrote.studies.regularization.findings import label
@@ -90,7 +88,7 @@ class RegularizersStage(Stage):
     def alarms(self, case: Case, result: StageResult, found: Mapping[str, bool]) -> Mapping[str, float]:  # noqa: ARG002
         return {}
 
-    def sections(self, case: Case, result: StageResult, findings: Sequence[Finding]) -> list[Section]:  # noqa: ARG002
+    def sections(self, case: Case, result: StageResult) -> list[Section]:
         figures = result.figures
         rows = [
             [
@@ -154,9 +152,7 @@ def _version(case: Case, budget_s: float) -> tuple[Rows, int, Estimate]:
             f"Networks were trained on {num_rows:,} instead of {most[0]:,} rows, for {steps:,} instead of {most[1]:,} "
             "steps"
         )
-    rows = train
-    if num_rows < len(train):
-        rows = train.take(stratified_rows(train.labels, num_rows, stream(0, "rows of the grid")))
+    rows = case.material.some_training_rows(num_rows, "rows of the grid")
     return rows, steps, Estimate(num_runs * steps * a_step, 2.0**28, 2.0**16 * num_runs, smaller)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -101,7 +101,7 @@ class RoteStage(Stage):
             return {"members-told": float(result.figures["lira"]["told_at_1%"]["mean"])}
         return {"members-told": 0.0} if result.figures["lira"]["auc"]["high"] < TOLD else {}
 
-    def sections(self, case: Case, result: StageResult, findings: Sequence[Finding]) -> list[Section]:  # noqa: ARG002
+    def sections(self, case: Case, result: StageResult) -> list[Section]:
         return sections_of_rote(case, result.figures, result.tables[SCORES])
 
 

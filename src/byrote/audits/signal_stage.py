@@ -198,7 +198,7 @@ class SignalStage(Stage):
         alarms = {"no-signal": float(outcome != "supported")}
         return alarms | ({"leaking-pipeline": float(found["pipeline"])} if "pipeline" in found else {})
 
-    def sections(self, case: Case, result: StageResult, findings: Sequence[Finding]) -> list[Section]:  # noqa: ARG002
+    def sections(self, case: Case, result: StageResult) -> list[Section]:
         if result.status == "no conclusion":
             return []
         figures, metric = result.figures, case.metric

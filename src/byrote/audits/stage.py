@@ -23,11 +23,9 @@ from jaxtyping import Bool, Int64
 from byrote.audits.material import Material, Rows
 from byrote.audits.metric import Metric, Prediction
 from byrote.audits.subject import Fit, Predictor, Subject, SubjectFailed
-from byrote.charts.sections import Section
-from byrote.data.subsets import stratified_rows
+from byrote.charts.sections import Picture, PictureRow, Section
 from byrote.evidence.finding import Finding
 from byrote.evidence.intervals import Interval
-from byrote.randomness import stream
 
 SCHEMA = 1
 """Of audit.json: raised when a reader of it would have to change."""
@@ -122,7 +120,8 @@ class Case:
         """Fitted on all training rows, one of each seed."""
         if not self._fitted:
             seeds = range(self.seeds if self.subject.can_fit else 1)
-            rows = self._fitted_rows()
+            num_rows = self._within.get("rows", len(self.material.train))
+            rows = self.material.some_training_rows(num_rows, "rows within the budget")
             fits = [Fit(rows, seed) for seed in seeds]
             if self._failed:
                 raise self._failed[0]
@@ -151,13 +150,6 @@ class Case:
         """Which part of the training rows `predictions` are fitted on, for want of time; "" for all."""
         num, whole = self._within.get("rows"), len(self.material.train)
         return "" if num in (None, whole) else f"{self.subject.name} was fitted on {num:,} of {whole:,} training rows"
-
-    def _fitted_rows(self) -> Rows:
-        train = self.material.train
-        num = self._within.get("rows", len(train))
-        if num == len(train):
-            return train
-        return train.take(stratified_rows(self.material.strata(train), num, stream(0, "rows within the budget")))
 
     @property
     def pace(self) -> float:
@@ -218,7 +210,7 @@ class Stage(ABC):
         """What `--fail-on` can ask for: 1 or 0 of "leakage", a share of "wrong-labels>2%"; absent where not known."""
 
     @abstractmethod
-    def sections(self, case: Case, result: StageResult, findings: Sequence[Finding]) -> list[Section]:
+    def sections(self, case: Case, result: StageResult) -> list[Section]:
         """Figures and tables for the page."""
 
 
@@ -243,6 +235,11 @@ def figure_interval(figure: Mapping[str, Any]) -> Interval:
     """The interval that such a figure was made of."""
     mean, low, high = (math.nan if figure[name] is None else figure[name] for name in ("mean", "low", "high"))
     return Interval(mean, low, high, figure["n"])
+
+
+def picture_rows(figures: Mapping[str, Any]) -> list[PictureRow]:
+    """The pictures that a stage has among its figures, each with the fields of a `Picture`."""
+    return [PictureRow(row["title"], [Picture(**each) for each in row["pictures"]]) for row in figures["pictures"]]
 
 
 def copies_or_none(clusters: Int64[np.ndarray, " N"]) -> Int64[np.ndarray, " N"] | None:

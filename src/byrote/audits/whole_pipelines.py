@@ -37,7 +37,7 @@ class WholePipeline(Subject):
 
     def __init__(self, function: Callable[..., Any], material: Material, name: str = "") -> None:
         self._function = function
-        self._rows = both(material)
+        self._rows = _in_order(material)
         reference = name or name_of(function)
         self.name = short_name(reference)
         self.identity = source_digest(reference) if is_reference(reference) else reference
@@ -74,18 +74,8 @@ class WholePipeline(Subject):
         raise UserError(f"{self.name} is a pipeline that gives a score: it cannot be fitted on other rows")
 
 
-def both(material: Material) -> Rows:
+def _in_order(material: Material) -> Rows:
     """The rows of both splits, in the order in which they came where that is known."""
-    train, test = material.train, material.test
-    if isinstance(train.inputs, pd.DataFrame):
-        inputs: Any = pd.concat([train.inputs, pd.DataFrame(test.inputs)], ignore_index=True)
-    else:
-        inputs = np.concatenate([train.inputs, test.inputs])
-    parts = [(getattr(train, name), getattr(test, name)) for name in ("labels", "sources", "groups", "times")]
-    labels, sources, groups, times = (
-        None if first is None or second is None else np.concatenate([first, second]) for first, second in parts
-    )
-    whole = Rows(inputs, labels, sources, train.origin, groups, times)  # type: ignore[arg-type]
-    if material.split_in_words and sources is not None and sources.dtype.kind in "iu":
-        return whole.take(np.argsort(sources, kind="stable"))
-    return whole
+    whole = material.whole()
+    is_known = material.split_in_words and whole.sources.dtype.kind in "iu"
+    return whole.take(np.argsort(whole.sources, kind="stable")) if is_known else whole
