@@ -54,19 +54,26 @@ def make_folder(path: Path) -> None:
             probe.unlink(missing_ok=True)
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A name beside that of the file, whose content becomes the file's in one moment once the body has ended: what it
+    raises leaves the file as it was."""
+    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def write_file(path: Path, content: str | bytes) -> None:
     """Replaces the file, in one moment: an interrupt or a full disk leaves the old one.
 
     Raises:
         UserError: it cannot be written.
     """
-    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
-    with explained(path):
-        try:
-            temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with explained(path), replacing(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
@@ -75,14 +82,8 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     Raises:
         UserError: the file cannot be written.
     """
-    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
-    with explained(path):
-        try:
-            with temporary.open("w", encoding="utf-8", newline="") as file:
-                write_csv(file, [table])
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with explained(path), replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        write_csv(file, [table])
 
 
 def write_csv(file: TextIO, tables: Iterable[pd.DataFrame]) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from byrote.errors import UserError
-from byrote.files import explained, write_csv
+from byrote.files import explained, replacing, write_csv
 from byrote.runs.codec import from_row
 from byrote.runs.store import Store
 from byrote.runs.tables import RUNS
@@ -39,14 +38,9 @@ def export(store: Store, keys: Sequence[str], path: Path) -> int:
         UserError: another ending of the file's name, or it cannot be written.
     """
     check_format(path)
-    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
     write = _write_parquet if path.suffix == ".parquet" else _write_csv
-    with explained(path):
-        try:
-            num_written = write(temporary, _tables(store, keys))
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with explained(path), replacing(path) as temporary:
+        num_written = write(temporary, _tables(store, keys))
     return len(keys) - num_written
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import safetensors.torch
 from torch import Tensor
 
 from byrote.errors import StoreError
+from byrote.files import replacing
 
 _PARTS = ("initial", "final")
 
@@ -47,7 +47,10 @@ class WeightsFolder:
         try:
             self.path.mkdir(exist_ok=True)
             for file, content in zip(self.files(key), contents, strict=True):
-                _write_atomically(file, content)
+                with replacing(file) as temporary, temporary.open("wb") as stream:
+                    stream.write(content)
+                    stream.flush()
+                    os.fsync(stream.fileno())
             _sync(self.path)
         except OSError as error:
             raise StoreError(
@@ -100,18 +103,6 @@ def _checksum(contents: Iterable[bytes]) -> str:
 def _packed(state: dict[str, Tensor]) -> bytes:
     # Copies, because safetensors refuses tensors that share memory, as tied weights do.
     return safetensors.torch.save({name: tensor.cpu().clone().contiguous() for name, tensor in state.items()})
-
-
-def _write_atomically(file: Path, content: bytes) -> None:
-    temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _sync(folder: Path) -> None:
