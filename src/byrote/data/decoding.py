@@ -80,11 +80,14 @@ class EncodedImages:
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """The M images that could be decoded: of one channel if all are grayscale, else RGB."""
+    """The M images that could be decoded, split after split: of one channel if all are grayscale, else RGB."""
 
     pixels: UInt8[np.ndarray, "M C H W"]
+    """In memory; or a view of a read-only map, in whose file channels are innermost."""
     rows: Int64[np.ndarray, " M"]
     """Which of the files they are."""
+    ends: Sequence[int]
+    """Where each split ends."""
     rejected: tuple[tuple[int, str], ...]
     """The others, and why they could not be decoded."""
     changes: Mapping[str, int]
@@ -149,7 +152,9 @@ def decode_images(images: EncodedImages, image_size: int | None) -> Decoded:
         return _decode_all(images, iter(images.batches), how, keep)
 
     written = _with_bits_of_highest(decode_all)
-    return Decoded(pixels[: len(written.rows)], written.rows, written.rejected, written.changes)
+    rows = written.rows
+    ends = np.searchsorted(rows, images.ends).tolist()
+    return Decoded(pixels[: len(rows)], rows, ends, written.rejected, written.changes)
 
 
 def write_images(

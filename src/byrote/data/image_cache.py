@@ -22,7 +22,6 @@ import os
 import shutil
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -30,7 +29,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from jaxtyping import Int64, UInt8
 
-from byrote.data.decoding import EncodedImages, PixelFile, write_images
+from byrote.data.decoding import Decoded, EncodedImages, PixelFile, write_images
 from byrote.data.download import cache_folder
 from byrote.data.memory import total_memory
 from byrote.errors import UserError
@@ -41,30 +40,12 @@ _PIXELS, _INDEX = "pixels.npy", "index.npz"
 _BLOCK = 256  # images moved at a time
 
 
-@dataclass(frozen=True, eq=False)
-class CachedImages:
-    """The M images that could be decoded, split after split."""
-
-    pixels: UInt8[np.memmap, "M C H W"]
-    """A view of the read-only map; in the file, channels are innermost."""
-    rows: Int64[np.ndarray, " M"]
-    """Which of the files they are."""
-    ends: tuple[int, ...]
-    """Where each split ends."""
-    rejected: tuple[tuple[int, str], ...]
-    """The others, and why they could not be decoded."""
-    changes: dict[str, int]
-    """As of Decoded."""
-
-
 def are_too_large(num_images: int, size: tuple[int, int]) -> bool:
     """Whether so many colour images of (H, W) take more than a quarter of the memory of this machine."""
     return num_images * size[0] * size[1] * 3 > total_memory() / 4
 
 
-def find_or_build(
-    images: EncodedImages, image_size: int | None, size: tuple[int, int], folder: Path | None
-) -> CachedImages:
+def find_or_build(images: EncodedImages, image_size: int | None, size: tuple[int, int], folder: Path | None) -> Decoded:
     """The decoded images from the cache in `folder` (the user's cache if None), built if it is not there.
 
     Raises:
@@ -96,14 +77,14 @@ def _digest(images: EncodedImages, image_size: int | None, every: list[Int64[np.
     return digest.hexdigest()[:24]
 
 
-def _open(cache: Path) -> CachedImages:
+def _open(cache: Path) -> Decoded:
     try:
         pixels = np.load(cache / _PIXELS, mmap_mode="r")
         with np.load(cache / _INDEX) as index:
             rejected = zip(index["rejected"].tolist(), index["reasons"].tolist(), strict=True)
             changes = dict(zip(index["changes"].tolist(), index["num_changed"].tolist(), strict=True))
-            ends = tuple(index["ends"].tolist())
-            return CachedImages(pixels.transpose(0, 3, 1, 2), index["rows"], ends, tuple(rejected), changes)
+            ends = index["ends"].tolist()
+            return Decoded(pixels.transpose(0, 3, 1, 2), index["rows"], ends, tuple(rejected), changes)
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise UserError(f"the cache {cache} cannot be read ({error}): delete this folder, it is built again") from error
 

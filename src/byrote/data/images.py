@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +16,7 @@ from byrote.data.assembly import Examples, NothingLeft, Unassembled
 from byrote.data.columns import Column
 from byrote.data.decoding import EncodedImages, decode_images, first_size
 from byrote.data.image_cache import are_too_large, find_or_build
+from byrote.data.labels import ordered_names
 from byrote.data.picture import MAX_PIXELS
 from byrote.data.split_names import HELD_OUT, TRAIN, listed, split_of
 from byrote.errors import UserError
@@ -38,12 +39,9 @@ def read_encoded(images: EncodedImages, image_size: int | None, cache: Path | No
     size = first_size(images, image_size)
     if cache is None and not are_too_large(len(images), size):
         decoded = decode_images(images, image_size)
-        pixels, rows, rejected, changes = decoded.pixels, decoded.rows, decoded.rejected, decoded.changes
-        ends = np.searchsorted(rows, images.ends).tolist()
     else:
-        cached = find_or_build(images, image_size, size, cache)
-        pixels, rows, rejected, changes = cached.pixels, cached.rows, cached.rejected, cached.changes
-        ends = list(cached.ends)
+        decoded = find_or_build(images, image_size, size, cache)
+    pixels, rows, ends = decoded.pixels, decoded.rows, decoded.ends
     # What a cache has divided already came in one split.
     origins = (*images.origins, *images.origins[-1:] * (len(ends) - len(images.origins)))
     splits = []
@@ -51,13 +49,13 @@ def read_encoded(images: EncodedImages, image_size: int | None, cache: Path | No
         labels = images.labels.take(rows[first:last])
         inputs = Column(pixels[first:last], labels.name, labels.place)
         splits.append(Examples(inputs, labels, images.sources[rows[first:last]], origin))
-    told = "; ".join(what.format(f"{count:,}") for what, count in changes.items())
+    told = "; ".join(what.format(f"{count:,}") for what, count in decoded.changes.items())
     return Unassembled(
         tuple(splits),
         images.class_names,
         channels="first",
         mapped=isinstance(pixels, np.memmap),
-        rejected=images.all_left_out(rejected),
+        rejected=images.all_left_out(decoded.rejected),
         notes=(f"to have all {len(rows):,} images of {images.source} alike, {told}",) * bool(told),
     )
 
@@ -87,7 +85,7 @@ def read_image_folder(
         raise UserError(f"no folder {folder}; expected one with a folder of images for each class")
     found = _Found(str(folder))
     parts = _parts(found)
-    class_names = _ordered(parts[0])
+    class_names = ordered_names(parts[0])
     codes = {name: code for code, name in enumerate(class_names)}
     names = [name for part in parts for files in part.values() for name in files]
     counts = [(codes[name], len(files)) for part in parts for name, files in part.items() if files]
@@ -358,10 +356,3 @@ def _refuse_untrained(found: _Found, train: str, test: str, part: _Part, classes
 
 def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
-
-
-def _ordered(classes: Sequence[str] | _Part) -> tuple[str, ...]:
-    """By number where all names are whole numbers ("2" before "10"), else by name."""
-    if all(name.isdecimal() for name in classes):
-        return tuple(sorted(classes, key=lambda name: (int(name), name)))
-    return tuple(sorted(classes))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import UnionType
 from typing import NamedTuple
 
@@ -56,7 +56,9 @@ def numbered(columns: Sequence[Column], class_names: tuple[str, ...] | None) -> 
     if kinds == {"i"}:
         _check_marks(columns, values)
     if class_names is None:
-        classes = _sorted_classes(values[0])
+        classes = np.unique(values[0])
+        if kinds == {"U"}:
+            classes = np.array(ordered_names(classes.tolist()), classes.dtype)
         class_names = tuple(map(str, classes))
     else:
         if len(set(class_names)) < len(class_names):
@@ -290,12 +292,11 @@ def _check_unsigned_mark(labels: Shaped[np.ndarray, " N"], column: Column) -> No
         )
 
 
-def _sorted_classes(labels: Shaped[np.ndarray, " N"]) -> Shaped[np.ndarray, " K"]:
+def ordered_names(classes: Iterable[str]) -> tuple[str, ...]:
     """By number where all names are whole numbers ("2" before "10"), else by name."""
-    classes = np.unique(labels)
-    if classes.dtype.kind == "U" and all(name.isdecimal() for name in classes):
-        return np.array(sorted(classes, key=lambda name: (int(name), name)))
-    return classes
+    if all(name.isdecimal() for name in classes):
+        return tuple(sorted(classes, key=lambda name: (int(name), name)))
+    return tuple(sorted(classes))
 
 
 def _unknown(

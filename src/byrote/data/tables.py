@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from byrote.data.columns import Column
+from byrote.data.labels import is_number
 from byrote.errors import UserError
 
 if TYPE_CHECKING:
@@ -138,21 +139,13 @@ def _numbers(values: pd.Series, column: str, name: str) -> Float64[np.ndarray, "
             if not (isinstance(value, numbers.Real | Decimal | np.bool_) or _is_missing(value))
         ]
         if wrong:
-            row, value = next((pair for pair in wrong if not _writes_number(pair[1])), wrong[0])
+            row, value = next((pair for pair in wrong if not is_number(str(pair[1]))), wrong[0])
             raise UserError(
                 f"{name}, row {row} (counting from 0), column {column!r}: got {value!r}, expected a number"
                 f"{', not text' if isinstance(value, str) else ''}; drop the column or encode it"
             )
         values = pd.Series([np.nan if _is_missing(value) else float(value) for value in values], dtype=np.float64)
     return values.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _writes_number(value: object) -> bool:
-    try:
-        float(str(value))
-    except ValueError:
-        return False
-    return True
 
 
 def _is_missing(value: Any) -> bool:
