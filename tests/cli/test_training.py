@@ -1,6 +1,7 @@
 import pytest
 from squares import Square, Squares, made
 
+from byrote.cli.flags import TrainingFlags
 from byrote.cli.interruption import Interrupted, told_how_to_go_on
 from byrote.cli.training import run_shown
 from byrote.cli.writing import write
@@ -20,9 +21,8 @@ def zoo(tiny, **recipe):
     return ZooStudy(data=tiny, models=["mlp-1x4"], seeds=2, recipe=recipe, grid={}, conditions=((),))
 
 
-def shown(study, store, **options):
-    usual = {"device": "cpu", "compile": "off", "keep_weights": False, "checkpoint": "60s"}
-    return run_shown(study, store, Local(), **(usual | options))
+def shown(study, store, on_progress=None, **flags):
+    return run_shown(study, store, Local(), TrainingFlags(compile="off", **flags), "cpu", on_progress)
 
 
 def test_runs_are_shown_and_kept(tiny, tmp_path, capsys):

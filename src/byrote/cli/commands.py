@@ -63,17 +63,8 @@ def make(command: Demo | Reproduce | Quantity | Judge | Run, arguments: Sequence
         if everything is not None:
             return everything.make(store, executor, device)
         live = stack.enter_context(_live_page(study)) if command.live else None
-        results, failures = run_shown(
-            study,
-            store,
-            executor,
-            device=device,
-            compile=command.compile,
-            keep_weights=command.keep_weights,
-            checkpoint=command.checkpoint,
-            on_progress=None if live is None else live.update,
-            shard=command.shard,
-        )
+        on_progress = None if live is None else live.update
+        results, failures = run_shown(study, store, executor, command, device, on_progress)
         if command.shard is not None:
             say_of_shard(command, [study], store, arguments)
             return 3 if failures else 0
@@ -93,9 +84,9 @@ def _dry_run(
     command: Demo | Reproduce | Quantity | Judge | Run, arguments: Sequence[str], precision: str, device: str, out: Path
 ) -> int:
     from byrote.cli.dry_run import show
+    from byrote.cli.training import foreseen
     from byrote.runs.local import Local
     from byrote.runs.store import Store
-    from byrote.runs.workloads import forecast
 
     executor = Local(command.processes)
     store: Store | None = None
@@ -107,16 +98,7 @@ def _dry_run(
     else:
         study = make_study(command, precision, None)
         _refuse_flags_of_runs(command, study)
-        foreseen = forecast(
-            study,
-            store,
-            device=device,
-            compile=command.compile,
-            keep_weights=command.keep_weights,
-            executor=executor,
-            shard=command.shard,
-        )
-        show({study.name: foreseen})
+        show({study.name: foreseen(study, store, executor, command, device)})
     return 0
 
 
@@ -127,10 +109,10 @@ def _refuse_live(command: TrainingFlags) -> None:
 
 def _refuse_flags_of_runs(command: TrainingFlags, study: Any) -> None:
     """Raises UserError for what only trained networks have, of a study that trains none."""
-    from byrote.training.spec import TrainSpec
+    from byrote.cli.training import trains
 
     given = [flag for flag in ("keep_weights", "live") if getattr(command, flag)]
-    if given and not any(isinstance(task, TrainSpec) for task in study.tasks()):
+    if given and not trains(study):
         flags = ", ".join("--" + flag.replace("_", "-") for flag in given)
         raise UserError(f"got {flags}, which {study.name} has no use for: leave it out")
 

@@ -69,7 +69,7 @@ class Everything:
     def forecasts(self, store: Store | None, device: str, executor: Executor) -> dict[str, Forecast | str]:
         """What each study would have to make that those before it do not; or the sentence that says why it is not
         run."""
-        from byrote.runs.workloads import forecast
+        from byrote.cli.training import foreseen
 
         found: dict[str, Forecast | str] = {}
         made: set[str] = set()
@@ -78,16 +78,7 @@ class Everything:
                 found[name] = study
                 continue
             try:
-                own = forecast(
-                    study,
-                    store,
-                    device=device,
-                    compile=self.command.compile,
-                    keep_weights=self._keeps_weights(study),
-                    foreseen=made,
-                    executor=executor,
-                    shard=self.command.shard,
-                )
+                own = foreseen(study, store, executor, self.command, device, made)
             except UserError as error:
                 found[name] = str(error)
             else:
@@ -99,11 +90,6 @@ class Everything:
     def told(self) -> list[Study]:
         """Those that there are for these data and flags."""
         return [study for study in self.studies.values() if not isinstance(study, str)]
-
-    def _keeps_weights(self, study: Study) -> bool:
-        from byrote.training.spec import TrainSpec
-
-        return self.command.keep_weights and any(isinstance(task, TrainSpec) for task in study.tasks())
 
     def make(self, store: Store, executor: Executor, device: str) -> int:
         """Makes what the store lacks, a study after another, and writes the index after each. Returns the exit code."""
@@ -121,16 +107,7 @@ class Everything:
             print(f"\n{name} ({number} of {len(self.studies)})", file=sys.stderr, flush=True)
             if not isinstance(study, str):
                 try:
-                    results, failures = run_shown(
-                        study,
-                        store,
-                        executor,
-                        device=device,
-                        compile=self.command.compile,
-                        keep_weights=self._keeps_weights(study),
-                        shard=self.command.shard,
-                        checkpoint=self.command.checkpoint,
-                    )
+                    results, failures = run_shown(study, store, executor, self.command, device)
                 except UserError as error:
                     study = str(error)
                 else:

@@ -424,19 +424,6 @@ class QuantityChoice:
     quantity: AnyQuantity
 
 
-Command = (
-    Annotated[Demo, tyro.conf.subcommand("demo")]
-    | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
-    | Annotated[QuantityChoice, tyro.conf.subcommand("measure")]
-    | Annotated[Judge, tyro.conf.subcommand("judge")]
-    | Annotated[Audit, tyro.conf.subcommand("audit")]
-    | Annotated[Run, tyro.conf.subcommand("run")]
-    | Annotated[Report, tyro.conf.subcommand("report")]
-    | Annotated[Runs, tyro.conf.subcommand("runs")]
-    | Annotated[Merge, tyro.conf.subcommand("merge")]
-    | Annotated[List, tyro.conf.subcommand("list")]
-)
-
 COMMANDS: Mapping[str, type] = {
     "demo": Demo,
     "reproduce": Reproduce,
@@ -450,3 +437,10 @@ COMMANDS: Mapping[str, type] = {
     "list": List,
 }
 """As on the command line; what a flag is called follows from the fields."""
+Command: Any = reduce(
+    or_,
+    (
+        Annotated[QuantityChoice if kind is Quantity else kind, tyro.conf.subcommand(name)]
+        for name, kind in COMMANDS.items()
+    ),
+)

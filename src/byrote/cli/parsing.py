@@ -8,7 +8,6 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import fields
-from difflib import get_close_matches
 
 import tyro
 
@@ -30,22 +29,19 @@ from byrote.cli.flags import (
     Runs,
 )
 from byrote.errors import UserError, suggestion
+from byrote.records import meant
 from byrote.studies.registry import reproductions
 from byrote.training.recipe import Recipe
 
 _MEANT: Mapping[str, str] = {
-    "bs": "batch-size",
     "dataset": "data",
     "db": "store",
     "dtype": "precision",
     "gpu": "device",
-    "iterations": "steps",
-    "lr": "learning-rate",
     "output": "out",
-    "wd": "weight-decay",
     "workers": "executor",
 }
-"""What other programs call these flags, where spelling alone would not lead there."""
+"""What other programs call these flags, beside the fields of a recipe, where spelling alone would not lead there."""
 _EXPECTED: Mapping[str, str] = {
     "NAME VALUE": "names and values in turn: --optimizer-options eps 1e-8",
     "FLOAT": "a number",
@@ -134,11 +130,9 @@ def flags_of(kind: type) -> list[str]:
 
 
 def _meant(flag: str, flags: Collection[str]) -> str:
-    if _MEANT.get(flag) in flags:
-        return f"; did you mean --{_MEANT[flag]}?"
-    by_parts = [known for known in flags if known.startswith(flag) or flag.startswith(known)]
-    close = [*get_close_matches(flag, flags, n=1, cutoff=0.6), *by_parts]
-    return f"; did you mean --{close[0]}?" if close else "; --help lists what it knows"
+    fields = [known.replace("-", "_") for known in flags]
+    close = _MEANT[flag] if _MEANT.get(flag) in flags else meant(flag.replace("-", "_"), fields)
+    return f"; did you mean --{close.replace('_', '-')}?" if close else "; --help lists what it knows"
 
 
 def _unknown(what: str, word: str, known: Collection[str]) -> UserError:
