@@ -268,32 +268,17 @@ def _duplicate_table(
     material: Material, whole: Rows, scanned: Int64[np.ndarray, " M"], identical: Identical, near: NearDuplicates | None
 ) -> pd.DataFrame:
     extra = np.flatnonzero(np.arange(len(scanned)) != identical.ids)
-    pairs = [(scanned[identical.ids[row]], scanned[row], "identical", math.inf) for row in extra]
+    pairs = [(int(scanned[identical.ids[row]]), int(scanned[row]), "identical", math.inf) for row in extra]
     if near is not None and near.p_value <= COUNTED:
         order = np.argsort(-near.lead, kind="stable")
-        pairs += [(scanned[near.first[p]], scanned[near.second[p]], "near", float(near.lead[p])) for p in order]
+        first, second = scanned[near.first[order]].tolist(), scanned[near.second[order]].tolist()
+        pairs += zip(first, second, ["near"] * len(order), near.lead[order].tolist(), strict=True)
 
     def side(row: int) -> tuple[str, str, str]:
         split, rows, at = material.side(row)
         return split, rows.place(at), material.label_name(whole.labels[row])
 
-    records = []
-    for first, second, kind, lead in pairs:
-        (split_1, place_1, label_1), (split_2, place_2, label_2) = side(int(first)), side(int(second))
-        records.append(
-            {
-                "kind": kind,
-                "split_1": split_1,
-                "place_1": place_1,
-                "label_1": label_1,
-                "split_2": split_2,
-                "place_2": place_2,
-                "label_2": label_2,
-                "lead": lead,
-                "row_1": int(first),
-                "row_2": int(second),
-            }
-        )
+    records = [(kind, *side(first), *side(second), lead, first, second) for first, second, kind, lead in pairs]
     columns = ["kind", "split_1", "place_1", "label_1", "split_2", "place_2", "label_2", "lead", "row_1", "row_2"]
     return pd.DataFrame(records, columns=columns)
 

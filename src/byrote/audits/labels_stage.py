@@ -191,22 +191,13 @@ def _table(
         given, other = int(rows.labels[row]), int(found.suggested[row])
         copy = copies.get((split, place), {})
         elsewhere = [where for where, label in copy.items() if label != material.class_names[given]]
-        records.append(
-            {
-                "place": place,
-                "split": split,
-                "given_label": material.class_names[given],
-                "suggested_label": material.class_names[other],
-                "p_wrong": float(rates.p_wrong[row]) if sure else math.nan,
-                "p_low": float(rates.p_low[row]) if sure else math.nan,
-                "p_high": float(rates.p_high[row]) if sure else math.nan,
-                "false_discovery_rate": float(falling[rank]) if sure else math.nan,
-                "false_discovery_most": float(rates.false_high[rates.cut_at(rank + 1)]) if sure else math.nan,
-                "reason": _reason(material, rows, row, other, found, near, elsewhere),
-                "duplicate_of": (elsewhere or list(copy) or [""])[0],
-                "at": row,
-            }
-        )
+        chances = [math.nan] * 5
+        if sure:
+            most_false = rates.false_high[rates.cut_at(rank + 1)]
+            chances = [rates.p_wrong[row], rates.p_low[row], rates.p_high[row], falling[rank], most_false]
+        reason = _reason(material, rows, row, other, found, near, elsewhere)
+        names = material.class_names[given], material.class_names[other]
+        records.append((place, split, *names, *chances, reason, (elsewhere or list(copy) or [""])[0], row))
     columns = ["place", "split", "given_label", "suggested_label", "p_wrong", "p_low", "p_high"]
     columns += ["false_discovery_rate", "false_discovery_most", "reason", "duplicate_of", "at"]
     return pd.DataFrame(records, columns=columns)

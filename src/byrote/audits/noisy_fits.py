@@ -149,18 +149,16 @@ def redrawn_labels(
 def noise_inputs(material: Material, rows: Rows) -> Rows:
     """Gaussian images and vectors with the mean and variance of these; tables and token ids with each column in an
     order of its own."""
+
+    def order(column: int) -> Int64[np.ndarray, " N"]:
+        return permutation(stream(0, "noise inputs", column), len(rows))
+
     if isinstance(rows.inputs, pd.DataFrame):
-        columns = [
-            rows.inputs[name].iloc[permutation(stream(0, "noise inputs", place), len(rows))].to_numpy()
-            for place, name in enumerate(rows.inputs)
-        ]
+        columns = [rows.inputs[name].iloc[order(place)].to_numpy() for place, name in enumerate(rows.inputs)]
         mixed = pd.DataFrame(dict(zip(rows.inputs, columns, strict=True)), index=rows.inputs.index)
         return replace(rows, inputs=mixed.astype(rows.inputs.dtypes.to_dict()))
     if material.kind == "tokens":
-        columns = [
-            rows.inputs[permutation(stream(0, "noise inputs", place), len(rows)), place]
-            for place in range(rows.inputs.shape[1])
-        ]
+        columns = [rows.inputs[order(place), place] for place in range(rows.inputs.shape[1])]
         return replace(rows, inputs=np.stack(columns, axis=1))
     data = material.dataset(rows, rows.take(np.arange(1)))
     return replace(rows, inputs=apply_corruptions(data, corruptions_of("gaussian"), 0).train.inputs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from byrote import __version__
 from byrote.audits.stages import STAGES
@@ -17,6 +17,7 @@ from byrote.report.rendering import chart, distinct, environment, theme, write_f
 
 if TYPE_CHECKING:
     from byrote.audits.audit import Audit
+    from byrote.audits.recorded_audit import RecordedAudit
 
 
 _CORRECTION = (
@@ -50,47 +51,43 @@ def sections(audit: Audit) -> list[Section]:
     ]
 
 
-def render(audit: Audit, parts: list[Section]) -> str:
+def render(audit: Audit, parts: Sequence[Section]) -> str:
     """The page as HTML, which asks the browser for nothing else."""
-    case = audit.case
-    stages = [
-        {"name": name, "title": STAGES[name].title, "result": result, "findings": audit.findings_of(name)}
-        for name, result in audit.results.items()
-    ]
-    title, model = case.material.title, case.subject.name
-    return page_html(audit.findings, title, model, stages, parts, notes(audit), audit.command)
+    case, titles = audit.case, {name: STAGES[name].title for name in audit.results}
+    return page_html(audit, titles, parts, notes(audit), title=case.material.title, model=case.subject.name)
 
 
 def page_html(
-    findings: Sequence[Finding],
-    title: str,
-    model: str,
-    stages: Sequence[Mapping[str, Any]],
+    audit: Audit | RecordedAudit,
+    titles: Mapping[str, str],
     parts: Sequence[Section],
     notes: Sequence[str],
-    command: str,
+    *,
+    title: str,
+    model: str,
 ) -> str:
     """What pages of all audits are made of.
 
     Args:
-        stages: of each its `name`, `title`, `result` and `findings`.
+        titles: of its stages.
     """
-    return (
-        environment()
-        .get_template("audit.html.jinja")
-        .render(
-            headline=headline(findings),
-            title=title,
-            model=model,
-            stages=stages,
-            sections=parts,
-            style="screen",
-            theme=theme("screen"),
-            chart_of=lambda figure: chart(figure, "screen"),
-            notes=notes,
-            command=command,
-            environments=distinct([{"byrote": __version__}]),
-        )
+    stages = [
+        {"name": name, "title": titles[name], "result": result, "findings": audit.findings_of(name)}
+        for name, result in audit.results.items()
+    ]
+    template = environment().get_template("audit.html.jinja")
+    return template.render(
+        headline=headline(audit.findings),
+        title=title,
+        model=model,
+        stages=stages,
+        sections=parts,
+        style="screen",
+        theme=theme("screen"),
+        chart_of=lambda figure: chart(figure, "screen"),
+        notes=notes,
+        command=audit.command,
+        environments=distinct([{"byrote": __version__}]),
     )
 
 

@@ -37,7 +37,6 @@ _MOST_PLANTED = 0.25
 _FEWEST_LISTED = 20
 _DIFFER = SIGNIFICANCE / 2
 """Below which planted errors that were held back, or the first of the list, are not as was assumed: of two tests."""
-_TITLES = {"labels": "Which labels are wrong?", "rote": "What is learnt by rote, and what is forgotten?"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +73,6 @@ class RecordedAudit:
     def results(self) -> Mapping[str, StageResult]:
         """By name: labels, rote."""
         return {"labels": self._labels_result(), "rote": self._rote_result()}
-
-    @property
-    def titles(self) -> Mapping[str, str]:
-        """The question of each stage."""
-        return _TITLES
 
     def findings_of(self, stage: str) -> list[Finding]:
         """What one stage found."""

@@ -23,6 +23,7 @@ from byrote.recording.planting import ErrorKind
 if TYPE_CHECKING:
     from byrote.audits.recorded_audit import RecordedAudit
 
+_TITLES = {"labels": "Which labels are wrong?", "rote": "What is learnt by rote, and what is forgotten?"}
 _MOST_POINTS = 2_000
 """On the data map: more hide each other, and the page grows."""
 _SHOWN = 16
@@ -41,13 +42,8 @@ _GROUPS = ("planted errors", "likely wrong", "others")
 def write_page(path: Path, audit: RecordedAudit) -> None:
     """Writes the page, and its figures into a folder beside it."""
     parts = sections(audit)
-    stages = [
-        {"name": name, "title": audit.titles[name], "result": result, "findings": audit.findings_of(name)}
-        for name, result in audit.results.items()
-    ]
     model = f"a run of {audit.recording.num_epochs} epochs"
-    page = page_html(audit.findings, audit.title, model, stages, parts, notes(audit), audit.command)
-    write_parts(path, parts, page)
+    write_parts(path, parts, page_html(audit, _TITLES, parts, notes(audit), title=audit.title, model=model))
 
 
 def sections(audit: RecordedAudit) -> list[Section]:

@@ -169,16 +169,7 @@ def load_data(command: DataFlags, out: Path | None) -> Dataset:
     from byrote.data.sources import load
 
     with _plain_warnings():
-        return load(
-            command.data,
-            label=command.label,
-            title=command.title,
-            image_size=command.image_size,
-            cache=command.cache,
-            max_pixels=command.max_pixels,
-            kind=command.kind,
-            rejected=out and out / "rejected.csv",
-        )
+        return load(command.data, **command.reading, rejected=out and out / "rejected.csv")
 
 
 @contextmanager

@@ -177,6 +177,11 @@ class ReadingFlags:
     title: Annotated[str | None, _shown("STR", "the source's own, or the name of the file or folder")] = None
     """The title of the data in figures."""
 
+    @property
+    def reading(self) -> dict[str, Any]:
+        """What `byrote.load` is given of them."""
+        return {flag.name: getattr(self, flag.name) for flag in fields(ReadingFlags)}
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataFlags(ReadingFlags):
