@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-import sysconfig
 import warnings
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from byrote.masking import masked
-from byrote.source_files import is_installed
+from byrote.source_files import is_users
 
 _DIGESTS = re.compile(r"(?<![\w./@-])[\w.]+@[0-9a-f]{12}:(?=\S)")
 """Where what a notebook defines lies, as names of `references` have it: "__main__@0123456789ab:"."""
@@ -61,12 +61,8 @@ class RankLost(RuntimeError):
 def warn(note: str) -> None:
     """A UserWarning at the line of the user's own code that has called byrote, from however deep within it."""
     frames = list(_callers(sys._getframe(1)))
-    outside = [frame for frame in frames if not _is_within(frame, _PACKAGE)]
-    own = (
-        frame
-        for frame in outside
-        if not (is_installed(Path(frame.f_code.co_filename)) or _is_within(frame, _STANDARD_LIBRARY))
-    )
+    outside = [frame for frame in frames if not frame.f_code.co_filename.startswith(_WITHIN)]
+    own = (frame for frame in outside if is_users(frame.f_code))
     at = next(own, outside[0] if outside else frames[-1])
     warnings.warn_explicit(
         note,
@@ -78,18 +74,13 @@ def warn(note: str) -> None:
     )
 
 
-_PACKAGE, _STANDARD_LIBRARY = str(Path(__file__).parent), sysconfig.get_path("stdlib")
+_WITHIN = (f"{Path(__file__).parent}{os.sep}", "<frozen ")
 
 
 def _callers(frame: FrameType | None) -> Iterator[FrameType]:
     while frame is not None:
         yield frame
         frame = frame.f_back
-
-
-def _is_within(frame: FrameType, folder: str) -> bool:
-    name = frame.f_code.co_filename
-    return name.startswith((folder, "<frozen "))
 
 
 def suggestion(word: str, known: Collection[str]) -> str:

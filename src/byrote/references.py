@@ -28,7 +28,7 @@ import cloudpickle
 from byrote.errors import UserError
 from byrote.isolation import first_on_path, forget_modules, undisturbed
 from byrote.live_code import defining_file, is_stale, object_digest
-from byrote.source_files import enclosing_packages, file_digest, is_installed, local_files, module_digest
+from byrote.source_files import enclosing_packages, file_digest, is_installed, is_users, local_files, module_digest
 
 # Objects that were handed over directly: importing their file again would run a user's script twice.
 _live: dict[str, Any] = {}
@@ -359,18 +359,9 @@ def _place(error: BaseException) -> str:
     """The innermost line that is neither byrote's nor an installed package's: " (net.py, line 3, in Net)"."""
     if isinstance(error, SyntaxError) and error.filename:
         return f" ({Path(error.filename).name}, line {error.lineno})"
-    here = Path(__file__).parent
-    python = Path(traceback.__file__).parent
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith("<frozen")
-        and not is_installed(Path(frame.filename))
-        and here not in Path(frame.filename).parents
-        and python not in Path(frame.filename).parents
-    ]
+    frames = [(frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__) if is_users(frame.f_code)]
     if not frames:
         return ""
-    inner = frames[-1]
-    where = f", in {inner.name}" if inner.name != "<module>" else ""
-    return f" ({Path(inner.filename).name}, line {inner.lineno}{where})"
+    code, line = frames[-1]
+    where = f", in {code.co_name}" if code.co_name != "<module>" else ""
+    return f" ({Path(code.co_filename).name}, line {line}{where})"

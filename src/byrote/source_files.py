@@ -6,11 +6,14 @@ import ast
 import hashlib
 import importlib.metadata
 import importlib.util
+import os
 import sys
+import sysconfig
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 
@@ -51,6 +54,14 @@ def enclosing_packages(path: Path) -> list[Path]:
 def is_installed(path: Path) -> bool:
     """Whether a file belongs to an installed package."""
     return "site-packages" in path.parts or "dist-packages" in path.parts
+
+
+def is_users(code: CodeType) -> bool:
+    """Whether code is the user's own: neither byrote's nor Python's nor that of an installed package."""
+    return not (code.co_filename.startswith(_OTHERS) or is_installed(Path(code.co_filename)))
+
+
+_OTHERS = (f"{Path(__file__).parent}{os.sep}", f"{sysconfig.get_path('stdlib')}{os.sep}", "<frozen ")
 
 
 def _parts(path: Path, seen: set[Path]) -> Iterator[str]:

@@ -94,7 +94,6 @@ class Everything:
     def make(self, store: Store, executor: Executor, device: str) -> int:
         """Makes what the store lacks, a study after another, and writes the index after each. Returns the exit code."""
         from byrote.cli.training import run_shown
-        from byrote.report.index import IndexEntry
         from byrote.runs.forecast import together
 
         told = together(
@@ -117,7 +116,7 @@ class Everything:
                     index.add(name, study, results, failures, self.command.style, self.command.formats)
             if isinstance(study, str):
                 print(f"byrote: {name} is not run: {study}", file=sys.stderr)
-                index.entries[name] = IndexEntry(name, reproductions()[name].description, study)
+                index.enter(name, study)
             index.write(self.command.style)
         if self.command.shard is not None:
             say_of_shard(self.command, self.told, store, self.arguments)
@@ -133,13 +132,12 @@ class Everything:
         Raises:
             UserError: it has nothing.
         """
-        from byrote.report.index import IndexEntry
         from byrote.runs.run import stored
 
         index = _Index(self)
         for name, study in self.studies.items():
             reason = study if isinstance(study, str) else _NOTHING_STORED
-            index.entries[name] = IndexEntry(name, reproductions()[name].description, reason)
+            index.enter(name, reason)
             if not isinstance(study, str):
                 index.num_missing += len(study.plan())
                 if results := stored(study, store):
@@ -177,14 +175,18 @@ class _Index:
     """What is known of each study so far."""
 
     def __init__(self, everything: Everything) -> None:
-        from byrote.report.index import IndexEntry
-
         self._everything = everything
         self._tables: dict[str, Any] = {}
-        self.entries: dict[str, IndexEntry] = {
-            name: IndexEntry(name, reproductions()[name].description, _LATER) for name in everything.studies
-        }
+        self._entries: dict[str, IndexEntry] = {}
         self.num_missing = 0
+        for name in everything.studies:
+            self.enter(name, _LATER)
+
+    def enter(self, name: str, reason: str = "", **known: Any) -> None:
+        """What is known of a study, in place of what was."""
+        from byrote.report.index import IndexEntry
+
+        self._entries[name] = IndexEntry(name, reproductions()[name].description, reason, **known)
 
     @property
     def num_written(self) -> int:
@@ -212,23 +214,20 @@ class _Index:
     ) -> None:
         """Writes the study's page, and takes in what it says."""
         from byrote.files import make_folder
-        from byrote.report.index import IndexEntry
 
         everything = self._everything
-        description = reproductions()[name].description
         if not results:
             happened = failures[0].trace.strip().splitlines()[-1]
             reason = f"all that it plans failed; the first: {happened}"
-            self.entries[name] = IndexEntry(name, description, reason, num_failures=len(failures))
+            self.enter(name, reason, num_failures=len(failures))
             return
         folder = everything.out / name
         make_folder(folder)
         note = said_of_scale(everything.command, study, name)
         written = write(study, results, folder, everything.arguments, failures, style, formats, note)
         self._tables[name] = written.table
-        self.entries[name] = IndexEntry(
+        self.enter(
             name,
-            description,
             headline=written.headline,
             findings=written.findings,
             num_failures=len(failures),
@@ -242,7 +241,7 @@ class _Index:
         write_index(
             everything.out / INDEX,
             everything.data.label,
-            list(self.entries.values()),
+            list(self._entries.values()),
             self.figures,
             command=shown(everything.arguments),
             remarks=_remarks(everything.command),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from byrote.data.dataset import Dataset
 from byrote.studies.study import Planned, Task
 from byrote.theory.calculation import Calculation
-from byrote.training.cost import Demand, demand_of, speed_of
+from byrote.training.cost import demand_of, speed_of
 from byrote.training.planner import Compile, seconds_compiled
 from byrote.training.spec import TrainSpec
 
@@ -148,7 +148,8 @@ def foresee(
         except Exception:  # of the user's own model, which says so itself when it is trained
             unknown += missing
             continue
-        whole = seconds_compiled(_seconds(demand, specs[0], device), specs, own, device, compile)
+        stepwise = speed_of(device, specs[0].precision).seconds(demand.work)
+        whole = seconds_compiled(stepwise, specs, own, device, compile)
         each = whole / len(missing) / num_workers
         seconds |= dict.fromkeys(missing, each)
         if demand.work.is_most:
@@ -190,10 +191,6 @@ def together(forecasts: Sequence[Forecast]) -> Forecast:
         max((each.num_bytes for each in forecasts), default=0.0),
         sum(each.disk_bytes for each in forecasts),
     )
-
-
-def _seconds(demand: Demand, spec: TrainSpec, device: str) -> float:
-    return speed_of(device, spec.precision).seconds(demand.work)
 
 
 def about(seconds: float, *, at_most: bool = False) -> str:

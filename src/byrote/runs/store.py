@@ -158,7 +158,8 @@ class Store:
         runs = {key: task for key, task in tasks.items() if isinstance(task, TrainSpec)}
         others = {key: task for key, task in tasks.items() if isinstance(task, Calculation)}
         found: dict[str, TrainOutcome | Computed] = {outcome.key: outcome for outcome in self._outcomes(runs)}
-        found |= {computed.key: computed for computed in self._computed(others)}
+        for row in self.rows(CALCULATIONS, others):
+            found[row["key"]] = self._decoded(row, partial(computed_from_row, calculation=others[row["key"]]))
         return {key: found[key] for key in tasks if key in found}
 
     def outcomes(self, keys: Sequence[str] | None = None) -> list[TrainOutcome]:
@@ -212,7 +213,9 @@ class Store:
 
         A run that is stored without weights is replaced by one with weights, so that its figures are theirs.
         """
-        return self._put_outcome(result) if isinstance(result, TrainOutcome) else self._put_computed(result)
+        if isinstance(result, Computed):
+            return self.insert(CALCULATIONS, [computed_to_row(result)])
+        return self._put_outcome(result)
 
     def _put_outcome(self, outcome: TrainOutcome) -> bool:
         initial, final = outcome.initial_state, outcome.final_state
@@ -222,17 +225,7 @@ class Store:
         kept = None
         if initial is not None and final is not None:
             kept = self.folder().save(outcome.key, initial, final)
-
         return self.insert(RUNS, [to_row(outcome, kept)], replacing=with_weights)
-
-    def _computed(self, calculations: Mapping[str, Calculation]) -> list[Computed]:
-        return [
-            self._decoded(row, partial(computed_from_row, calculation=calculations[row["key"]]))
-            for row in self.rows(CALCULATIONS, calculations)
-        ]
-
-    def _put_computed(self, computed: Computed) -> bool:
-        return self.insert(CALCULATIONS, [computed_to_row(computed)])
 
     def rows(
         self, table: sa.Table, keys: Iterable[str] | None = None, columns: Sequence[str] = ()
