@@ -91,8 +91,7 @@ def _of_quantities(
     varying: Int64[np.ndarray, " V"],
     names: list[str],
 ) -> GiveAway | None:
-    targets, copies = rows.labels, rows.copies
-    units = copies if rows.groups is None else rows.groups
+    targets, copies, units = rows.labels, rows.copies, rows.units
     if units is None or copies is None:
         return None
     tenths = np.searchsorted(np.quantile(targets, np.linspace(0.1, 0.9, 9)), targets)
