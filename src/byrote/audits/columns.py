@@ -35,6 +35,11 @@ def seconds_of(column: pd.Series, *, always: bool = False) -> Float64[np.ndarray
     return seconds
 
 
+def numbers_in(column: pd.Series) -> Float64[np.ndarray, " N"] | None:
+    """Numbers as they are, dates as seconds; None of text."""
+    return column.to_numpy(np.float64, na_value=np.nan) if is_number(column) else seconds_of(column)
+
+
 def codes_of(column: pd.Series) -> tuple[Int64[np.ndarray, " N"], tuple[str, ...]]:
     """Equal numbers for equal values, and what each is called; what is missing is a value of its own for each row."""
     codes, names = pd.factorize(column.astype(object).where(column.notna(), None), use_na_sentinel=True)
@@ -46,14 +51,7 @@ def codes_of(column: pd.Series) -> tuple[Int64[np.ndarray, " N"], tuple[str, ...
 
 def numbers_of(table: pd.DataFrame) -> Float64[np.ndarray, "N D"]:
     """Every column as numbers by which rows can be told apart and put in order: dates as seconds, text as its rank."""
-    columns = []
-    for name in table:
-        column = table[name]
-        if is_number(column):
-            columns.append(column.to_numpy(np.float64, na_value=np.nan))
-            continue
-        seconds = seconds_of(column)
-        columns.append(seconds if seconds is not None else _ranks(column))
+    columns = [_ranks(table[name]) if (found := numbers_in(table[name])) is None else found for name in table]
     return np.stack(columns, axis=1) if columns else np.zeros((len(table), 0))
 
 

@@ -85,9 +85,6 @@ class RegularizersStage(Stage):
     def findings(self, case: Case, result: StageResult, found: Mapping[str, bool]) -> list[Finding]:
         return [_finding(case, result.figures, each, found) for each in result.figures["regularizers"]]
 
-    def alarms(self, case: Case, result: StageResult, found: Mapping[str, bool]) -> Mapping[str, float]:  # noqa: ARG002
-        return {}
-
     def sections(self, case: Case, result: StageResult) -> list[Section]:
         figures = result.figures
         rows = [

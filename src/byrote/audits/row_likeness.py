@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float32, Float64, Int64, Shaped
 
-from byrote.audits.columns import is_number, seconds_of
+from byrote.audits.columns import numbers_in
 from byrote.randomness import stream
 
 _TEXT_PLACES = 4
@@ -22,8 +22,7 @@ def row_vectors(inputs: Shaped[np.ndarray, "N ..."] | pd.DataFrame) -> Float64[n
     parts = []
     for name in inputs:
         column = inputs[name]
-        numbers = column.to_numpy(np.float64, na_value=np.nan) if is_number(column) else seconds_of(column)
-        if numbers is not None:
+        if (numbers := numbers_in(column)) is not None:
             parts.append(numbers[:, None])
             continue
         codes, names = pd.factorize(column.astype(str))

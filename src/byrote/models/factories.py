@@ -125,20 +125,17 @@ def _is_required(parameter: inspect.Parameter) -> bool:
 
 def _known(input_shape: tuple[int, ...], num_classes: int, dropout: float) -> dict[str, Any]:
     """Each thing that there is to pass; None of what these data have not. Of several inputs, the shape of each."""
-    if isinstance(input_shape, PackedShape):
-        shapes = {part.name: part.shape for part in input_shape.parts}
-        known: dict[str, Any] = dict.fromkeys(("channels", "side", "features"))
-        known |= {"input_shape": shapes, "num_classes": num_classes}
-        return known | ({"dropout": dropout} if dropout else {})
     is_images = len(input_shape) == 3
     is_square = is_images and input_shape[1] == input_shape[2]
-    known = {
+    known: dict[str, Any] = {
         "input_shape": input_shape,
         "channels": input_shape[0] if is_images else None,
         "side": input_shape[1] if is_square else None,
         "features": math.prod(input_shape),
         "num_classes": num_classes,
     }
+    if isinstance(input_shape, PackedShape):
+        known |= {"input_shape": {part.name: part.shape for part in input_shape.parts}, "features": None}
     return known | ({"dropout": dropout} if dropout else {})
 
 
