@@ -134,8 +134,6 @@ def _part(
     for column in columns:
         if column.values.dtype.kind not in "biuf":
             raise UserError(f"{column.name} holds values of type {column.values.dtype}, expected numbers; encode them")
-        if column.values.ndim == 0:
-            raise UserError(f"{column.name} is one number, expected an array with one row for each example")
         if 0 in column.values.shape[1:]:
             raise UserError(f"{column.name} has shape {column.values.shape}, no value for any example: leave it out")
     shapes = [column.values.shape[1:] for column in columns]
