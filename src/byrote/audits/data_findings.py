@@ -219,8 +219,7 @@ def _time_findings(figures: Mapping[str, Any]) -> list[Finding]:
     num = times["num_train_after_first_test"]
     words = (
         f"{num:,} of {figures['num_train']:,} training rows are later than the first test row: what is learnt "
-        f"from them may "
-        "be the future of what it is tested on."
+        "from them may be the future of what it is tested on."
         if num
         else "All training rows are earlier than the test rows."
     )

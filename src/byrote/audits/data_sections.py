@@ -95,9 +95,8 @@ def _copies_section(case: Case, figures: Mapping[str, Any]) -> Section:
         ],
     ]
     note = (
-        "Near: the nearest example leads those behind it by more than unrelated examples of this data do, at a "
-        "rate of 1% "
-        "false pairs. `duplicates.csv` lists all, `clean_split.csv` has the rows that are left."
+        "Near: the nearest example leads those behind it by more than unrelated examples of this data do, at a rate of "
+        "1% false pairs. `duplicates.csv` lists all, `clean_split.csv` has the rows that are left."
     )
     look = case.material.look
     if look.in_words:

@@ -208,8 +208,7 @@ def _with_sides(about: Material, sides: Sequence[Rows], groups: Any, time: Any, 
         if isinstance(value, str):
             raise UserError(
                 f"got {what}={value!r}, the name of a column, of data without columns: give a csv file or a "
-                f"DataFrame, or "
-                f"the values, one for each of {num:,} examples"
+                f"DataFrame, or the values, one for each of {num:,} examples"
             )
     codes, names = (None, ()) if groups is None else codes_of(_values(groups, num, "groups"))
     times = None if time is None else _times(_values(time, num, "time"), time_name)
