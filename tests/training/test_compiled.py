@@ -78,7 +78,9 @@ class Course:
 
     def step(self, number: int) -> tuple[Step, list[Tensor]]:
         gradients: list[Tensor] = []
-        step = self.take(self.replicas, self.optimizer, self.batch(number), 0.99**number, look=gradients.extend)
+        with torch.random.fork_rng([]):
+            torch.manual_seed(number)
+            step = self.take(self.replicas, self.optimizer, self.batch(number), 0.99**number, look=gradients.extend)
         return step, [gradient.clone() for gradient in gradients]
 
     def several(self, numbers: Sequence[int]) -> list[Step]:
@@ -256,11 +258,13 @@ class FlattensByLength(nn.Module):
         self.layer, self.norm = nn.Linear(input_shape[0], num_classes), nn.BatchNorm1d(num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.norm(self.layer(x.view(len(x), -1)))
+        return nn.functional.dropout(self.norm(self.layer(x.view(len(x), -1))), 0.2, self.training)
 
 
 @pytest.mark.slow
-def test_batches_of_two_sizes_of_a_users_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_of_two_sizes_of_a_users_network_that_draws_by_torchs_generator(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     made: list[int] = []
     record = training_compiled.compiled
 
@@ -321,6 +325,26 @@ def test_what_cannot_be_recorded_goes_on_as_it_is_and_says_why(network: type[Cou
     assert reason in log[0]
     for name, weight in plain.parameters.items():
         assert fast.parameters[name].equal(weight)
+
+
+def test_a_graph_that_fails_when_it_is_called_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: Any) -> Any:
+        def call(tensors: list[Tensor]) -> None:
+            for tensor in tensors[:2]:
+                tensor.zero_()
+            if not torch.is_grad_enabled():  # as it will be called
+                raise RuntimeError("expected a proper tensor")
+
+        return call
+
+    monkeypatch.setattr(training_compiled, "_machine_code", failing)
+    plain, fast = (Course([TrainSpec(model="mlp-1x8")], (6,), is_compiled=is_compiled) for is_compiled in (False, True))
+    for number in range(2):
+        plain.step(number)
+        fast.step(number)
+    assert fast.log == ["not compiled, since torch fails: RuntimeError: expected a proper tensor"]
+    for name, weight in plain.replicas.parameters.items():
+        assert fast.replicas.parameters[name].equal(weight)
 
 
 def test_convolutions_are_left_as_they_are() -> None:

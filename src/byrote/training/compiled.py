@@ -218,6 +218,10 @@ def compiled(take: TakeStep, replicas: Replicas, optimizer: ReplicaOptimizer, ba
         try:
             graph, arguments, conditions = _recorded(take, replicas, optimizer, batch.picked, batch.labels)
             call = _machine_code(graph, arguments)
+            # Code may fail that was made without a fault, as that of an LSTM's gradients does.
+            copies = [tensor.clone() for tensor in _tensors_of(replicas, optimizer)]
+            with torch.no_grad():
+                call([*copies, *batch.picked.tensors, batch.labels, torch.ones((), dtype=torch.float64)])
             num_found = 2 + len(replicas.parameters)
             return Graph(call, conditions, steps_in_one_call(call, num_found=num_found, num_kept=2))
         except Exception as error:  # whatever torch makes of the network's own code
@@ -265,6 +269,7 @@ def _recorded(
     picked: Picked,
     labels: Int64[Tensor, "R B"],
 ) -> tuple[torch.fx.GraphModule, list[Any], Callable[[int, int], bool]]:
+    from torch._inductor import config
     from torch._inductor.decomposition import select_decomp_table
     from torch._subclasses import FakeTensorMode
     from torch.func import functionalize
@@ -325,7 +330,9 @@ def _recorded(
     graph.recompile()
     # Inductor takes values rather than tensors that change, and its own operations.
     without_changes = functionalize(graph, remove="mutations")
-    operations = {**select_decomp_table(), torch.ops.aten.addmm.default: _product_and_sum}
+    with config.patch(_settings()):  # by which random draws stay torch's own
+        table = select_decomp_table()
+    operations = {**table, torch.ops.aten.addmm.default: _product_and_sum}
     graph = make_fx(without_changes, operations, tracing_mode="symbolic")(*arguments)
     graph.graph.eliminate_dead_code()
     for node in next(iter(reversed(graph.graph.nodes))).args[0]:
