@@ -89,6 +89,35 @@ class Outside(LabelCorruption):
         return labels + 1
 
 
+class InPlace(LabelCorruption):
+    def redraw(self, labels, uniform, context):
+        labels[:] = 0
+        return labels
+
+
+class WritesIntoTheData(LabelCorruption):
+    def redraw(self, labels, uniform, context):
+        context.data.train.inputs[:] = 0
+        return labels
+
+
+class NoChances(LabelCorruption):
+    def chances(self, sizes):
+        return np.ones((len(sizes), len(sizes)))
+
+
+class TooFewChances(LabelCorruption):
+    def chances(self, sizes):
+        return np.ones(len(sizes))
+
+
+class TooLarge(InputCorruption):
+    of_quantities = True
+
+    def redraw(self, inputs, generator, context):
+        return inputs * np.float64(1e300)
+
+
 class Nothing(LabelCorruption):
     pass
 
@@ -101,6 +130,9 @@ class Raises(LabelCorruption):
 @pytest.mark.parametrize(
     ("method", "message"),
     [
+        (NoChances, "chances of NoChances with a row from 1 to 1, sum 10, expected for each of 10 classes a row of"),
+        (TooFewChances, r"got chances of TooFewChances with shape \(10,\), expected for each of 10 classes a row of"),
+        (TooLarge, "got inputs that are not finite in float32 from the corruption"),
         (Wrong, r"got inputs of shape \(30, 1, 1, 2\) from the corruption .*Wrong, expected \(30, 1, 2, 2\)"),
         (Outside, "got labels from 1 to 10 from the corruption .*Outside, expected 0 to 9"),
         (Nothing, "Nothing defines neither chances nor redraw"),
@@ -110,6 +142,17 @@ class Raises(LabelCorruption):
 def test_what_is_wrong_with_it_is_told(method, message: str) -> None:
     with pytest.raises(UserError, match=message):
         corrupt(counted(30, (1, 2, 2)), method)
+
+
+def test_what_it_writes_into_changes_nothing_else() -> None:
+    data = counted(300, (1, 2, 2), 4)
+    corrupted = corrupt(data, InPlace, rate=0.5, seed=0).train
+    np.testing.assert_array_equal(data.train.labels, counted(300, (1, 2, 2), 4).train.labels)
+    assert 0 < (corrupted.labels > 0).sum() < (data.train.labels > 0).sum()
+    with pytest.raises(UserError, match="WritesIntoTheData' failed: ValueError: assignment destination is read-only"):
+        corrupt(data, WritesIntoTheData, rate=0.5, seed=0)
+    np.testing.assert_array_equal(data.train.inputs, counted(300, (1, 2, 2), 4).train.inputs)
+    data.train.inputs[:1] = 0  # can be written into as before
 
 
 def test_a_corruption_that_no_seed_rules_is_found_out(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def apply_corruptions(data: Dataset, corruptions: tuple[Corruption, ...], seed: 
         method = corruption.method
         strength = corruption.strength or method.strength or 1.0
         context = CorruptionContext(data, seed, strength)
-        with _as_its_own(corruption.name, seed):
+        with _as_its_own(corruption.name, context):
             if isinstance(method, LabelCorruption):
                 data = replace(data, train=_with_labels(method, corruption, context))
             else:
@@ -136,18 +136,36 @@ def apply_corruptions(data: Dataset, corruptions: tuple[Corruption, ...], seed: 
 
 
 @contextmanager
-def _as_its_own(name: str, seed: int) -> Iterator[None]:
+def _as_its_own(name: str, context: CorruptionContext) -> Iterator[None]:
     """Around code behind `name`, where that is the user's."""
     if is_reference(name):
-        with users_code(name, f"the corruption {name!r}"), undisturbed(seed):
+        with users_code(name, f"the corruption {name!r}"), undisturbed(context.seed), _unwritten(context.data):
             yield
     else:
         yield
 
 
+@contextmanager
+def _unwritten(data: Dataset) -> Iterator[None]:
+    """Lets no code write into the data, which all later runs are made on."""
+    arrays = [
+        array
+        for split in (data.train, data.test)
+        for array in (split.inputs, split.labels, split.true_labels)
+        if isinstance(array, np.ndarray) and array.flags.writeable
+    ]
+    for array in arrays:
+        array.flags.writeable = False
+    try:
+        yield
+    finally:
+        for array in sorted(arrays, key=lambda each: each.base is not None):  # a view can be no sooner than its base
+            array.flags.writeable = True
+
+
 def _with_labels(method: LabelCorruption, corruption: Corruption, context: CorruptionContext) -> Split:
     split, num_classes = context.data.train, context.data.num_classes
-    labels = np.asarray(method.corrupt(split.labels, corruption.rate, context))
+    labels = np.asarray(method.corrupt(split.labels.copy(), corruption.rate, context))
     if labels.shape != split.labels.shape or labels.dtype.kind not in "iu":
         raise UserError(
             f"got labels of shape {labels.shape} and type {labels.dtype} from the corruption {corruption.name}, "
@@ -230,6 +248,8 @@ def _put(name: str, inputs: np.ndarray, redrawn: object, chosen: np.ndarray) -> 
             f"got inputs of type {new.dtype} from the corruption {name}, expected {inputs.dtype}: give it "
             "of_quantities = True, which makes them float32"
         )
-    if new.dtype.kind == "f" and not np.isfinite(new[chosen]).all():
-        raise UserError(f"got inputs that are not finite from the corruption {name}")
-    inputs[chosen] = new if chosen.all() else new[chosen]
+    with np.errstate(over="ignore"):
+        inputs[chosen] = new if chosen.all() else new[chosen]
+    # As they are kept: what is too large for their type is infinite there.
+    if inputs.dtype.kind == "f" and not np.isfinite(inputs[chosen]).all():
+        raise UserError(f"got inputs that are not finite in {inputs.dtype} from the corruption {name}")

@@ -22,6 +22,7 @@ from jaxtyping import Float64, Int64, Shaped
 
 from byrote.data.check import Check
 from byrote.data.dataset import Dataset, Kind, moments
+from byrote.errors import UserError
 from byrote.randomness import stream
 
 
@@ -110,7 +111,7 @@ class LabelCorruption(CorruptionMethod):
 
         By default by `chances`.
         """
-        chances = self.chances(np.bincount(labels, minlength=context.data.num_classes))
+        chances = self._verified_chances(np.bincount(labels, minlength=context.data.num_classes))
         if chances is None:
             raise NotImplementedError(f"{type(self).__name__} defines neither chances nor redraw")
         ends = np.cumsum(chances, axis=1)
@@ -126,12 +127,30 @@ class LabelCorruption(CorruptionMethod):
     ) -> Int64[np.ndarray, " N"]:
         """The labels, each redrawn with the chance `rate`."""
         uniform = stream(context.seed, "labels").random((2, len(labels)))
-        return np.where(uniform[0] < rate, self.redraw(labels, uniform[1], context), labels)
+        return np.where(uniform[0] < rate, self.redraw(labels.copy(), uniform[1], context), labels)
 
     def law(self, rate: float, sizes: Int64[np.ndarray, " K"]) -> Float64[np.ndarray, "K K"] | None:
         """For each class (a row), the chances of the label that is trained on; None where it is not known."""
-        chances = self.chances(sizes)
+        chances = self._verified_chances(sizes)
         return None if chances is None else (1 - rate) * np.eye(len(sizes)) + rate * chances
+
+    def _verified_chances(self, sizes: Int64[np.ndarray, " K"]) -> Float64[np.ndarray, "K K"] | None:
+        """Raises UserError for what are no chances, of classes that there are."""
+        chances = self.chances(sizes)
+        if chances is None:
+            return None
+        rows, found = np.asarray(chances), f"shape {np.shape(chances)}"
+        if rows.shape == (len(sizes), len(sizes)):
+            wrong = np.flatnonzero((sizes > 0) & ~((rows >= 0).all(axis=1) & np.isclose(rows.sum(axis=1), 1)))
+            found = "".join(
+                f"a row from {rows[k].min():g} to {rows[k].max():g}, sum {rows[k].sum():g}" for k in wrong[:1]
+            )
+        if found:
+            raise UserError(
+                f"got chances of {type(self).__name__} with {found}, expected for each of {len(sizes)} classes a row of "
+                "chances, at least 0, that sum to 1"
+            )
+        return chances
 
     def predictable(self, rate: float, sizes: Int64[np.ndarray, " K"]) -> float:
         """The share of these labels that the true class alone tells: the accuracy on them of a rule that knows every
