@@ -147,8 +147,8 @@ class LabelCorruption(CorruptionMethod):
             )
         if found:
             raise UserError(
-                f"got chances of {type(self).__name__} with {found}, expected for each of {len(sizes)} classes a row of "
-                "chances, at least 0, that sum to 1"
+                f"got chances of {type(self).__name__} with {found}, expected for each of {len(sizes)} classes a "
+                "row of chances, at least 0, that sum to 1"
             )
         return chances
 
