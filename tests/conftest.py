@@ -62,6 +62,15 @@ def pytest_runtest_setup() -> None:
         torch.manual_seed(SEED)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _own_code_of_this_file_alone() -> Generator[None]:
+    """A worker process imports all of the user's own files that this process has imported: were those of earlier tests
+    among them, each would take seconds longer, and depend on what became of them."""
+    yield
+    if (references := sys.modules.get("byrote.references")) is not None:
+        references._imported.clear()
+
+
 def _modules_with_axes() -> list[str]:
     (folder,) = find_spec("byrote").submodule_search_locations
     files = [path for path in Path(folder).rglob("*.py") if "from jaxtyping import" in path.read_text()]
