@@ -71,6 +71,7 @@ def test_what_is_asked_for(asked: Any, found: tuple[Corruption, ...]) -> None:
         ("random-labels=0.5", "random-labels has rate 1, got 0.5; use partial-labels for a rate"),
         ("gausian", r"got corruption 'gausian', expected one of true-labels, .*; did you mean 'gaussian'\?"),
         ("gaussian=2", "got rate=2.0: input should be less than or equal to 1"),
+        ("partial-labels=0", "got partial-labels=0, which changes nothing: give a rate above 0, or true-labels for"),
         ("additive-noise=0", "got strength=0.0: input should be greater than 0"),
         ("true-labels=0.5", "got corruption 'true-labels'"),
         (int, "expected a subclass of byrote.LabelCorruption or of byrote.InputCorruption"),

@@ -101,6 +101,10 @@ def corruptions_of(asked: Any) -> tuple[Corruption, ...]:
     if level == 1 and (full := full_name_of(name)):
         return (Corruption(name=full),)
     has_strength = find_corruption(name).strength is not None
+    if level == 0 and not has_strength:
+        raise UserError(
+            f"got {asked}, which changes nothing: give a rate above 0, or {TRUE_LABELS} for the data as they are"
+        )
     return (Corruption(name=name, **{"strength" if has_strength else "rate": level}),)
 
 
