@@ -85,17 +85,17 @@ def test_seeds_share_the_luck_of_their_test_set():
 
 @pytest.mark.parametrize(("num_seeds", "of_seeds", "of_examples"), [(3, 1, 0.2), (5, 0.2, 1), (2, 1, 1)])
 def test_two_sources_of_luck_are_covered_together(num_seeds, of_seeds, of_examples):
-    generator = np.random.default_rng(0)
-    missed, significant = 0, 0
-    for _ in range(1000):
-        seeds = of_seeds * np.sqrt(num_seeds) * generator.standard_normal(num_seeds)
-        mean = float(seeds.mean() + of_examples * generator.standard_normal())
-        half = stats.norm.ppf(0.975) * of_examples
-        shifted = seeds - seeds.mean() + mean
-        both = joined(mean_interval(shifted), Interval(mean, mean - half, mean + half, 100))
+    draws = np.random.default_rng(0).standard_normal((1000, num_seeds + 1))
+    seeds = of_seeds * np.sqrt(num_seeds) * draws[:, :-1]
+    means = seeds.mean(axis=1) + of_examples * draws[:, -1]
+    shifted = seeds + (means - seeds.mean(axis=1))[:, None]
+    half = stats.norm.ppf(0.975) * of_examples
+    missed = 0
+    for own, mean in zip(shifted, means.tolist(), strict=True):
+        both = joined(mean_interval(own), Interval(mean, mean - half, mean + half, 100))
         missed += not both.low <= 0 <= both.high
-        p_value = joined_p(stats.ttest_1samp(shifted, 0).pvalue, 2 * stats.norm.sf(abs(mean) / of_examples))
-        significant += p_value < 0.05
+    of_each = stats.ttest_1samp(shifted, 0, axis=1).pvalue, 2 * stats.norm.sf(abs(means) / of_examples)
+    significant = sum(joined_p(*pair) < 0.05 for pair in zip(*of_each, strict=True))
     assert missed <= stats.binom.ppf(0.999, 1000, 0.05)
     assert significant <= stats.binom.ppf(0.999, 1000, 0.05)
 
