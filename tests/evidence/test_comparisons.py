@@ -25,9 +25,8 @@ def of_predictions(first, second):
     """The comparison of two conditions by which examples [S, T] they get right."""
     num_seeds, n_test = first.shape
     columns = discordant_columns("other", list(first), list(second), [0] * num_seeds)
-    return compared(
-        pd.DataFrame(columns).assign(n_test=n_test, n_test_effective=float(n_test), num_test_leaked=0), "other"
-    )
+    tested = {"n_test": n_test, "n_test_effective": float(n_test), "num_test_leaked": 0}
+    return compared(pd.DataFrame(columns | tested), "other")
 
 
 def test_columns_count_by_seed_and_say_how_far_seeds_agree():
