@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 from torch import nn
 
+from byrote.data.corruptions.contract import InputCorruption, LabelCorruption
+from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset, Split
 from byrote.errors import UserError
 from byrote.references import name_of
-from byrote.training.probe import probe_models, refuse_batches_of_one, refuse_without_batch_norm
+from byrote.training.probe import probe_corruptions, probe_models, refuse_batches_of_one, refuse_without_batch_norm
 from byrote.training.spec import TrainSpec
 
 BUILT: list[str] = []
+DRAWN: list[int] = []
 
 
 def net(n_classes: int) -> nn.Module:
@@ -31,6 +34,38 @@ def test_each_model_is_tried_once(tiny: Dataset) -> None:
     assert len(BUILT) == 1
     with pytest.raises(UserError, match=r"on 2 inputs of shape \(1, 5, 5\) failed: .*2x25 and 64x"):
         probe_models([specs[0].model_copy(update={"crop": 5})], tiny, "cpu")
+
+
+class Raises(LabelCorruption):
+    def redraw(self, labels, uniform, context):  # type: ignore[no-untyped-def]
+        return labels[context.data.num_classes / 0]
+
+
+class Narrower(InputCorruption):
+    def redraw(self, inputs, generator, context):  # type: ignore[no-untyped-def]
+        DRAWN.append(len(inputs))
+        return inputs[..., 1:]
+
+
+class Ones(LabelCorruption):
+    def redraw(self, labels, uniform, context):  # type: ignore[no-untyped-def]
+        DRAWN.append(len(labels))
+        return np.ones_like(labels)
+
+
+def test_corruptions_of_the_users_own_are_drawn_before_anything_is_trained(tiny: Dataset) -> None:
+    specs = [TrainSpec(model="mlp-1x4", corruptions=(Corruption(name="random-labels"),))]
+
+    def of(method: type, **fields: object) -> TrainSpec:
+        return TrainSpec(model="mlp-1x4", corruptions=(Corruption(name=name_of(method), **fields),), n_train=60)  # type: ignore[arg-type]
+
+    DRAWN.clear()
+    probe_corruptions([*specs, of(Ones), of(Ones), of(Ones, rate=0.5)], tiny)
+    assert DRAWN == [60, 60]
+    with pytest.raises(UserError, match=r"Raises' failed: ZeroDivisionError: division by zero"):
+        probe_corruptions([*specs, of(Raises)], tiny)
+    with pytest.raises(UserError, match=r"got inputs of shape \(60, 1, 8, 7\) from .*Narrower, expected"):
+        probe_corruptions([*specs, of(Narrower)], tiny)
 
 
 def test_token_ids_stay_whole_and_what_is_found_is_said() -> None:

@@ -17,7 +17,7 @@ from byrote.studies.study import Planned, Study, Task, plan_by_keys
 from byrote.theory.calculation import Calculation
 from byrote.training.cost import Work
 from byrote.training.planner import Compile, nominal_seconds, plan_groups, resolve_device
-from byrote.training.probe import probe_models, refuse_batches_of_one, refuse_without_batch_norm
+from byrote.training.probe import probe_corruptions, probe_models, refuse_batches_of_one, refuse_without_batch_norm
 from byrote.training.spec import TrainSpec
 from byrote.training.threads import most_threads
 
@@ -81,7 +81,8 @@ def forecast(
 
 
 def probe_plan(plan: Iterable[Planned], data: Dataset, device: str) -> list[str]:
-    """What is to be said of the user's own models, which are tried on the data that they are to be trained on."""
+    """What is to be said of the user's own models, which are tried on the data that they are to be trained on, as are
+    the user's own corruptions."""
     by_data: dict[str, tuple[Dataset, list[TrainSpec]]] = {}
     for planned in plan:
         own = planned.data or data
@@ -90,6 +91,7 @@ def probe_plan(plan: Iterable[Planned], data: Dataset, device: str) -> list[str]
     for own, specs in by_data.values():
         refuse_batches_of_one(specs, own, device)
         refuse_without_batch_norm(specs, own)
+        probe_corruptions(specs, own)
     return list(dict.fromkeys(note for own, specs in by_data.values() for note in probe_models(specs, own, device)))
 
 

@@ -1,15 +1,19 @@
-"""Every model of the user's in a plan, tried on two examples before anything is trained."""
+"""The user's own models and corruptions in a plan, tried before anything is trained: models on two examples."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from byrote.data.corruptions.application import apply_corruptions
+from byrote.data.corruptions.contract import InputCorruption
 from byrote.data.dataset import Dataset
+from byrote.data.subsets import subset
 from byrote.errors import UserError
 from byrote.input_parts import as_networks_get_it
 from byrote.isolation import undisturbed
@@ -22,6 +26,8 @@ from byrote.training.key import network_input_shape
 from byrote.training.precision import weights_dtype
 from byrote.training.spec import TrainSpec
 from byrote.training.trial import verify
+
+_SOME = 256
 
 
 def probe_models(specs: Iterable[TrainSpec], data: Dataset, device: str) -> list[str]:
@@ -39,6 +45,27 @@ def probe_models(specs: Iterable[TrainSpec], data: Dataset, device: str) -> list
         for note in _probed(model, source_digest(model), shape, dropout, examples, data.num_classes, device)
     ]
     return list(dict.fromkeys(notes))
+
+
+def probe_corruptions(specs: Iterable[TrainSpec], data: Dataset) -> None:
+    """Draws every corruption of the user's own once, as for a run that has it: if it fails in the run, all that are
+    trained beside that run fail. Labels are drawn of all examples that are trained on, inputs of some.
+
+    Raises:
+        UserError: what is amiss.
+    """
+    own = {
+        (corruption, spec.n_train): spec
+        for spec in specs
+        for corruption in spec.corruptions
+        if is_reference(corruption.name)
+    }
+    for (corruption, n_train), spec in own.items():
+        some, num = data, n_train
+        if isinstance(corruption.method, InputCorruption):
+            num = min(_SOME, n_train or len(data.train))
+            some = replace(data, test=data.test.take(np.arange(min(_SOME, len(data.test)))))
+        apply_corruptions(subset(some, num, spec.data_seed), (corruption,), spec.seed)
 
 
 def refuse_without_batch_norm(specs: Iterable[TrainSpec], data: Dataset) -> None:
