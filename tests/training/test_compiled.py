@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -364,6 +366,31 @@ def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     batch = batch_of(course.inputs, torch.arange(4)[None], torch.randint(5, (1, 4)), torch.float32)
     with pytest.raises(CannotCompile, match=r"no C\+\+ compiler"):
         compiled(course.take, course.replicas, course.optimizer, batch)
+
+
+def test_torchs_remarks_on_how_it_compiles_are_shown_to_who_asks_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[str] = []
+
+    def remark(*_: object) -> None:
+        warnings.warn("a remark", UserWarning, stacklevel=1)
+        if logging.getLogger("torch._inductor.ir").isEnabledFor(logging.WARNING):
+            found.append("a log line")
+        raise RuntimeError("enough")
+
+    monkeypatch.setattr(training_compiled, "_recorded", remark)
+    course = Course([TrainSpec(model="mlp-1x8")], (6,), is_compiled=False)
+    course.step(0)
+    batch = batch_of(course.inputs, torch.arange(4)[None], torch.randint(5, (1, 4)), torch.float32)
+    inductor = logging.getLogger("torch._inductor")
+    try:
+        for level in (logging.NOTSET, logging.INFO):
+            inductor.setLevel(level)
+            with pytest.raises(CannotCompile, match="enough"):
+                compiled(course.take, course.replicas, course.optimizer, batch)
+            assert inductor.level == level
+            assert found == ([] if level == logging.NOTSET else ["a log line"])
+    finally:
+        inductor.setLevel(logging.NOTSET)
 
 
 @pytest.mark.slow

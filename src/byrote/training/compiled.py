@@ -10,6 +10,7 @@ folder among the temporary files).
 
 from __future__ import annotations
 
+import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -213,8 +214,7 @@ def compiled(take: TakeStep, replicas: Replicas, optimizer: ReplicaOptimizer, ba
         get_cpp_compiler()
     except Exception as error:
         raise CannotCompile("there is no C++ compiler (g++, or what CXX names)") from error
-    with warnings.catch_warnings(), left_as_they_were([replicas.network]), torch.random.fork_rng([]):
-        warnings.simplefilter("ignore")
+    with _quietly(), left_as_they_were([replicas.network]), torch.random.fork_rng([]):
         try:
             graph, arguments, conditions = _recorded(take, replicas, optimizer, batch.picked, batch.labels)
             call = _machine_code(graph, arguments)
@@ -227,6 +227,21 @@ def compiled(take: TakeStep, replicas: Replicas, optimizer: ReplicaOptimizer, ba
         except Exception as error:  # whatever torch makes of the network's own code
             first = [line for line in str(error).splitlines() if line.strip()][:1]
             raise CannotCompile(f"torch fails: {': '.join([type(error).__name__, *first])}") from error
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without torch's remarks on how it compiles, which nobody can act on; those that TORCH_LOGS asks for stay."""
+    logger = logging.getLogger("torch._inductor")
+    level = logger.level
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if level == logging.NOTSET:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
 
 
 def _machine_code(graph: torch.fx.GraphModule, arguments: Sequence[Tensor]) -> Callable[[list[Tensor]], Any]:
