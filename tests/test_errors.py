@@ -57,3 +57,11 @@ def test_a_warning_from_within_other_libraries_is_at_the_users_line():
     assert [(str(warning.message), warning.filename, warning.lineno) for warning in found] == [
         ("some", __file__, expected)
     ]
+
+
+def test_a_warning_from_what_dataclasses_write_is_at_the_users_line():
+    within = {"__name__": "byrote.made", "warn": warn}
+    exec(compile("def made(): warn('some')", "<string>", "exec"), within)
+    with pytest.warns(UserWarning, match="some") as found:
+        within["made"]()
+    assert [warning.filename for warning in found] == [__file__]

@@ -61,7 +61,7 @@ class RankLost(RuntimeError):
 def warn(note: str) -> None:
     """A UserWarning at the line of the user's own code that has called byrote, from however deep within it."""
     frames = list(_callers(sys._getframe(1)))
-    outside = [frame for frame in frames if not frame.f_code.co_filename.startswith(_WITHIN)]
+    outside = [frame for frame in frames if not _is_byrotes(frame)]
     own = (frame for frame in outside if is_users(frame.f_code))
     at = next(own, outside[0] if outside else frames[-1])
     warnings.warn_explicit(
@@ -75,6 +75,12 @@ def warn(note: str) -> None:
 
 
 _WITHIN = (f"{Path(__file__).parent}{os.sep}", "<frozen ")
+
+
+def _is_byrotes(frame: FrameType) -> bool:
+    """Also where it is in no file of byrote's, as the `__init__` that dataclasses write."""
+    module = str(frame.f_globals.get("__name__"))
+    return frame.f_code.co_filename.startswith(_WITHIN) or module.partition(".")[0] == "byrote"
 
 
 def _callers(frame: FrameType | None) -> Iterator[FrameType]:
