@@ -59,6 +59,15 @@ def test_its_opposite_fails_everything():
     assert found.ranking.worst_sign_error == 1
 
 
+def test_another_seed_draws_other_resamples_alone():
+    table = make_table(rates=RATES)
+    table["measure"] = table["generalization_gap"].to_numpy() + np.random.default_rng(0).normal(0, 0.3, len(table))
+    one, again, other = (judge_values(table, "measure", seed=seed, resamples=50).ranking.overall for seed in (0, 0, 1))
+    assert one == again
+    assert one.mean == other.mean
+    assert (one.low, one.high) != (other.low, other.high)
+
+
 def test_what_belongs_to_the_algorithm_alone_ranks_nothing_where_labels_change():
     """The number of parameters: equal on both labels."""
     found = judge_values(make_table(), "parameters", resamples=100)

@@ -63,17 +63,18 @@ class Judgement:
 
 
 def judge_values(
-    table: pd.DataFrame, measure: str, baselines: Sequence[str] = (), *, resamples: int = RESAMPLES
+    table: pd.DataFrame, measure: str, baselines: Sequence[str] = (), *, seed: int = 0, resamples: int = RESAMPLES
 ) -> Judgement:
     """Judges the column `measure` of `table`, which has a row a network with the columns of results.csv.
 
-    Rows that have not fitted, failed a check or have no value are left out. `baselines` are columns too.
+    Rows that have not fitted, failed a check or have no value are left out. `baselines` are columns too; `seed` is that
+    of the resampling, whose error tests look at.
     """
     sound = table[table["failed_checks"] == ""]
     usable = sound[sound["fitted"].astype(bool) & np.isfinite(sound[measure].astype(float))]
     configurations = usable.groupby(["model", *_varied(usable, OWN), "corruption", "corruption_rate"], sort=False)
     clusters = configurations.ngroup().to_numpy() if len(usable) else np.empty(0, dtype=int)
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(seed)
     weights = _resampled(clusters, resamples, generator)
     gaps, values = usable["generalization_gap"].to_numpy(float), usable[measure].to_numpy(float)
     overall, taus = kendall(values, gaps), kendall(values, gaps, weights)
