@@ -1,12 +1,15 @@
-"""How much memory training takes."""
+"""How much memory training takes; tests here share modules."""
 
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # for augmented_stack.py
 
 
 @pytest.fixture

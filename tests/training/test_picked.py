@@ -4,42 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
+from augmented_stack import SPECS, augmentation, orders, train_split
 
 from byrote.data.augmentations import crop_flip_color, draws, random_crop
-from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset
 from byrote.errors import UserError
 from byrote.randomness import stream_seed
-from byrote.training.conditions import SplitTensors, make_conditions
 from byrote.training.picked import EpochAugmentation, Picked
-from byrote.training.spec import TrainSpec
-
-SPECS = [
-    TrainSpec(model="mlp-1x4", crop=5, augmentation="crop-flip-color"),
-    TrainSpec(model="mlp-1x4", crop=5, augmentation="crop-flip-color", seed=1),
-    TrainSpec(
-        model="mlp-1x4",
-        crop=5,
-        augmentation="crop-flip-color",
-        seed=1,
-        corruptions=(Corruption(name="shuffled-pixels"),),
-    ),
-]
-
-
-def train_split(data: Dataset, specs: list[TrainSpec] = SPECS) -> SplitTensors:
-    return make_conditions(specs, data, device="cpu", channels_last=False).train
-
-
-def augmentation(specs: list[TrainSpec] = SPECS, epoch: int = 3) -> EpochAugmentation:
-    return EpochAugmentation.of_epoch("color", crop_flip_color, [spec.seed for spec in specs], epoch, "cpu")
-
-
-def orders(num_replicas: int = 3) -> torch.Tensor:
-    return torch.from_numpy(np.stack([np.random.default_rng(i).permutation(121) for i in range(num_replicas)]))
 
 
 def test_examples_that_all_replicas_have_are_fetched_once(tiny: Dataset) -> None:
