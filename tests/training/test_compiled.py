@@ -201,7 +201,9 @@ def test_steps_in_one_call_are_bit_equal_to_as_many_calls(replicas: int) -> None
         if first == 20:
             for course in (one_by_one, together):
                 course.keep(range(replicas)[-2:])
-        for number, step in zip(numbers, together.several(numbers), strict=True):
+        steps = together.several(numbers)
+        assert together.log == []
+        for number, step in zip(numbers, steps, strict=True):
             expected, _ = one_by_one.step(number)
             assert step.losses.equal(expected.losses)
             assert step.predictions.equal(expected.predictions)

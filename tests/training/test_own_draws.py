@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from byrote.training.own_draws import draws_noted, own_generators, restore, state_of
+from byrote.training.own_draws import draws_noted, globals_of, own_generators, restore, state_of
 
 SHARED = np.random.default_rng(0)
 
@@ -72,3 +73,36 @@ def test_states_are_brought_back(make: Callable[[], Drawing]) -> None:
     network(torch.zeros(1))
     restore(network.generator, before)
     assert str(state_of(network.generator)) == str(before)
+
+
+def test_files_are_found_whatever_decorates_a_forward_pass() -> None:
+    """A decorator of another file, and a class whose forward pass is another file's."""
+    names = {"__name__": "decorators", "wraps": wraps, "calls": []}
+    exec(
+        compile(
+            "def counted(function):\n"
+            "    @wraps(function)\n"
+            "    def call(*arguments):\n"
+            "        calls.append(1)\n"
+            "        return function(*arguments)\n"
+            "    return call\n",
+            "<string>",
+            "exec",
+        ),
+        names,
+    )
+
+    class Decorated(nn.Module):
+        @names["counted"]
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x
+
+    class Inherited(nn.ReLU):
+        def helped(self) -> None:
+            """By this file's global variables."""
+
+    for network in (Decorated(), Inherited()):
+        (found,) = [each for each in globals_of([network]) if each.get("__name__") != "torch.nn.modules.activation"]
+        assert found is globals()
+        assert any(each is SHARED for each in own_generators([network]))
+    assert globals_of([nn.Linear(1, 1)]) == []

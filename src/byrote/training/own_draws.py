@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -18,8 +20,7 @@ _KINDS = (random.Random, np.random.Generator, np.random.RandomState, torch.Gener
 def own_generators(networks: Iterable[nn.Module]) -> list[Any]:
     """Those in attributes of the networks' modules, and in global variables of the files that define their classes."""
     modules = list(chain.from_iterable(network.modules() for network in networks))
-    files = {id(names): names for module in modules if (names := globals_of(module)) is not None}
-    values = chain.from_iterable(part.values() for part in (*map(vars, modules), *files.values()))
+    values = chain.from_iterable(part.values() for part in (*map(vars, modules), *globals_of(modules)))
     return list({id(value): value for value in list(values) if isinstance(value, _KINDS)}.values())
 
 
@@ -109,8 +110,11 @@ def _written(state: Any) -> Any:
     return [_written(value) for value in state] if isinstance(state, tuple) else state
 
 
-def globals_of(module: nn.Module) -> dict[str, Any] | None:
-    """The global variables of the file that defines the module's class; None of torch's own."""
-    if type(module).__module__.startswith("torch."):
-        return None
-    return getattr(type(module).forward, "__globals__", None)
+def globals_of(modules: Iterable[nn.Module]) -> list[dict[str, Any]]:
+    """The global variables of the files that define the modules' classes and their forward passes, whatever decorates
+    these; none of torch's own."""
+    kinds = dict.fromkeys(type(module) for module in modules if not type(module).__module__.startswith("torch."))
+    functions = chain.from_iterable((kind.forward, *vars(kind).values()) for kind in kinds)
+    own = (inspect.unwrap(function) for function in functions if isinstance(function, FunctionType))
+    found = (function.__globals__ for function in own if isinstance(function, FunctionType))
+    return list({id(names): names for names in found}.values())

@@ -27,7 +27,6 @@ def kept_in_python(network: nn.Module) -> list[Any]:
     """Equal as long as the attributes of the network's modules and of their classes, and the global variables of the
     files that define these, are as they were. Parameters and buffers are not among them."""
     known = frozenset(map(_place, chain(network.parameters(), network.buffers())))
-    files = {id(names): names for module in network.modules() if (names := globals_of(module)) is not None}
     return [
         (name, _noted(value, known))
         for module in network.modules()
@@ -36,7 +35,7 @@ def kept_in_python(network: nn.Module) -> list[Any]:
         if name not in _SET_BY_TORCH
     ] + [
         (name, _noted(value, known) if isinstance(value, _CONTAINERS) else _noted(value, known, 0))
-        for names in files.values()
+        for names in globals_of(network.modules())
         for name, value in list(names.items())
         if not name.startswith("__")
     ]
