@@ -18,9 +18,12 @@ import torch.distributed as dist
 from torch import nn
 from torch.func import vmap
 from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data.distributed import DistributedSampler
 
 from byrote.data.sources import load
 from byrote.errors import RankLost, UserError
+from byrote.recording.recorder import Recorder
 from byrote.runs.run import RunsFailed, run
 from byrote.runs.torchrun import Meeting, Torchrun, datasets_of, follow
 from byrote.studies.randomization.study import RandomizationStudy
@@ -105,6 +108,18 @@ def sums(ranks: Ranks) -> list[torch.Tensor]:
 def trained(ranks: Ranks | None, specs: list[TrainSpec]) -> list[TrainOutcome]:
     """By these processes, or by one alone."""
     return list(train(specs, load("digits"), device="cpu", keep_weights=True, ranks=ranks))
+
+
+def recorded(ranks: Ranks, data: TensorDataset, num_classes: int, folder: Path, resume: int | None) -> None:
+    """Two epochs of a loop of its own, in which the margin of the i-th example is i + 1, and i + 2."""
+    recorder = Recorder(len(data), labels=data.tensors[1], folder=folder, resume=resume)
+    indexed = recorder.indexed(data)
+    sampler = DistributedSampler(indexed, ranks.size, ranks.rank, seed=3)
+    for epoch in range(resume or 0, 2):
+        sampler.set_epoch(epoch)
+        for rows, x, y in DataLoader(indexed, 16, sampler=sampler):
+            recorder.record(rows, F.one_hot(y, num_classes) * (x + 1 + epoch), y)
+        recorder.end_epoch()
 
 
 class BatchNormNet(nn.Module):

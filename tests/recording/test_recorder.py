@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from in_ranks import processes, recorded
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import ConcatDataset, DataLoader, RandomSampler, Subset, TensorDataset, WeightedRandomSampler
-from torch.utils.data.distributed import DistributedSampler
 
 from byrote.errors import UserError
 from byrote.recording.indexed import IndexedDataset
@@ -328,35 +328,16 @@ def test_nothing_of_torchs_or_numpys_randomness_is_used() -> None:
     np.testing.assert_array_equal(other, np.random.get_state()[1])  # noqa: NPY002
 
 
-def _distributed_run(process: int, folder: str, num_processes: int, resume: int | None) -> None:
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/meeting{resume}", rank=process, world_size=num_processes
-    )
-    data = data_set(N + 1)
-    recorder = Recorder(N + 1, labels=labels(N + 1), folder=f"{folder}/record", resume=resume)
-    indexed = recorder.indexed(data)
-    sampler = DistributedSampler(indexed, num_processes, process, seed=3)
-    for epoch in range(resume or 0, 2):
-        sampler.set_epoch(epoch)
-        for rows, x, y in DataLoader(indexed, BATCH, sampler=sampler):
-            recorder.record(rows, F.one_hot(y, K) * (x + 1 + epoch), y)
-        recorder.end_epoch()
-    torch.distributed.barrier()
-    torch.distributed.destroy_process_group()
-
-
 @pytest.mark.slow
 def test_several_processes_write_a_part_each(tmp_path: Path) -> None:
+    data, path = data_set(N + 1), tmp_path / "record"
     expected = np.arange(N + 1)[None] + [[1], [2]]
-    for resume in (None, 1):
-        _run_two_processes(tmp_path, resume)
-        np.testing.assert_array_equal(Recorder.read(tmp_path / "record").margin, expected)
-    # One of them was killed before it ended the last epoch: both go on as one epoch earlier.
-    path = tmp_path / "record/part-1.json"
-    path.write_text(path.read_text().replace('"epochs": 2', '"epochs": 1'))
-    _run_two_processes(tmp_path, 1)
-    np.testing.assert_array_equal(Recorder.read(tmp_path / "record").margin, expected)
-
-
-def _run_two_processes(folder: Path, resume: int | None) -> None:
-    torch.multiprocessing.start_processes(_distributed_run, (str(folder), 2, resume), nprocs=2, start_method="fork")
+    with processes(tmp_path, 2) as both:
+        for resume in (None, 1):
+            both(recorded, data, K, path, resume)
+            np.testing.assert_array_equal(Recorder.read(path).margin, expected)
+        # One of them was killed before it ended the last epoch: both go on as one epoch earlier.
+        part = path / "part-1.json"
+        part.write_text(part.read_text().replace('"epochs": 2', '"epochs": 1'))
+        both(recorded, data, K, path, 1)
+    np.testing.assert_array_equal(Recorder.read(path).margin, expected)
