@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
 
 from byrote.training.course import Course
 from byrote.training.evaluation import Evaluation
@@ -25,27 +24,11 @@ def test_fitted_at_99_percent_and_interpolated_at_all_of_the_attainable() -> Non
     assert course.train.num_correct == 149
 
 
-def test_full_evaluation_is_due_near_the_next_threshold() -> None:
-    near = [Course().is_near_threshold(accuracy, 1.0) for accuracy in (0.96, 0.975)]
-    near += [evaluated(199).is_near_threshold(accuracy, 1.0) for accuracy in (0.975, 0.985)]
-    assert [*near, evaluated(200).is_near_threshold(1.0, 1.0)] == [False, True, False, True, False]
-
-
-def test_a_sample_is_near_unless_it_is_very_unlikely() -> None:
-    least = next(k for k in range(1001) if Course().is_near_in_sample(k, 1000, 1.0))
-    assert least == 970
-    assert stats.binom.cdf(least - 1, 1000, 0.99) < 1e-3
-    for size in (32, 100):
-        small = next(k for k in range(size + 1) if Course().is_near_in_sample(k, size, 1.0))
-        assert stats.binom.cdf(small - 1, size, 0.99) < 1e-3
-    fitted, interpolated = evaluated(9950, 10_000), evaluated(10_000, 10_000)
-    # Who has interpolated has a sample without mistakes.
-    assert [fitted.is_near_in_sample(k, 1000, 1.0) for k in (998, 999, 1000)] == [False, False, True]
-    assert not interpolated.is_near_in_sample(1000, 1000, 1.0)
-
-
-def test_below_a_ceiling_a_sample_may_have_mistakes() -> None:
-    fitted = evaluated(7950, 10_000, of=8000)
-    least = next(k for k in range(1001) if fitted.is_near_in_sample(k, 1000, 0.8))
-    assert 700 < least < 760
-    assert stats.binom.cdf(least - 1, 1000, 0.8) < 1e-3
+def test_fewest_right_labels_that_reach_the_next_threshold() -> None:
+    for attainable in (1, 3, 99, 100, 150, 200):
+        fewest = Course().fewest_correct(attainable)
+        assert fewest is not None
+        assert evaluated(fewest, of=attainable).steps_to_fit
+        assert evaluated(fewest - 1, of=attainable).steps_to_fit is None
+    fitted, interpolated = evaluated(149, of=150), evaluated(150, of=150)
+    assert (fitted.fewest_correct(150), interpolated.fewest_correct(150)) == (150, None)

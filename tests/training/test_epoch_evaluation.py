@@ -75,7 +75,7 @@ def wide_batch_norm_net(*, input_shape: tuple[int, ...], num_classes: int) -> nn
 )
 def test_time_to_fit_is_found_where_running_accuracy_lags_behind(fields: dict[str, object]) -> None:
     """Without evaluation on a schedule, and before running accuracy comes near: in the same epoch as an evaluation
-    after every epoch finds it. Of 240 digits every other one is in the larger sample."""
+    after every epoch finds it."""
     digits = load_digits()
     images, labels = digits.images[:, None].astype(np.uint8), digits.target.astype(np.int64)
     parts = (Split.clean(images[part], labels[part]) for part in (slice(240), slice(300, 330)))
@@ -94,6 +94,26 @@ def test_time_to_fit_is_found_where_running_accuracy_lags_behind(fields: dict[st
         lagged += found.curve["running_accuracy"][found.epochs_to_fit - 1] < 0.97
     assert lagged
     assert np.isnan(each[0].curve["train_accuracy"]).sum() > 1
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_random_labels_are_fitted_in_the_epoch_that_full_evaluation_finds(tiny: Dataset, copies: int) -> None:
+    """With labels that contradict each other too, which none fits; otherwise hardly any epoch is evaluated in full."""
+    images = np.concatenate([tiny.train.inputs[:60]] * copies)
+    labels = np.random.default_rng(0).integers(3, size=len(images))
+    data = Dataset("noise", Split.clean(images, labels), tiny.test, tiny.class_names, pixel_max=tiny.pixel_max)
+    make = partial(TrainSpec, model="mlp-1x64", learning_rate=0.01, batch_size=15, epochs=300, dense_steps=0)
+    rarely, always = (
+        outcomes_of([make(seed=seed, evaluation_spacing=spacing, evaluation_share=share) for seed in range(3)], data)
+        for spacing, share in ((1e9, 1e-9), (1, 1e9))
+    )
+    for found, expected in zip(rarely, always, strict=True):
+        assert (found.ceiling < 0.8) == (copies == 2)
+        assert found.stop_reason == "interpolated"
+        assert found.epochs_to_fit == expected.epochs_to_fit
+        assert found.steps_to_interpolate == expected.steps_to_interpolate
+        in_full = ~np.isnan(found.curve["train_accuracy"])
+        assert in_full.sum() <= 3 < found.epochs_run / 9 or copies == 2
 
 
 def test_scheduled_evaluation_costs_at_most_a_tenth_of_training(tiny: Dataset) -> None:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from byrote.training.evaluation import Evaluation
 
 FIT = 0.99
 """A run has fitted at this share of the attainable training accuracy."""
-_NEAR = 0.02
-"""Full evaluation runs in every epoch whose running accuracy is at most this far below the next threshold."""
-_DEVIATIONS = 5
-"""So many standard deviations a sample of training examples may fall short of a threshold that all of them reach."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Course:
-    """Of one replica; each evaluation gives a new one. A `ceiling` is the attainable share of training labels."""
+    """Of one replica; each evaluation gives a new one."""
 
     epochs_to_fit: int | None = None
     steps_to_fit: int | None = None
@@ -43,25 +40,8 @@ class Course:
             course = replace(course, epochs_to_interpolate=epoch, steps_to_interpolate=step)
         return course
 
-    def is_near_threshold(self, running_accuracy: float, ceiling: float) -> bool:
-        """Whether the run may have reached its next threshold, given its accuracy in training mode over an epoch."""
+    def fewest_correct(self, most_correct: int) -> int | None:
+        """How many training labels must be right at the next threshold; None for a run that has interpolated."""
         if self.steps_to_interpolate is not None:
-            return False
-        return running_accuracy >= self._next_share * ceiling - _NEAR
-
-    def is_near_in_sample(self, num_correct: int, num_sampled: int, ceiling: float) -> bool:
-        """Whether the run may have reached its next threshold, given a sample of its training examples in evaluation
-        mode: always if it has interpolated, and with a chance of 0.999 if it has just fitted."""
-        if self.steps_to_interpolate is not None:
-            return False
-        share = self._next_share
-        if share == 1 and ceiling == 1:
-            return num_correct == num_sampled
-        expected = share * ceiling
-        variance = max(expected * (1 - expected), FIT * (1 - FIT))
-        margin = max(_NEAR, _DEVIATIONS * (variance / num_sampled) ** 0.5)
-        return bool(num_correct >= (expected - margin) * num_sampled)
-
-    @property
-    def _next_share(self) -> float:
-        return 1.0 if self.steps_to_fit is not None else FIT
+            return None
+        return most_correct if self.steps_to_fit is not None else math.ceil(FIT * most_correct)

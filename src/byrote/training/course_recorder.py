@@ -89,11 +89,15 @@ class StepProbe:
         self.last_gradients = gradients if remember else None
         return figures
 
-    def after_step(self, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
-        """How far the weights have gone since `before_step`, and from the initial ones: as Euclidean norms over all."""
+    def after_step(self, parameters: dict[str, Tensor], *, from_initial: bool) -> dict[str, Tensor]:
+        """How far the weights have gone since `before_step`, and where asked for from the initial ones: as Euclidean
+        norms over all."""
         now, before = _joined(parameters.values()), self._before
         self._before = []
-        return {"update_norm": _distance(now, before), "distance_from_initialization": _distance(now, self._initial)}
+        figures = {"update_norm": _distance(now, before)}
+        if from_initial:
+            figures["distance_from_initialization"] = _distance(now, self._initial)
+        return figures
 
     def keep(self, kept: Sequence[int]) -> None:
         """Goes on with the replicas at these positions."""

@@ -339,11 +339,11 @@ def _step(
     measure, remember = is_last or is_early_row(number, dense_steps), is_early_row(number + 1, dense_steps)
     if not (measure or remember):
         return state.take(state.replicas, state.optimizer, batch, factor), {}
-    return _observed_step(state, batch, factor, measure=measure, remember=remember)
+    return _observed_step(state, batch, factor, measure=measure, remember=remember, is_last=is_last)
 
 
 def _observed_step(
-    state: GroupState, batch: TrainingBatch, factor: float, *, measure: bool, remember: bool
+    state: GroupState, batch: TrainingBatch, factor: float, *, measure: bool, remember: bool, is_last: bool
 ) -> tuple[Step, dict[str, Float[Tensor, " R"]]]:
     figures: dict[str, Tensor] = {}
 
@@ -354,7 +354,7 @@ def _observed_step(
         state.probe.before_step(state.replicas.parameters)
     step = state.take(state.replicas, state.optimizer, batch, factor, look=look)
     if measure:
-        figures |= state.probe.after_step(state.replicas.parameters)
+        figures |= state.probe.after_step(state.replicas.parameters, from_initial=is_last)
     return step, figures
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from byrote.training.conditions import SplitTensors
 from byrote.training.evaluation import Evaluation, count_correct, evaluate
-from byrote.training.evaluation_schedule import sample_strides
+from byrote.training.evaluation_schedule import sizes_of_samples
 from byrote.training.group_state import GroupSetup, GroupState, Position
 from byrote.training.outcome import StopReason
 from byrote.training.spec import TrainSpec
@@ -20,7 +20,7 @@ def evaluate_epoch(setup: GroupSetup, state: GroupState) -> tuple[GroupState, li
     scheduled = state.evaluations.is_due(state.position.epoch)
     certain = {position for position, stop in enumerate(stops) if scheduled or stop}
     others = set(range(len(state.active))) - certain
-    due = sorted(certain | _near_threshold(setup, state, others))
+    due = sorted(certain | _may_have_reached(setup, state, others))
     for position, evaluation in zip(due, _evaluate(setup, state, state.splits.train, due), strict=True):
         run = state.active[position]
         course = state.course(position).after_train(
@@ -54,30 +54,28 @@ def evaluate_epoch(setup: GroupSetup, state: GroupState) -> tuple[GroupState, li
     return state, stops
 
 
-def _near_threshold(setup: GroupSetup, state: GroupState, positions: set[int]) -> set[int]:
-    """Those that may have fitted or interpolated in this epoch."""
-    running, train, order = state.tally.accuracy(), state.splits.train, state.tally.order
-    courses = {position: state.course(position) for position in positions}
-    ceilings = {position: setup.runs[state.active[position]].ceiling for position in positions}
-    near = {
-        position
-        for position, course in courses.items()
-        if course.is_near_threshold(float(running[position]), ceilings[position])
-    }
-    unclear = [position for position in sorted(positions - near) if courses[position].steps_to_interpolate is None]
-    for stride in sample_strides(order.shape[1]):
-        if not unclear:
+def _may_have_reached(setup: GroupSetup, state: GroupState, positions: set[int]) -> set[int]:
+    """Those whose mistakes do not show that they are still below their next threshold."""
+    train, n = state.splits.train, state.splits.train.num_examples
+    runs = {position: setup.runs[state.active[position]] for position in positions}
+    needed = {position: state.course(position).fewest_correct(runs[position].most_correct) for position in positions}
+    allowed = {position: n - fewest for position, fewest in needed.items() if fewest is not None}
+    unclear, wrong, done = sorted(allowed), dict.fromkeys(allowed, 0), 0
+    if not unclear:
+        return set()
+    sizes = sizes_of_samples(max(allowed.values()))
+    suspects = state.tally.latest_wrong(max(sizes)).to(train.inputs.home)
+    for size in sizes:
+        sample = train.at(suspects[:, done:size])
+        if not unclear or not sample.num_examples:
             break
-        sample = train.at(order[:, ::stride].to(train.inputs.home))
         found = count_correct(
             state.replicas, sample, unclear, dtype=setup.dtype, numerics=setup.numerics, ranks=setup.ranks
         )
-        unclear = [
-            position
-            for position, num_correct in zip(unclear, found, strict=True)
-            if courses[position].is_near_in_sample(num_correct, sample.num_examples, ceilings[position])
-        ]
-    return near | set(unclear)
+        for position, num_correct in zip(unclear, found, strict=True):
+            wrong[position] += sample.num_examples - num_correct
+        unclear, done = [position for position in unclear if wrong[position] <= allowed[position]], size
+    return set(unclear)
 
 
 def _evaluate(setup: GroupSetup, state: GroupState, split: SplitTensors, due: Sequence[int]) -> list[Evaluation]:

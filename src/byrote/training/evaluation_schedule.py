@@ -1,12 +1,11 @@
-"""When full evaluation runs: at geometrically spaced epochs, as often as its cost allows, and near a threshold.
+"""When full evaluation runs: at geometrically spaced epochs, as often as its cost allows, and at a threshold.
 
-Time to fit is exact to one epoch. Where running accuracy, which every epoch gives, is near a threshold, full evaluation
-runs. It may stay far below while the network, evaluated, has fitted: wherever training mode is not evaluation mode
-(dropout, batch norm, a module of the user's own), under augmentation, and with large steps. So after each epoch a
-sample of the training examples, another one each time, is evaluated in evaluation mode, and a larger one if the first
-could be that of a network that has fitted: 32 of them, then a tenth or less from 1000 examples on, which costs 3% of
-training. An epoch that ends with everything fitted is never missed (unless identical inputs make that impossible), one
-that reaches 0.99 with a chance below 0.002: the next is found then.
+Time to fit is exact to one epoch. Accuracy while the weights move, which every epoch gives, may stay far below while
+the network, evaluated, has fitted: wherever training mode is not evaluation mode (dropout, batch norm, a module of the
+user's own), under augmentation, and with large steps. So after each epoch those examples are evaluated that the epoch
+got wrong, the latest first: as soon as more of them are wrong than a network at its next threshold may have wrong, it
+has not reached it. Otherwise all examples are evaluated. Nothing is missed where the scores of an example do not depend
+on what is evaluated beside it.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from byrote.training.recipe import Recipe
 
 _PASSES_A_STEP = 3
 """A step costs about three forward passes: one forward, two backward."""
-_FIRST_SAMPLE, _LEAST_SAMPLE, _LARGEST_SAMPLE = 32, 100, 1000
+_SPARE, _LARGER = 16, 4
 
 
 class EvaluationSchedule:
@@ -52,8 +51,8 @@ class EvaluationSchedule:
         return True
 
 
-def sample_strides(num_examples: int) -> tuple[int, int]:
-    """Every so many of the training examples make the samples that show whether a run is near a threshold: about 32
-    of them, which most often suffice to show that it is not; then a tenth, but at least 100 and at most 1000."""
-    larger = min(max(num_examples // 10, _LEAST_SAMPLE), _LARGEST_SAMPLE)
-    return max(1, num_examples // _FIRST_SAMPLE), max(1, num_examples // larger)
+def sizes_of_samples(num_allowed: int) -> tuple[int, int]:
+    """How many of the examples that may be wrong are evaluated to find more wrong ones than `num_allowed`: some more
+    than those, of which nearly all have to be wrong; then as many that a quarter suffices."""
+    first = num_allowed + num_allowed // 4 + _SPARE
+    return first, _LARGER * first

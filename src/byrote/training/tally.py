@@ -112,6 +112,15 @@ class EpochTally:
             "train_accuracy": _share_equal(predictions, labels),
         }
 
+    def latest_wrong(self, at_most: int) -> Int64[Tensor, "R _"]:
+        """Of the examples seen, those predicted wrongly, the latest first: as many as the replica has that has most,
+        or `at_most`. Where another has fewer, its latest right ones follow."""
+        wrong = torch.cat(self.predictions, dim=1) != self.labels[:, : self.seen]
+        num = min(at_most, int(wrong.sum(1).max()))
+        place = torch.arange(self.seen, device=wrong.device)
+        latest = (wrong * self.seen + place).topk(num, dim=1).indices
+        return self.order.gather(1, latest.to(self.order.device))
+
     def first_non_finite(self) -> list[int | None]:
         """[R] the first of the S steps (from 0) whose loss was not a finite number."""
         finite = np.isfinite(self._figures().losses)
