@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
 from byrote.training.conditions import SplitTensors
@@ -20,6 +20,7 @@ class _Counted(NamedTuple):
     mean_loss: Float[np.ndarray, " R"]
     accuracy: Float[np.ndarray, " R"]
     accuracy_true_labels: Float[np.ndarray, " R"]
+    is_right: Bool[Tensor, "R _"]
 
 
 @dataclass(slots=True, eq=False)
@@ -93,11 +94,13 @@ class EpochTally:
         if self._counted is None:
             predictions = torch.cat(self.predictions, dim=1)
             losses = _in_float64(self.losses)
+            is_right = predictions == self.labels[:, : self.seen]
             self._counted = _Counted(
                 losses,
                 _weighted_mean(losses, self.sizes),
-                _share_equal(predictions, self.labels[:, : self.seen]),
-                _share_equal(predictions, self.true_labels[:, : self.seen]),
+                _share(is_right),
+                _share(predictions == self.true_labels[:, : self.seen]),
+                is_right,
             )
         return self._counted
 
@@ -109,17 +112,20 @@ class EpochTally:
         self.steps_in_early_rows = steps.stop
         return {
             "train_loss": _weighted_mean(_in_float64(self.losses[steps]), self.sizes[steps]),
-            "train_accuracy": _share_equal(predictions, labels),
+            "train_accuracy": _share(predictions == labels),
         }
 
     def latest_wrong(self, at_most: int) -> Int64[Tensor, "R _"]:
         """Of the examples seen, those predicted wrongly, the latest first: as many as the replica has that has most,
         or `at_most`. Where another has fewer, its latest right ones follow."""
-        wrong = torch.cat(self.predictions, dim=1) != self.labels[:, : self.seen]
-        num = min(at_most, int(wrong.sum(1).max()))
-        place = torch.arange(self.seen, device=wrong.device)
-        latest = (wrong * self.seen + place).topk(num, dim=1).indices
-        return self.order.gather(1, latest.to(self.order.device))
+        is_right = self._figures().is_right.cpu().numpy()
+        num = min(at_most, int((~is_right).sum(1).max()))
+        latest = np.empty((len(is_right), num), dtype=np.int64)
+        for row, places in zip(is_right, latest, strict=True):
+            wrong = np.flatnonzero(~row)[::-1][:num]
+            places[: len(wrong)] = wrong
+            places[len(wrong) :] = np.flatnonzero(row)[::-1][: num - len(wrong)]
+        return self.order.gather(1, torch.from_numpy(latest).to(self.order.device))
 
     def first_non_finite(self) -> list[int | None]:
         """[R] the first of the S steps (from 0) whose loss was not a finite number."""
@@ -140,6 +146,6 @@ def _weighted_mean(losses: Float64[np.ndarray, "S R"], sizes: Sequence[int]) -> 
     return mean
 
 
-def _share_equal(a: Int64[Tensor, "R B"], b: Int64[Tensor, "R B"]) -> Float[np.ndarray, " R"]:
-    """Of each replica's B numbers, the share that are the same in both."""
-    return to_numpy((a == b).sum(1)) / a.shape[1]
+def _share(is_right: Bool[Tensor, "R B"]) -> Float[np.ndarray, " R"]:
+    """Of each replica's B numbers, the share that are right."""
+    return to_numpy(is_right.sum(1)) / is_right.shape[1]
