@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from made_up import counted, failed
 
 from byrote.data.corruptions.application import corrupt
 from byrote.data.corruptions.contract import CorruptionContext, InputCorruption, LabelCorruption
 from byrote.data.corruptions.record import Corruption
+from byrote.data.dataset import Split
 from byrote.errors import UserError
 from byrote.training.checks import data_checks
 from byrote.training.spec import TrainSpec
@@ -21,6 +24,11 @@ class ByChances(LabelCorruption):
 
     def chances(self, sizes):
         return np.tile([0.5, 0.5, *[0.0] * (len(sizes) - 2)], (len(sizes), 1))
+
+
+class ByLists(LabelCorruption):
+    def chances(self, sizes):
+        return [[0.5, 0.5, *[0.0] * (len(sizes) - 2)] for _ in sizes]
 
 
 class ByInput(LabelCorruption):
@@ -66,7 +74,8 @@ def test_chances_are_drawn_from_exactly() -> None:
 
 def test_what_is_known_of_the_law() -> None:
     sizes = np.array([10, 10, 10, 10])
-    assert ByChances().predictable(1.0, sizes) == 0.5
+    assert ByChances().predictable(1.0, sizes) == ByLists().predictable(1.0, sizes) == 0.5
+    np.testing.assert_array_equal(ByLists().law(0.5, sizes), ByChances().law(0.5, sizes))
     assert np.isnan(ByInput().predictable(1.0, sizes))
     assert ByInput().predictable(0.0, sizes) != ByInput().predictable(0.0, sizes)
 
@@ -153,6 +162,16 @@ def test_what_it_writes_into_changes_nothing_else() -> None:
         corrupt(data, WritesIntoTheData, rate=0.5, seed=0)
     np.testing.assert_array_equal(data.train.inputs, counted(300, (1, 2, 2), 4).train.inputs)
     data.train.inputs[:1] = 0  # can be written into as before
+
+
+@pytest.mark.parametrize("method", [InPlace, Dimmed])
+def test_memory_that_a_tensor_owns_is_corrupted_as_any_other(method) -> None:
+    data = counted(30, (1, 2, 2), 4)
+    split = Split.clean(torch.from_numpy(data.train.inputs).numpy(), torch.from_numpy(data.train.labels).numpy())
+    found = corrupt(replace(data, train=split), method, rate=0.5)
+    assert found.fingerprint == corrupt(data, method, rate=0.5).fingerprint != data.fingerprint
+    assert found.train.inputs.flags.writeable
+    assert split.inputs.flags.writeable
 
 
 def test_a_corruption_that_no_seed_rules_is_found_out(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Shaped
 
 from byrote.data.corruptions.by_part import context_of, of_part
 from byrote.data.corruptions.catalog import (
@@ -124,47 +124,49 @@ def apply_corruptions(data: Dataset, corruptions: tuple[Corruption, ...], seed: 
     for corruption in corruptions:
         method = corruption.method
         strength = corruption.strength or method.strength or 1.0
-        context = CorruptionContext(data, seed, strength)
-        with _as_its_own(corruption.name, context):
+        is_users = is_reference(corruption.name)
+        context = CorruptionContext(_read_only(data) if is_users else data, seed, strength)
+        with _as_its_own(corruption.name, seed) if is_users else nullcontext():
             if isinstance(method, LabelCorruption):
-                data = replace(data, train=_with_labels(method, corruption, context))
+                data = replace(data, train=_with_labels(data.train, method, corruption, context))
             else:
-                data = _with_inputs(method, corruption, context)
+                data = _with_inputs(data, method, corruption, context)
         level = f"rate={corruption.rate:g}" + ("" if method.strength is None else f", strength={strength:g}")
         data = replace(data, corruptions=(*data.corruptions, f"{corruption.name}({level}, seed={seed})"))
     return data
 
 
 @contextmanager
-def _as_its_own(name: str, context: CorruptionContext) -> Iterator[None]:
-    """Around code behind `name`, where that is the user's."""
-    if is_reference(name):
-        with users_code(name, f"the corruption {name!r}"), undisturbed(context.seed), _unwritten(context.data):
-            yield
-    else:
+def _as_its_own(name: str, seed: int) -> Iterator[None]:
+    """Around the user's code behind `name`."""
+    with users_code(name, f"the corruption {name!r}"), undisturbed(seed):
         yield
 
 
-@contextmanager
-def _unwritten(data: Dataset) -> Iterator[None]:
-    """Lets no code write into the data, which all later runs are made on."""
-    arrays = [
-        array
+def _read_only(data: Dataset) -> Dataset:
+    """The same arrays for code that is not to write into them: all later runs are made on these data."""
+    train, test = (
+        replace(
+            split,
+            inputs=_view(split.inputs),
+            labels=_view(split.labels),
+            true_labels=_view(split.true_labels),
+            changed_inputs=_view(split.changed_inputs),
+        )
         for split in (data.train, data.test)
-        for array in (split.inputs, split.labels, split.true_labels)
-        if isinstance(array, np.ndarray) and array.flags.writeable
-    ]
-    for array in arrays:
-        array.flags.writeable = False
-    try:
-        yield
-    finally:
-        for array in sorted(arrays, key=lambda each: each.base is not None):  # a view can be no sooner than its base
-            array.flags.writeable = True
+    )
+    return replace(data, train=train, test=test)
 
 
-def _with_labels(method: LabelCorruption, corruption: Corruption, context: CorruptionContext) -> Split:
-    split, num_classes = context.data.train, context.data.num_classes
+def _view(array: Shaped[np.ndarray, "N ..."]) -> Shaped[np.ndarray, "N ..."]:
+    # Of the array itself, the mark could not be taken back where a tensor owns the memory.
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _with_labels(split: Split, method: LabelCorruption, corruption: Corruption, context: CorruptionContext) -> Split:
+    num_classes = context.data.num_classes
     labels = np.asarray(method.corrupt(split.labels.copy(), corruption.rate, context))
     if labels.shape != split.labels.shape or labels.dtype.kind not in "iu":
         raise UserError(
@@ -179,22 +181,21 @@ def _with_labels(method: LabelCorruption, corruption: Corruption, context: Corru
     return replace(split, labels=labels.astype(np.int64))
 
 
-def _with_inputs(method: InputCorruption, corruption: Corruption, context: CorruptionContext) -> Dataset:
-    data = context.data
+def _with_inputs(data: Dataset, method: InputCorruption, corruption: Corruption, context: CorruptionContext) -> Dataset:
     chosen = {
         name: stream(context.seed, "inputs", "chosen", name).random(len(split)) < corruption.rate
         for name, split in (("train", data.train), ("test", data.test))
     }
-    if not data.parts:
-        return _redrawn(method, corruption, context, chosen)
-    rows = {"train": data.train.inputs.copy(), "test": data.test.inputs.copy()}
-    for part in data.parts:
-        if own := of_part(method, part):
-            found = _redrawn(own, corruption, context_of(context, part), chosen)
-            rows["train"][:, part.columns] = part.packed(found.train.inputs)
-            rows["test"][:, part.columns] = part.packed(found.test.inputs)
+    if data.parts:
+        inputs = {"train": data.train.inputs.copy(), "test": data.test.inputs.copy()}
+        for part in data.parts:
+            if own := of_part(method, part):
+                for name, found in _redrawn(own, corruption, context_of(context, part), chosen).items():
+                    inputs[name][:, part.columns] = part.packed(found)
+    else:
+        inputs = _redrawn(method, corruption, context, chosen)
     train, test = (
-        replace(split, inputs=rows[name], changed_inputs=split.changed_inputs | chosen[name])
+        replace(split, inputs=inputs[name], changed_inputs=split.changed_inputs | chosen[name])
         for name, split in (("train", data.train), ("test", data.test))
     )
     return replace(data, train=train, test=test)
@@ -205,11 +206,11 @@ def _redrawn(
     corruption: Corruption,
     context: CorruptionContext,
     chosen_of: Mapping[str, Bool[np.ndarray, " _"]],
-) -> Dataset:
-    """The data of the context, with the chosen examples of each split redrawn."""
+) -> dict[str, Shaped[np.ndarray, "_ ..."]]:
+    """The inputs of each split of the context, with the chosen examples redrawn."""
     data, seed, is_users = context.data, context.seed, is_reference(corruption.name)
     dtype = np.float32 if method.of_quantities else data.train.inputs.dtype
-    splits: dict[str, Split] = {}
+    redrawn: dict[str, np.ndarray] = {}
     for name, split in (("train", data.train), ("test", data.test)):
         chosen = chosen_of[name]
         inputs = split.inputs.astype(dtype, order="C")  # others would be reshaped into copies
@@ -234,8 +235,8 @@ def _redrawn(
                 _ = context.moments  # once, and not in each thread
             with ThreadPoolExecutor() as threads:
                 list(threads.map(redraw_block, starts))
-        splits[name] = replace(split, inputs=inputs, changed_inputs=split.changed_inputs | chosen)
-    return replace(data, train=splits["train"], test=splits["test"])
+        redrawn[name] = inputs
+    return redrawn
 
 
 def _put(name: str, inputs: np.ndarray, redrawn: object, chosen: np.ndarray) -> None:

@@ -150,7 +150,7 @@ class LabelCorruption(CorruptionMethod):
                 f"got chances of {type(self).__name__} with {found}, expected for each of {len(sizes)} classes a "
                 "row of chances, at least 0, that sum to 1"
             )
-        return chances
+        return rows
 
     def predictable(self, rate: float, sizes: Int64[np.ndarray, " K"]) -> float:
         """The share of these labels that the true class alone tells: the accuracy on them of a rule that knows every
