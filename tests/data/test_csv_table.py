@@ -320,7 +320,7 @@ SAID = {
     ),
     "decimal commas": (
         "a;kind\n" + "".join(f"{i % 7},5;{'xy'[i % 2]}\n" for i in range(30)),
-        r"table.csv has decimal commas \('a' among others\): 0,5 is read as 0.5",
+        r"table.csv have decimal commas \('a' among others\): 0,5 is read as 0.5",
         1,
     ),
     "a doubtful class": (

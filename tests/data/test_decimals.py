@@ -14,7 +14,7 @@ def test_rows_without_a_value_keep_their_place_and_other_columns_stay() -> None:
     np.testing.assert_array_equal(found["a"], [0.5, np.nan, -2])
     assert found["b"] is not None
     assert found["c"].tolist() == ["x", "y", "z"]
-    assert notes == ("t has decimal commas ('a' among others): 0,5 is read as 0.5",)
+    assert notes == ("numbers in t have decimal commas ('a' among others): 0,5 is read as 0.5",)
 
 
 def test_what_reads_in_two_ways_is_refused() -> None:

@@ -24,6 +24,7 @@ def parse_decimals(
     """The table with numbers in place of text that writes numbers, and what is to be said of it.
 
     Args:
+        name: what messages call the table; of a single column that is called so too, they speak of no columns.
         raw: column -> how it is written, for those that were read as numbers already.
 
     Raises:
@@ -57,7 +58,7 @@ def parse_decimals(
         if not with_commas:
             row = int(text.index[text.str.contains(",")][0])
             raise UserError(
-                f"{name}, row {row} (counting from 0), column {column!r}: {text[row]!r} may be "
+                f"{_place(name, row, column)}: {text[row]!r} may be "
                 f"{text[row].replace(',', '')} or {text[row].replace(',', '.')}; write numbers with a decimal point "
                 "and nothing between thousands"
             )
@@ -66,8 +67,13 @@ def parse_decimals(
         for column in table.columns:
             if column not in found and table[column].dtype.kind == "f":
                 _refuse_dotted(raw(column), column, with_commas, name)
-    notes = (f"{name} has decimal commas ({with_commas!r} among others): 0,5 is read as 0.5",) if with_commas else ()
+    others = "" if with_commas == name else f" ({with_commas!r} among others)"
+    notes = (f"numbers in {name} have decimal commas{others}: 0,5 is read as 0.5",) if with_commas else ()
     return table.assign(**found) if found else table, notes
+
+
+def _place(name: str, row: int, column: str) -> str:
+    return f"{name}, row {row} (counting from 0)" + ("" if column == name else f", column {column!r}")
 
 
 def _with_decimal_commas(text: pd.Series, column: str, name: str) -> pd.Series:
@@ -82,7 +88,8 @@ def _refuse_dotted(text: pd.Series, column: str, with_commas: str, name: str, *,
     dotted = text[text.str.contains(r"\.")]
     if len(dotted) and (any_dot or dotted.str.strip().str.fullmatch(_DOT_THOUSANDS).all()):
         row = int(dotted.index[0])
+        others = name if with_commas == name else f"column {with_commas!r}"
         raise UserError(
-            f"{name}, row {row} (counting from 0), column {column!r}: {text[row]!r} has a point, where column "
-            f"{with_commas!r} has decimal commas, and may be meant either way; write all numbers with a decimal point"
+            f"{_place(name, row, column)}: {text[row]!r} has a point, where {others} has decimal commas, and may be "
+            "meant either way; write all numbers with a decimal point"
         )

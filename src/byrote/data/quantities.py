@@ -77,10 +77,10 @@ def _of_text(
     given = pd.Series(values.astype(object)).map(lambda value: value.strip() if isinstance(value, str) else value)
     is_missing |= (given.isna() | given.isin(_MISSING)).to_numpy(bool)
     given = given.where(~is_missing, None)
-    parsed, notes = parse_decimals(pd.DataFrame({"target": given}), column.name, lambda _: given.astype(str))
+    parsed, notes = parse_decimals(pd.DataFrame({column.name: given}), column.name, lambda _: given.astype(str))
     for note in notes:
         warn(note)
-    return pd.to_numeric(parsed["target"], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    return pd.to_numeric(parsed[column.name], errors="coerce").to_numpy(np.float64, na_value=np.nan)
 
 
 def _refuse(wrong: Bool[np.ndarray, " N"], column: Column, what: str, remedy: str) -> None:

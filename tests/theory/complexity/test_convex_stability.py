@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from byrote.data.dataset import Dataset, Split
+from byrote.errors import UserError
 from byrote.theory.calculation import compute
 from byrote.theory.complexity.convex_stability import (
     Replacement,
@@ -51,6 +52,11 @@ def test_inputs_that_are_all_zero_are_no_trouble(kind):
 def test_labels_say_what_is_computed():
     assert RidgeStability(n_train=10).label == "ridge regression, strength 0.1"
     assert SgdStability(n_train=10).label == "logistic regression by SGD, steps of 1"
+
+
+def test_steps_beyond_the_theorem_are_refused():
+    with pytest.raises(UserError, match=r"got step_size=8\.1: input should be less than or equal to 8"):
+        SgdStability(n_train=10, step_size=8.1)
 
 
 N, D, T, M = 20, 3, 60, 200

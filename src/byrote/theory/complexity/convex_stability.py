@@ -20,11 +20,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float64, Int64
+from pydantic import Field
 from scipy.special import expit
 
 from byrote.data.dataset import Dataset, Split
@@ -106,7 +107,8 @@ class SgdStability(Calculation):
 
     n_train: Count
     """Half of so many examples are trained on; some are replaced by examples of the other half."""
-    step_size: Positive = 1.0
+    step_size: Annotated[float, Field(gt=0, le=8)] = 1.0
+    """Beyond 8 the bound does not hold: two runs on the same examples may part."""
     replacements: Count = 16
     draws: Count = 32
     seed: Seed = 0
