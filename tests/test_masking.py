@@ -27,6 +27,8 @@ SECRETS = [
     ("https://host/f.parquet?X-Amz-Security-Token=s3cret", "https://host/f.parquet?X-Amz-Security-Token=***"),
     ("host=h user=me password=s3cret", "host=h user=me password=***"),
     ("cannot use 'postgresql://me:s3cret@h/d': ask a@b", "cannot use 'postgresql://me:***@h/d': ask a@b"),
+    ("--models nets.py:Net,me:s3cret@host/db", "--models nets.py:Net,me:***@host/db"),
+    ("postgresql://me.py:s3cret@host/db", "postgresql://me.py:***@host/db"),
     ("2 of them: redis://:s3cret@a, mysql://u:s3cret@b", "2 of them: redis://:***@a, mysql://u:***@b"),
 ]
 OPEN = [
@@ -34,6 +36,7 @@ OPEN = [
     "sqlite:////tmp/a b/runs.db",
     "http://127.0.0.1:8000/",
     "models.py:Net failed: ValueError: a@b",
+    "got --corruptions mine.py:Strong=0.5@3 and '/home/me/mine.py:Net@3'",
     "mlp-1x512, partial-labels 0.3, seed 0: fitted after 40 steps",
     "git@github.com:someone/something",
     "model '__main__@0123456789ab:Net' failed",

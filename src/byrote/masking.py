@@ -8,8 +8,9 @@ MASK = "***"
 
 _ADDRESS = r"[A-Za-z][\w+.-]*://"
 # scheme://user:PASSWORD@host; also user:PASSWORD@host and scheme:/user:PASSWORD@host, which are slips. A password with
-# an @ of its own ends at the last one.
-_USER = rf"(?:{_ADDRESS}[^\s:/@'\"]*|(?<![^\s'\"=(])[^\s:@'\"]+):(?!//)"
+# an @ of its own ends at the last one. No user is called FILE.py: what stands behind that is a name in a file.
+_SLIP = r"(?<![^\s'\"=(])(?:[^\s:@'\"]+\.py:)*[^\s:@'\"]+(?<!\.py)"
+_USER = rf"(?:{_ADDRESS}[^\s:/@'\"]*|{_SLIP}):(?!//)"
 _IN_TEXT = re.compile(rf"({_USER})[^\s'\"]*@")
 _IN_ADDRESS = re.compile(rf"({_USER}).*@", re.DOTALL)
 # ?password=PASSWORD, and the connection strings of libpq.
