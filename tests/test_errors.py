@@ -9,7 +9,7 @@ import pytest
 
 from byrote.audits.reading import read_material
 from byrote.data.sources import from_arrays
-from byrote.errors import StoreError, UserError, suggestion, warn
+from byrote.errors import StoreError, UserError, kind_of, suggestion, warn, with_article
 
 
 @pytest.mark.parametrize("kind", [UserError, StoreError])
@@ -29,6 +29,16 @@ def test_what_a_notebook_defines_is_called_by_its_name():
 )
 def test_what_is_near_is_suggested(word, near):
     assert suggestion(word, ["demo", "judge", "Adam"]) == near
+
+
+@pytest.mark.parametrize("article", ["a", "an"])
+def test_types_have_the_article_that_is_spoken(article):
+    names = {
+        "a": "list Tensor UNet UserDict uint8 UnionType OneHot Hydra ResNet MyNet _Net",
+        "an": "int object ndarray LSTM MLPClassifier SVC F1 R² OrderedDict Unpickler ImageFolder AUC _IterableDataset",
+    }[article].split()
+    assert [with_article(name) for name in names] == [f"{article} {name}" for name in names]
+    assert [kind_of(1), kind_of([])] == ["an int", "a list"]
 
 
 def test_a_warning_is_at_the_line_of_whoever_called_byrote():

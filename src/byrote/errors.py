@@ -89,6 +89,21 @@ def _callers(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
+_SPOKEN_WITH_A_VOWEL = re.compile(
+    r"[FHLMNRSX](?![a-z])|ndarray|(?!U(?![a-z])|(?i:eu|one|uni|u[ist]))[aeiouAEIOU]"  # an LSTM, a UNet, a uint8
+)
+
+
+def with_article(name: str) -> str:
+    """ "an int", "a list", by how it is spoken."""
+    return f"{'an' if _SPOKEN_WITH_A_VOWEL.match(name.lstrip('_')) else 'a'} {name}"
+
+
+def kind_of(value: object) -> str:
+    """The type of a value in a sentence: "an int", "a list"."""
+    return with_article(type(value).__name__)
+
+
 def suggestion(word: str, known: Collection[str]) -> str:
     """ "; did you mean 'demo'?", to end a sentence with, where something known is near, in any case; else ""."""
     by_lower_case = {name.lower(): name for name in known}

@@ -197,7 +197,7 @@ def test_names_lead_to_functions() -> None:
     [
         ("random-corp", (3, 8, 8), "got augmentation 'random-corp', expected one of none, random-crop, crop-flip"),
         ("random-crop", (64,), r"takes images of shape \(C, H, W\), got inputs of shape \(64,\); use none"),
-        (f"{__file__}:NUMBER", (3, 8, 8), r"is a int, expected a function: NAME\(images \[M, C, H, W\]"),
+        (f"{__file__}:NUMBER", (3, 8, 8), r"is an int, expected a function: NAME\(images \[M, C, H, W\]"),
         (f"{__file__}:nothing", (3, 8, 8), "defines no 'nothing'"),
     ],
 )

@@ -226,7 +226,7 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     "inputs alone": ((X,), r"got x_train or y_train alone, expected inputs and labels both"),
     "half a test split": ((X, Y, X), r"got one of x_test and y_test, expected both"),
     "one tensor": ((torch_data.TensorDataset(torch.tensor(X)),), r"x_train is a TensorDataset of 1 tensors, exp"),
-    "inputs without labels": ((Items(list(X)),), r"x_train is a Items whose examples are a ndarray each, expected two"),
+    "inputs without labels": ((Items(list(X)),), r"x_train is an Items whose examples are an ndarray each, exp"),
     "inputs in a tuple": (
         (Items([((x, x), y) for x, y in LIST]),),
         r"x_train, row 0 .*: got a tuple of 2 arrays as the input, .* give several inputs as a dict by name",

@@ -106,7 +106,7 @@ REFUSED: dict[str, tuple[tuple[Any, ...], dict[str, Any], str]] = {
     "NaN": (({"a": NAN}, Y), {}, r"x_train\['a'\], row 7 .*, feature 1 .*: no value \(NaN\)"),
     "other names": (({"a": META}, Y, {"b": META}, Y), {}, r"x_train has the inputs a, x_test has b: give both splits"),
     "other shapes": (({"a": META}, Y, {"a": AGE}, Y), {}, r"x_train\['a'\] have shape \(3,\), those of x_test"),
-    "one array": (({"a": META}, Y, META, Y), {}, r"x_train, a dict of the inputs a, and x_test, a ndarray"),
+    "one array": (({"a": META}, Y, META, Y), {}, r"x_train, a dict of the inputs a, and x_test, an ndarray"),
     "other types": (({"a": META}, Y, {"a": TOKENS[:, :3]}, Y), {}, r"holds float64, x_test\['a'\] int64: give both"),
     "large ids": (({"a": META, "b": TOKENS + 2**25}, Y), {}, r"x_train\['b'\], row 0 .*: a token id above 16,777,216"),
     "negative ids": (({"a": TOKENS - 2**25}, Y), {}, r"a token id below 0 .* or give kind=\{'a': 'vectors'\}"),

@@ -275,7 +275,7 @@ def test_what_is_no_kind_of_these_inputs_is_refused(inputs: np.ndarray, kind: st
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"name": np.eye(2)}, r"^got a ndarray as the name of data, expected text, .* byrote.from_arrays$"),
+        ({"name": np.eye(2)}, r"^got an ndarray as the name of data, expected text, .* byrote.from_arrays$"),
         ({"name": Path("/x.npz")}, r"^got a PosixPath as the name of data"),
         ({"label": 0}, r"^got label=0, expected the name of the column of labels, as text$"),
         ({"image_size": "8"}, r"^got image_size='8', expected a whole number of pixels$"),

@@ -102,7 +102,7 @@ def one_argument(step: int) -> float:
         (name_of(nothing_after_ten), r"ZeroDivisionError: .* \(test_learning_rate_schedule.py, line \d+, in nothing_"),
         (name_of(one_argument), "failed: TypeError: one_argument"),
         ("torch.optim.lr_scheduler:OneCycleLR", "is a class, expected a function .step, total_steps. -> factor"),
-        (f"{__file__}:WARMUP", "is a int, expected a function"),
+        (f"{__file__}:WARMUP", "is an int, expected a function"),
         (f"{__file__}:triangel", "did you mean 'triangle'"),
     ],
 )

@@ -75,7 +75,7 @@ def test_an_optimizer_has_one_name(optimizer: object, name: str) -> None:
 
 def test_an_optimizer_is_a_class() -> None:
     for optimizer in (torch.optim.SGD([torch.zeros(1)]), partial(torch.optim.Adam, betas=(0.8, 0.9))):
-        with pytest.raises(UserError, match=r"got an optimizer that is a (SGD|partial), expected a class, such as"):
+        with pytest.raises(UserError, match=r"got an optimizer that is (an SGD|a partial), expected a class, such as"):
             Recipe(optimizer=optimizer)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from byrote.audits.metric import quantity_in_words
 from byrote.audits.stage import Case, figure_interval, rows_in_words
+from byrote.errors import with_article
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.verdicts import SIGNIFICANCE
 
@@ -76,7 +77,7 @@ def _score_finding(case: Case, figures: Mapping[str, Any], found: Mapping[str, b
         return Finding(claim, outcome, f"{words}{f'; {unseen}' if unseen else ''}; there are no predictions to score.")
     score = figures["score"]
     everything, honest, difference = (figure_interval(score[name]) for name in ("all", "honest", "difference"))
-    first = f"{model} has {_article(metric.title)} {metric.title} of {metric.in_words(everything.mean)}"
+    first = f"{model} has {with_article(metric.title)} of {metric.in_words(everything.mean)}"
     if not leaked:
         interval = metric.range_in_words(everything.low, everything.high)
         return Finding(
@@ -128,10 +129,6 @@ def _of_group(each: Mapping[str, Any]) -> str:
         f"{each['group']} has {mean:.1f}% right ({low:.1f} to {high:.1f}%) of {each['right']['n']:,} rows, where all "
         f"others have {100 * each['others']:.1f}%"
     )
-
-
-def _article(word: str) -> str:
-    return "an" if word[:1].lower() in "aeiou" or word == "R²" else "a"
 
 
 def _copies_finding(case: Case, figures: Mapping[str, Any], found: Mapping[str, bool]) -> Finding:

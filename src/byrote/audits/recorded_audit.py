@@ -20,7 +20,7 @@ from byrote.audits.recorded_labels import FEWEST_PLANTED, RecordedLabels, record
 from byrote.audits.stage import SCHEMA, StageResult, interval_figure, stage_entry
 from byrote.data.dataset import Dataset
 from byrote.data.sources import load
-from byrote.errors import UserError
+from byrote.errors import UserError, kind_of
 from byrote.evidence.finding import Finding, Outcome
 from byrote.evidence.intervals import Interval, binomial_interval
 from byrote.evidence.verdicts import SIGNIFICANCE
@@ -335,7 +335,7 @@ def audit_recorded(
 def _check_rows(data: Any, recording: Recording) -> None:
     if not isinstance(data, Dataset):
         raise UserError(
-            f"got a {type(data).__name__} beside a recorder, expected a Dataset or the name of a source: make one with "
+            f"got {kind_of(data)} beside a recorder, expected a Dataset or the name of a source: make one with "
             "byrote.from_arrays(x_train, y_train, x_test, y_test)"
         )
     if len(data.train) != recording.num_examples:

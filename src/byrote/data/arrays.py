@@ -14,7 +14,7 @@ from byrote.data.columns import Column, check_rows
 from byrote.data.labels import one_hot_codes
 from byrote.data.memory import refuse_too_large
 from byrote.data.tables import features, has_names, matched, without_row_numbers
-from byrote.errors import UserError
+from byrote.errors import UserError, kind_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +77,7 @@ def as_array(values: Any, name: str) -> np.ndarray:
     except (ValueError, TypeError) as error:
         raise UserError(f"{name} cannot be made an array ({error}); give all rows one shape") from error
     if array.ndim == 0:
-        raise UserError(f"{name} is a {type(values).__name__}, expected an array with one row for each example")
+        raise UserError(f"{name} is {kind_of(values)}, expected an array with one row for each example")
     return array
 
 

@@ -19,7 +19,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
-from byrote.errors import UserError, suggestion
+from byrote.errors import UserError, kind_of, suggestion
 from byrote.randomness import splitmix
 from byrote.references import is_reference, load_object
 
@@ -61,7 +61,7 @@ def find_augmentation(name: str, input_shape: tuple[int, ...]) -> Augmentation |
         )
     found = load_object(name) if is_reference(name) else built_in[name]
     if not callable(found):
-        raise UserError(f"augmentation {name!r} is a {type(found).__name__}, expected a function: {_CALLED_AS}")
+        raise UserError(f"augmentation {name!r} is {kind_of(found)}, expected a function: {_CALLED_AS}")
     return found
 
 

@@ -13,7 +13,7 @@ from byrote.data.assembly import Examples, Unassembled
 from byrote.data.columns import Column
 from byrote.data.files import listing, read_bytes
 from byrote.data.pickled_arrays import read_pickle
-from byrote.errors import UserError
+from byrote.errors import UserError, kind_of
 
 _PIXELS = 3 * 32 * 32
 Labels = Literal["fine", "coarse"]
@@ -143,7 +143,7 @@ def _read_python(path: Path, layout: _Layout) -> Examples:
 def _batch(path: Path) -> dict[str, Any]:
     found = read_pickle(path)
     if not isinstance(found, dict):
-        raise UserError(f"{path} holds a {type(found).__name__}, expected a dictionary; fetch the file again")
+        raise UserError(f"{path} holds {kind_of(found)}, expected a dictionary; fetch the file again")
     return {key.decode("latin1") if isinstance(key, bytes) else key: value for key, value in found.items()}
 
 

@@ -15,7 +15,7 @@ from byrote.data.columns import Column
 from byrote.data.labels import has_no_label
 from byrote.data.memory import refuse_too_large
 from byrote.data.roles import HELD_OUT, INPUT_WORDS, LABEL_WORDS, SPLITS, role_of
-from byrote.errors import UserError
+from byrote.errors import UserError, kind_of
 from byrote.references import users_code
 
 _READ_TWICE = 16
@@ -95,7 +95,7 @@ def _splits_of_arrays(given: Mapping[Any, Any], name: str) -> list[ExampleSet]:
     train = "train" if ("train", "inputs") in by_role else ""
     if (train, "inputs") not in by_role or (train, "labels") not in by_role:
         raise UserError(
-            f"{name} is a {type(given).__name__} of {', '.join(map(str, list(given)[:10])) or 'nothing'}, expected "
+            f"{name} is {kind_of(given)} of {', '.join(map(str, list(given)[:10])) or 'nothing'}, expected "
             "x_train, y_train, x_test, y_test, or splits called train and test; give arrays, or a data set"
         )
     pairs = {
@@ -133,7 +133,7 @@ def _read(value: Any, label: str | None, name: str) -> ExampleSet:
         value, rows = _behind_loader(value, name)
     if not (hasattr(value, "__getitem__") and hasattr(value, "__len__")):
         raise UserError(
-            f"{name} is a {type(value).__name__}, which gives its examples one after the other and has no length; make "
+            f"{name} is {kind_of(value)}, which gives its examples one after the other and has no length; make "
             "arrays of them, or a Dataset with __len__ and __getitem__"
         )
     tensors = getattr(value, "tensors", None)
@@ -174,11 +174,11 @@ def _behind_loader(loader: Any, name: str) -> tuple[Any, Sequence[int] | None]:
     """The data set of a loader and the rows that it takes, in their order: batches and shuffling are byrote's own."""
     remedy = f"give its data set as it is to be used: {name}.dataset, or arrays"
     if not str(getattr(loader.collate_fn, "__module__", "")).startswith("torch.utils.data"):
-        raise UserError(f"{name} is a {type(loader).__name__} with a collate_fn of its own; {remedy}")
+        raise UserError(f"{name} is {kind_of(loader)} with a collate_fn of its own; {remedy}")
     sampler: Any = getattr(loader, "sampler", None)
     batches = getattr(loader, "batch_sampler", None)
     if batches is not None and type(batches).__name__ != "BatchSampler":
-        raise UserError(f"{name} is a {type(loader).__name__} with batches by {type(batches).__name__}; {remedy}")
+        raise UserError(f"{name} is {kind_of(loader)} with batches by {type(batches).__name__}; {remedy}")
     match type(sampler).__name__:
         case "SequentialSampler":
             return loader.dataset, None
@@ -188,13 +188,13 @@ def _behind_loader(loader: Any, name: str) -> tuple[Any, Sequence[int] | None]:
             return loader.dataset, sorted(int(row) for row in sampler.indices)
         case "_InfiniteConstantSampler":  # of an IterableDataset
             return loader.dataset, None
-    raise UserError(f"{name} is a {type(loader).__name__} that draws examples by {type(sampler).__name__}; {remedy}")
+    raise UserError(f"{name} is {kind_of(loader)} that draws examples by {type(sampler).__name__}; {remedy}")
 
 
 def _from_bunch(bunch: Mapping[str, Any], name: str) -> ExampleSet:
     """scikit-learn's: `data` and `target`, and what the classes are called."""
     if bunch.get("data") is None:
-        raise UserError(f"{name} is a {type(bunch).__name__} with target and without data; give arrays")
+        raise UserError(f"{name} is {kind_of(bunch)} with target and without data; give arrays")
     target = as_array(bunch["target"], f"{name}.target")
     return ExampleSet(bunch["data"], target, _names_for(target, bunch.get("target_names")))
 
@@ -272,16 +272,14 @@ def _taker(dataset: Any, item: Any, label: str | None, name: str) -> tuple[Calla
     if label is not None:
         raise UserError(f"got label={label!r}, but {name} has no names for the parts of an example: leave label out")
     if not isinstance(item, tuple | list) or len(item) != 2:
-        what = f"{len(item)} values" if isinstance(item, tuple | list) else f"a {type(item).__name__}"
-        raise UserError(
-            f"{name} is a {type(dataset).__name__} whose examples are {what} each, expected two, input and label"
-        )
+        what = f"{len(item)} values" if isinstance(item, tuple | list) else kind_of(item)
+        raise UserError(f"{name} is {kind_of(dataset)} whose examples are {what} each, expected two, input and label")
     owner = dataset
     while not hasattr(owner, "classes") and hasattr(owner, "dataset"):  # a Subset
         owner = owner.dataset
     is_one = not isinstance(item[0], Mapping)
     if not (is_one or item[0]):
-        raise UserError(f"{name} is a {type(dataset).__name__} whose inputs are empty dicts, expected arrays by name")
+        raise UserError(f"{name} is {kind_of(dataset)} whose inputs are empty dicts, expected arrays by name")
     return tuple, _About(getattr(owner, "classes", None), channels_last=is_pillow(item[0]), is_one=is_one)
 
 
@@ -340,7 +338,7 @@ def _example(
     place = f"{name}, row {row} (counting from 0)"
     if isinstance(x, tuple | list) and _are_several(x):
         raise UserError(
-            f"{place}: got a {type(x).__name__} of {len(x)} arrays as the input, expected one array; give several "
+            f"{place}: got {kind_of(x)} of {len(x)} arrays as the input, expected one array; give several "
             'inputs as a dict by name, as {"image": ..., "meta": ...}'
         )
     if not isinstance(x, Mapping):
@@ -348,8 +346,7 @@ def _example(
     for key, part in x.items():
         if isinstance(part, Mapping | str | bytes | None):
             raise UserError(
-                f"{place}, input {key!r}: got a {type(part).__name__}, expected an array of numbers; encode it, or "
-                "leave it out"
+                f"{place}, input {key!r}: got {kind_of(part)}, expected an array of numbers; encode it, or leave it out"
             )
     return {str(key): _plain(part, f"{place}, input {key!r}") for key, part in x.items()}, _plain(y, name)
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from byrote.data.files import read_bytes
 from byrote.data.memory import refuse_too_large
-from byrote.errors import UserError
+from byrote.errors import UserError, kind_of
 
 _MOST_BYTES = 2**30  # the largest of the known files has 155 MB
 
@@ -175,7 +175,7 @@ def _get(machine: _Machine, argument: Any) -> None:
 def _append(machine: _Machine, values: list[Any]) -> None:
     found = machine.top()
     if not isinstance(found, list):
-        raise Refused(f"it appends to a {type(found).__name__}")
+        raise Refused(f"it appends to {kind_of(found)}")
     found += values
 
 

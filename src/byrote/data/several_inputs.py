@@ -22,7 +22,7 @@ from jaxtyping import Shaped
 from byrote.data.arrays import input_columns
 from byrote.data.assembly import Channels, checked_inputs, rounded_values
 from byrote.data.columns import Column, check_rows
-from byrote.errors import UserError, suggestion
+from byrote.errors import UserError, kind_of, suggestion
 from byrote.input_parts import EXACT_IN_FLOAT32, Part, PartKind
 
 
@@ -81,7 +81,7 @@ def _keys(splits: Sequence[Any], names: Sequence[str]) -> list[str]:
     for split, name in zip(splits, names, strict=True):
         if not isinstance(split, Mapping):
             raise UserError(
-                f"{name} is a {type(split).__name__}, where the other split is a dict of inputs: give both the same"
+                f"{name} is {kind_of(split)}, where the other split is a dict of inputs: give both the same"
             )
         if not split:
             raise UserError(f"{name} is an empty dict, expected arrays by their names")

@@ -35,7 +35,7 @@ from byrote.data.example_sets import (
 from byrote.data.idx import read_idx_folder
 from byrote.data.npz import read_npz
 from byrote.data.several_inputs import packed_inputs
-from byrote.errors import UserError, suggestion, warn
+from byrote.errors import UserError, kind_of, suggestion, warn
 from byrote.files import make_folder, write_rows
 from byrote.input_parts import PartKind
 
@@ -258,7 +258,7 @@ def refuse_other_types(name: object, *, label: object, **pixels: object) -> None
     """Raises UserError where an argument of `load` is of another type than it says."""
     if not isinstance(name, str):
         raise UserError(
-            f"got a {type(name).__name__} as the name of data, expected text, one of {', '.join(SOURCES)}; arrays and "
+            f"got {kind_of(name)} as the name of data, expected text, one of {', '.join(SOURCES)}; arrays and "
             "data sets are for byrote.from_arrays"
         )
     if not isinstance(label, str | None):
@@ -435,8 +435,8 @@ def _example_sets(x_train: Any, y_train: Any, x_test: Any, y_test: Any, label: s
     if is_dict_of_inputs(x_train, y_train):
         if x_test is not None and not is_dict_of_inputs(x_test, y_test):
             raise UserError(
-                f"got x_train, a dict of the inputs {', '.join(map(str, x_train)) or '(none)'}, and x_test, a "
-                f"{type(x_test).__name__}, with y_test, a {type(y_test).__name__}: give the test split in the same form"
+                f"got x_train, a dict of the inputs {', '.join(map(str, x_train)) or '(none)'}, and x_test, "
+                f"{kind_of(x_test)}, with y_test, {kind_of(y_test)}: give the test split in the same form"
             )
         test_set = [] if x_test is None else [ExampleSet(x_test, y_test)]
         return [ExampleSet(x_train, y_train), *test_set]
@@ -446,13 +446,13 @@ def _example_sets(x_train: Any, y_train: Any, x_test: Any, y_test: Any, label: s
             is_loader = hasattr(x_train, "dataset")  # whose data set brings the labels
             if is_stream(x_train) and not hasattr(x_train, "__getitem__") and not is_loader:
                 raise UserError(
-                    f"x_train is a {type(x_train).__name__}, which gives its examples one after the other: make an "
+                    f"x_train is {kind_of(x_train)}, which gives its examples one after the other: make an "
                     "array of them, such as numpy.stack(list(x_train))"
                 )
             if isinstance(x_train, Mapping):
                 raise UserError(
-                    f"x_train is a {type(x_train).__name__} of {', '.join(map(repr, list(x_train)[:10]))}, and y_train "
-                    f"a {type(y_train).__name__}: if these are several inputs, give their labels as an array; if it "
+                    f"x_train is {kind_of(x_train)} of {', '.join(map(repr, list(x_train)[:10]))}, and y_train "
+                    f"{kind_of(y_train)}: if these are several inputs, give their labels as an array; if it "
                     "holds the labels too, give it alone"
                 )
             if isinstance(x_train, tuple):
@@ -461,7 +461,7 @@ def _example_sets(x_train: Any, y_train: Any, x_test: Any, y_test: Any, label: s
                     'give several inputs as a dict by name, as {"image": ..., "meta": ...}'
                 )
             raise UserError(
-                f"x_train is a {type(x_train).__name__} and brings its labels, as any Dataset does: give "
+                f"x_train is {kind_of(x_train)} and brings its labels, as any Dataset does: give "
                 "byrote.from_arrays(train_set), or byrote.from_arrays(train_set, test_set)"
             )
         return example_sets(x_train, others[0] if others else None, label, ("x_train", "x_test"))
@@ -469,11 +469,11 @@ def _example_sets(x_train: Any, y_train: Any, x_test: Any, y_test: Any, label: s
         raise UserError(f"got label={label!r} and arrays without columns: give the labels as y_train")
     for name, value in (("y_train", y_train), ("x_test", x_test), ("y_test", y_test)):
         if is_example_set(value):
-            raise UserError(f"{name} is a {type(value).__name__}, expected an array as x_train is; give arrays alone")
+            raise UserError(f"{name} is {kind_of(value)}, expected an array as x_train is; give arrays alone")
     for name_, value in (("x_train", x_train), ("x_test", x_test)):
         if isinstance(value, str | Path):
             raise UserError(
-                f"{name_} is a {type(value).__name__}, {str(value)!r}, expected an array; files are for byrote.load"
+                f"{name_} is {kind_of(value)}, {str(value)!r}, expected an array; files are for byrote.load"
             )
         if isinstance(value, list | tuple) and len(value) and isinstance(value[0], Mapping):
             raise UserError(

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from byrote.errors import UserError, warn
+from byrote.errors import UserError, kind_of, warn
 from byrote.recording.huggingface_callback import HuggingFaceCallback
 from byrote.recording.indexed import IndexedDataset, labels_of
 from byrote.recording.lightning_callback import LightningCallback
@@ -133,9 +133,7 @@ class Recorder:
             UserError: it has another length than the recorder expects, or none.
         """
         if not hasattr(data, "__len__") or not hasattr(data, "__getitem__"):
-            raise UserError(
-                f"got a {type(data).__name__}, which has no rows: give a data set with __len__ and __getitem__"
-            )
+            raise UserError(f"got {kind_of(data)}, which has no rows: give a data set with __len__ and __getitem__")
         if len(data) != self.num_examples:
             raise UserError(
                 f"got a data set of {len(data):,} examples for a recorder of {self.num_examples:,}: index the data set "

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
 
-from byrote.errors import UserError, suggestion
+from byrote.errors import UserError, kind_of, suggestion
 from byrote.isolation import undisturbed
 from byrote.references import is_reference, load_object, users_code
 from byrote.training.recipe import Recipe
@@ -72,8 +72,8 @@ def find_schedule(recipe: Recipe) -> Schedule:
         return built_in[name]
     found: object = load_object(name)
     if isinstance(found, type) or not callable(found):
-        kind = "class" if isinstance(found, type) else type(found).__name__
-        raise UserError(f"schedule {name!r} is a {kind}, expected {_CALLED_AS}")
+        kind = "a class" if isinstance(found, type) else kind_of(found)
+        raise UserError(f"schedule {name!r} is {kind}, expected {_CALLED_AS}")
     return found
 
 

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_serializer, model_validator
 
 from byrote.data.dataset import Dataset
 from byrote.data.kinds import Preprocessing, preprocessing_of
-from byrote.errors import UserError
+from byrote.errors import UserError, kind_of
 from byrote.records import Count, Positive, Record
 from byrote.references import name_of
 
@@ -103,7 +103,7 @@ class Recipe(Record):
             optimizer = optimizer.__name__ if is_torchs else name_of(optimizer)
         if not isinstance(optimizer, str):
             raise UserError(
-                f"got an optimizer that is a {type(optimizer).__name__}, expected a class, such as torch.optim.Adam, "
+                f"got an optimizer that is {kind_of(optimizer)}, expected a class, such as torch.optim.Adam, "
                 "or its name; what it is made with are learning_rate, weight_decay and optimizer_options"
             )
         name = optimizer.removeprefix("torch.optim:")

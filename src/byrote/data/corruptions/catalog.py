@@ -13,7 +13,7 @@ from byrote.data.corruptions.random_pixels import RandomPixels
 from byrote.data.corruptions.shuffled_pixels import ShuffledPixels
 from byrote.data.corruptions.swapped_labels import SwappedLabels
 from byrote.data.corruptions.uniform_labels import UniformLabels
-from byrote.errors import UserError, suggestion
+from byrote.errors import UserError, kind_of, suggestion, with_article
 from byrote.references import is_reference, load_object, short_name, users_code
 
 TRUE_LABELS = "true-labels"
@@ -65,9 +65,9 @@ def find_corruption(name: str) -> AnyCorruption:
         with users_code(name, f"making the corruption {name!r}"):
             found = found()
     if not isinstance(found, LabelCorruption | InputCorruption):
-        kind = found.__name__ if isinstance(found, type) else type(found).__name__
+        kind = with_article(found.__name__) if isinstance(found, type) else kind_of(found)
         raise UserError(
-            f"got the corruption {name!r}, a {kind}, expected a subclass of byrote.LabelCorruption or of "
+            f"got the corruption {name!r}, {kind}, expected a subclass of byrote.LabelCorruption or of "
             "byrote.InputCorruption, or one of its instances"
         )
     return found

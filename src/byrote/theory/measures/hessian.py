@@ -15,7 +15,7 @@ import torch
 from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import nn
 
-from byrote.errors import UserError
+from byrote.errors import UserError, kind_of
 from byrote.randomness import stream
 from byrote.theory.measures.flat_network import TrainingLoss
 from byrote.theory.measures.measure import State, TrainingSet
@@ -79,6 +79,6 @@ def _twice_differentiable(model: nn.Module, data: TrainingSet) -> TrainingLoss:
         if (product - difference).norm() <= _AGREEMENT * difference.norm():
             return loss
     raise UserError(
-        f"got a {type(model).__name__} whose second derivative is not what differences of its gradients are, expected "
+        f"got {kind_of(model)} whose second derivative is not what differences of its gradients are, expected "
         "modules that can be differentiated twice (an autograd function marked as once differentiable cannot)"
     )

@@ -15,7 +15,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from byrote.errors import UserError
+from byrote.errors import UserError, kind_of, with_article
 from byrote.models.dropout import Dropout
 from byrote.theory.measures.operator_norms import linear_map_norm
 
@@ -148,14 +148,14 @@ def _in_evaluation(network: nn.Module) -> Iterator[None]:
 
 def _refuse_another_function(came: Tensor, expected: object, name: str) -> None:
     if not isinstance(expected, Tensor):
-        raise UnreadableNetwork(f"got a {name} that returns a {type(expected).__name__}, expected {_READABLE}")
+        raise UnreadableNetwork(f"got {with_article(name)} that returns {kind_of(expected)}, expected {_READABLE}")
     tolerance = math.sqrt(torch.finfo(expected.dtype).eps) * float(expected.abs().amax())
     if came.shape == expected.shape and bool(((came - expected).abs() <= tolerance).all()):
         return
     off = f"by up to {float((came - expected).abs().amax()):.2g}" if came.shape == expected.shape else "in its shape"
     raise UnreadableNetwork(
-        f"got a {name} whose output differs {off} from that of its layers in a row (a hook, or a forward pass of its "
-        f"own, does something else), expected {_READABLE}"
+        f"got {with_article(name)} whose output differs {off} from that of its layers in a row (a "
+        f"hook, or a forward pass of its own, does something else), expected {_READABLE}"
     )
 
 
@@ -202,8 +202,7 @@ def _in_a_row(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
         graph = tracer.trace(network)
     except Exception as error:  # whatever the user's own code makes of a symbol
         raise UnreadableNetwork(
-            f"got a {type(network).__name__} that cannot be traced ({type(error).__name__}: {error}), expected "
-            f"{_READABLE}"
+            f"got {kind_of(network)} that cannot be traced ({type(error).__name__}: {error}), expected {_READABLE}"
         ) from error
     previous: fx.Node | None = None
     for node in graph.nodes:
@@ -284,8 +283,8 @@ def _folded(layer: nn.Module, norm: nn.modules.batchnorm._BatchNorm) -> nn.Modul
 
 def _unreadable(name: str, kind: str, condition: str = "") -> UnreadableNetwork:
     where = f" {name!r}" if name else ""
-    only = f" (a {kind} only {condition})" if condition else ""
-    return UnreadableNetwork(f"got the module{where}, a {kind}, expected {_READABLE}{only}")
+    only = f" ({with_article(kind)} only {condition})" if condition else ""
+    return UnreadableNetwork(f"got the module{where}, {with_article(kind)}, expected {_READABLE}{only}")
 
 
 def _pair(value: int | tuple[int, ...]) -> tuple[int, int]:
