@@ -83,10 +83,10 @@ def corruptions_of(asked: Any) -> tuple[Corruption, ...]:
     has one, else its rate; () for true-labels.
 
     Raises:
-        UserError: there is none of this name, or it cannot have this level.
+        UserError: there is none of this name, it cannot have this level, or it changes nothing.
     """
     if isinstance(asked, Corruption):
-        return (asked,)
+        return (_of_some(asked),)
     if not isinstance(asked, str):
         return (Corruption(name=asked),)
     name, level = split_level(asked)
@@ -101,11 +101,16 @@ def corruptions_of(asked: Any) -> tuple[Corruption, ...]:
     if level == 1 and (full := full_name_of(name)):
         return (Corruption(name=full),)
     has_strength = find_corruption(name).strength is not None
-    if level == 0 and not has_strength:
+    return (_of_some(Corruption(name=name, **{"strength" if has_strength else "rate": level})),)
+
+
+def _of_some(corruption: Corruption) -> Corruption:
+    if corruption.rate == 0:
         raise UserError(
-            f"got {asked}, which changes nothing: give a rate above 0, or {TRUE_LABELS} for the data as they are"
+            f"got {corruption.label} at rate 0, which changes nothing: give a rate above 0, or {TRUE_LABELS} for the "
+            "data as they are"
         )
-    return (Corruption(name=name, **{"strength" if has_strength else "rate": level}),)
+    return corruption
 
 
 def split_level(text: str) -> tuple[str, float | None]:
