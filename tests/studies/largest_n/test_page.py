@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from presented import assert_draws_its_data, is_whole, rows
 
-from byrote.studies.largest_n.page import bits_figure, headline, present, probes
+from byrote.studies.largest_n.page import accuracy_figure, bits_figure, headline, present, probes
 from byrote.studies.largest_n.study import LargestNStudy
 from byrote.studies.study import Results
 from byrote.theory.calculation import Computed
@@ -76,6 +76,17 @@ def test_no_bits_have_no_place_on_a_logarithmic_axis(presented):
     data = bits_figure(probes(results), 10).data
     assert data["n"].tolist() == [10, 20, 40]
     assert data["all_bits"].tolist() == pytest.approx((np.array([10, 20, 40]) * np.log2(10)).tolist(), rel=1e-4)
+
+
+def test_a_model_without_bits_takes_no_colour_from_the_others(presented):
+    none, _ = presented(0, "mlp-1x4", seeds=1)
+    some, _ = presented(40, "mlp-1x8", seeds=1)
+    curve = probes([*none, *some])
+    bits = bits_figure(curve, 10)
+    assert set(bits.data["model"]) == {"mlp-1x8"}
+    line, same = (figure.chart.layer[1].encoding.color.to_dict() for figure in (bits, accuracy_figure(curve)))
+    assert line == same
+    assert line["scale"]["domain"] == ["mlp-1x4", "mlp-1x8"]
 
 
 def test_members_of_a_family_have_a_row_each(presented):

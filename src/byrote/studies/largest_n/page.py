@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -91,7 +92,8 @@ def accuracy_figure(curve: pd.DataFrame) -> Figure:
     """Training accuracy on random labels against n; points are single seeds."""
     y = alt.Y("accuracy:Q", title="accuracy on random labels", axis=alt.Axis(format=".0%", tickCount=5))
     told = f"{FIT:.0%}. {seed_sentence(curve)}"
-    return _against_n(_drawn(curve), "accuracy", y, "Accuracy on random labels", dotted(y=FIT), told)
+    data = _drawn(curve)
+    return _against_n(data, _series(data), "accuracy", y, "Accuracy on random labels", dotted(y=FIT), told)
 
 
 def bits_figure(curve: pd.DataFrame, num_classes: int) -> Figure:
@@ -100,19 +102,26 @@ def bits_figure(curve: pd.DataFrame, num_classes: int) -> Figure:
     y = alt.Y("bits:Q", title="bits memorised", **logarithmic("~s"))
     most = dotted(x="min(n):Q", x2="max(n):Q", y="min(all_bits):Q", y2="max(all_bits):Q")
     told = f"all there is to know, n log2 {num_classes}. {seed_sentence(curve)}"
-    return _against_n(data[data["bits"] > 0].reset_index(drop=True), "bits", y, "Bits memorised", most, told)
+    some = data[data["bits"] > 0].reset_index(drop=True)
+    return _against_n(some, _series(data), "bits", y, "Bits memorised", most, told)
 
 
 def _drawn(curve: pd.DataFrame) -> pd.DataFrame:
     return rounded(curve.astype({"accuracy": np.float64, "bits": np.float64}))
 
 
-def _against_n(data: pd.DataFrame, value: str, y: alt.Y, title: str, rule: alt.Chart, told: str) -> Figure:
+def _series(curve: pd.DataFrame) -> dict[str, Any]:
+    """Of all models: one is drawn alike in both figures, whichever have no bits."""
+    models = list(dict.fromkeys(curve["model"]))
+    return with_dashes("model", models, models)
+
+
+def _against_n(
+    data: pd.DataFrame, series: dict[str, Any], value: str, y: alt.Y, title: str, rule: alt.Chart, told: str
+) -> Figure:
     """Points of single seeds, lines through their means, and a dotted rule, of which `told` says what it is before
     it says how many seeds there are."""
-    models = list(dict.fromkeys(data["model"]))
     base = alt.Chart().encode(x=alt.X("n:Q", title="examples n", **logarithmic()))
-    series = with_dashes("model", models, models)
     tips = [tip("model"), tip("seed"), tip("n", "", ","), tip("accuracy", "", ".1%"), tip("bits", "", ",.0f")]
     fill = alt.Fill("model:N", legend=None)
     layers = [
