@@ -15,14 +15,17 @@ import numpy as np
 from jaxtyping import Int64, Shaped
 
 from byrote.data.check import Check, newly_changed
-from byrote.data.corruptions.application import apply_corruptions
+from byrote.data.corruptions.application import apply_corruptions, read_only
 from byrote.data.corruptions.by_part import checks_by_part
-from byrote.data.corruptions.contract import LabelCorruption
+from byrote.data.corruptions.contract import InputCorruption
 from byrote.data.corruptions.label_laws import likely_counts
+from byrote.data.corruptions.record import Corruption
 from byrote.data.corruptions.uniform_labels import UniformLabels
 from byrote.data.dataset import Dataset, Split
 from byrote.data.preprocessing import blocks
-from byrote.references import is_reference
+from byrote.errors import UserError, kind_of
+from byrote.isolation import undisturbed
+from byrote.references import is_reference, users_code
 from byrote.training.spec import TrainSpec
 
 
@@ -30,14 +33,11 @@ def data_checks(spec: TrainSpec, clean: Dataset, corrupted: Dataset) -> list[Che
     """What can be verified before training. `clean` is the subset that `corrupted` was made from."""
     of_labels, of_inputs, rate = UniformLabels().check(clean, corrupted, 0.0), list[Check](), 0.0
     for corruption in spec.corruptions:
-        method = corruption.method
-        if isinstance(method, LabelCorruption):
-            of_labels = method.check(clean, corrupted, corruption.rate)
+        found = _checks_of(corruption, spec.seed, clean, corrupted)
+        if corruption.method.changes == "labels":
+            of_labels = found
         else:
-            rate = corruption.rate
-            strength = corruption.strength or method.strength or 1.0
-            check = partial(checks_by_part, method) if clean.parts else method.check
-            of_inputs = check(clean, corrupted, strength)
+            of_inputs, rate = found, corruption.rate
     return [
         *of_labels,
         _true_labels_kept(clean, corrupted),
@@ -45,6 +45,22 @@ def data_checks(spec: TrainSpec, clean: Dataset, corrupted: Dataset) -> list[Che
         *of_inputs,
         *_drawn_again(spec, clean, corrupted),
     ]
+
+
+def _checks_of(corruption: Corruption, seed: int, clean: Dataset, corrupted: Dataset) -> list[Check]:
+    method = corruption.method
+    check, level = method.check, corruption.rate
+    if isinstance(method, InputCorruption):
+        check = partial(checks_by_part, method) if clean.parts else method.check
+        level = corruption.strength or method.strength or 1.0
+    if not is_reference(corruption.name):
+        return check(clean, corrupted, level)
+    what = f"the check of the corruption {corruption.name!r}"
+    with users_code(corruption.name, what), undisturbed(seed):
+        found = list(check(read_only(clean), read_only(corrupted), level))
+    if strays := [each for each in found if not isinstance(each, Check)]:
+        raise UserError(f"got {kind_of(strays[0])} from {what}, expected byrote.Check(name, passed, detail)")
+    return found
 
 
 def digest(*arrays: Shaped[np.ndarray, " ..."]) -> str:

@@ -174,6 +174,40 @@ def test_memory_that_a_tensor_owns_is_corrupted_as_any_other(method) -> None:
     assert split.inputs.flags.writeable
 
 
+class WritesInItsCheck(ByChances):
+    def check(self, clean, corrupted, rate):
+        clean.train.inputs[:] = 0
+
+
+class RaisesInItsCheck(ByChances):
+    def check(self, clean, corrupted, rate):
+        raise KeyError("mine")
+
+
+class GivesNoCheck(ByChances):
+    def check(self, clean, corrupted, rate):
+        return [True]
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        (WritesInItsCheck, "the check of the corruption .*' failed: ValueError: assignment destination is read-only"),
+        (RaisesInItsCheck, r"the check of the corruption .*' failed: KeyError: 'mine' \(test_contract.py, line"),
+        (
+            GivesNoCheck,
+            r"got a bool from the check of the corruption .*, expected byrote.Check\(name, passed, detail\)",
+        ),
+    ],
+)
+def test_what_is_wrong_with_its_check_is_told(method, message: str) -> None:
+    data = counted(30, (1, 2, 2), 4)
+    spec = TrainSpec(model="m", corruptions=(Corruption(name=method),))
+    with pytest.raises(UserError, match=message):
+        data_checks(spec, data, corrupt(data, method))
+    np.testing.assert_array_equal(data.train.inputs, counted(30, (1, 2, 2), 4).train.inputs)
+
+
 def test_a_corruption_that_no_seed_rules_is_found_out(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(
         "import byrote, os\nimport numpy as np\n\n"

@@ -125,7 +125,7 @@ def apply_corruptions(data: Dataset, corruptions: tuple[Corruption, ...], seed: 
         method = corruption.method
         strength = corruption.strength or method.strength or 1.0
         is_users = is_reference(corruption.name)
-        context = CorruptionContext(_read_only(data) if is_users else data, seed, strength)
+        context = CorruptionContext(read_only(data) if is_users else data, seed, strength)
         with _as_its_own(corruption.name, seed) if is_users else nullcontext():
             if isinstance(method, LabelCorruption):
                 data = replace(data, train=_with_labels(data.train, method, corruption, context))
@@ -143,7 +143,7 @@ def _as_its_own(name: str, seed: int) -> Iterator[None]:
         yield
 
 
-def _read_only(data: Dataset) -> Dataset:
+def read_only(data: Dataset) -> Dataset:
     """The same arrays for code that is not to write into them: all later runs are made on these data."""
     train, test = (
         replace(
