@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +15,11 @@ from torch import nn
 from byrote.data.corruptions.record import Corruption
 from byrote.data.dataset import Dataset, Split
 from byrote.references import name_of
+from byrote.training import epoch_evaluation
+from byrote.training.conditions import SplitTensors
 from byrote.training.engine import train
 from byrote.training.outcome import TrainOutcome
+from byrote.training.replicas import Replicas
 from byrote.training.spec import TrainSpec
 
 
@@ -97,23 +101,46 @@ def test_time_to_fit_is_found_where_running_accuracy_lags_behind(fields: dict[st
 
 
 @pytest.mark.parametrize("copies", [1, 2])
-def test_random_labels_are_fitted_in_the_epoch_that_full_evaluation_finds(tiny: Dataset, copies: int) -> None:
-    """With labels that contradict each other too, which none fits; otherwise hardly any epoch is evaluated in full."""
+def test_random_labels_are_fitted_in_the_epoch_that_full_evaluation_finds(
+    tiny: Dataset, copies: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With labels that contradict each other too, which none fits. Otherwise an epoch is evaluated in full where it
+    came that far in training mode, whatever the runs beside it did, and no example twice in others."""
+    num_evaluated = 0
+
+    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(replicas: Replicas, split: SplitTensors, members: Sequence[int], **options: Any) -> Any:
+            nonlocal num_evaluated
+            num_evaluated += len(members) * split.num_examples
+            return function(replicas, split, members, **options)
+
+        return call
+
+    for function in (epoch_evaluation.count_correct, epoch_evaluation.evaluate):
+        monkeypatch.setattr(epoch_evaluation, function.__name__, counted(function))
     images = np.concatenate([tiny.train.inputs[:60]] * copies)
     labels = np.random.default_rng(0).integers(3, size=len(images))
     data = Dataset("noise", Split.clean(images, labels), tiny.test, tiny.class_names, pixel_max=tiny.pixel_max)
-    make = partial(TrainSpec, model="mlp-1x64", learning_rate=0.01, batch_size=15, epochs=300, dense_steps=0)
-    rarely, always = (
-        outcomes_of([make(seed=seed, evaluation_spacing=spacing, evaluation_share=share) for seed in range(3)], data)
-        for spacing, share in ((1e9, 1e-9), (1, 1e9))
-    )
+    make = partial(TrainSpec, model="mlp-1x64", batch_size=15, epochs=300, dense_steps=0)
+    every = [
+        make(seed=seed, learning_rate=0.01 / (seed + 1), evaluation_spacing=1, evaluation_share=1e9)
+        for seed in range(3)
+    ]
+    always = outcomes_of(every, data)
+    num_evaluated = 0
+    rarely = outcomes_of([spec.changed(evaluation_spacing=1e9, evaluation_share=1e-9) for spec in every], data)
+    assert num_evaluated <= sum(len(images) * (each.epochs_run + 2) + each.n_test for each in rarely)
     for found, expected in zip(rarely, always, strict=True):
         assert (found.ceiling < 0.8) == (copies == 2)
         assert found.stop_reason == "interpolated"
         assert found.epochs_to_fit == expected.epochs_to_fit
         assert found.steps_to_interpolate == expected.steps_to_interpolate
-        in_full = ~np.isnan(found.curve["train_accuracy"])
-        assert in_full.sum() <= 3 < found.epochs_run / 9 or copies == 2
+        to_fit = found.curve["epoch"] <= found.epochs_to_fit
+        next_one = np.where(to_fit, 0.99, 1.0) * found.ceiling - 1e-9
+        evaluated, in_training = expected.curve["train_accuracy"], found.curve["running_accuracy"]
+        in_full = (evaluated >= next_one) | (in_training >= next_one)
+        np.testing.assert_array_equal(~np.isnan(found.curve["train_accuracy"]), in_full)
+        assert in_full.sum() < found.epochs_run / 2
 
 
 def test_scheduled_evaluation_costs_at_most_a_tenth_of_training(tiny: Dataset) -> None:

@@ -30,8 +30,18 @@ def test_an_evaluation_that_is_postponed_comes_when_it_is_paid_for() -> None:
     assert epochs_due(Recipe(evaluation_share=0.1, evaluation_spacing=2), 300, 50) == [10, 20, 40]
 
 
-@pytest.mark.parametrize("num_allowed", [0, 1, 14, 500, 10_000])
-def test_samples_are_larger_than_what_may_be_wrong_but_not_much(num_allowed: int) -> None:
-    first, second = sizes_of_samples(num_allowed)
-    assert num_allowed + 16 <= first <= 1.25 * num_allowed + 16
-    assert second == 4 * first
+@pytest.mark.parametrize(
+    ("num_allowed", "num_examples", "sizes"),
+    [
+        (0, 1, [1]),
+        (0, 16, [16]),
+        (0, 60, [16, 32, 60]),
+        (10, 1000, [28, 56, 112, 224, 448, 896, 1000]),
+        (300, 1000, [391, 782, 1000]),
+        (900, 1000, [1000]),
+    ],
+)
+def test_samples_begin_with_some_more_than_may_be_wrong_and_double_up_to_all(
+    num_allowed: int, num_examples: int, sizes: list[int]
+) -> None:
+    assert sizes_of_samples(num_allowed, num_examples) == sizes

@@ -20,10 +20,9 @@ def test_what_is_counted_is_counted_over_the_examples_seen(tiny: Dataset) -> Non
     np.testing.assert_allclose(tally.mean_loss(), [1.25, np.nan])
     assert tally.accuracy().tolist() == tally.accuracy_true_labels().tolist() == [1.0, 0.75]
     assert tally.first_non_finite() == [None, 1]
-    # None of the first replica is wrong, so its latest right ones stand beside the ten of the other.
-    expected = [list(range(39, 29, -1)), list(range(81, 91))]
-    assert tally.latest_wrong(100).tolist() == expected
-    assert tally.latest_wrong(3).tolist() == [row[:3] for row in expected]
+    assert tally.num_wrong() == [0, 10]
+    # Those predicted wrongly come first, the latest before the others; then the right ones, the earliest first.
+    assert tally.suspects().tolist() == [[*range(40)], [*range(81, 91), *range(120, 90, -1)]]
 
 
 def test_early_rows_cover_each_step_once(tiny: Dataset) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from byrote.training.conditions import SplitTensors
 from byrote.training.evaluation import Evaluation, count_correct, evaluate
@@ -55,27 +56,28 @@ def evaluate_epoch(setup: GroupSetup, state: GroupState) -> tuple[GroupState, li
 
 
 def _may_have_reached(setup: GroupSetup, state: GroupState, positions: set[int]) -> set[int]:
-    """Those whose mistakes do not show that they are still below their next threshold."""
+    """Those that have reached their next threshold, or had in training mode: of each replica as if it were alone."""
     train, n = state.splits.train, state.splits.train.num_examples
     runs = {position: setup.runs[state.active[position]] for position in positions}
     needed = {position: state.course(position).fewest_correct(runs[position].most_correct) for position in positions}
     allowed = {position: n - fewest for position, fewest in needed.items() if fewest is not None}
-    unclear, wrong, done = sorted(allowed), dict.fromkeys(allowed, 0), 0
+    in_training = state.tally.num_wrong()
+    found = {position for position, num in allowed.items() if in_training[position] <= num}
+    unclear, wrong = sorted(allowed.keys() - found), dict.fromkeys(allowed, 0)
     if not unclear:
-        return set()
-    sizes = sizes_of_samples(max(allowed.values()))
-    suspects = state.tally.latest_wrong(max(sizes)).to(train.inputs.home)
-    for size in sizes:
-        sample = train.at(suspects[:, done:size])
-        if not unclear or not sample.num_examples:
-            break
-        found = count_correct(
+        return found
+    suspects = state.tally.suspects().to(train.inputs.home)
+    for first, last in pairwise((0, *sizes_of_samples(max(allowed[position] for position in unclear), n))):
+        sample = train.at(suspects[:, first:last])
+        correct = count_correct(
             state.replicas, sample, unclear, dtype=setup.dtype, numerics=setup.numerics, ranks=setup.ranks
         )
-        for position, num_correct in zip(unclear, found, strict=True):
+        for position, num_correct in zip(unclear, correct, strict=True):
             wrong[position] += sample.num_examples - num_correct
-        unclear, done = [position for position in unclear if wrong[position] <= allowed[position]], size
-    return set(unclear)
+        unclear = [position for position in unclear if wrong[position] <= allowed[position]]
+        if not unclear:
+            break
+    return found | set(unclear)
 
 
 def _evaluate(setup: GroupSetup, state: GroupState, split: SplitTensors, due: Sequence[int]) -> list[Evaluation]:

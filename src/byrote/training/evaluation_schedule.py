@@ -2,10 +2,12 @@
 
 Time to fit is exact to one epoch. Accuracy while the weights move, which every epoch gives, may stay far below while
 the network, evaluated, has fitted: wherever training mode is not evaluation mode (dropout, batch norm, a module of the
-user's own), under augmentation, and with large steps. So after each epoch those examples are evaluated that the epoch
-got wrong, the latest first: as soon as more of them are wrong than a network at its next threshold may have wrong, it
-has not reached it. Otherwise all examples are evaluated. Nothing is missed where the scores of an example do not depend
-on what is evaluated beside it.
+user's own), under augmentation, and with large steps. So after each epoch the examples are evaluated, those first that
+the epoch got wrong, the latest before the others: as soon as more of them are wrong than a network at its next
+threshold may have wrong, it has not reached it, and the rest is not looked at. Nothing is missed where the scores of an
+example do not depend on what is evaluated beside it. In most epochs that is a few examples; it is never more than all
+of them once, and once more where the threshold is reached. Full evaluation, which the curves have, follows then, and
+comes at once where the epoch itself had no more wrong than that.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from byrote.training.recipe import Recipe
 
 _PASSES_A_STEP = 3
 """A step costs about three forward passes: one forward, two backward."""
-_SPARE, _LARGER = 16, 4
+_SPARE = 16
 
 
 class EvaluationSchedule:
@@ -51,8 +53,11 @@ class EvaluationSchedule:
         return True
 
 
-def sizes_of_samples(num_allowed: int) -> tuple[int, int]:
-    """How many of the examples that may be wrong are evaluated to find more wrong ones than `num_allowed`: some more
-    than those, of which nearly all have to be wrong; then as many that a quarter suffices."""
-    first = num_allowed + num_allowed // 4 + _SPARE
-    return first, _LARGER * first
+def sizes_of_samples(num_allowed: int, num_examples: int) -> list[int]:
+    """How many of the examples are evaluated to find more wrong ones than `num_allowed`, until they are found: first
+    some more than those, of which nearly all have to be wrong; then twice as many each time; at last all."""
+    sizes, size = [], num_allowed + num_allowed // 4 + _SPARE
+    while size < num_examples:
+        sizes.append(size)
+        size *= 2
+    return [*sizes, num_examples]

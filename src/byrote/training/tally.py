@@ -115,17 +115,16 @@ class EpochTally:
             "train_accuracy": _share(predictions == labels),
         }
 
-    def latest_wrong(self, at_most: int) -> Int64[Tensor, "R _"]:
-        """Of the examples seen, those predicted wrongly, the latest first: as many as the replica has that has most,
-        or `at_most`. Where another has fewer, its latest right ones follow."""
+    def num_wrong(self) -> list[int]:
+        """[R] of the examples seen, how many were predicted wrongly."""
+        return [int(number) for number in (~self._figures().is_right).sum(1).tolist()]
+
+    def suspects(self) -> Int64[Tensor, "R _"]:
+        """The examples seen, first those that are most likely wrong after the last step: those predicted wrongly, the
+        latest first; then the others, the earliest first."""
         is_right = self._figures().is_right.cpu().numpy()
-        num = min(at_most, int((~is_right).sum(1).max()))
-        latest = np.empty((len(is_right), num), dtype=np.int64)
-        for row, places in zip(is_right, latest, strict=True):
-            wrong = np.flatnonzero(~row)[::-1][:num]
-            places[: len(wrong)] = wrong
-            places[len(wrong) :] = np.flatnonzero(row)[::-1][: num - len(wrong)]
-        return self.order.gather(1, torch.from_numpy(latest).to(self.order.device))
+        places = np.stack([np.concatenate([np.flatnonzero(~row)[::-1], np.flatnonzero(row)]) for row in is_right])
+        return self.order.gather(1, torch.from_numpy(places).to(self.order.device))
 
     def first_non_finite(self) -> list[int | None]:
         """[R] the first of the S steps (from 0) whose loss was not a finite number."""
