@@ -54,3 +54,40 @@ def test_a_stack_gives_in_bfloat16_what_its_networks_give_alone() -> None:
         stacked = Replicas(networks)(inputs, training=False)
     # One unit in the last of bfloat16's eight digits, where sums are taken in another order.
     torch.testing.assert_close(stacked, alone, rtol=2**-7, atol=2**-7)
+
+
+class Mixes(nn.Module):
+    """Products and layers that take what a product gives in bfloat16 beside weights in float32."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(6, 8)
+        self.norm = nn.BatchNorm1d(8)
+        self.slope = nn.PReLU(8)
+        self.norm_of_images = nn.BatchNorm2d(2)
+        self.weight = nn.Parameter(torch.linspace(-1, 1, 8))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = self.slope(self.norm(self.first(x)))
+        h = self.norm_of_images(self.first(h[:, :6]).view(-1, 2, 2, 2)).flatten(1)
+        found = [
+            torch.stack([torch.dot(row, self.weight) for row in h.unbind()]),
+            torch.stack([torch.vdot(row, self.weight) for row in h.unbind()]),
+            torch.inner(h, self.weight),
+            torch.tensordot(h, self.weight, 1),
+            torch.addmv(self.weight.new_zeros(len(h)), h, self.weight),
+        ]
+        return torch.stack([each.float() for each in found], dim=1)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_norms_and_odd_products_mix_types_in_a_stack_as_alone(training: bool) -> None:
+    torch.manual_seed(0)
+    networks, inputs = [Mixes().train(training) for _ in range(3)], torch.randn(3, 16, 6)
+    with make_numerics("bfloat16", "cpu")():
+        stacked = Replicas(networks)(inputs, training=training)
+        alone = torch.stack([network(own) for network, own in zip(networks, inputs, strict=True)])
+    wide = torch.stack([network.double()(own.double()) for network, own in zip(networks, inputs, strict=True)])
+    for found in (alone, stacked):
+        torch.testing.assert_close(found.double(), wide.double(), rtol=0.05, atol=0.05)
+    stacked.sum().backward()

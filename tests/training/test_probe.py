@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 from byrote.data.corruptions.contract import InputCorruption, LabelCorruption
@@ -34,6 +35,24 @@ def test_each_model_is_tried_once(tiny: Dataset) -> None:
     assert len(BUILT) == 1
     with pytest.raises(UserError, match=r"on 2 inputs of shape \(1, 5, 5\) failed: .*2x25 and 64x"):
         probe_models([specs[0].model_copy(update={"crop": 5})], tiny, "cpu")
+
+
+class AddsAtPlaces(nn.Module):
+    def __init__(self, n_classes: int) -> None:
+        super().__init__()
+        self.out = nn.Linear(64, n_classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores = self.out(x.flatten(1))
+        return torch.zeros(scores.shape).index_add(0, torch.arange(len(x)), scores)
+
+
+def test_a_model_that_bfloat16_does_not_suit_is_told_of_float32(tiny: Dataset) -> None:
+    spec = TrainSpec(model=name_of(AddsAtPlaces), precision="bfloat16")
+    with pytest.raises(UserError, match=r"same scalar type .*; that is in bfloat16, .*: train in float32, .*computes"):
+        probe_models([spec], tiny, "cpu")
+    fine = [spec.model_copy(update={"precision": "float32"}), TrainSpec(model=name_of(net), precision="bfloat16")]
+    assert probe_models(fine, tiny, "cpu") == []
 
 
 class Raises(LabelCorruption):

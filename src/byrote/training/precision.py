@@ -64,8 +64,13 @@ _PRODUCTS = frozenset(
         *(torch.matmul, torch.mm, torch.bmm, torch.mv, torch.addmm, torch.baddbmm, torch.einsum),
         *(Tensor.matmul, Tensor.__matmul__, Tensor.__rmatmul__, Tensor.mm, Tensor.bmm, Tensor.mv),
         *(Tensor.addmm, Tensor.baddbmm),
+        # These autocast leaves as they are, and they refuse what it makes of their other factor.
+        *(torch.dot, torch.vdot, torch.inner, torch.tensordot, torch.addmv, torch.addbmm, torch.addr),
+        *(Tensor.dot, Tensor.vdot, Tensor.inner, Tensor.addmv, Tensor.addbmm, Tensor.addr),
     ]
 )
+# Take inputs in bfloat16 beside weights in float32, but for those of a stack (torch 2.13).
+_MIXED = frozenset([F.batch_norm, torch.batch_norm, F.prelu, torch.prelu, Tensor.prelu])
 
 
 class _Bfloat16Products(TorchFunctionMode):
@@ -77,9 +82,16 @@ class _Bfloat16Products(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        kwargs = kwargs or {}
         if func in _PRODUCTS:
             args, kwargs = tree_map_only(Tensor, _narrowed, (args, kwargs))
-        return func(*args, **(kwargs or {}))
+        elif func in _MIXED and args and _is_narrow_in_stack(args[0]):
+            return _narrowed(func(args[0].float(), *args[1:], **kwargs))
+        return func(*args, **kwargs)
+
+
+def _is_narrow_in_stack(tensor: Tensor) -> bool:
+    return tensor.dtype == torch.bfloat16 and torch._C._functorch.is_batchedtensor(tensor)
 
 
 def _narrowed(tensor: Tensor) -> Tensor:

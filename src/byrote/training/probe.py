@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from byrote.models.probe import probe
 from byrote.references import digest_in, is_reference, short_name, source_digest
 from byrote.training.conditions import token_hint
 from byrote.training.key import network_input_shape
-from byrote.training.precision import weights_dtype
+from byrote.training.precision import make_numerics, weights_dtype
 from byrote.training.spec import TrainSpec
 from byrote.training.trial import verify
 
@@ -39,10 +39,12 @@ def probe_models(specs: Iterable[TrainSpec], data: Dataset, device: str) -> list
     examples = _Examples(data)
     notes = [
         f"{short_name(model) if digest_in(model) else model} {note}"
-        for model, shape, dropout in dict.fromkeys(
-            (spec.model, network_input_shape(spec, data), spec.dropout) for spec in specs if is_reference(spec.model)
+        for model, shape, dropout, precision in dict.fromkeys(
+            (spec.model, network_input_shape(spec, data), spec.dropout, spec.precision)
+            for spec in specs
+            if is_reference(spec.model)
         )
-        for note in _probed(model, source_digest(model), shape, dropout, examples, data.num_classes, device)
+        for note in _probed(model, source_digest(model), shape, dropout, precision, examples, data.num_classes, device)
     ]
     return list(dict.fromkeys(notes))
 
@@ -122,12 +124,30 @@ class _Examples:
 
 @lru_cache(maxsize=256)
 def _probed(
-    model: str, _source: str, shape: tuple[int, ...], dropout: float, examples: _Examples, num_classes: int, device: str
+    model: str,
+    _source: str,
+    shape: tuple[int, ...],
+    dropout: float,
+    precision: str,
+    examples: _Examples,
+    num_classes: int,
+    device: str,
 ) -> list[str]:
     inputs = examples.inputs(shape).to(device)
+    trial = partial(probe, model, inputs, input_shape=shape, num_classes=num_classes, dropout=dropout)
     try:
-        return probe(model, inputs, input_shape=shape, num_classes=num_classes, dropout=dropout)
+        notes = trial()
     except UserError as error:
         if hint := token_hint(examples.data, error):
             raise UserError(f"{error}{hint}") from error.__cause__
         raise
+    if precision == "bfloat16":
+        try:
+            with make_numerics(precision, device)():
+                trial()
+        except UserError as error:
+            raise UserError(
+                f"{error}; that is in bfloat16, the default precision on hardware that multiplies it: train in "
+                "float32, in which the model computes (`--precision float32`)"
+            ) from error.__cause__
+    return notes
