@@ -135,6 +135,10 @@ def old_weight_norm() -> nn.Module:
         return nn.Sequential(nn.utils.weight_norm(nn.Linear(6, 5)), nn.ReLU(), nn.Linear(5, 3))
 
 
+def batch_norm_net() -> nn.Module:
+    return nn.Sequential(nn.Linear(6, 48), nn.BatchNorm1d(48), nn.ReLU(), nn.Linear(48, 3))
+
+
 def made(make: Callable[[], nn.Module], seed: int) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -158,19 +162,20 @@ def inputs(*shape: int) -> torch.Tensor:
         (lambda: parametrizations.weight_norm(nn.Linear(6, 3)), "Expected all models to be of the same class"),
     ],
 )
-def test_what_a_stack_would_change_is_trained_alone(make: Callable[[], nn.Module], what: str) -> None:
-    refusal = why_not_stackable([made(make, seed) for seed in range(3)], inputs())
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_what_a_stack_would_change_is_trained_alone(make: Callable[[], nn.Module], what: str, precision: str) -> None:
+    refusal = why_not_stackable([made(make, seed) for seed in range(3)], inputs(), precision)
     assert refusal is not None
     assert what in refusal
 
 
 @pytest.mark.parametrize(
     "make",
-    [Net, ModuleLevel, InPlace, ViewOfWeights, old_weight_norm],
+    [Net, ModuleLevel, InPlace, ViewOfWeights, old_weight_norm, batch_norm_net],
 )
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_what_a_stack_leaves_as_it_is_is_stacked(make: Callable[[], nn.Module], precision: str) -> None:
-    assert why_not_stackable([made(make, seed) for seed in range(3)], inputs(), precision) is None
+    assert why_not_stackable([made(make, seed) for seed in range(12)], inputs(), precision) is None
 
 
 @pytest.mark.parametrize("make", [Net, RunningMean, MaskedWeights, lambda: nn.Sequential(Net(), nn.BatchNorm1d(3))])

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -60,21 +60,26 @@ def why_not_stackable(
 ) -> str | None:
     """None, or why these networks must be trained one by one: a stack of them fails, or one of them gives in it other
     outputs or gradients than alone, as one does that computes with what is neither a parameter nor a buffer."""
-    numerics = make_numerics(precision, inputs.device.type)  # vmap refuses some operations only there
-    with left_as_they_were(networks), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            with draws_noted(networks[0]) as draws:
-                stacked = _course(Replicas(networks), torch.stack([inputs] * len(networks)), numerics)
-        except Exception as error:  # vmap raises whatever the module's own code makes of batched tensors
-            return f"a stack of it fails: {_words(error)}"
-        if draws:
-            return "it draws random numbers that all networks of a stack would share"
+    stack = torch.stack([inputs] * len(networks))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if precision == "bfloat16":
+                # vmap refuses some operations only there. Numbers are compared without its rounding, which batch norm
+                # of a few examples makes large.
+                with left_as_they_were(networks):
+                    _course(Replicas(networks), stack, make_numerics(precision, inputs.device.type))
+            with left_as_they_were(networks), draws_noted(networks[0]) as draws:
+                stacked = _course(Replicas(networks), stack, nullcontext)
+    except Exception as error:  # vmap raises whatever the module's own code makes of batched tensors
+        return f"a stack of it fails: {_words(error)}"
+    if draws:
+        return "it draws random numbers that all networks of a stack would share"
     for position, network in enumerate(networks):
         buffers = dict(network.named_buffers())
         with left_as_they_were([network]):
             try:
-                alone = _course(Replicas([network]), inputs[None], numerics)
+                alone = _course(Replicas([network]), inputs[None], nullcontext)
             except Exception as error:
                 return f"it fails: {_words(error)}"
             for name, buffer in network.named_buffers():
@@ -83,7 +88,7 @@ def why_not_stackable(
                         f"a stack of it fails: its buffer {name!r} is replaced by another tensor instead of updated in "
                         "place"
                     )
-        if what := _difference(alone, stacked.of(position), precision):
+        if what := _difference(alone, stacked.of(position)):
             return (
                 f"network {position + 1} of {len(networks)} has other {what} in a stack than alone: it computes with "
                 "something that is neither a parameter nor a buffer of its own, or changes gradients by a hook"
@@ -110,18 +115,17 @@ def refuse_parts(
             "or choose a larger batch size"
         )
     inputs = trial_inputs(spec, data, streams.device, dtype, max(_EXAMPLES, 2 * ranks.size))
-    numerics = make_numerics(spec.precision, streams.device)
     with left_as_they_were(networks), streams.opened("trial", 0):
         stacked = torch.stack([inputs] * len(networks))
-        whole = _course(Replicas(networks), stacked, numerics)
+        whole = _course(Replicas(networks), stacked, nullcontext)
     with left_as_they_were(networks), streams.opened("trial", 0):
         try:
-            parts = _course(Replicas(networks), stacked, numerics, ranks)
+            parts = _course(Replicas(networks), stacked, nullcontext, ranks)
         except RankLost:
             raise
         except Exception as error:  # whatever the network's own code makes of a part
             raise UserError(f"{advice}, which fails on a part of one: {_words(error)}; use a single process") from error
-    what = _difference(replace(whole, gradients={}), replace(parts, gradients={}), spec.precision)
+    what = _difference(replace(whole, gradients={}), replace(parts, gradients={}))
     away = [(parts.gradients[name] - found).norm() for name, found in whole.gradients.items()]
     far = _SHARE_OF_GRADIENTS * float(torch.stack([found.norm() for found in whole.gradients.values()]).norm())
     if not what and float(torch.stack(away).norm()) > far:
@@ -291,7 +295,7 @@ def _tried(network: nn.Module, inputs: Tensor, numerics: Numerics) -> _Course | 
             return None
 
 
-def _difference(a: _Course, b: _Course, precision: str) -> str:
+def _difference(a: _Course, b: _Course, precision: str = "float32") -> str:
     """Which of their numbers differ by more than rounding: "outputs", "gradients", or ""."""
     for name in a.outputs.keys() & b.outputs.keys():
         found = a.outputs[name]
