@@ -19,11 +19,11 @@ whose weights stay in a core's own cache, by one thread, times the number of cor
 "By processes" splits the networks among as many processes of one thread as there are cores, as `byrote` does by itself
 where networks are many; the others have as many threads as there are cores, and so has JAX.
 
-Measured on two quiet Intel Xeon cores (results/against_jax.json, four rounds): 0.72 times JAX for one small MLP (0.66
-to 0.75; two rounds just before gave 0.68 and 0.93), by processes 1.59 and 1.46 for 16 and 64; in one process 1.22 and
-1.11. They were 0.42, 1.53 and 1.23, 1.18 and 1.00 there before steps were taken several in a call (and 0.53, 0.96 and
-1.06 on two AMD EPYC cores, where JAX is faster). Both are at 0.2 to 0.6 of the bare products. Asked on two cores: 0.8,
-1.5 and 1.2 times JAX for 1, 16 and 64 small MLPs.
+Measured on two quiet Intel Xeon cores (results/against_jax.json, four rounds): 0.68 times JAX for one small MLP (0.65
+to 0.76; four rounds of another hour gave 0.72, two 0.68 and 0.93), by processes 1.52 and 1.50 for 16 and 64; in one
+process 1.23 and 1.09. They were 0.42, 1.53 and 1.23, 1.18 and 1.00 there before steps were taken several in a call (and
+0.53, 0.96 and 1.06 on two AMD EPYC cores, where JAX is faster). Both are at 0.2 to 0.6 of the bare products. Asked on
+two cores: 0.8, 1.5 and 1.2 times JAX for 1, 16 and 64 small MLPs.
 """
 
 from __future__ import annotations
