@@ -17,6 +17,7 @@ from byrote.training.recipe import Recipe
 _PASSES_A_STEP = 3
 """A step costs about three forward passes: one forward, two backward."""
 _SPARE = 16
+"""Beyond what may be wrong, as many that the last steps of the epoch may have put right."""
 
 
 class EvaluationSchedule:

@@ -66,6 +66,7 @@ _PRODUCTS = frozenset(
         *(Tensor.addmm, Tensor.baddbmm),
         # These autocast leaves as they are, and they refuse what it makes of their other factor.
         *(torch.dot, torch.vdot, torch.inner, torch.tensordot, torch.addmv, torch.addbmm, torch.addr),
+        *(torch.linalg.vecdot, torch.linalg.multi_dot),
         *(Tensor.dot, Tensor.vdot, Tensor.inner, Tensor.addmv, Tensor.addbmm, Tensor.addr),
     ]
 )
